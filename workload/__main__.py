@@ -1,0 +1,66 @@
+"""Entry point of the ranks: `mpirun ... python -m mpi4py -m workload --run run.json --record out.json ...`.
+
+Reads a run, carries it out, and rank 0 writes one measurement, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from mpi4py import MPI
+
+from workload.grid import Block
+from workload.measure import Clocks, measure, preview
+from workload.movement import Float32, Sink
+from workload.record import Run, SchemaError, read_json, write_json
+
+
+def main() -> None:
+    arguments = _arguments()
+    comm = MPI.COMM_WORLD
+    try:
+        run = Run.from_dict(read_json(arguments.run)["run"])
+        gc.disable()  # a collection inside a repeat would be measured as the movement's
+        clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
+        sink = _file_sink(arguments.save_to, comm.rank) if run.save else None
+        measurement = measure(comm, run, arguments.images, clocks, sink)
+        if measurement is not None:
+            if arguments.preview is not None:
+                np.savez(arguments.preview, allow_pickle=False, **preview(run, arguments.images))
+            write_json(arguments.record, measurement)
+    except (OSError, ValueError, KeyError, SchemaError, MemoryError, ImportError) as error:
+        print(f"convscale: rank {comm.rank}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(2) from error  # python -m mpi4py turns this into an abort of all ranks
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="workload", description="Carries out one run on the ranks that mpirun starts."
+    )
+    parser.add_argument("--run", type=Path, required=True, help="run.json: what to compute and how")
+    parser.add_argument("--record", type=Path, required=True, help="where rank 0 writes the measurement")
+    parser.add_argument("--images", type=Path, required=True, help="the pool of pictures, a uint8 .npy file")
+    parser.add_argument("--save-to", type=Path, help="folder for y, where the run saves it inside its repeats")
+    parser.add_argument("--preview", type=Path, help="where rank 0 writes one input and output picture (.npz)")
+    return parser.parse_args()
+
+
+def _file_sink(folder: Path | None, rank: int) -> Sink:
+    """Saves finished y of a rank as one .npy file a block."""
+    if folder is None:
+        raise ValueError("the run saves y, but --save-to names no folder")
+
+    def save(block: Block, y: Float32) -> None:
+        first = "-".join(str(span.start) for span in block.y_spans)
+        np.save(folder / f"y-rank{rank}-{first}.npy", y)
+
+    return save
+
+
+if __name__ == "__main__":
+    main()

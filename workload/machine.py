@@ -1,0 +1,104 @@
+"""Provenance of a node: what ran there, on what, and how busy it was. `python -m workload.machine` prints it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+
+def describe(mpi: str) -> dict[str, Any]:
+    """One entry of a record's `machines`, less what a run adds; `mpi` is the library's own version line."""
+    return {
+        "node": socket.gethostname(),
+        "boot_id": _read("/proc/sys/kernel/random/boot_id"),
+        "cpu_model": cpu_model(),
+        "cores": psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
+        "threads": psutil.cpu_count() or 1,
+        "memory_bytes": psutil.virtual_memory().total,
+        "cgroup_memory_bytes": cgroup_memory_bytes(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "mpi": mpi,
+        "blas": blas(),
+        "load_1m": os.getloadavg()[0],
+        "steal_s": steal_s(),
+    }
+
+
+def steal_s() -> float:
+    """Seconds since boot in which another guest of the host ran in place of this machine, all cores together."""
+    return float(getattr(psutil.cpu_times(), "steal", 0.0))
+
+
+def cpu_model() -> str:
+    """The processor's name. psutil does not tell it."""
+    for line in _read("/proc/cpuinfo").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def core_of(cpu: int) -> int:
+    """The physical core that a hardware thread belongs to; the thread's own number where the kernel does not say."""
+    text = _read(f"/sys/devices/system/cpu/cpu{cpu}/topology/core_id")
+    return int(text) if text.lstrip("-").isdigit() else cpu
+
+
+def cgroup_memory_bytes() -> int | None:
+    """The lowest memory limit of this process's control groups and their ancestors (v1 and v2), None without one."""
+    limits = [int(text) for file in _limit_files() if (text := _read(str(file))).isdigit()]
+    # v1 spells "no limit" as the largest whole number of pages
+    limits = [limit for limit in limits if limit < psutil.virtual_memory().total]
+    return min(limits, default=None)
+
+
+def _limit_files() -> list[Path]:
+    files: list[Path] = []
+    for line in _read("/proc/self/cgroup").splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers == "":
+            root, name = Path("/sys/fs/cgroup"), "memory.max"
+        elif "memory" in controllers.split(","):
+            root, name = Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"
+        else:
+            continue
+        leaf = root / group.lstrip("/")
+        files += [folder / name for folder in (leaf, *leaf.parents) if folder.is_relative_to(root)]
+    return files
+
+
+def blas() -> str:
+    """Name and version of the linear algebra library numpy was built with."""
+    config: dict[str, Any] = np.show_config(mode="dicts") or {}  # type: ignore[assignment]
+    library = config.get("Build Dependencies", {}).get("blas", {})
+    return f"{library.get('name', 'unknown')} {library.get('version', '')}".strip()
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def mpi_version() -> str:
+    """The MPI library's version line, without starting MPI."""
+    import mpi4py
+
+    mpi4py.rc.initialize = False
+    from mpi4py import MPI
+
+    return MPI.Get_library_version().split(",")[0].strip("\x00 \n")
+
+
+if __name__ == "__main__":
+    json.dump(describe(mpi_version()), sys.stdout)

@@ -1,0 +1,47 @@
+"""Movement `serial`: one rank, no MPI call between load and answer. The honest baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workload.clock import Clock
+from workload.grid import Block, whole
+from workload.movement import Float32, Task, touched
+
+
+class Serial:
+    """Raises ValueError for more than one rank."""
+
+    def __init__(self, task: Task) -> None:
+        if task.comm.size != 1:
+            raise ValueError(f"movement serial runs on one rank, not on {task.comm.size}")
+        self._task = task
+        self._block = whole(task.problem)
+
+    def finished_blocks(self) -> list[Block]:
+        return [self._block]
+
+    def prepare(self) -> None:
+        self._x = touched(self._block.x_shape)
+        self._y = touched(self._block.y_shape)
+
+    def poison(self) -> None:
+        self._x.fill(float("nan"))
+        self._y.fill(float("nan"))
+
+    def repeat(self, clock: Clock) -> None:
+        with clock.phase("load"):
+            self._task.source(self._block, self._x)
+        clock.forward_begins(synchronise=False)
+        with clock.phase("convolve"):
+            self._task.convolve(self._x, self._task.weights, self._y)
+        clock.forward_ends(synchronise=False)
+        if self._task.sink is not None:
+            with clock.phase("save"):
+                self._task.sink(self._block, self._y)
+
+    def outputs(self) -> Iterator[tuple[Block, Float32]]:
+        yield self._block, self._y
+
+    def close(self) -> None:
+        """Nothing but arrays to give back."""
