@@ -15,8 +15,9 @@ import numpy as np
 from mpi4py import MPI
 
 from workload.grid import Block
-from workload.measure import Clocks, measure, preview
+from workload.measure import Clocks, measure
 from workload.movement import Float32, Sink
+from workload.preview import preview
 from workload.record import Run, SchemaError, read_json, write_json
 
 

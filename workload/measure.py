@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 from mpi4py import MPI
 
@@ -68,12 +67,13 @@ def measure(
     gc.collect()
     baseline_bytes = memory.rss_bytes()
     mover.prepare()
-    readings = _Readings()
+    repeater = _Repeater(comm, clocks, mover, checker)
     try:
-        warmups, repeats = _repeat_all(comm, run, clocks, mover, checker, readings)
+        warmups, repeats = repeater.all(run)
         pss_bytes, swap_bytes = memory.pss_and_swap_bytes()
     finally:
         mover.close()
+    readings = repeater.readings
     own = {
         "memory": {
             "rank": comm.rank,
@@ -122,57 +122,55 @@ def _refuse_gaps(comm: MPI.Intracomm, run: Run, announced: list[Block]) -> None:
         raise RuntimeError(f"movement {run.movement} announces blocks that do not cover the output exactly once")
 
 
-def _repeat_all(
-    comm: MPI.Intracomm, run: Run, clocks: Clocks, mover: movement.Movement, checker: Checker, readings: _Readings
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Warm-ups, then timed repeats; the lists are empty but at the root."""
-    warmups: list[dict[str, Any]] = []
-    repeats: list[dict[str, Any]] = []
+class _Repeater:
+    """Carries out one rank's repeats and gathers what they leave."""
 
-    def note_rss(phase: str) -> None:
-        readings.rss_after_phase_bytes[phase] = memory.rss_bytes()
+    def __init__(self, comm: MPI.Intracomm, clocks: Clocks, mover: movement.Movement, checker: Checker) -> None:
+        self.readings = _Readings()
+        self._comm = comm
+        self._clocks = clocks
+        self._mover = mover
+        self._checker = checker
 
-    for number in range(run.warmups + run.repeats):
-        timed = number >= run.warmups
-        # Reading the resident size takes time of its own, so it is done in a warm-up, where there is one.
-        reads_rss = number == max(0, run.warmups - 1)
-        entry = _repeat_once(comm, clocks, mover, checker, readings, note_rss if reads_rss else None, timed=timed)
-        if entry is not None:
-            (repeats if timed else warmups).append(entry)
-    return warmups, repeats
+    def all(self, run: Run) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Warm-ups, then timed repeats, as a record's entries; the lists are empty but at the root."""
+        warmups: list[dict[str, Any]] = []
+        repeats: list[dict[str, Any]] = []
+        for number in range(run.warmups + run.repeats):
+            timed = number >= run.warmups
+            # Reading the resident size takes time of its own, so it is done in a warm-up, where there is one.
+            reads_rss = number == max(0, run.warmups - 1)
+            entry = self._once(self._note_rss if reads_rss else None, timed=timed)
+            if entry is not None:
+                (repeats if timed else warmups).append(entry)
+        return warmups, repeats
 
+    def _note_rss(self, phase: str) -> None:
+        self.readings.rss_after_phase_bytes[phase] = memory.rss_bytes()
 
-def _repeat_once(  # noqa: PLR0913
-    comm: MPI.Intracomm,
-    clocks: Clocks,
-    mover: movement.Movement,
-    checker: Checker,
-    readings: _Readings,
-    after_phase: Callable[[str], None] | None,
-    *,
-    timed: bool,
-) -> dict[str, Any] | None:
-    """One repeat and its check. The peak is read between the two: the check's own memory is not the run's."""
-    mover.poison()
-    gc.collect()
-    clock = Clock(comm, clocks.now, clocks.cpu_now, after_phase)
-    peak_known = memory.reset_peak()
-    faults = memory.major_faults()
-    clock.start()
-    mover.repeat(clock)
-    clock.stop()
-    faults = memory.major_faults() - faults
-    if timed:
-        _add(readings, clock, memory.peak_rss_bytes() if peak_known else None, faults)
+    def _once(self, after_phase: Callable[[str], None] | None, *, timed: bool) -> dict[str, Any] | None:
+        """One repeat and its check. The peak is read between the two: the check's own memory is not the run's."""
+        self._mover.poison()
+        gc.collect()
+        clock = Clock(self._comm, self._clocks.now, self._clocks.cpu_now, after_phase)
+        peak_known = memory.reset_peak()
+        faults = memory.major_faults()
+        clock.start()
+        self._mover.repeat(clock)
+        clock.stop()
+        faults = memory.major_faults() - faults
+        if timed:
+            _add(self.readings, clock, memory.peak_rss_bytes() if peak_known else None, faults)
 
-    checker.begin()
-    for block, y in mover.outputs():
-        checker(block, y)
-    gathered = comm.gather((clock.times, faults, checker.finish()), root=ROOT)
-    if gathered is None:
-        return None
-    readings.verdicts.append(checksum.combine([verdict for _, _, verdict in gathered]))
-    return _repeat_entry([times for times, _, _ in gathered], memory_bound=any(count for _, count, _ in gathered))
+        self._checker.begin()
+        for block, y in self._mover.outputs():
+            self._checker(block, y)
+        gathered = self._comm.gather((clock.times, faults, self._checker.finish()), root=ROOT)
+        if gathered is None:
+            return None
+        self.readings.verdicts.append(checksum.combine([verdict for _, _, verdict in gathered]))
+        memory_bound = any(count for _, count, _ in gathered)
+        return _repeat_entry([times for times, _, _ in gathered], memory_bound=memory_bound)
 
 
 def _add(readings: _Readings, clock: Clock, peak_bytes: int | None, faults: int) -> None:
@@ -239,23 +237,3 @@ def _machines(comm: MPI.Intracomm, steal_begun: float) -> list[dict[str, Any]] |
         entry["rank_placement"] = placement
     entries = comm.gather(entry, root=ROOT)
     return None if entries is None else [each for each in entries if each is not None]
-
-
-def preview(run: Run, pool_file: Path) -> dict[str, np.ndarray[Any, np.dtype[np.uint8]]]:
-    """Image 0 of the batch and its output as 8-bit pictures, as in the paper's Figure 2: `input`, `output`."""
-    source = Source(open_pool(pool_file, run.problem))
-    full = block_of(run.problem, type(run.grid)(), 0)
-    first = Block(type(full.batch)(0, 1), *(getattr(full, axis) for axis in list(full.as_dict())[1:]))
-    x, y = np.empty(first.x_shape, np.float32), np.empty(first.y_shape, np.float32)
-    source(first, x)
-    convolve.load("numpy").convolve(x, make_weights(run.weights, run.problem, run.seed), y)
-    return {"input": _picture(x[0]), "output": _picture(y[0])}
-
-
-def _picture(image: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """(H, W, 3), or (H, W) with fewer than three channels, scaled to 0..255, at most about 512 pixels a side."""
-    step = max(1, max(image.shape[1:]) // 512)
-    shown = image[: 3 if len(image) >= 3 else 1, ::step, ::step]
-    low, high = float(shown.min()), float(shown.max())
-    scaled = np.rint((shown - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
-    return np.ascontiguousarray(scaled.transpose(1, 2, 0)) if len(scaled) == 3 else scaled[0]

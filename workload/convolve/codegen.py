@@ -1,0 +1,77 @@
+"""LLVM IR to machine code and a callable, for the backends that emit their own code.
+
+Does not know what the code computes, and reads no environment: the CPU is asked by instruction.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import llvmlite.binding as llvm
+
+
+@dataclass(frozen=True)
+class Target:
+    """The CPU that code is made for: LLVM's triple, CPU name and `+feature,-feature` list."""
+
+    triple: str
+    cpu: str
+    features: str
+
+
+@cache
+def host() -> Target:
+    """The CPU at hand, with every feature it has."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features().flatten()
+    return Target(llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
+
+
+def target_machine(target: Target) -> llvm.TargetMachine:
+    host()  # initialises LLVM
+    return llvm.Target.from_triple(target.triple).create_target_machine(
+        cpu=target.cpu, features=target.features, opt=3, jit=True
+    )
+
+
+def optimise(ir_text: str, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    """The module, optimised but never vectorised: a loop stays as it was written. Raises RuntimeError if it is none."""
+    module = llvm.parse_assembly(ir_text)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = False
+    options.slp_vectorization = False
+    passes = llvm.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    return module
+
+
+def compile_module(ir_text: str, target: Target) -> bytes:
+    """Object code of an IR module. Raises RuntimeError where LLVM refuses it."""
+    machine = target_machine(target)
+    code: bytes = machine.emit_object(optimise(ir_text, machine))
+    return code
+
+
+class Function:
+    """A loaded function of int64 arguments, addresses among them, that returns nothing.
+
+    Keeps the engine that owns its code alive. The caller vouches for the object code and the arguments.
+    """
+
+    def __init__(self, code: bytes, name: str, arguments: int) -> None:
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(host()))
+        self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+        prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * arguments)
+        address = self._engine.get_function_address(name)
+        if not address:
+            raise RuntimeError(f"the object code has no function {name!r}")
+        self._call: Callable[..., None] = prototype(address)
+
+    def __call__(self, *arguments: int) -> None:
+        self._call(*arguments)
