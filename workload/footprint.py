@@ -5,52 +5,191 @@ Standard library only. The arrays are exact; `BASELINE_BYTES` is what a rank hol
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workload.grid import Grid, block_of, whole
+from workload.grid import Block, Grid, block_of, finisher, whole
+from workload.pieces import chunk_bytes_of, piece, pieces_of
 from workload.problem import Problem
+from workload.topology import node_groups, subtree
 
 # Resident size of a rank after imports and MPI start: interpreter, numpy, llvmlite, Open MPI.
 # Measured with Python 3.11 on x86-64; shared libraries are counted in every rank, so sums err on the safe side.
-BASELINE_BYTES = 110 * 2**20
-CHECK_GROUP_BYTES = 32 * 2**20  # the check works through images in groups of at most this size
-CHECK_ROW_BYTES = 16  # expected sum and tolerance of one output row
+BASELINE_BYTES = 80 * 2**20
+CHECK_ROW_BYTES = 17  # expected sum and tolerance of one output row, and whether it was seen
 POOL_PICTURES = 8  # distinct pictures a batch is made from, uint8, mapped
+
+Options = Mapping[str, int | str | bool]
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Predicted resident peak of each rank, and bytes that cross between ranks in one repeat."""
+    """Predicted resident peak of each rank, the part of it that are arrays, and bytes that cross between ranks."""
 
     peak_bytes: tuple[int, ...]
+    array_bytes: tuple[int, ...]
     moved_bytes: int
 
 
-def baseline_bytes(problem: Problem, checked_images: int) -> int:
-    """A rank's bytes before its arrays exist; `checked_images` is how many images of y it hands to the check."""
-    pool = POOL_PICTURES * problem.in_channels * problem.height * problem.width
-    rows = checked_images * problem.out_channels * problem.out_height
-    return BASELINE_BYTES + pool + CHECK_ROW_BYTES * rows
+@dataclass(frozen=True)
+class _Plan:
+    """What every prediction starts from."""
+
+    problem: Problem
+    grid: Grid
+    options: Options
+    nodes: list[list[int]]
+    blocks: list[Block]
+    finishers: list[int]
+
+    @property
+    def others(self) -> list[int]:
+        return list(range(1, self.grid.ranks))
+
+    @property
+    def weights_moved(self) -> int:
+        return len(self.others) * self.problem.w_bytes
+
+    @property
+    def sums_moved(self) -> int:
+        """Partial sums that travel to their finishers."""
+        return sum(block.y_bytes for rank, block in enumerate(self.blocks) if rank not in self.finishers)
+
+    def weights_bytes(self, rank: int) -> int:
+        """The weights as the root's copy or as received, and the block's part of them."""
+        return self.problem.w_bytes * 2 + 4 * _product(self.blocks[rank].w_shape)
+
+    def finished_bytes(self, ranks: list[int]) -> int:
+        return sum(self.blocks[rank].y_bytes for rank in ranks if rank in self.finishers)
 
 
-def predict(problem: Problem, grid: Grid, movement: str) -> Footprint:
-    """Peak bytes per rank and bytes moved. Raises ValueError for an unknown movement or a grid that does not fit."""
-    if movement == "serial":
-        return _serial(problem)
-    if movement == "scatter-gather":
-        return _scatter_gather(problem, grid)
-    raise ValueError(f"movement {movement!r} is unknown: no footprint can be predicted")
+def predict(
+    problem: Problem, grid: Grid, movement: str, options: Options | None = None, ranks_per_node: int | None = None
+) -> Footprint:
+    """Peak bytes per rank and bytes moved in one repeat; nodes are filled one after the other.
 
-
-def _serial(problem: Problem) -> Footprint:
-    return Footprint((baseline_bytes(problem, problem.batch) + problem.total_bytes,), 0)
-
-
-def _scatter_gather(problem: Problem, grid: Grid) -> Footprint:
+    Raises ValueError for an unknown movement, a bad option or a grid that does not fit.
+    """
+    if movement not in _PREDICTIONS:
+        raise ValueError(f"movement {movement!r} is unknown: it is one of {', '.join(_PREDICTIONS)}")
+    options = options or {}
+    per_node = options.get("group_ranks") or ranks_per_node or grid.ranks
+    nodes = [list(range(span.start, span.stop)) for span in node_groups(grid.ranks, int(per_node))]
     blocks = [block_of(problem, grid, rank) for rank in range(grid.ranks)]
-    peaks = [block.x_bytes + block.y_bytes + problem.w_bytes + baseline_bytes(problem, 0) for block in blocks]
-    everything = whole(problem)
-    peaks[0] += everything.x_bytes + everything.y_bytes
-    peaks[0] += baseline_bytes(problem, problem.batch) - baseline_bytes(problem, 0)
-    moved = sum(block.x_bytes + block.y_bytes + problem.w_bytes for block in blocks[1:])
-    return Footprint(tuple(peaks), moved)
+    finishers = [rank for rank in range(grid.ranks) if finisher(grid, rank) == rank]
+    plan = _Plan(problem, grid, options, nodes, blocks, finishers)
+    arrays, checked, moved = _PREDICTIONS[movement](plan)
+    peaks = tuple(size + baseline_bytes(problem, rows) for size, rows in zip(arrays, checked, strict=True))
+    return Footprint(peaks, tuple(arrays), moved)
+
+
+def baseline_bytes(problem: Problem, checked_rows: int) -> int:
+    """A rank's bytes before its arrays exist; `checked_rows` is how many rows of y it hands to the check.
+
+    A rank that checks nothing may still map the pool, so the pool counts for every rank.
+    """
+    pool = POOL_PICTURES * problem.in_channels * problem.height * problem.width
+    return BASELINE_BYTES + pool + CHECK_ROW_BYTES * checked_rows
+
+
+# A prediction: array bytes by rank, rows of y checked by rank, bytes moved.
+_Prediction = tuple[list[int], list[int], int]
+
+
+def _serial(plan: _Plan) -> _Prediction:
+    problem = plan.problem
+    return [problem.x_bytes + problem.y_bytes + problem.w_bytes], [_rows(whole(problem))], 0
+
+
+def _scatter_gather(plan: _Plan) -> _Prediction:
+    arrays = [block.x_bytes + block.y_bytes + plan.weights_bytes(rank) for rank, block in enumerate(plan.blocks)]
+    arrays[0] += plan.problem.x_bytes + plan.problem.y_bytes
+    moved = sum(plan.blocks[rank].x_bytes for rank in plan.others) + plan.finished_bytes(plan.others)
+    return arrays, _root_checks(plan), moved + plan.weights_moved + plan.sums_moved
+
+
+def _tree(plan: _Plan) -> _Prediction:
+    arrays, checked, _ = _scatter_gather(plan)
+    moved = plan.weights_moved + plan.sums_moved
+    for number, node in enumerate(plan.nodes):
+        span = subtree(number, len(plan.nodes))
+        below = [rank for ranks in plan.nodes[span.start : span.stop] for rank in ranks]
+        passed = sum(plan.blocks[rank].x_bytes for rank in below) + plan.finished_bytes(below)
+        if number > 0:
+            arrays[node[0]] += passed  # a leader holds its subtree's parts
+            moved += passed  # and gets them from the leader above
+        moved += sum(plan.blocks[rank].x_bytes for rank in node[1:]) + plan.finished_bytes(node[1:])
+    return arrays, checked, moved
+
+
+def _pipeline(plan: _Plan) -> _Prediction:
+    steps = pieces_of(plan.blocks, chunk_bytes_of(plan.options))
+    pieces = [piece(block, steps, 0) for block in plan.blocks]
+    arrays = [2 * (part.x_bytes + part.y_bytes) + plan.weights_bytes(rank) for rank, part in enumerate(pieces)]
+    arrays[0] += sum(2 * pieces[rank].x_bytes for rank in plan.others)
+    arrays[0] += sum(2 * pieces[rank].y_bytes for rank in plan.others if rank in plan.finishers)
+    _, checked, moved = _scatter_gather(plan)
+    return arrays, checked, moved
+
+
+def _shared(plan: _Plan) -> _Prediction:
+    arrays = [plan.weights_bytes(rank) for rank in range(plan.grid.ranks)]
+    moved = plan.weights_moved + plan.sums_moved
+    for rank, block in enumerate(plan.blocks):
+        arrays[rank] += block.x_bytes  # the window's pages that it reads count as its own
+        if plan.grid.sum_parts > 1:
+            arrays[rank] += block.y_bytes
+        if rank in plan.finishers:
+            arrays[rank] += block.y_bytes
+    for node in plan.nodes[1:]:
+        box = _box_x_bytes(plan, node)
+        moved += box + plan.finished_bytes(node)
+        arrays[node[0]] += box - plan.blocks[node[0]].x_bytes
+        arrays[0] += plan.finished_bytes(node) + box
+    return arrays, _owners_check(plan), moved
+
+
+def _distributed(plan: _Plan) -> _Prediction:
+    streams = "chunk_bytes" in plan.options
+    steps = pieces_of(plan.blocks, chunk_bytes_of(plan.options) * plan.grid.ranks) if streams else 1
+    pieces = [piece(block, steps, 0) for block in plan.blocks]
+    arrays = [part.x_bytes + part.y_bytes + plan.weights_bytes(rank) for rank, part in enumerate(pieces)]
+    return arrays, _owners_check(plan), plan.weights_moved + plan.sums_moved
+
+
+_PREDICTIONS = {
+    "serial": _serial,
+    "scatter-gather": _scatter_gather,
+    "tree": _tree,
+    "pipeline": _pipeline,
+    "shared": _shared,
+    "distributed": _distributed,
+}
+
+
+def _root_checks(plan: _Plan) -> list[int]:
+    return [_rows(whole(plan.problem)), *(0 for _ in plan.others)]
+
+
+def _owners_check(plan: _Plan) -> list[int]:
+    return [_rows(block) if rank in plan.finishers else 0 for rank, block in enumerate(plan.blocks)]
+
+
+def _rows(block: Block) -> int:
+    return _product(block.y_shape[:3])
+
+
+def _box_x_bytes(plan: _Plan, node: list[int]) -> int:
+    """x of the smallest block that holds all of a node's."""
+    sizes = []
+    for axis in range(4):
+        spans = [plan.blocks[rank].x_spans[axis] for rank in node]
+        sizes.append(max(span.stop for span in spans) - min(span.start for span in spans))
+    return 4 * _product(tuple(sizes))
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    product = 1
+    for size in shape:
+        product *= size
+    return product

@@ -143,7 +143,23 @@ class _Repeater:
             entry = self._once(self._note_rss if reads_rss else None, timed=timed)
             if entry is not None:
                 (repeats if timed else warmups).append(entry)
+        if self._mover.streams:
+            self._stream_into_check()
         return warmups, repeats
+
+    def _stream_into_check(self) -> None:
+        """One more repeat, untimed, whose sink is the check: where y is never whole there is nothing to look at."""
+        self._mover.use_sink(self._checker)
+        self._checker.begin()
+        self._mover.poison()
+        clock = Clock(self._comm, self._clocks.now, self._clocks.cpu_now)
+        clock.start()
+        self._mover.repeat(clock)
+        self._take_verdicts(self._comm.gather(self._checker.finish(), root=ROOT))
+
+    def _take_verdicts(self, verdicts: list[Verdict] | None) -> None:
+        if verdicts is not None:
+            self.readings.verdicts.append(checksum.combine(verdicts))
 
     def _note_rss(self, phase: str) -> None:
         self.readings.rss_after_phase_bytes[phase] = memory.rss_bytes()
@@ -162,15 +178,15 @@ class _Repeater:
         if timed:
             _add(self.readings, clock, memory.peak_rss_bytes() if peak_known else None, faults)
 
-        self._checker.begin()
-        for block, y in self._mover.outputs():
-            self._checker(block, y)
-        gathered = self._comm.gather((clock.times, faults, self._checker.finish()), root=ROOT)
+        if not self._mover.streams:
+            self._checker.begin()
+            for block, y in self._mover.outputs():
+                self._checker(block, y)
+            self._take_verdicts(self._comm.gather(self._checker.finish(), root=ROOT))
+        gathered = self._comm.gather((clock.times, faults), root=ROOT)
         if gathered is None:
             return None
-        self.readings.verdicts.append(checksum.combine([verdict for _, _, verdict in gathered]))
-        memory_bound = any(count for _, count, _ in gathered)
-        return _repeat_entry([times for times, _, _ in gathered], memory_bound=memory_bound)
+        return _repeat_entry([times for times, _ in gathered], memory_bound=any(count for _, count in gathered))
 
 
 def _add(readings: _Readings, clock: Clock, peak_bytes: int | None, faults: int) -> None:

@@ -17,7 +17,20 @@ MPIRUN = Path(sys.executable).parent / "mpirun"
 
 def mpirun_arguments(ranks: int) -> list[str]:
     root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
-    quick = ["--mca", "btl", "self,sm", "--mca", "pml", "ob1", "--mca", "mpi_yield_when_idle", "1"]
+    quick = [
+        "--mca",
+        "btl",
+        "self,sm",
+        "--mca",
+        "pml",
+        "ob1",
+        "--mca",
+        "mpi_yield_when_idle",
+        "1",
+        "--mca",
+        "osc",
+        "^ucx",
+    ]
     return [str(MPIRUN), *root, "-n", str(ranks), "--map-by", ":OVERSUBSCRIBE", "--bind-to", "none", *quick]
 
 

@@ -133,3 +133,11 @@ def test_more_than_2_to_31_elements_are_scattered_and_gathered(mpirun: Callable[
     assert found["elements"] > 2**31
     assert found["received"] == [[*range(1, 13)] * 2, [*range(13, 24)] * 2]
     assert found["ends"] == [[number + 101] * 2 for number in range(23)]
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 5, 6, 8])
+def test_every_movement_works_with_every_grid(ranks: int, mpirun: Callable[..., Any], tmp_path: Path) -> None:
+    np.save(tmp_path / "pool.npy", np.random.default_rng(1).integers(1, 256, (8, 9, 20, 19), dtype=np.uint8))
+    found = mpirun(ranks, "pairs.py", tmp_path / "pool.npy")
+    assert found["wrong"] == []
+    assert found["done"] >= 12 * 7

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from workload.clock import Clock
 from workload.convolve import Convolve
-from workload.grid import Block, Grid
+from workload.grid import Block, Grid, Span
 from workload.problem import Problem
 
+ROOT = 0
 Float32 = NDArray[np.float32]
+Spans = tuple[Span, Span, Span, Span]
 Source = Callable[[Block, Float32], None]
 Sink = Callable[[Block, Float32], None]
 
@@ -42,8 +44,10 @@ class Task:
 class Movement(Protocol):
     """One way to move the blocks. `prepare` comes first, then any number of `poison`, `repeat`, `outputs`."""
 
+    streams: bool  # y is never whole anywhere: no `outputs`, the sink sees it piece by piece
+
     def finished_blocks(self) -> list[Block]:
-        """The blocks of y that `outputs` will hand over on this rank; known before `prepare`."""
+        """The blocks of y that `outputs` or the sink will see on this rank; known before `prepare`."""
 
     def prepare(self) -> None:
         """Allocates and touches every buffer, off the clock."""
@@ -55,7 +59,10 @@ class Movement(Protocol):
         """One timed repeat."""
 
     def outputs(self) -> Iterator[tuple[Block, Float32]]:
-        """This rank's finished y, for the check."""
+        """This rank's finished y, for the check; nothing where the movement streams."""
+
+    def use_sink(self, sink: Sink) -> None:
+        """Hands finished y to another sink from now on: the check's, in the untimed repeat of one that streams."""
 
     def close(self) -> None:
         """Gives back what Python's garbage collector does not: MPI datatypes, windows, files."""
@@ -64,6 +71,10 @@ class Movement(Protocol):
 _MODULES = {
     "serial": ("workload.movement.serial", "Serial"),
     "scatter-gather": ("workload.movement.scatter_gather", "ScatterGather"),
+    "tree": ("workload.movement.tree", "Tree"),
+    "pipeline": ("workload.movement.pipeline", "Pipeline"),
+    "shared": ("workload.movement.shared", "Shared"),
+    "distributed": ("workload.movement.distributed", "Distributed"),
 }
 
 
@@ -78,6 +89,12 @@ def make(name: str, task: Task) -> Movement:
     module, movement = _MODULES[name]
     made: Movement = getattr(import_module(module), movement)(task)
     return made
+
+
+def index(spans: Spans, origin: Spans | None = None) -> tuple[slice, ...]:
+    """The spans as an index, of the whole array or of the part of it that begins at `origin`."""
+    starts = [span.start for span in origin] if origin else [0] * 4
+    return tuple(slice(span.start - start, span.stop - start) for span, start in zip(spans, starts, strict=True))
 
 
 def touched(shape: tuple[int, ...]) -> Float32:

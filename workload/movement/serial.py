@@ -6,16 +6,19 @@ from collections.abc import Iterator
 
 from workload.clock import Clock
 from workload.grid import Block, whole
-from workload.movement import Float32, Task, touched
+from workload.movement import Float32, Sink, Task, touched
 
 
 class Serial:
     """Raises ValueError for more than one rank."""
 
+    streams = False
+
     def __init__(self, task: Task) -> None:
         if task.comm.size != 1:
             raise ValueError(f"movement serial runs on one rank, not on {task.comm.size}")
         self._task = task
+        self._sink = task.sink
         self._block = whole(task.problem)
 
     def finished_blocks(self) -> list[Block]:
@@ -36,12 +39,15 @@ class Serial:
         with clock.phase("convolve"):
             self._task.convolve(self._x, self._task.weights, self._y)
         clock.forward_ends(synchronise=False)
-        if self._task.sink is not None:
+        if self._sink is not None:
             with clock.phase("save"):
-                self._task.sink(self._block, self._y)
+                self._sink(self._block, self._y)
 
     def outputs(self) -> Iterator[tuple[Block, Float32]]:
         yield self._block, self._y
+
+    def use_sink(self, sink: Sink) -> None:
+        self._sink = sink
 
     def close(self) -> None:
         """Nothing but arrays to give back."""

@@ -44,15 +44,19 @@ def published(x: np.ndarray, w: np.ndarray, y: np.ndarray) -> None:
     comm.Allgather(MPI.IN_PLACE, [y, done * y[0].size, MPI.FLOAT])
 
 
-class LateDistribute(ScatterGather):
-    """Distributes in the first repeat alone: later ones convolve what is left in the blocks."""
+class DistributesOnce(ScatterGather):
+    """Distributes x in the first repeat alone: later ones convolve what is left in the blocks."""
 
-    distributed = False
+    def prepare(self) -> None:
+        super().prepare()
+        scatter, calls = self._x_spread.scatter, []
 
-    def _distribute(self, clock: object) -> None:
-        if not self.distributed:
-            super()._distribute(clock)
-        self.distributed = True
+        def once(*arguments: object) -> None:
+            if not calls:
+                scatter(*arguments)
+            calls.append(1)
+
+        self._x_spread.scatter = once
 
 
 def check_of(backend: object = tiles.convolve, movement: type = ScatterGather, repeats: int = 2) -> dict:
@@ -70,7 +74,7 @@ found = {
     "published": check_of(published),
     "root computes nothing again": check_of(OnlyOnce(0)),
     "last computes nothing again": check_of(OnlyOnce(comm.size - 1)),
-    "distributes once": check_of(movement=LateDistribute),
+    "distributes once": check_of(movement=DistributesOnce),
 }
 if comm.rank == 0:
     answer.write_text(json.dumps(found))

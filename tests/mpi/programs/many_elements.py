@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
-from workload.movement.images_type import image_type
+from workload.movement.datatypes import image_type
 
 comm = MPI.COMM_WORLD
 shape = (3, 1 << 12, 1 << 13)  # 96 MiB an image

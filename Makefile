@@ -1,0 +1,51 @@
+# make sweep    measure how the convolution scales on this machine
+# make test     every test that this machine can run
+# make cloud    add what `pulumi up` needs (300 MB)
+# make bench    the benchmarks (ONLY=convolution for one)
+# make lint     formatting, style, types
+
+# The newest Python of 3.11 or above; PYTHON=/path/to/python3 overrides.
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
+	$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print(sys.executable)' 2>/dev/null)))
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: sweep test cloud bench lint clean
+.DEFAULT_GOAL := sweep
+
+sweep: .venv/installed
+	@$(BIN)/fab sweep
+
+test: lint
+	@$(BIN)/pytest
+
+cloud: .venv/installed-cloud
+
+lint: .venv/installed-test
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
+
+bench: .venv/installed
+	@for file in $(or $(patsubst %,benchmarks/%.py,$(ONLY)),$(sort $(wildcard benchmarks/*.py))); do \
+		PYTHONPATH=. $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# A venv that is whole, or none: an interrupted one is made again.
+.venv/ready:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "convscale needs Python 3.11 or newer, and finds $$(python3 --version 2>/dev/null || echo none):" \
+			"on Debian 12 or Ubuntu 24.04 'apt-get install python3 python3-venv'," \
+			"elsewhere 'make PYTHON=/path/to/python3.11'" >&2; exit 2; fi
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "$(PYTHON) has no venv module: 'apt-get install python3-venv' brings it" >&2; exit 2; }
+	@rm -rf .venv && $(PYTHON) -m venv .venv && touch $@
+
+.venv/installed: pyproject.toml constraints.txt | .venv/ready
+	@echo "installing what the main job needs (once)" && $(PIP) . && touch $@
+
+.venv/installed-cloud: .venv/installed
+	@echo "installing the cloud packages (once, 300 MB)" && $(PIP) '.[cloud]' && touch $@
+
+.venv/installed-test: .venv/installed-cloud
+	@echo "installing what the tests need (once)" && $(PIP) '.[test]' && touch $@

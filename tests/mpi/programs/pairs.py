@@ -1,0 +1,86 @@
+"""Every movement with many grids, in one mpirun; writes what failed, what it was and the bytes that moved."""
+
+import itertools
+import json
+import math
+import random
+import sys
+import time
+from pathlib import Path
+
+from mpi4py import MPI
+
+from workload.footprint import predict
+from workload.grid import AXES, Grid
+from workload.measure import Clocks, measure
+from workload.problem import Problem
+from workload.record import Images, Run
+
+answer, pool = map(Path, sys.argv[1:3])
+comm = MPI.COMM_WORLD
+clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
+PROBLEM = Problem(11, 9, 10, 20, 19, 8)  # every axis is at least 8 long, and 8 ranks divide none evenly
+CASES = [
+    ("scatter-gather", {}),
+    ("tree", {}),
+    ("tree", {"group_ranks": 1}),
+    ("tree", {"group_ranks": 3}),
+    ("pipeline", {}),
+    ("pipeline", {"chunk_bytes": 1}),
+    ("pipeline", {"chunk_bytes": 40_000}),
+    ("shared", {}),
+    ("shared", {"group_ranks": 1}),
+    ("shared", {"group_ranks": 3}),
+    ("distributed", {}),
+    ("distributed", {"chunk_bytes": 20_000}),
+]
+
+
+def grids(ranks: int) -> list[Grid]:
+    """Each axis cut alone, and products of several."""
+    alone = [Grid(**{axis: ranks}) for axis in AXES]
+    divisors = [number for number in range(1, ranks) if ranks % number == 0]
+    products = [parts for parts in itertools.product(divisors, repeat=len(AXES)) if math.prod(parts) == ranks]
+    drawn = random.Random(ranks).sample(products, min(3, len(products)))  # noqa: S311
+    return alone + [Grid(*parts) for parts in drawn]
+
+
+wrong, done = [], 0
+for grid in grids(comm.size):
+    for movement, options in CASES:
+        run = Run(
+            problem=PROBLEM,
+            ranks=comm.size,
+            nodes=1,
+            ranks_per_node=comm.size,
+            binding="none",
+            threads=1,
+            grid=grid,
+            movement=movement,
+            backend="numpy",
+            images=Images("synthetic", ""),
+            weights="random",
+            seed=1,
+            warmups=0,
+            repeats=1,
+            save=False,
+            launch=0,
+            options=options,
+        )
+        measurement = measure(comm, run, pool, clocks, None)
+        if measurement is None:
+            continue
+        done += 1
+        calls = measurement["mpi_calls"]
+        moved = sum(call["bytes"] for call in calls)
+        nodes = options.get("group_ranks", comm.size)
+        faults = {
+            "check": measurement["check"]["passed"],
+            "elements": sum(block["output_elements"] for block in measurement["blocks"]) == PROBLEM.y_elements,
+            "moved": moved == 2 * predict(PROBLEM, grid, movement, options, nodes).moved_bytes,
+            "streamed": measurement["repeats"][0]["streamed"] == (movement == "pipeline" or "chunk_bytes" in options),
+        }
+        if not all(faults.values()):
+            wrong.append([movement, options, grid.as_dict(), faults, moved])
+if comm.rank == 0:
+    answer.write_text(json.dumps({"wrong": wrong, "done": done}))

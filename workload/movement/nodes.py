@@ -1,0 +1,35 @@
+"""Which ranks share a node."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from mpi4py import MPI
+
+from workload.movement import Task
+
+
+def node_of(task: Task) -> MPI.Intracomm:
+    """The ranks that share this rank's memory; the caller frees it.
+
+    The option `group_ranks` takes every so many ranks for a node, where movements between nodes are to be
+    tried on one machine. Raises ValueError where it is no positive whole number.
+    """
+    shared = cast(MPI.Intracomm, task.comm.Split_type(MPI.COMM_TYPE_SHARED))
+    option = task.options.get("group_ranks")
+    if option is None:
+        return shared
+    if isinstance(option, bool) or not isinstance(option, int) or option < 1:
+        raise ValueError(f"options.group_ranks = {option!r} is no number of ranks: give a whole number of at least 1")
+    group = cast(MPI.Intracomm, shared.Split(task.comm.rank // option, task.comm.rank))
+    shared.Free()
+    return group
+
+
+def nodes_of(comm: MPI.Intracomm, node: MPI.Intracomm) -> list[list[int]]:
+    """The ranks of each node, nodes in the order of their first ranks: the root's node first."""
+    leader = node.bcast(comm.rank, root=0)
+    nodes: dict[int, list[int]] = {}
+    for rank, its_leader in enumerate(comm.allgather(leader)):
+        nodes.setdefault(its_leader, []).append(rank)
+    return list(nodes.values())
