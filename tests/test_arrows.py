@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("workload", "orchestration", "results", "infra", "benchmarks", "tests", "fabfile")
-PLANNING = {"workload.problem", "workload.grid", "workload.footprint", "workload.record"}
+PLANNING = {"workload.problem", "workload.grid", "workload.footprint", "workload.record", "workload.supervise"}
 # What the nodes have besides the standard library
 RUNTIME = {"numpy", "mpi4py", "psutil", "llvmlite"}
 STANDARD_ONLY = {"problem", "grid", "footprint", "record"}

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
-from workload.grid import Block
 from workload.measure import Clocks, measure
-from workload.movement import Float32, Sink
+from workload.output import Output
 from workload.preview import preview
 from workload.record import Run, SchemaError, read_json, write_json
 
@@ -28,8 +27,8 @@ def main() -> None:
         run = Run.from_dict(read_json(arguments.run)["run"])
         gc.disable()  # a collection inside a repeat would be measured as the movement's
         clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
-        sink = _file_sink(arguments.save_to, comm.rank) if run.save else None
-        measurement = measure(comm, run, arguments.images, clocks, sink)
+        output = _output(arguments.save_to, run) if run.save else None
+        measurement = measure(comm, run, arguments.images, clocks, output)
         if measurement is not None:
             if arguments.preview is not None:
                 np.savez(arguments.preview, allow_pickle=False, **preview(run, arguments.images))
@@ -51,16 +50,10 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _file_sink(folder: Path | None, rank: int) -> Sink:
-    """Saves finished y of a rank as one .npy file a block."""
+def _output(folder: Path | None, run: Run) -> Output:
     if folder is None:
         raise ValueError("the run saves y, but --save-to names no folder")
-
-    def save(block: Block, y: Float32) -> None:
-        first = "-".join(str(span.start) for span in block.y_spans)
-        np.save(folder / f"y-rank{rank}-{first}.npy", y)
-
-    return save
+    return Output(folder, run.options)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from workload.checksum import Checker, Verdict
 from workload.clock import CallStatistics, Clock, Now, RankTimes
 from workload.grid import Block, block_of, covers_exactly, output_elements
 from workload.images import Source, make_weights, open_pool
+from workload.output import Output
 from workload.record import SCHEMA_VERSION, Run
 
 ROOT = 0
@@ -42,7 +43,7 @@ class _Readings:
 
 
 def measure(
-    comm: MPI.Intracomm, run: Run, pool_file: Path, clocks: Clocks, sink: movement.Sink | None
+    comm: MPI.Intracomm, run: Run, pool_file: Path, clocks: Clocks, output: Output | None
 ) -> dict[str, Any] | None:
     """The measurement (docs/formats.md) at the root, None on the other ranks.
 
@@ -58,21 +59,23 @@ def measure(
     weights = make_weights(run.weights, run.problem, run.seed)
     mover = movement.make(
         run.movement,
-        movement.Task(comm, run.problem, run.grid, backend.convolve, source, sink, weights, run.options),
+        movement.Task(comm, run.problem, run.grid, backend.convolve, source, output, weights, run.options),
     )
     announced = mover.finished_blocks()
     _refuse_gaps(comm, run, announced)
+    if output is not None:
+        output.begin(comm, run.problem, announced)
     checker = Checker(run.problem, weights, source, run.seed, announced)
 
     gc.collect()
     baseline_bytes = memory.rss_bytes()
     mover.prepare()
     repeater = _Repeater(comm, clocks, mover, checker)
-    try:
-        warmups, repeats = repeater.all(run)
-        pss_bytes, swap_bytes = memory.pss_and_swap_bytes()
-    finally:
-        mover.close()
+    warmups, repeats = repeater.all(run)
+    pss_bytes, swap_bytes = memory.pss_and_swap_bytes()
+    mover.close()  # all ranks together: after an error on one, the others would wait here for ever
+    if output is not None:
+        output.end()
     readings = repeater.readings
     own = {
         "memory": {

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from mpi4py import MPI
 
-from workload.movement import Task
 
-
-def node_of(task: Task) -> MPI.Intracomm:
+def node_of(comm: MPI.Intracomm, options: Mapping[str, int | str | bool]) -> MPI.Intracomm:
     """The ranks that share this rank's memory; the caller frees it.
 
     The option `group_ranks` takes every so many ranks for a node, where movements between nodes are to be
     tried on one machine. Raises ValueError where it is no positive whole number.
     """
-    shared = cast(MPI.Intracomm, task.comm.Split_type(MPI.COMM_TYPE_SHARED))
-    option = task.options.get("group_ranks")
+    shared = cast(MPI.Intracomm, comm.Split_type(MPI.COMM_TYPE_SHARED))
+    option = options.get("group_ranks")
     if option is None:
         return shared
     if isinstance(option, bool) or not isinstance(option, int) or option < 1:
         raise ValueError(f"options.group_ranks = {option!r} is no number of ranks: give a whole number of at least 1")
-    group = cast(MPI.Intracomm, shared.Split(task.comm.rank // option, task.comm.rank))
+    group = cast(MPI.Intracomm, shared.Split(comm.rank // option, comm.rank))
     shared.Free()
     return group
 

@@ -31,7 +31,7 @@ class Shared:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._sink = task.sink
-        self._node = node_of(task)
+        self._node = node_of(task.comm, task.options)
         self._leads = self._node.rank == 0
         self._blocks = [block_of(task.problem, task.grid, rank) for rank in range(task.grid.ranks)]
         self._block = self._blocks[task.comm.rank]
@@ -91,9 +91,10 @@ class Shared:
         self._y_window.Sync()
         clock.forward_ends()
         self._y_window.Sync()
-        if comm.rank == ROOT and self._sink is not None:
+        if self._sink is not None:
             with clock.phase("save"):
-                self._sink(self._box, self._y)
+                for block, y in self.outputs():
+                    self._sink(block, y)
 
     def outputs(self) -> Iterator[tuple[Block, Float32]]:
         for block in self.finished_blocks():

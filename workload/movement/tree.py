@@ -38,7 +38,7 @@ class Tree:
 
     def prepare(self) -> None:
         task = self._task
-        node = node_of(task)
+        node = node_of(task.comm, task.options)
         nodes = nodes_of(task.comm, node)
         node.Free()
         blocks = [block_of(task.problem, task.grid, rank) for rank in range(task.grid.ranks)]

@@ -1,0 +1,68 @@
+"""Numbers and estimates as text, the same in every table, figure and sentence."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from results.statistics import EXACT, INTERVAL, RANGE, Estimate
+
+NONE = "—"
+MIB = 2**20
+SLUG_LENGTH = 60
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """`digits` significant digits, without an exponent where that stays readable; a dash for None."""
+    if value is None:
+        return NONE
+    if value == 0.0:
+        return "0"
+    if not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:.{_decimals(value, digits)}f}"
+
+
+def estimate(value: Estimate | None, digits: int = 4) -> str:
+    """`value [low, high]` for an interval, `value (low to high)` for a range, the value alone where it is exact.
+
+    A range without width is one launch's, and says so.
+    """
+    if value is None:
+        return NONE
+    if value.bounds == EXACT:
+        return number(value.value, digits)
+    if value.bounds == RANGE and value.low == value.high:
+        return f"{number(value.value, digits)} (one launch)"
+    low, high = (_like(bound, value.value, digits) for bound in (value.low, value.high))
+    bounds = f"[{low}, {high}]" if value.bounds == INTERVAL else f"({low} to {high})"
+    return f"{number(value.value, digits)} {bounds}"
+
+
+def mib(value: float | None) -> str:
+    """Bytes as MiB."""
+    return NONE if value is None else number(value / MIB)
+
+
+def shape(sizes: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, sizes))})"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def slug(*names: str) -> str:
+    """A file name's stem from any text."""
+    return re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(name for name in names if name)).strip("-")[:SLUG_LENGTH] or "series"
+
+
+def _decimals(value: float, digits: int) -> int:
+    return max(0, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def _like(bound: float, value: float, digits: int) -> str:
+    """A bound with as many decimals as its value."""
+    if not 1e-4 <= abs(value) < 1e7:
+        return number(bound, digits)
+    return f"{bound:.{_decimals(value, digits)}f}"

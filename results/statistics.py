@@ -1,0 +1,104 @@
+"""Estimates of a time and of a ratio of two times, from independent launches. Pure arithmetic.
+
+Noise is honest only between launches, so every input here is one number a launch: the median of its
+repeats. Times multiply rather than add, so all of it happens in logarithms.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+CONFIDENCE = 0.95
+MIN_LAUNCHES = 3  # below this an interval would be wider than useful: the range is given, and called one
+INTERVAL = "interval"
+RANGE = "range"
+EXACT = "exact"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its bounds; `bounds` says what they are.
+
+    `interval`: a confidence interval at CONFIDENCE over launches. `range`: smallest and largest over
+    fewer than MIN_LAUNCHES launches. `exact`: one by definition (a point against itself).
+    """
+
+    value: float
+    low: float
+    high: float
+    bounds: str
+    launches: int
+
+    def scaled(self, factor: float) -> Estimate:
+        """The estimate of `factor` (positive, known exactly) times the quantity."""
+        return Estimate(self.value * factor, self.low * factor, self.high * factor, self.bounds, self.launches)
+
+    def inverse(self, numerator: float) -> Estimate:
+        """The estimate of `numerator` (positive, known exactly) over the quantity: a rate from a time."""
+        return Estimate(numerator / self.value, numerator / self.high, numerator / self.low, self.bounds, self.launches)
+
+
+def time_estimate(medians: Sequence[float]) -> Estimate:
+    """A point's time: geometric mean of its launches' medians (seconds), with a t interval over their logarithms.
+
+    Raises:
+        ValueError: no launches, or a time that is not positive and finite.
+    """
+    logs = _logs(medians)
+    mean = statistics.fmean(logs)
+    if len(logs) < MIN_LAUNCHES:
+        return Estimate(math.exp(mean), min(medians), max(medians), RANGE, len(logs))
+    half = _t_quantile(len(logs) - 1) * math.sqrt(statistics.variance(logs) / len(logs))
+    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), INTERVAL, len(logs))
+
+
+def ratio_estimate(numerator: Sequence[float], denominator: Sequence[float]) -> Estimate:
+    """Ratio of two points' times from their launches' medians, with Welch's interval over the logarithms.
+
+    The degrees of freedom are Welch and Satterthwaite's (Welch 1947). Where either side has fewer than
+    MIN_LAUNCHES launches the bounds are the range of all ratios of one launch to another.
+
+    Raises:
+        ValueError: no launches on a side, or a time that is not positive and finite.
+    """
+    above, below = _logs(numerator), _logs(denominator)
+    mean = statistics.fmean(above) - statistics.fmean(below)
+    launches = min(len(above), len(below))
+    if launches < MIN_LAUNCHES:
+        low, high = min(numerator) / max(denominator), max(numerator) / min(denominator)
+        return Estimate(math.exp(mean), low, high, RANGE, launches)
+    half = _welch_half_width(above, below)
+    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), INTERVAL, launches)
+
+
+def one(launches: int) -> Estimate:
+    """The ratio of a point to itself."""
+    return Estimate(1.0, 1.0, 1.0, EXACT, launches)
+
+
+def _welch_half_width(above: Sequence[float], below: Sequence[float]) -> float:
+    parts = [(statistics.variance(side) / len(side), len(side) - 1) for side in (above, below)]
+    variance = sum(part for part, _ in parts)
+    if variance == 0.0:
+        return 0.0
+    # as shares of the variance: squares of tiny variances would underflow
+    freedom = 1.0 / sum((part / variance) ** 2 / degrees for part, degrees in parts)
+    return _t_quantile(freedom) * math.sqrt(variance)
+
+
+def _t_quantile(degrees_of_freedom: float) -> float:
+    from scipy.stats import t  # slow to import, and only a report needs it
+
+    return float(t.ppf(0.5 + CONFIDENCE / 2.0, degrees_of_freedom))
+
+
+def _logs(times: Sequence[float]) -> list[float]:
+    if not times:
+        raise ValueError("no launches: there is no time to estimate")
+    for time in times:
+        if not (math.isfinite(time) and time > 0.0):
+            raise ValueError(f"{time} s is no time: a launch's median is positive and finite")
+    return [math.log(time) for time in times]

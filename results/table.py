@@ -1,0 +1,115 @@
+"""A table: rows of text for people, and the same rows as plain values for programs."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from results.statistics import Estimate
+
+Item = TypeVar("Item")
+Values = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Table:
+    """`name` is its files' stem. `records` are the rows for the CSV: a value a key, units in the keys."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    name: str = ""
+    records: tuple[Values, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column(Generic[Item]):
+    """One column: its header, a row's text, and a row's values for the CSV. Without a header it is in the CSV alone."""
+
+    header: str
+    show: Callable[[Item], str]
+    values: Callable[[Item], Values]
+
+
+def plain(header: str, key: str, value: Callable[[Item], object]) -> Column[Item]:
+    """A column whose text is its value."""
+    return Column(header, lambda item: str(value(item)), lambda item: {key: value(item)})
+
+
+def shown(header: str, key: str, value: Callable[[Item], object], show: Callable[[Item], str]) -> Column[Item]:
+    """A column whose text is a rounded or rescaled form of its value."""
+    return Column(header, show, lambda item: {key: value(item)})
+
+
+def hidden(key: str, value: Callable[[Item], object]) -> Column[Item]:
+    """A column of the CSV alone."""
+    return Column("", str, lambda item: {key: value(item)})
+
+
+def bounded(key: str, unit: str, value: Estimate | None) -> Values:
+    """An estimate's values, bounds apart; empty values where there is none."""
+    names = [f"{key}{suffix}{unit}" for suffix in ("", "_low", "_high")] + [f"{key}_bounds"]
+    return dict(zip(names, (value.value, value.low, value.high, value.bounds) if value else [None] * 4, strict=True))
+
+
+def build(
+    title: str, columns: Sequence[Column[Item]], items: Iterable[Item], *, name: str = "", notes: Sequence[str] = ()
+) -> Table:
+    """The table of these columns over these items."""
+    found = list(items)
+    visible = [column for column in columns if column.header]
+    return Table(
+        title=title,
+        columns=tuple(column.header for column in visible),
+        rows=tuple(tuple(column.show(item) for column in visible) for item in found),
+        notes=tuple(notes),
+        name=name,
+        records=tuple(
+            {key: value for column in columns for key, value in column.values(item).items()} for item in found
+        ),
+    )
+
+
+def markdown(table: Table) -> str:
+    """The table as GitHub's Markdown; text from records can neither break it nor carry markup."""
+    lines = [f"# {_escaped(table.title)}", "", _line(table.columns), _line(["---"] * len(table.columns))]
+    lines += [_line(map(_escaped, row)) for row in table.rows]
+    if table.notes:
+        lines += ["", *(f"- {_escaped(note)}" for note in table.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def csv_text(table: Table) -> str:
+    """The table's records as CSV (RFC 4180); no cell of text can start a spreadsheet's formula."""
+    return csv_of(table.records[0] if table.records else table.columns, (row.values() for row in table.records))
+
+
+def csv_of(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A header and rows as CSV, None as an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(list(header))
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return "" if value is None else value
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escaped(text: str) -> str:
+    flat = html.escape(" ".join(text.split()), quote=False)
+    for mark in "\\`*_[]|":
+        flat = flat.replace(mark, f"\\{mark}" if mark != "|" else "&#124;")
+    return flat

@@ -1,0 +1,85 @@
+"""Saves y of every movement with several grids, whole and by shards; writes which files are not right."""
+
+import itertools
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from mpi4py import MPI
+
+from workload import merge
+from workload.convolve.tiles import convolve
+from workload.grid import Grid, whole
+from workload.images import Source, make_weights, open_pool
+from workload.measure import Clocks, measure
+from workload.output import Output
+from workload.problem import Problem
+from workload.record import Images, Run
+
+answer, pool = map(Path, sys.argv[1:3])
+comm = MPI.COMM_WORLD
+clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
+problem = Problem(9, 3, 4, 40, 37, 3)
+x, expected = np.empty(problem.x_shape, np.float32), np.empty(problem.y_shape, np.float32)
+Source(open_pool(pool, problem))(whole(problem), x)
+convolve(x, make_weights("random", problem, 1), expected)
+
+GRIDS = [Grid(batch=comm.size), Grid(row=comm.size), Grid(column=comm.size), Grid(in_channel=comm.size)]
+MOVEMENTS = [
+    ("scatter-gather", {}),
+    ("pipeline", {"chunk_bytes": 20_000}),
+    ("shared", {}),
+    ("distributed", {}),
+    ("distributed", {"chunk_bytes": 20_000}),
+]
+
+
+def save(grid: Grid, movement: str, options: dict[str, int], shared: bool) -> bool:
+    folder = answer.parent / "saved"
+    if comm.rank == 0:
+        folder.mkdir()
+    comm.Barrier()
+    run = Run(
+        problem=problem,
+        ranks=comm.size,
+        nodes=1,
+        ranks_per_node=comm.size,
+        binding="none",
+        threads=1,
+        grid=grid,
+        movement=movement,
+        backend="numpy",
+        images=Images("synthetic", ""),
+        weights="random",
+        seed=1,
+        warmups=0,
+        repeats=2,
+        save=True,
+        launch=0,
+        options=options,
+    )
+    output = Output(folder, {} if shared else {"group_ranks": 2})
+    with mock.patch("workload.output._is_shared", return_value=shared):
+        measurement = measure(comm, run, pool, clocks, output)
+    if measurement is None:
+        return True
+    if not shared:
+        merge.merge(folder, folder / "y.npy")
+    y = np.load(folder / "y.npy")
+    shutil.rmtree(folder)
+    saved = max(rank["phases_s"]["save"] for rank in measurement["repeats"][0]["ranks"])
+    return bool(np.allclose(y, expected, rtol=1e-5, atol=1e-5)) and measurement["check"]["passed"] and saved > 0
+
+
+wrong = []
+for (movement, options), grid, shared in itertools.product(MOVEMENTS, GRIDS, (True, False)):
+    if max(grid.as_dict().values()) > 3 and grid.in_channel > 3:
+        continue
+    if not save(grid, movement, options, shared):
+        wrong.append([movement, options, grid.as_dict(), shared])
+if comm.rank == 0:
+    answer.write_text(json.dumps(wrong))
