@@ -1,21 +1,23 @@
 """Bytes a run will hold on each rank and move between ranks: predicted before it starts.
 
-Standard library only. The arrays are exact; `BASELINE_BYTES` is what a rank holds besides them.
+Standard library only. The arrays are exact; the baseline, what a rank holds besides them, is measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from workload.grid import Block, Grid, block_of, finisher, whole
+from workload.grid import Block, Grid, axis_lengths, block_of, finisher, whole
 from workload.pieces import chunk_bytes_of, piece, pieces_of
 from workload.problem import Problem
 from workload.topology import node_groups, subtree
 
-# Resident size of a rank after imports and MPI start: interpreter, numpy, llvmlite, Open MPI.
-# Measured with Python 3.11 on x86-64; shared libraries are counted in every rank, so sums err on the safe side.
-BASELINE_BYTES = 80 * 2**20
+# Resident size of a rank after imports and MPI start, measured with Python 3.11 on x86-64: interpreter, numpy
+# and Open MPI; the compiling backends add LLVM. Shared libraries are counted in every rank, so that sums err
+# on the safe side.
+BASELINE_BYTES = {"numpy": 50 * 2**20}
+COMPILING_BASELINE_BYTES = 126 * 2**20
 CHECK_ROW_BYTES = 17  # expected sum and tolerance of one output row, and whether it was seen
 POOL_PICTURES = 8  # distinct pictures a batch is made from, uint8, mapped
 
@@ -64,7 +66,13 @@ class _Plan:
 
 
 def predict(
-    problem: Problem, grid: Grid, movement: str, options: Options | None = None, ranks_per_node: int | None = None
+    problem: Problem,
+    grid: Grid,
+    movement: str,
+    options: Options | None = None,
+    ranks_per_node: int | None = None,
+    *,
+    backend: str = "simd",
 ) -> Footprint:
     """Peak bytes per rank and bytes moved in one repeat; nodes are filled one after the other.
 
@@ -79,17 +87,22 @@ def predict(
     finishers = [rank for rank in range(grid.ranks) if finisher(grid, rank) == rank]
     plan = _Plan(problem, grid, options, nodes, blocks, finishers)
     arrays, checked, moved = _PREDICTIONS[movement](plan)
-    peaks = tuple(size + baseline_bytes(problem, rows) for size, rows in zip(arrays, checked, strict=True))
+    baselines = [baseline_bytes(problem, rows, backend) for rows in checked]
+    peaks = tuple(size + baseline for size, baseline in zip(arrays, baselines, strict=True))
     return Footprint(peaks, tuple(arrays), moved)
 
 
-def baseline_bytes(problem: Problem, checked_rows: int) -> int:
+def baseline_bytes(problem: Problem, checked_rows: int, backend: str) -> int:
     """A rank's bytes before its arrays exist; `checked_rows` is how many rows of y it hands to the check.
 
-    A rank that checks nothing may still map the pool, so the pool counts for every rank.
+    Ranks that check also read the pool, for the check or for their own x.
     """
-    pool = POOL_PICTURES * problem.in_channels * problem.height * problem.width
-    return BASELINE_BYTES + pool + CHECK_ROW_BYTES * checked_rows
+    baseline = BASELINE_BYTES.get(backend, COMPILING_BASELINE_BYTES)
+    if checked_rows == 0:
+        return baseline
+    return (
+        baseline + POOL_PICTURES * problem.in_channels * problem.height * problem.width + CHECK_ROW_BYTES * checked_rows
+    )
 
 
 # A prediction: array bytes by rank, rows of y checked by rank, bytes moved.
@@ -157,6 +170,22 @@ def _distributed(plan: _Plan) -> _Prediction:
     return arrays, _owners_check(plan), plan.weights_moved + plan.sums_moved
 
 
+def replica_images(batch: int, ranks: int) -> int:
+    """Images that each rank of the published program convolves: its part of the batch, divided once more."""
+    return batch // ranks // ranks
+
+
+def _replica(plan: _Plan) -> _Prediction:
+    """As the movement does it: equal parts of whole images, an in-place Allgather, one Gather."""
+    problem, ranks = plan.problem, plan.grid.ranks
+    share = problem.batch // ranks
+    block = share * (problem.x_image_bytes + problem.y_image_bytes)
+    arrays = [block + problem.w_bytes * 2] * ranks
+    arrays[0] += problem.x_bytes + problem.y_bytes
+    spread = ranks * (ranks - 1) * replica_images(problem.batch, ranks) * problem.y_image_bytes
+    return arrays, _root_checks(plan), (ranks - 1) * block + spread + plan.weights_moved
+
+
 _PREDICTIONS = {
     "serial": _serial,
     "scatter-gather": _scatter_gather,
@@ -164,6 +193,7 @@ _PREDICTIONS = {
     "pipeline": _pipeline,
     "shared": _shared,
     "distributed": _distributed,
+    "replica": _replica,
 }
 
 
@@ -193,3 +223,40 @@ def _product(shape: tuple[int, ...]) -> int:
     for size in shape:
         product *= size
     return product
+
+
+def choose_grid(
+    problem: Problem, ranks: int, movement: str, options: Options | None = None, ranks_per_node: int | None = None
+) -> Grid:
+    """The grid of least cost: bytes moved in one repeat plus the bytes of the largest rank's block.
+
+    Of equal ones that which cuts the batch most, then out_channel, and so on. Raises ValueError where no
+    grid of that many parts fits the problem.
+    """
+    best: tuple[int, Grid] | None = None
+    for grid in _grids(problem, ranks):
+        block = block_of(problem, grid, 0)  # the first parts are the largest
+        largest = block.x_bytes + block.y_bytes + 4 * _product(block.w_shape)
+        cost = largest + predict(problem, grid, movement, options, ranks_per_node).moved_bytes
+        if best is None or cost < best[0]:
+            best = (cost, grid)
+    if best is None:
+        raise ValueError(f"no grid of {ranks} parts fits the problem: every axis is shorter than what is left to cut")
+    return best[1]
+
+
+def _grids(problem: Problem, ranks: int) -> Iterator[Grid]:
+    """Every grid of so many parts that fits, those that cut early axes most first."""
+
+    def split(left: int, lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
+        if not lengths:
+            if left == 1:
+                yield ()
+            return
+        for parts in range(min(left, lengths[0]), 0, -1):
+            if left % parts == 0:
+                for rest in split(left // parts, lengths[1:]):
+                    yield (parts, *rest)
+
+    for parts in split(ranks, list(axis_lengths(problem).values())):
+        yield Grid(*parts)

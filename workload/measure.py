@@ -68,6 +68,7 @@ def measure(
     checker = Checker(run.problem, weights, source, run.seed, announced)
 
     gc.collect()
+    memory.give_back_freed()  # the check's scratch is not the run's
     baseline_bytes = memory.rss_bytes()
     mover.prepare()
     repeater = _Repeater(comm, clocks, mover, checker)
@@ -90,7 +91,9 @@ def measure(
         "block": {
             "rank": comm.rank,
             **block.as_dict(),
-            "output_elements": output_elements(run.problem, run.grid, comm.rank),
+            "output_elements": mover.output_elements()
+            if isinstance(mover, movement.CountsOutput)
+            else output_elements(run.problem, run.grid, comm.rank),
         },
         "mpi_calls": [
             {"rank": comm.rank, "call": name, "count": call.count, "bytes": call.bytes, "time_s": call.time_s}

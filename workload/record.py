@@ -34,8 +34,12 @@ OUTCOMES = (OK, WRONG_ANSWER, OUT_OF_MEMORY, CRASHED, NODE_LOST, TIMEOUT, LAUNCH
 
 PHASES = ("load", "distribute", "convolve", "collect", "save")
 BINDINGS = ("none", "core", "hwthread")
-BACKENDS = ("naive", "numpy")  # the names of workload.convolve and workload.movement, for who cannot import them
-MOVEMENTS = ("serial", "scatter-gather")
+BACKENDS = (
+    "naive",
+    "numpy",
+    "simd",
+)  # the names of workload.convolve and workload.movement, for who cannot import them
+MOVEMENTS = ("serial", "scatter-gather", "tree", "pipeline", "shared", "distributed", "replica")
 WEIGHTS = ("identity", "box-blur", "sharpen", "edges", "random")
 IMAGE_KINDS = ("sample", "synthetic", "folder")
 MAX_RANKS = 65536

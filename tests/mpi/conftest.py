@@ -41,7 +41,7 @@ def mpirun(tmp_path: Path) -> Callable[..., Any]:
     def run(ranks: int, program: str, *arguments: object) -> Any:
         answer = tmp_path / "answer.json"
         command = [*mpirun_arguments(ranks), sys.executable, "-m", "mpi4py", str(PROGRAMS / program), str(answer)]
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [*command, *map(str, arguments)],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},

@@ -1,9 +1,14 @@
 """Predicted bytes: the arrays exact, the rest added. Measured beside predicted: tests/mpi/test_memory.py."""
 
-import pytest
+import itertools
+import math
 
-from workload.footprint import predict
-from workload.grid import Grid
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workload.footprint import choose_grid, predict
+from workload.grid import Grid, axis_lengths, block_of
 from workload.problem import Problem
 
 PAPER = Problem(160, 3, 3, 1024, 1024, 3)
@@ -51,3 +56,29 @@ def test_a_tree_sends_fewer_bytes_twice_only_between_nodes() -> None:
 def test_an_unknown_movement_is_refused() -> None:
     with pytest.raises(ValueError, match="'pigeon' is unknown"):
         predict(PAPER, Grid(), "pigeon")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 9), st.integers(1, 12), st.sampled_from(MOVEMENTS))
+def test_the_chosen_grid_costs_least(ranks: int, batch: int, channels: int, movement: str) -> None:
+    problem = Problem(batch, channels, 4, 12, 12, 3)
+
+    def cost(grid: Grid) -> int:
+        blocks = [block_of(problem, grid, rank) for rank in range(ranks)]
+        largest = max(block.x_bytes + block.y_bytes + 4 * math.prod(block.w_shape) for block in blocks)
+        return largest + predict(problem, grid, movement).moved_bytes
+
+    chosen = choose_grid(problem, ranks, movement)
+    lengths = list(axis_lengths(problem).values())
+    every = itertools.product(*([parts for parts in range(1, length + 1) if ranks % parts == 0] for length in lengths))
+    assert cost(chosen) == min(cost(Grid(*parts)) for parts in every if math.prod(parts) == ranks)
+
+
+def test_the_papers_problem_is_cut_by_the_batch() -> None:
+    assert choose_grid(PAPER, 16, "scatter-gather") == Grid(batch=16)
+
+
+def test_a_single_picture_is_cut_otherwise() -> None:
+    assert choose_grid(Problem(1, 3, 3, 1024, 1024, 3), 4, "scatter-gather").batch == 1
+    with pytest.raises(ValueError, match="no grid of 7 parts fits"):
+        choose_grid(Problem(1, 1, 1, 3, 3, 3), 7, "scatter-gather")
