@@ -1,0 +1,106 @@
+"""Every path of a sweep folder, and of the folder that holds the sweeps."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SweepPaths:
+    """The files of one sweep; `folder` is absolute."""
+
+    folder: Path
+
+    @property
+    def study(self) -> Path:
+        return self.folder / "study.toml"
+
+    @property
+    def inventory(self) -> Path:
+        return self.folder / "inventory.json"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / ".lock"
+
+    @property
+    def records(self) -> Path:
+        return self.folder / "records"
+
+    @property
+    def superseded(self) -> Path:
+        return self.records / "superseded"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def jobs(self) -> Path:
+        return self.folder / ".jobs"
+
+    @property
+    def pictures(self) -> Path:
+        return self.folder / "pictures"
+
+    def record(self, run_id: str) -> Path:
+        return self.records / f"{run_id}.json"
+
+    def log(self, run_id: str) -> Path:
+        return self.logs / f"{run_id}.log"
+
+    def job(self, run_id: str) -> Path:
+        return self.jobs / self.token(run_id)
+
+    def picture(self, name: str) -> Path:
+        return self.pictures / f"{name}.png"
+
+    def token(self, run_id: str) -> str:
+        """What a run's processes carry in their arguments; no two sweep folders share one."""
+        return f"{run_id}-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:8]}"
+
+    def superseded_record(self, run_id: str, attempt: int) -> Path:
+        return self.superseded / f"{run_id}.{attempt}.json"
+
+    def make(self) -> None:
+        """Makes the folders. Raises OSError."""
+        for folder in (self.records, self.superseded, self.logs, self.jobs, self.pictures):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True)
+class RunsFolder:
+    """The folder of all sweeps: results/runs."""
+
+    folder: Path
+
+    @property
+    def latest(self) -> Path:
+        return self.folder / "latest"
+
+    @property
+    def images(self) -> Path:
+        """Pools of pictures, one .npy each, named by their digest and shared by the sweeps."""
+        return self.folder / ".images"
+
+    def sweeps(self) -> list[SweepPaths]:
+        """The sweeps here, the one worked at last first."""
+        ledgers = [path for path in self.folder.glob("*/ledger.jsonl") if not path.parent.is_symlink()]
+        ledgers.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        return [SweepPaths(path.parent.resolve()) for path in ledgers]
+
+    def point_latest(self, sweep: SweepPaths) -> None:
+        """Makes `latest` point to the sweep, in one step. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        inside = sweep.folder.parent == self.folder.resolve()
+        partial = self.folder / f".latest.{os.getpid()}"
+        partial.unlink(missing_ok=True)
+        partial.symlink_to(sweep.folder.name if inside else sweep.folder)
+        partial.replace(self.latest)

@@ -1,0 +1,320 @@
+"""Carries out a study on a cluster: one run after the other, each leaving a record, whatever becomes of it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestration import plan as plans
+from orchestration import preflight, provenance, resume, study
+from orchestration.clusters import find as find_cluster
+from orchestration.inventory import Inventory
+from orchestration.job import Builder
+from orchestration.ledger import Ledger
+from orchestration.paths import RunsFolder, SweepPaths
+from orchestration.pictures import Pools
+from orchestration.plan import Plan, PlannedRun
+from orchestration.progress import Progress
+from orchestration.recorder import Recorder
+from orchestration.refusal import Refusal, Stopped
+from orchestration.remote import Here, State
+from orchestration.resume import Flags, Identity
+from orchestration.study import LoadedStudy, Overrides
+from workload import supervise
+from workload.record import OK, SKIPPED, WRONG_ANSWER, write_json
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for."""
+
+    cluster: str = "local"
+    study: str | None = None
+    out: Path | None = None
+    new: bool = False
+    flags: Flags = field(default_factory=Flags)
+    overrides: Overrides = field(default_factory=Overrides)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Everything outside that a sweep uses: project, folders, clock, environment, and the ranks' program."""
+
+    root: Path
+    runs: RunsFolder
+    utc_now: Callable[[], str]
+    environment: Mapping[str, str]
+    program: Sequence[str] = ("-m", "workload")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A study, planned on a cluster, before any folder is made."""
+
+    surroundings: Surroundings
+    request: Request
+    loaded: LoadedStudy
+    inventory: Inventory
+    machines: Sequence[Mapping[str, Any]]
+    plan: Plan
+    place: Here
+    pools: Pools
+    identity: Identity
+
+    @property
+    def cores(self) -> int:
+        """Physical cores of a node, the least of them."""
+        return min(int(machine["cores"]) for machine in self.machines)
+
+    def skip_reason(self, planned: PlannedRun) -> str | None:
+        """Why the run is not to start; None where it is, or where a person forces it."""
+        if self.request.flags.force:
+            return None
+        limits = [machine["cgroup_memory_bytes"] for machine in self.machines]
+        return plans.skip_reason(planned, self.inventory, limits)
+
+    def pending(self, paths: SweepPaths) -> list[PlannedRun]:
+        """The runs of the plan that the folder still wants. Raises Refusal."""
+        return resume.pending(self.plan, resume.records(paths), self.request.flags, self.skip_reason)
+
+    def find(self) -> SweepPaths | None:
+        """The folder of the sweep that goes on; None where another is to be made. Raises Refusal."""
+        out = self.request.out
+        if out is None:
+            runs = self.surroundings.runs
+            return (
+                None if self.request.new else resume.find(runs, self.identity, lambda paths: bool(self.pending(paths)))
+            )
+        paths = SweepPaths(out.absolute())
+        if not paths.ledger.exists():
+            _refuse_foreign(paths.folder)
+            return None
+        if self.request.new:
+            raise Refusal(f"--new, but {out} holds a sweep: give another --out")
+        resume.check_unchanged(paths, self.identity)
+        return paths
+
+    def new_folder(self) -> SweepPaths:
+        """The path of another sweep's folder."""
+        if self.request.out is not None:
+            return SweepPaths(self.request.out.absolute())
+        time = self.surroundings.utc_now()[:19].replace("-", "").replace(":", "") + "Z"
+        name = f"{self.loaded.study.name}-{self.inventory.cluster}-{time}"
+        folder = self.surroundings.runs.folder.absolute()
+        taken = {path.name for path in folder.glob(f"{name}*")}
+        unique = next(
+            text for n in range(1, len(taken) + 2) if (text := name if n == 1 else f"{name}-{n}") not in taken
+        )
+        return SweepPaths(folder / unique)
+
+
+def prepare(request: Request, surroundings: Surroundings) -> Sweep:
+    """Reads, checks and plans; makes nothing but the pools of pictures. Raises Refusal."""
+    inventory = find_cluster(request.cluster, surroundings.root, surroundings.utc_now())
+    loaded = study.load(request.study or inventory.default_study, request.overrides)
+    place = Here(Path(inventory.workdir), Path(inventory.python))
+    machines = place.machines()
+    workload = provenance.describe(surroundings.root)
+    pools = Pools(surroundings.runs.images.absolute())
+    cores = min(int(machine["cores"]) for machine in machines)
+    try:
+        plan = plans.make(loaded, inventory, cores, pools.get, workload)
+    except OSError as error:
+        raise Refusal(f"{error.filename}: the pictures cannot be prepared ({error.strerror})") from error
+    identity = Identity(
+        study=resume.study_digest(loaded.document),
+        cluster=inventory.cluster,
+        workload=workload.digest,
+        facts=resume.facts(machines, [node.slots for node in inventory.nodes]),
+    )
+    return Sweep(surroundings, request, loaded, inventory, machines, plan, place, pools, identity)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How many runs of a plan ended how, and whether all ended as planned."""
+
+    counts: Counter[str]
+    as_planned: bool
+
+
+@dataclass
+class Carrying:
+    """A sweep at work in its folder, which it holds the lock of."""
+
+    sweep: Sweep
+    paths: SweepPaths
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.paths.ledger)
+        self.utc_now = self.sweep.surroundings.utc_now
+        self.recorder = Recorder(self.paths, self.sweep.place)
+        self.builder = Builder(
+            self.sweep.inventory,
+            self.sweep.cores,
+            self.sweep.surroundings.program,
+            self.sweep.surroundings.environment,
+        )
+
+    def carry_out(self) -> Result:
+        """Carries out what is pending; returns how the plan's runs ended. Raises Refusal, Stopped, OSError."""
+        self._begin()
+        pending = self._adopted_first(self.sweep.pending(self.paths))
+        with self.progress.shown(pending):
+            for planned in pending:
+                self._one(planned)
+        done = resume.records(self.paths)
+        ended = [(item, str(done[item.run.run_id]["outcome"])) for item in self.sweep.plan.runs]
+        result = Result(Counter(outcome for _, outcome in ended), all(as_planned(*each) for each in ended))
+        self.ledger.append("finished", self.utc_now(), outcomes=dict(result.counts))
+        return result
+
+    def _begin(self) -> None:
+        """Writes what the folder says of itself, once."""
+        if self.ledger.last("planned") is not None:
+            self.ledger.append("resumed", self.utc_now(), pid=os.getpid())
+            return
+        self.paths.study.write_text(self.sweep.loaded.text(), encoding="utf-8")
+        write_json(self.paths.inventory, self.sweep.inventory.model_dump(mode="json"))
+        runs = [item.run.run_id for item in self.sweep.plan.runs]
+        values = {**self.sweep.identity.event(), "runs": runs, "notes": list(self.sweep.plan.notes)}
+        self.ledger.append("planned", self.utc_now(), pid=os.getpid(), **values)
+
+    def _adopted_first(self, pending: list[PlannedRun]) -> list[PlannedRun]:
+        """Puts what a lost `fab` left at work, or ended, in front; ends and removes what nobody waits for."""
+        place, wanted = self.sweep.place, {self.paths.job(item.run.run_id): item for item in pending}
+        first = []
+        for job in sorted(self.paths.jobs.iterdir()):
+            if job in wanted and self._adoptable(job):
+                first.append(wanted[job])
+            elif supervise.TOKEN.fullmatch(job.name):
+                place.stop(job)
+                place.clean(job)
+        return first + [item for item in pending if item not in first]
+
+    def _adoptable(self, job: Path) -> bool:
+        state = self.sweep.place.state(job)
+        return state is State.ALIVE or (state is State.ENDED and not self.recorder.interrupted(job))
+
+    def _one(self, planned: PlannedRun) -> None:
+        """One run from start to record. Raises Stopped where a person ended it, OSError where a file failed."""
+        job = self.paths.job(planned.run.run_id)
+        self.progress.begin(planned)
+        try:
+            reason = self.sweep.skip_reason(planned)
+            if reason is not None:
+                record = self.recorder.skipped(planned, reason)
+            else:
+                self._launch(planned, job)
+                record = self._await(planned, job)
+            about = {"run_id": planned.run.run_id, "outcome": record["outcome"], "reason": record["reason"]}
+            self.ledger.append("ended", self.utc_now(), **about)
+        except KeyboardInterrupt:
+            self._interrupt(planned, job)
+            raise Stopped(
+                "interrupted: no rank is left; the same command (without --new) goes on where this stopped"
+            ) from None
+        except OSError:
+            if self.sweep.place.state(job) is State.ALIVE:
+                self.sweep.place.stop(job)
+            raise
+        self.progress.end(planned, record)
+
+    def _launch(self, planned: PlannedRun, job: Path) -> None:
+        """Starts the run, unless a lost `fab` did."""
+        place, run_id = self.sweep.place, planned.run.run_id
+        if self._adoptable(job):
+            self.ledger.append("adopted", self.utc_now(), run_id=run_id)
+            return
+        place.end_leftovers(job)
+        place.clean(job)
+        pool = self.sweep.pools.path(planned.run.images)
+        self.builder.write(job, planned, pool, preview=not self.paths.picture("input").exists())
+        self.ledger.append("started", self.utc_now(), run_id=run_id, sequence=planned.sequence)
+        place.start(job)
+
+    def _await(self, planned: PlannedRun, job: Path) -> dict[str, Any]:
+        """Waits for the run's end and records it."""
+        place = self.sweep.place
+        # the supervisor holds the run's own limit; this one is for a supervisor that hangs
+        state = place.wait(job, planned.timeout_s + 60)
+        if state is State.ALIVE:
+            place.stop(job)
+        record = self.recorder.ended(planned, job)
+        place.end_leftovers(job)
+        place.clean(job)
+        return record
+
+    def _interrupt(self, planned: PlannedRun, job: Path) -> None:
+        """Ends the run at work; it leaves no record."""
+        if job.exists():
+            self.sweep.place.stop(job)
+            self.sweep.place.clean(job)
+        self.ledger.append("interrupted", self.utc_now(), run_id=planned.run.run_id)
+
+
+def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress) -> Result:
+    """Carries out the sweep in the folder, which it makes where it is not there. Raises Refusal, Stopped."""
+    existing = next(folder for folder in (paths.folder, *paths.folder.parents) if folder.is_dir())
+    if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, sweep.cores, existing):
+        raise Refusal("\nconvscale: ".join(wrong))
+    with locked(paths):
+        carrying = Carrying(sweep, paths, progress)
+        try:
+            sweep.surroundings.runs.point_latest(paths)
+        except OSError as error:
+            raise Refusal(f"{sweep.surroundings.runs.latest} cannot be written ({error.strerror})") from error
+        try:
+            return carrying.carry_out()
+        except BrokenPipeError:
+            raise  # nobody reads what we print: no trouble of the disk's
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise Stopped(
+                f"{where}{error.strerror or error}: nothing recorded is lost; mend that, and the same command "
+                "(without --new) goes on"
+            ) from error
+
+
+@contextmanager
+def locked(paths: SweepPaths) -> Iterator[None]:
+    """Makes the folder and holds its lock: one `fab` at a time. Raises Refusal."""
+    try:
+        paths.make()
+        file = paths.lock.open("a+")
+    except OSError as error:
+        raise Refusal(f"{paths.folder} cannot be written ({error.strerror}): give another --out") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise Refusal(
+                f"{paths.folder} is being worked at by process {file.read().strip()}: wait for it, or give --new"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raises Refusal where the folder holds files of something else."""
+    try:
+        holds = folder.exists() and any(path.name != ".lock" for path in folder.iterdir())
+    except OSError as error:
+        raise Refusal(f"--out {folder} cannot be read ({error.strerror}): give another --out") from error
+    if holds:
+        raise Refusal(f"--out {folder} holds files, but no sweep's: give an empty or a new folder")
+
+
+def as_planned(planned: PlannedRun, outcome: str) -> bool:
+    """True for ok, for skipped, and for the wrong answer of `replica`, which is wrong on purpose."""
+    return outcome in (OK, SKIPPED) or (outcome == WRONG_ANSWER and planned.run.movement == "replica")

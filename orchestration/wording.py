@@ -1,0 +1,57 @@
+"""What pydantic found wrong in a document, in one line that a person can act on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """` (did you mean X?)`, or nothing where no known word is near."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def unknown(what: str, word: str, known: Iterable[str]) -> str:
+    """The refusal of a word that is none of the known ones, which it lists."""
+    names = list(known)
+    return f"{what} {word!r} is unknown{nearest(word, names)}: it is one of {', '.join(names) or 'none'}"
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first thing wrong: its key, the value, why; for an unknown key the nearest right one."""
+    # a misspelt key also leaves the right one missing: the misspelling is what helps
+    first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+    place, value = first["loc"], first.get("input")
+    key = _dotted(place)
+    if first["type"] == "extra_forbidden":
+        known = sorted(_model_at(model, place[:-1]).model_fields)
+        return f"key {key} is unknown{nearest(str(place[-1]), known)}: known here are {', '.join(known)}"
+    if first["type"] == "missing":
+        return f"key {key} is missing: add it"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key} = {repr(value)[:80]} is wrong: {message[0].lower()}{message[1:]}"
+
+
+def _dotted(place: tuple[int | str, ...]) -> str:
+    """`series[1].ranks` for ("series", 1, "ranks")."""
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
+
+
+def _model_at(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel]:
+    for part in place:
+        if isinstance(part, str):
+            model = _model_within(model.model_fields[part].annotation) or model
+    return model
+
+
+def _model_within(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _model_within(inner))), None)

@@ -1,0 +1,113 @@
+"""A small study on disk, and `fab sweep` of it through real processes, with a stand-in for the ranks."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestration.paths import SweepPaths
+from tests.orchestration.support import ROOT
+from workload.record import read_record
+from workload.supervise import kill_carriers
+
+STUDY = """
+schema_version = 1
+name = "small"
+launches = 1
+repeats = 1
+warmups = 0
+timeout_s = 30.0
+images = "synthetic"
+problem = { batch = 4, in_channels = 1, out_channels = 1, height = 8, width = 8, kernel_size = 3 }
+[[series]]
+name = "weak"
+scaling = "weak"
+batch_per_rank = 2
+ranks = [2]
+oversubscribe = 2
+"""
+
+
+@dataclass
+class Lab:
+    """A folder with a study of one run of two ranks; sweeps of it go to `out`."""
+
+    folder: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def study(self) -> Path:
+        return self.folder / "small.toml"
+
+    @property
+    def paths(self) -> SweepPaths:
+        return SweepPaths(self.folder / "out")
+
+    def begin(self, behaviour: str, **flags: object) -> subprocess.Popen[str]:
+        """Starts a sweep; `flags` are those of `fab sweep`."""
+        given = {"study": self.study, "out": self.paths.folder} | flags
+        arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.orchestration.driver", str(self.folder / "runs"), behaviour, *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def sweep(self, behaviour: str, **flags: object) -> subprocess.CompletedProcess[str]:
+        process = self.begin(behaviour, **flags)
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def records(self) -> list[dict[str, object]]:
+        return [read_record(path) for path in sorted(self.paths.records.glob("*.json"))]
+
+    def events(self) -> list[str]:
+        return [json.loads(line)["event"] for line in self.paths.ledger.read_text().splitlines()]
+
+    def ranks(self) -> list[psutil.Process]:
+        """Living processes of this lab's ranks."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                arguments = process.cmdline()
+                if "--run" in arguments and str(self.paths.jobs) in " ".join(arguments) and "-n" not in arguments:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def wait_for(self, condition: Callable[[], object], limit_s: float = 30.0) -> None:
+        deadline = time.monotonic() + limit_s
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.05)
+
+    def wait_for_ranks(self) -> None:
+        self.wait_for(lambda: len(self.ranks()) >= 2)
+
+    def close(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+        for job in self.paths.jobs.glob("*-*"):
+            kill_carriers(job.name)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    made = Lab(tmp_path)
+    made.study.write_text(STUDY)
+    yield made
+    made.close()

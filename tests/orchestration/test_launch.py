@@ -1,0 +1,92 @@
+"""mpirun's command, word for word."""
+
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import pytest
+
+from orchestration.launch import Files, Layout, kept_environment, mpirun
+from workload.grid import Grid
+from workload.problem import Problem
+from workload.record import Images, Run
+
+RUN = Run(
+    problem=Problem(8, 3, 3, 16, 16, 3),
+    ranks=4,
+    nodes=1,
+    ranks_per_node=4,
+    binding="core",
+    threads=1,
+    grid=Grid(batch=4),
+    movement="scatter-gather",
+    backend="numpy",
+    images=Images("synthetic", "d"),
+    weights="random",
+    seed=1,
+    warmups=1,
+    repeats=3,
+    save=False,
+    launch=0,
+)
+LAYOUT = Layout(python=PurePosixPath("/v/bin/python"), as_root=False, cores=4, transport="auto")
+FILES = Files(
+    run=PurePosixPath("/j/run.json"),
+    measurement=PurePosixPath("/j/measurement.json"),
+    pool=PurePosixPath("/p.npy"),
+    scratch=PurePosixPath("/tmp/c/t"),
+    shared_memory=PurePosixPath("/dev/shm/convscale-t"),
+)
+PROGRAM = ["-m", "workload"]
+
+
+def words(run=RUN, layout=LAYOUT, files=FILES):
+    return " ".join(mpirun(run, layout, files, PROGRAM))
+
+
+def test_one_node():
+    assert words() == (
+        "/v/bin/mpirun -n 4 --map-by slot --bind-to core --mca pml ob1 --mca btl self,sm --mca osc ^ucx "
+        "--mca btl_sm_backing_directory /dev/shm/convscale-t --mca osc_sm_backing_directory /dev/shm/convscale-t "
+        "--prtemca prte_tmpdir_base /tmp/c/t "
+        "-x OMP_NUM_THREADS=1 -x OPENBLAS_NUM_THREADS=1 -x MKL_NUM_THREADS=1 "
+        "/v/bin/python -m mpi4py -m workload --run /j/run.json --record /j/measurement.json --images /p.npy"
+    )
+
+
+def test_several_nodes_over_tcp():
+    run = replace(RUN, nodes=2, ranks_per_node=2, binding="none")
+    layout = replace(
+        LAYOUT, transport="tcp", interface_subnet="10.0.0.0/24", hostfile=PurePosixPath("/h"), as_root=True, cores=2
+    )
+    assert words(run, layout).startswith(
+        "/v/bin/mpirun --allow-run-as-root -n 4 --hostfile /h --map-by slot:OVERSUBSCRIBE --bind-to none "
+        "--mca pml ob1 --mca btl self,sm,tcp --mca btl_tcp_if_include 10.0.0.0/24 "
+        "--prtemca oob_tcp_if_include 10.0.0.0/24 --mca osc ^ucx --mca btl_sm_backing_directory "
+    )
+
+
+def test_a_fabric_of_a_persons_own_is_left_to_open_mpi():
+    text = words(replace(RUN, nodes=2, ranks_per_node=2), replace(LAYOUT, hostfile=PurePosixPath("/h")))
+    assert "--mca btl self" not in text
+    assert "--mca pml" not in text
+
+
+@pytest.mark.parametrize(("cores", "yields"), [(4, False), (3, True)])
+def test_ranks_yield_where_they_share_cores(cores, yields):
+    assert ("--mca mpi_yield_when_idle 1" in words(layout=replace(LAYOUT, cores=cores))) == yields
+
+
+def test_threads_are_exported_and_get_their_cores():
+    text = words(replace(RUN, threads=2), replace(LAYOUT, cores=8))
+    assert "--map-by slot:PE=2 --bind-to core" in text
+    assert "-x OPENBLAS_NUM_THREADS=2" in text
+
+
+def test_saving_and_preview():
+    text = words(files=replace(FILES, save_to=PurePosixPath("/j/saved"), preview=PurePosixPath("/j/preview.npz")))
+    assert text.endswith("--images /p.npy --save-to /j/saved --preview /j/preview.npz")
+
+
+def test_no_setting_of_mpi_or_python_leaks_in():
+    kept = kept_environment({"PATH": "/bin", "PYTHONPATH": "/x", "OMPI_MCA_btl": "tcp", "OMP_NUM_THREADS": "9"})
+    assert kept == {"PATH": "/bin"}

@@ -1,0 +1,21 @@
+from orchestration import provenance
+
+
+def test_digest_is_of_names_and_contents_of_python_files(tmp_path):
+    (tmp_path / "a.py").write_text("1")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "b.py").write_text("2")
+    first = provenance.digest(tmp_path)
+    (tmp_path / "notes.txt").write_text("not code")
+    assert provenance.digest(tmp_path) == first
+    (tmp_path / "a.py").write_text("3")
+    second = provenance.digest(tmp_path)
+    (tmp_path / "a.py").rename(tmp_path / "c.py")
+    assert len({first, second, provenance.digest(tmp_path)}) == 3
+
+
+def test_no_repository_is_no_commit(tmp_path):
+    (tmp_path / "workload").mkdir()
+    found = provenance.describe(tmp_path)
+    assert (found.git_commit, found.git_dirty) == (None, None)
+    assert len(found.digest) == 64

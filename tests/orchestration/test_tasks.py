@@ -1,0 +1,78 @@
+"""What a person types, and reads where it is wrong: one line and exit status 2."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.orchestration.support import ROOT
+
+FAB = Path(sys.executable).parent / "fab"
+
+
+def fab(*arguments):
+    return subprocess.run([str(FAB), *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def refused(*arguments):
+    done = fab(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+def test_the_menu_has_one_line_a_task():
+    listed = fab("--list").stdout
+    for name in ("sweep", "report", "clusters", "studies"):
+        assert f"  {name} " in listed
+
+
+def test_the_menu_loads_nothing_heavy():
+    names = ["matplotlib", "numpy", "pydantic", "rich", "scipy", "pulumi", "PIL"]
+    program = f"import fabfile, sys; print(*[name for name in {names} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_help_explains_every_flag():
+    text = fab("sweep", "--help").stdout
+    flags = "cluster study out new retry force dry-run series ranks batch repeats launches images backend movement"
+    for flag in flags.split():
+        assert f"--{flag}" in text
+
+
+def test_clusters_and_studies():
+    assert fab("clusters").stdout.startswith("local")
+    assert {"quick", "paper", "local"} <= {line.split()[0] for line in fab("studies").stdout.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--cluster", "fatt"], "cluster 'fatt' is unknown"),
+        (["--study", "quik"], "study 'quik' is unknown"),
+        (["--movement", "scatter"], "movement 'scatter' is unknown"),
+        (["--backend", "cuda"], "backend 'cuda' is unknown"),
+        (["--images", "no-such-folder"], "no-such-folder is neither sample, synthetic nor a folder"),
+        (["--ranks", "1,x"], "--ranks '1,x' is no list of whole numbers"),
+        (["--ranks", "0"], 'give "slots" or a list'),
+        (["--ranks", "64"], "only 16"),
+        (["--repeats", "many"], "--repeats 'many' is no whole number"),
+        (["--launches", "0"], "launches = 0 is wrong"),
+        (["--batch", "-1"], "batch = -1 is out of range"),
+        (["--series", "stronk"], "series 'stronk' is unknown (did you mean strong?)"),
+        (["--out", "/dev/null/x"], "/dev/null/x"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, words):
+    assert words in refused("sweep", *arguments)
+
+
+def test_an_out_of_somebody_elses_files_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert "holds files, but no sweep's" in refused("sweep", "--out", str(tmp_path))
+
+
+def test_a_report_of_no_sweep_is_refused(tmp_path):
+    assert "is no sweep's folder" in refused("report", "--sweep", str(tmp_path))
