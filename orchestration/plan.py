@@ -10,12 +10,14 @@ from typing import Any
 from orchestration.inventory import Inventory
 from orchestration.refusal import Refusal
 from orchestration.study import AUTO, RANKS, SLOTS, LoadedStudy, Series, Study
-from workload.footprint import Footprint, predict
+from workload.footprint import Footprint, choose_grid, predict
 from workload.grid import Grid, check_grid
 from workload.problem import Problem
 from workload.record import Images, Run, Workload
 
 MEMORY_SHARE = 0.9  # of a node's memory that predicted peaks may fill
+
+MOVEMENTS_WITH = {"chunk_bytes": ("pipeline", "distributed"), "group_ranks": ("tree", "shared")}
 
 Pool = Callable[[str, Problem, int], Images]  # (images, problem, seed) -> the pool of pictures, made or found
 
@@ -101,6 +103,7 @@ class Settled:
     backend: tuple[str, ...]
     movement: tuple[str, ...]
     save: bool
+    options: Mapping[str, int]
     sizes: Mapping[str, int | None]
 
 
@@ -128,7 +131,7 @@ def points_of(settings: Settled, series: Series, inventory: Inventory, notes: li
             try:
                 if series.max_ranks is not None and ranks > series.max_ranks:
                     raise ValueError(f"ranks = {ranks} is above max_ranks = {series.max_ranks}")
-                grid = grid_of(series, problem, ranks)
+                grid = grid_of(series, problem, ranks, settings)
             except ValueError as error:
                 if listed:
                     raise ValueError(f"ranks = {ranks}: {error}") from error
@@ -167,15 +170,14 @@ def problems_of(settings: Settled, series: Series, ranks: int) -> list[Problem]:
     return [Problem.from_dict({**sizes, "batch": batch}) for batch in batches] or [Problem.from_dict(sizes)]
 
 
-def grid_of(series: Series, problem: Problem, ranks: int) -> Grid:
-    """The series' grid at that rank count. Raises ValueError where it does not fit the problem or the ranks."""
+def grid_of(series: Series, problem: Problem, ranks: int, settings: Settled) -> Grid:
+    """The series' grid at that rank count. Raises ValueError where it does not fit the problem or the ranks.
+
+    `auto` is one grid for all movements of the series, the first one's cheapest: else they could not be compared.
+    """
     if series.grid == AUTO:
-        if ranks > problem.batch:
-            raise ValueError(
-                f'grid = "auto" cannot cut {problem.batch} images into {ranks} parts yet: name the axes, '
-                f"or give at most {problem.batch} ranks"
-            )
-        return Grid(batch=ranks)
+        movement = next((name for name in settings.movement if name != "serial"), "distributed")
+        return choose_grid(problem, ranks, movement, settings.options)
     grid = Grid.from_dict({axis: ranks if parts == RANKS else parts for axis, parts in series.grid.items()})
     check_grid(problem, grid)
     if grid.ranks != ranks:
@@ -250,10 +252,16 @@ def _run(
         repeats=settings.repeats,
         save=settings.save,
         launch=launch,
+        options=options_of(point.movement, settings.options),
         workload=workload,
     )
-    footprint = predict(point.problem, point.grid, point.movement, ranks_per_node=ranks_per_node)
+    footprint = predict(point.problem, point.grid, point.movement, run.options, ranks_per_node, backend=point.backend)
     return PlannedRun(run, (point.series,), 0, settings.timeout_s, point.allowed_ranks, footprint)
+
+
+def options_of(movement: str, options: Mapping[str, int]) -> dict[str, int]:
+    """Those of the options that the movement has; others' would make one run look like two."""
+    return {name: value for name, value in options.items() if movement in MOVEMENTS_WITH[name]}
 
 
 def _merge(planned: Iterable[PlannedRun], order: Sequence[str]) -> tuple[PlannedRun, ...]:

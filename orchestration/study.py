@@ -16,7 +16,7 @@ from orchestration.inventory import Name
 from orchestration.refusal import Refusal
 from orchestration.wording import explain, unknown
 from workload.grid import AXES
-from workload.record import BACKENDS, MAX_RANKS, MOVEMENTS, WEIGHTS, SchemaError, check_version
+from workload.record import BACKENDS, MAX_RANKS, MOVEMENTS, OPTIONS, WEIGHTS, SchemaError, check_version
 
 STUDIES = Path(__file__).parent / "studies"
 SLOTS = "slots"
@@ -56,6 +56,17 @@ def _axes(value: Any) -> Any:
     return value
 
 
+def _known_options(value: Any) -> Any:
+    if isinstance(value, dict):
+        for name, given in value.items():
+            if name not in OPTIONS:
+                raise ValueError(unknown("option", name, OPTIONS))
+            if type(given) is not int or given < 1:
+                raise ValueError(f"{name} = {given!r} is out of range: give a whole number of at least 1")
+    return value
+
+
+Options = Annotated[dict[str, int], BeforeValidator(_known_options)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 BackendNames = Annotated[list[str], Field(min_length=1), _known("backend", BACKENDS)]
 MovementNames = Annotated[list[str], Field(min_length=1), _known("movement", MOVEMENTS)]
@@ -92,6 +103,7 @@ class Settings(_Strict):
     backend: BackendNames | None = None
     movement: MovementNames | None = None
     save: bool | None = None
+    options: Options | None = None
     problem: Sizes = Sizes()
 
 
@@ -130,6 +142,7 @@ class Study(Settings):
     backend: BackendNames = ["numpy"]
     movement: MovementNames = ["scatter-gather"]
     save: bool = False
+    options: Options = Field(default_factory=dict)
     series: Annotated[list[Series], Field(min_length=1)]
 
 

@@ -195,6 +195,7 @@ def _list_runs(prepared: Sweep) -> None:
 
 def _report(folders: list[Path], out: Path | None) -> None:
     """Makes the report, prints its tables and what it could not read."""
+    from rich.markup import escape
     from rich.table import Table
 
     from results.report import make
@@ -208,7 +209,7 @@ def _report(folders: list[Path], out: Path | None) -> None:
     for item in made.tables:
         table = Table(*item.columns, title=item.title, title_justify="left")
         for row in item.rows:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))  # names from nodes are text, never markup
         console.print(table)
         for note in item.notes:
             console.print(note, markup=False, highlight=False)

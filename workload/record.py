@@ -41,6 +41,8 @@ BACKENDS = (
 )  # the names of workload.convolve and workload.movement, for who cannot import them
 MOVEMENTS = ("serial", "scatter-gather", "tree", "pipeline", "shared", "distributed", "replica")
 WEIGHTS = ("identity", "box-blur", "sharpen", "edges", "random")
+# of movements: bytes of x in one step of a stream; ranks to take for a node, where nodes are to be tried on one machine
+OPTIONS = ("chunk_bytes", "group_ranks")
 IMAGE_KINDS = ("sample", "synthetic", "folder")
 MAX_RANKS = 65536
 

@@ -139,8 +139,21 @@ def test_grids():
         made(STRONG + "ranks = [4]\ngrid = { row = 2 }\n")
     auto = made(STRONG + 'ranks = [4]\ngrid = "auto"\n')
     assert {item.run.grid.batch for item in auto.runs} == {1, 4}
-    with pytest.raises(Refusal, match='"auto" cannot cut 8 images into 9 parts'):
-        made(STRONG + 'ranks = [9]\ngrid = "auto"\n')
+    nine = max(made(STRONG + 'ranks = [9]\ngrid = "auto"\n').runs, key=lambda item: item.run.ranks).run.grid
+    assert nine.ranks == 9
+    assert nine.batch < 9  # 8 images: other axes are cut as well
+    with pytest.raises(Refusal, match="no grid of 10007 parts fits"):
+        made(STRONG + 'ranks = [10007]\ngrid = "auto"\n')
+
+
+def test_options_reach_the_movements_that_have_them():
+    both = STRONG + 'movement = ["pipeline", "shared"]\noptions = { chunk_bytes = 5000, group_ranks = 1 }\n'
+    found = {item.run.movement: dict(item.run.options) for item in made(both).runs}
+    assert found == {"serial": {}, "pipeline": {"chunk_bytes": 5000}, "shared": {"group_ranks": 1}}
+    with pytest.raises(Refusal, match="chunk_byte.*chunk_bytes"):
+        made(STRONG + "options = { chunk_byte = 5000 }\n")
+    with pytest.raises(Refusal, match="chunk_bytes = 0 is out of range"):
+        made(STRONG + "options = { chunk_bytes = 0 }\n")
 
 
 def test_profiles_hold_series_back():
