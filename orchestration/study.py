@@ -139,7 +139,7 @@ class Study(Settings):
     threads: Annotated[int, Field(ge=1, le=4096)] = 1
     images: str = "sample"
     weights: WeightsName = "random"
-    backend: BackendNames = ["numpy"]
+    backend: BackendNames = ["simd"]
     movement: MovementNames = ["scatter-gather"]
     save: bool = False
     options: Options = Field(default_factory=dict)
@@ -221,6 +221,21 @@ def override(document: Mapping[str, Any], overrides: Overrides) -> dict[str, Any
     for item in series:
         _override_sizes(item, overrides)
     return result
+
+
+def backends(study: Study) -> set[str]:
+    """All that its series use."""
+    return {name for series in study.series for name in series.backend or study.backend}
+
+
+def without_simd(loaded: LoadedStudy) -> LoadedStudy:
+    """The study with `numpy` in place of `simd`, for clusters that have no code for it."""
+    document = copy.deepcopy(dict(loaded.document))
+    document.setdefault("backend", ["simd"])
+    for table in [document, *document["series"]]:
+        if "backend" in table:
+            table["backend"] = list(dict.fromkeys("numpy" if name == "simd" else name for name in table["backend"]))
+    return LoadedStudy(check(document, loaded.source), document, loaded.source)
 
 
 def _pick(series: list[dict[str, Any]], wanted: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,7 @@ def prepare(request: Request, surroundings: Surroundings) -> Sweep:
     loaded = study.load(request.study or inventory.default_study, request.overrides)
     place = Here(Path(inventory.workdir), Path(inventory.python))
     machines = place.machines()
+    loaded, fallback = _usable(loaded, machines)
     workload = provenance.describe(surroundings.root)
     pools = Pools(surroundings.runs.images.absolute())
     cores = min(int(machine["cores"]) for machine in machines)
@@ -133,7 +134,16 @@ def prepare(request: Request, surroundings: Surroundings) -> Sweep:
         workload=workload.digest,
         facts=resume.facts(machines, [node.slots for node in inventory.nodes]),
     )
+    plan = replace(plan, notes=(*fallback, *plan.notes))
     return Sweep(surroundings, request, loaded, inventory, machines, plan, place, pools, identity)
+
+
+def _usable(loaded: LoadedStudy, machines: Sequence[Mapping[str, Any]]) -> tuple[LoadedStudy, tuple[str, ...]]:
+    """The study that the machines can carry out, and the line that says what was put in place of what."""
+    reasons = [str(machine["simd"]) for machine in machines if str(machine.get("simd", "")).startswith("none: ")]
+    if not reasons or "simd" not in study.backends(loaded.study):
+        return loaded, ()
+    return study.without_simd(loaded), (f"backend numpy in place of simd ({reasons[0].removeprefix('none: ')})",)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 import time
 from pathlib import Path
@@ -25,6 +26,8 @@ def main() -> None:
     comm = MPI.COMM_WORLD
     try:
         run = Run.from_dict(read_json(arguments.run)["run"])
+        if run.backend == "simd":
+            _keep_kernels()
         gc.disable()  # a collection inside a repeat would be measured as the movement's
         clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
         output = _output(arguments.save_to, run) if run.save else None
@@ -33,7 +36,7 @@ def main() -> None:
             if arguments.preview is not None:
                 np.savez(arguments.preview, allow_pickle=False, **preview(run, arguments.images))
             write_json(arguments.record, measurement)
-    except (OSError, ValueError, KeyError, SchemaError, MemoryError, ImportError) as error:
+    except (OSError, ValueError, KeyError, SchemaError, MemoryError, ImportError, RuntimeError) as error:
         print(f"convscale: rank {comm.rank}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         raise SystemExit(2) from error  # python -m mpi4py turns this into an abort of all ranks
 
@@ -48,6 +51,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--save-to", type=Path, help="folder for y, where the run saves it inside its repeats")
     parser.add_argument("--preview", type=Path, help="where rank 0 writes one input and output picture (.npz)")
     return parser.parse_args()
+
+
+def _keep_kernels() -> None:
+    """Compiled kernels go to the user's cache folder, so that the next run of the shape finds them."""
+    from workload.convolve import simd  # the other backends' ranks stay small without LLVM
+
+    caches = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    simd.configure(Path(caches) / "convscale" / "kernels")
 
 
 def _output(folder: Path | None, run: Run) -> Output:

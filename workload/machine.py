@@ -29,6 +29,7 @@ def describe(mpi: str) -> dict[str, Any]:
         "numpy": np.__version__,
         "mpi": mpi,
         "blas": blas(),
+        "simd": simd(),
         "load_1m": os.getloadavg()[0],
         "steal_s": steal_s(),
     }
@@ -81,6 +82,18 @@ def blas() -> str:
     config: dict[str, Any] = np.show_config(mode="dicts") or {}  # type: ignore[assignment]
     library = config.get("Build Dependencies", {}).get("blas", {})
     return f"{library.get('name', 'unknown')} {library.get('version', '')}".strip()
+
+
+def simd() -> str:
+    """The instruction set that backend `simd` makes code for here; "none: " and the reason where it cannot."""
+    try:
+        from workload.convolve.codegen import host
+        from workload.convolve.simd import level_of, unavailable
+    except ImportError as error:
+        return f"none: llvmlite is not usable here ({error})"
+    target = host()
+    level = level_of(target)
+    return level.name if level is not None else f"none: {unavailable(target)}"
 
 
 def _read(path: str) -> str:

@@ -150,3 +150,18 @@ def test_several_batches_are_for_size_series(tmp_path):
 def test_a_relative_folder_of_pictures_lies_beside_the_study(tmp_path):
     loaded = load(tmp_path, GOOD.replace('name = "s"', 'name = "s"\nimages = "cats"'))
     assert loaded.study.images == str(tmp_path / "cats")
+
+
+def test_where_simd_has_no_code_numpy_stands_in_and_says_why():
+    from orchestration.sweep import _usable
+
+    loaded = load("paper", Overrides())
+    assert _usable(loaded, [{"simd": "avx2"}]) == (loaded, ())
+    usable, notes = _usable(loaded, [{"simd": "avx2"}, {"simd": "none: backend simd makes code for x86-64 only"}])
+    assert usable.study.backend == ["naive", "numpy"]
+    assert 'backend = [\n    "naive",\n    "numpy",\n]' in usable.text()
+    assert notes == ("backend numpy in place of simd (backend simd makes code for x86-64 only)",)
+    both = load("quick", Overrides(backend=("simd", "numpy")))
+    assert _usable(both, [{"simd": "none: x"}])[0].study.backend == ["numpy"]
+    naive = load("quick", Overrides(backend=("naive",)))
+    assert _usable(naive, [{"simd": "none: x"}]) == (naive, ())

@@ -19,7 +19,11 @@ Array: TypeAlias = NDArray[np.float32]
 Convolve: TypeAlias = Callable[[Array, Array, Array], None]
 Shape: TypeAlias = tuple[int, ...]
 
-_MODULES = {"naive": "workload.convolve.naive", "numpy": "workload.convolve.tiles"}
+_MODULES = {
+    "naive": "workload.convolve.naive",
+    "numpy": "workload.convolve.tiles",
+    "simd": "workload.convolve.simd",
+}
 
 
 @dataclass(frozen=True)

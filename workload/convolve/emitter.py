@@ -18,8 +18,16 @@ I64 = ir.IntType(64)
 F32 = ir.FloatType()
 
 
+def vector(lanes: int) -> ir.Type:
+    return ir.VectorType(F32, lanes)
+
+
 def constant(value: int) -> Value:
     return ir.Constant(I64, value)
+
+
+def integer(value: Value | int) -> Value:
+    return constant(value) if isinstance(value, int) else value
 
 
 class Emitter:
@@ -38,8 +46,10 @@ class Emitter:
 
     def offset(self, address: Value, index: Value | int, stride: Value | int) -> Value:
         """address + index * stride"""
-        factors = [constant(value) if isinstance(value, int) else value for value in (index, stride)]
-        return self.builder.add(address, self.builder.mul(*factors))
+        return self.builder.add(address, self.builder.mul(integer(index), integer(stride)))
+
+    def minimum(self, left: Value, right: Value) -> Value:
+        return self.builder.select(self.builder.icmp_signed("<", left, right), left, right)
 
     def load(self, address: Value, kind: ir.Type = F32) -> Value:
         """A scalar or vector from an address of any alignment."""
@@ -49,12 +59,44 @@ class Emitter:
         """A scalar or vector to an address of any alignment."""
         self.builder.store(value, self.builder.inttoptr(address, value.type.as_pointer()), align=1)
 
+    def broadcast(self, address: Value, lanes: int) -> Value:
+        """The scalar at an address in every lane of a vector."""
+        one = self.builder.insert_element(
+            ir.Constant(vector(lanes), ir.Undefined), self.load(address), ir.Constant(I32, 0)
+        )
+        return self.builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
+
+    def multiply_add(self, left: Value, right: Value, total: Value) -> Value:
+        """left * right + total, fused where the CPU can."""
+        kind = total.type
+        function = self._intrinsic(f"llvm.fmuladd.v{kind.count}f32", kind, [kind] * 3)
+        return self.builder.call(function, [left, right, total])
+
+    def prefetch(self, address: Value) -> None:
+        """Asks for the cache line of an address, which may be anything: a prefetch never faults."""
+        pointer = ir.IntType(8).as_pointer()
+        function = self._intrinsic("llvm.prefetch.p0", ir.VoidType(), [pointer, I32, I32, I32])
+        read, keep, data = (ir.Constant(I32, value) for value in (0, 3, 1))
+        self.builder.call(function, [self.builder.inttoptr(address, pointer), read, keep, data])
+
+    def hidden(self, value: Value) -> Value:
+        """The same integer, its origin hidden from the optimiser by an assembly statement of no instructions.
+
+        LLVM's loop strength reduction turns addresses that follow from a loop's index into dozens of induction
+        variables, more than there are registers; it leaves alone what it cannot see through.
+        """
+        return self.builder.asm(ir.FunctionType(I64, [I64]), "", "=r,0", [value], side_effect=False)
+
+    def _intrinsic(self, name: str, result: ir.Type, arguments: Sequence[ir.Type]) -> ir.Function:
+        known = self.module.globals.get(name)
+        return known or ir.Function(self.module, ir.FunctionType(result, arguments), name)
+
     def loop(
         self,
         count: Value | int,
         body: Callable[[Value, list[Value]], Sequence[Value] | None],
         carried: Sequence[Value] = (),
-        step: int = 1,
+        step: Value | int = 1,
     ) -> list[Value]:
         """`for index in range(0, count, step): carried = body(index, carried)`; returns the last `carried`.
 
@@ -69,11 +111,10 @@ class Emitter:
         index = self._phi(constant(0), before)
         phis = [self._phi(value, before) for value in carried]
         results = list(body(index, list(phis)) or ())
-        following = builder.add(index, constant(step))
+        following = builder.add(index, integer(step))
         for phi, value in zip([index, *phis], [following, *results], strict=True):
             phi.add_incoming(value, builder.block)
-        end = constant(count) if isinstance(count, int) else count
-        builder.cbranch(builder.icmp_signed("<", following, end), inside, after)
+        builder.cbranch(builder.icmp_signed("<", following, integer(count)), inside, after)
         builder.position_at_end(after)
         return results
 

@@ -58,7 +58,7 @@ def emit() -> str:
 
 @cache
 def _function() -> Function:
-    return Function(compile_module(emit(), host()), "naive", ARGUMENTS)
+    return Function(compile_module(emit(), host(), optimised=True), "naive", ARGUMENTS)
 
 
 def compile_for(x_shape: Shape, w_shape: Shape) -> None:  # noqa: ARG001 - one code serves every shape

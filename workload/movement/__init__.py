@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from mpi4py import MPI
@@ -68,6 +68,14 @@ class Movement(Protocol):
         """Gives back what Python's garbage collector does not: MPI datatypes, windows, files."""
 
 
+@runtime_checkable
+class CountsOutput(Protocol):
+    """A movement whose ranks compute something else than their blocks of the grid."""
+
+    def output_elements(self) -> int:
+        """Elements of y that this rank really computes."""
+
+
 _MODULES = {
     "serial": ("workload.movement.serial", "Serial"),
     "scatter-gather": ("workload.movement.scatter_gather", "ScatterGather"),
@@ -75,6 +83,7 @@ _MODULES = {
     "pipeline": ("workload.movement.pipeline", "Pipeline"),
     "shared": ("workload.movement.shared", "Shared"),
     "distributed": ("workload.movement.distributed", "Distributed"),
+    "replica": ("workload.movement.replica", "Replica"),
 }
 
 

@@ -1,0 +1,169 @@
+"""Backend `simd`: the direct convolution in vector code made for this CPU and this shape.
+
+`simd_plan` chooses the tiling, `simd_kernel` emits it, `codegen` compiles it, `simd_cache` keeps it on disk
+where `configure` named a directory. One thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from workload.convolve import Array, Shape, codegen, emitter, simd_kernel, simd_plan
+from workload.convolve.arguments import check_arguments
+from workload.convolve.codegen import Function, Target, compile_module, host
+from workload.convolve.simd_cache import CodeCache
+from workload.convolve.simd_plan import AVX2, AVX512, LEVELS, SSE2, Level, Plan, choose, strip_tiles
+
+# CPUs to compile for when a lesser instruction set is asked of a greater CPU, by LLVM's name.
+_LESSER_CPU = {AVX2: "x86-64-v3", SSE2: "x86-64"}
+
+
+def unavailable(target: Target) -> str | None:
+    """Why this backend can't make code for a CPU, in one line; None where it can."""
+    if level_of(target) is None:
+        return f"backend simd makes code for x86-64 only, not for {target.triple}: use numpy"
+    return None
+
+
+def level_of(target: Target) -> Level | None:
+    """The widest instruction set of a CPU that this backend has a plan for."""
+    features = target.features.split(",")
+    if not target.triple.startswith("x86_64"):
+        return None
+    if "+avx512f" in features:
+        return AVX512
+    return AVX2 if "+avx2" in features and "+fma" in features else SSE2
+
+
+class Compiler:
+    """Convolutions for one instruction set, each compiled once and kept in memory, and on disk if asked.
+
+    `cache_dir` (None: memory only) is made private to the user; a directory that others own or can write is not
+    used, and none that fails is an error: kernels are then compiled anew. `features` is avx512, avx2 or sse2
+    (None: the widest the CPU has).
+
+    Raises:
+        ValueError: `features` is unknown or the CPU lacks it.
+        RuntimeError: no plan for this CPU (see `unavailable`).
+    """
+
+    def __init__(self, cache_dir: Path | None = None, features: str | None = None) -> None:
+        self.level, self.target = _restricted(features)
+        self._cache = None if cache_dir is None else CodeCache(cache_dir)
+        self._kernels: dict[tuple[Plan, Shape], Function] = {}
+
+    def compile_for(self, x_shape: Shape, w_shape: Shape) -> None:
+        """Makes the code for these shapes, so that the first call finds it ready. Shapes as for `convolve`."""
+        rows, columns = x_shape[2] - w_shape[2] + 1, x_shape[3] - w_shape[3] + 1
+        extents = [(rows, columns)]
+        if _pointwise(w_shape):
+            extents.append((1, rows * columns))  # whichever the strides will allow
+        for extent in extents:
+            self._kernel(choose(self.level, tuple(w_shape), *extent), tuple(w_shape))
+
+    def convolve(self, x: Array, w: Array, y: Array) -> None:
+        """See the module's `convolve`."""
+        check_arguments(x, w, y)
+        batch, _, rows, columns = y.shape
+        if _pointwise(w.shape) and x.strides[2] == y.strides[2] == columns * y.itemsize:
+            rows, columns = 1, rows * columns  # without a halo, rows that adjoin are one long row
+        plan = choose(self.level, w.shape, rows, columns)
+        packed = simd_kernel.pack(w, plan.out_block)
+        addresses = (array.ctypes.data for array in (x, packed, y))
+        strip = strip_tiles(plan, w.shape)
+        self._kernel(plan, w.shape)(*addresses, batch, rows, columns, *x.strides[:3], *y.strides[:3], strip)
+
+    def _kernel(self, plan: Plan, w_shape: Shape) -> Function:
+        known = self._kernels.get((plan, w_shape))
+        if known is None:
+            code = self._code(plan, w_shape)
+            known = self._kernels[plan, w_shape] = Function(code, simd_kernel.NAME, simd_kernel.ARGUMENTS)
+        return known
+
+    def _code(self, plan: Plan, w_shape: Shape) -> bytes:
+        """Object code from the cache, else compiled and put there."""
+        key = _key(plan, w_shape, self.target)
+        code = self._cache.get(key) if self._cache else None
+        if code is None:
+            code = compile_module(simd_kernel.emit(plan, w_shape), self.target, optimised=False)
+            if self._cache:
+                self._cache.put(key, code)
+        return code
+
+
+def _restricted(features: str | None) -> tuple[Level, Target]:
+    target = host()
+    widest = level_of(target)
+    if widest is None:
+        raise RuntimeError(unavailable(target))
+    if features is None or features == widest.name:
+        return widest, target
+    allowed = {level.name: level for level in LEVELS[LEVELS.index(widest) :]}
+    if features not in allowed:
+        raise ValueError(f"features = {features!r}: this CPU ({target.cpu}) has {', '.join(allowed)}; give one of them")
+    level = allowed[features]
+    return level, Target(target.triple, _LESSER_CPU[level], "")
+
+
+@dataclass
+class _Configured:
+    compiler: Compiler | None = None
+
+
+_configured = _Configured()
+
+
+def configure(cache_dir: Path | None = None, features: str | None = None) -> None:
+    """Sets the `Compiler` that `convolve` and `compile_for` use: for the entry point, before the first call.
+
+    Raises as `Compiler` does.
+    """
+    _configured.compiler = Compiler(cache_dir, features)
+
+
+def _compiler() -> Compiler:
+    _configured.compiler = _configured.compiler or Compiler()
+    return _configured.compiler
+
+
+def compile_for(x_shape: Shape, w_shape: Shape) -> None:
+    """Makes the code for these shapes, so that the first call finds it ready. Shapes as for `convolve`."""
+    _compiler().compile_for(x_shape, w_shape)
+
+
+def convolve(x: Array, w: Array, y: Array) -> None:
+    """y = x * w by Eq. 1, summed in float32, by fused multiply-adds where the CPU has them.
+
+    Shapes: `workload.convolve`.
+
+    Raises:
+        ValueError: a wrong shape, dtype or stride, named.
+        RuntimeError: no plan for this CPU (see `unavailable`).
+    """
+    _compiler().convolve(x, w, y)
+
+
+def _pointwise(w_shape: Shape) -> bool:
+    return tuple(w_shape[2:]) == (1, 1)
+
+
+def _key(plan: Plan, w_shape: Shape, target: Target) -> str:
+    """All that the code follows from: generator, compiler, CPU and shape."""
+    parts = {"generator": _generator(), "target": asdict(target), "plan": asdict(plan), "w_shape": list(w_shape)}
+    return json.dumps(parts, sort_keys=True)
+
+
+@cache
+def _generator() -> str:
+    """Version of what makes the code: the compiler's, and a digest of the generator's own source."""
+    modules = (emitter, codegen, simd_kernel, simd_plan)
+    sources = b"".join(Path(module.__file__ or "").read_bytes() for module in modules)
+    compiler = f"llvmlite {llvmlite.__version__}, LLVM {'.'.join(map(str, llvm.llvm_version_info))}"
+    return f"{compiler}, {hashlib.sha256(sources).hexdigest()}"
