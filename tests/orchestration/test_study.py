@@ -155,13 +155,13 @@ def test_a_relative_folder_of_pictures_lies_beside_the_study(tmp_path):
 def test_where_simd_has_no_code_numpy_stands_in_and_says_why():
     from orchestration.sweep import _usable
 
-    loaded = load("paper", Overrides())
+    loaded = study.load("paper", Overrides())
     assert _usable(loaded, [{"simd": "avx2"}]) == (loaded, ())
     usable, notes = _usable(loaded, [{"simd": "avx2"}, {"simd": "none: backend simd makes code for x86-64 only"}])
     assert usable.study.backend == ["naive", "numpy"]
     assert 'backend = [\n    "naive",\n    "numpy",\n]' in usable.text()
     assert notes == ("backend numpy in place of simd (backend simd makes code for x86-64 only)",)
-    both = load("quick", Overrides(backend=("simd", "numpy")))
+    both = study.load("quick", Overrides(backend=("simd", "numpy")))
     assert _usable(both, [{"simd": "none: x"}])[0].study.backend == ["numpy"]
-    naive = load("quick", Overrides(backend=("naive",)))
+    naive = study.load("quick", Overrides(backend=("naive",)))
     assert _usable(naive, [{"simd": "none: x"}]) == (naive, ())
