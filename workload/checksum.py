@@ -167,12 +167,14 @@ class Checker:
         """s of every row of y: one pass, float64, by tiles that stay in cache."""
         u = self._u[block.column.start : block.column.stop]
         sums = np.empty(y.shape[:3])
-        rows = max(1, TILE_ELEMENTS // y.shape[3])
+        image_elements = y[0].size
+        images = max(1, TILE_ELEMENTS // image_elements)
+        rows = y.shape[2] if images > 1 else max(1, TILE_ELEMENTS // (y.shape[1] * y.shape[3]))
         with np.errstate(invalid="ignore", over="ignore"):  # poison and damage are what this looks for
-            for index in np.ndindex(y.shape[:2]):
+            for first in range(0, y.shape[0], images):
                 for top in range(0, y.shape[2], rows):
-                    tile = y[index][top : top + rows].astype(np.float64)
-                    np.matmul(tile, u, out=sums[index][top : top + rows])
+                    part = (slice(first, first + images), slice(None), slice(top, top + rows))
+                    sums[part] = y[part].astype(np.float64) @ u
         return sums
 
     def _compare(self, sums: Float64, expected: Float64, tolerance: Float64) -> None:
@@ -212,12 +214,11 @@ class Checker:
         weights = self._weights[group.out_channel.start : group.out_channel.stop]
         u = self._u[group.column.start : group.column.stop]
         band = _band(u, weights.shape[3])
-        for index, image in enumerate(x):
-            plain, absolute, squared = _row_moments(image, band)
-            sums[index] = _fold(weights, plain)
-            certain = self._gamma * _fold(np.abs(weights), absolute)
-            likely = 8 * self._gamma * _fold(np.abs(weights), np.sqrt(squared))
-            tolerance[index] = np.minimum(certain, likely)
+        plain, absolute, squared = _row_moments(x, band)
+        sums[...] = _fold(weights, plain)
+        certain = self._gamma * _fold(np.abs(weights), absolute)
+        likely = 8 * self._gamma * _fold(np.abs(weights), np.sqrt(squared))
+        np.minimum(certain, likely, out=tolerance)
 
     def _expect_spot(self, place: tuple[int, int, int, int]) -> _Spot:
         b, o, h, w = (Span(at, at + 1) for at in place)
@@ -243,29 +244,29 @@ def _band(u: Float64, kernel_columns: int) -> Float64:
     return band
 
 
-def _row_moments(image: Float32, band: Float64) -> tuple[Float64, Float64, Float64]:
-    """R, R1 and R2 squared, each (C, rows of x, KW), of one image (C, rows, columns)."""
-    channels, height, width = image.shape
-    rows = max(1, TILE_ELEMENTS // width)
-    plain, absolute, squared = (np.empty((channels, height, band.shape[1])) for _ in range(3))
+def _row_moments(x: Float32, band: Float64) -> tuple[Float64, Float64, Float64]:
+    """R, R1 and R2 squared, each (images, C, rows of x, KW), of contiguous x (images, C, rows, columns)."""
+    lines = x.reshape(-1, x.shape[3])
+    at_once = max(1, TILE_ELEMENTS // x.shape[3])
+    plain, absolute, squared = (np.empty((len(lines), band.shape[1])) for _ in range(3))
     magnitude, square = np.abs(band), band**2
-    for channel in range(channels):
-        for top in range(0, height, rows):
-            part = (channel, slice(top, top + rows))
-            tile = image[part].astype(np.float64)
-            plain[part] = tile @ band
-            absolute[part] = np.abs(tile, out=tile) @ magnitude
-            squared[part] = np.square(tile, out=tile) @ square
-    return plain, absolute, squared
+    for top in range(0, len(lines), at_once):
+        part = slice(top, top + at_once)
+        tile = lines[part].astype(np.float64)
+        plain[part] = tile @ band
+        absolute[part] = np.abs(tile, out=tile) @ magnitude
+        squared[part] = np.square(tile, out=tile) @ square
+    shape = (*x.shape[:3], band.shape[1])
+    return plain.reshape(shape), absolute.reshape(shape), squared.reshape(shape)
 
 
 def _fold(weights: Float64, moments: Float64) -> Float64:
-    """sum over c, i, j of weights[o, c, i, j] moments[c, h + i, j]: (O, rows of y)."""
-    rows = moments.shape[1] - weights.shape[2] + 1
-    total = np.zeros((weights.shape[0], rows))
+    """sum over c, i, j of weights[o, c, i, j] moments[n, c, h + i, j]: (images, O, rows of y)."""
+    rows = moments.shape[2] - weights.shape[2] + 1
+    total = np.zeros((weights.shape[0], moments.shape[0], rows))
     for i in range(weights.shape[2]):
-        total += np.tensordot(weights[:, :, i], moments[:, i : i + rows], axes=((1, 2), (0, 2)))
-    return total
+        total += np.tensordot(weights[:, :, i], moments[:, :, i : i + rows], axes=((1, 2), (1, 3)))
+    return total.transpose(1, 0, 2)
 
 
 def _spot_places(blocks: Sequence[Block], generator: np.random.Generator) -> list[list[tuple[int, int, int, int]]]:

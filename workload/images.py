@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from workload.grid import Block, Span
 from workload.problem import Problem
 
 GOLDEN = 0.6180339887498949  # its multiples spread most evenly over [0, 1)
+SMALL_IMAGE = 2**14  # elements: below, Python's time for an image would be longer than the copy's
 ROWS_AT_ONCE = 64  # the conversion's two passes stay in cache
 
 
@@ -46,20 +48,33 @@ class Source:
         """Fills out, of shape `block.x_shape`. Raises ValueError where its shape differs."""
         if out.shape != block.x_shape:
             raise ValueError(f"out has shape {out.shape}, but the block reads {block.x_shape} of x")
-        for index, image in enumerate(range(block.batch.start, block.batch.stop)):
-            self._fill_image(image, block, out[index])
+        start = block.batch.start
+        for images in self._alike(block):
+            self._fill(images, block, out[images.start - start : images.stop - start])
 
-    def _fill_image(self, image: int, block: Block, out: NDArray[np.float32]) -> None:
+    def _alike(self, block: Block) -> Iterator[Span]:
+        """Runs of images to fill at once: those with one roll and factor where images are small, else one by one."""
+        pictures, *shape = self._pool.shape
+        together = pictures if math.prod(shape) <= SMALL_IMAGE else 1
+        start = block.batch.start
+        while start < block.batch.stop:
+            stop = min(block.batch.stop, start - start % together + together)
+            yield Span(start, stop)
+            start = stop
+
+    def _fill(self, images: Span, block: Block, out: NDArray[np.float32]) -> None:
+        """Fills a run of images that share roll and factor."""
         pictures, _, height, _ = self._pool.shape
-        picture = self._pool[image % pictures]
-        scale = factor(image, pictures, height)
-        rolled = (image // pictures) % height
+        first_picture = images.start % pictures
+        scale = factor(images.start, pictures, height)
+        rolled = (images.start // pictures) % height
+        pool = self._pool[first_picture : first_picture + len(images)]
         channels = slice(block.in_channel.start, block.in_channel.stop)
         columns = slice(block.x_columns.start, block.x_columns.stop)
         for rows in _pieces(block.x_rows, rolled):
-            target = out[:, rows.start - block.x_rows.start : rows.stop - block.x_rows.start]
+            target = out[:, :, rows.start - block.x_rows.start : rows.stop - block.x_rows.start]
             first = (rows.start - rolled) % height
-            np.copyto(target, picture[channels, first : first + len(rows), columns])
+            np.copyto(target, pool[:, channels, first : first + len(rows), columns])
             np.multiply(target, scale, out=target)
 
 
