@@ -6,15 +6,15 @@ suspect are hollow and joined to no line. Error bars are the estimates' bounds.
 
 from __future__ import annotations
 
-import io
 import math
-import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from results.formats import plural, slug
-from results.launch import OVERSUBSCRIBED, PARTS, SMT, SUSPECT
+from results.drawing import BAD, GRID, INK, Drawing, Values, as_files, row_of, text_of
+from results.formats import number, plural, slug
+from results.launch import OVERSUBSCRIBED, PARTS, REPLICA, SMT, SUSPECT
 from results.laws import amdahl, gustafson
 from results.paper import PARALLEL_FRACTION
 from results.point import Point, line_of
@@ -23,7 +23,6 @@ from results.statistics import Estimate
 from results.store import SIZE, STRONG, WEAK, Series, Sweep
 from workload.record import SKIPPED
 
-INK, GRID, BAD = "#1f2933", "#d3d9e0", "#c8372d"
 COLOURS = ("#2f7ed8", "#e07b1f", "#2d9d63", "#a259c9", "#c2417c", "#0f9aa8", "#8a7a2b", "#6b7785")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 PART_COLOURS = dict(zip(PARTS, ("#8f7fd6", "#e07b1f", "#2f7ed8", "#2d9d63", "#c2417c", "#aab4bf"), strict=True))
@@ -31,8 +30,6 @@ APART = frozenset({OVERSUBSCRIBED, SMT, SUSPECT})  # marks that set a point apar
 SIZE_INCHES = (5.4, 3.6)  # without the legend
 LEGEND_ROW_INCHES = 0.2
 TWO_COLUMN_LABEL = 34  # characters
-
-PNG_DPI = 160
 SERIAL = "serial"
 MAX_BARS = 64  # ranks of one point that get a bar
 RC: dict[Any, Any] = {
@@ -54,16 +51,6 @@ RC: dict[Any, Any] = {
     "legend.fontsize": 9.5,
     "svg.fonttype": "path",
 }
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """One figure as files; `name` is their stem, `title` what a reader who cannot see it is told."""
-
-    name: str
-    title: str
-    svg: bytes
-    png: bytes
 
 
 @dataclass(frozen=True)
@@ -92,12 +79,18 @@ class Plot:
     without: tuple[str, ...] = ()  # movements left out
 
 
-def of_series(sweep: Sweep, series: Series) -> list[Drawing]:
-    """All figures of a series: the scaling figures, then phases per rank. Needs matplotlib."""
+def styled(*names: str) -> AbstractContextManager[None]:
+    """The house's style; the names make a drawing's inner ids its own, and the same every time."""
     import matplotlib as mpl
 
+    context: AbstractContextManager[None] = mpl.rc_context({**RC, "svg.hashsalt": slug(*names)})
+    return context
+
+
+def of_series(sweep: Sweep, series: Series) -> list[Drawing]:
+    """All figures of a series: the scaling figures, then phases per rank. Needs matplotlib."""
     drawings = []
-    with mpl.rc_context({**RC, "svg.hashsalt": slug(sweep.name, series.name)}):
+    with styled(sweep.name, series.name):
         for plot in _plots(sweep, series):
             lines = [line for line in _lines(series) if line.movement not in plot.without]
             if any(plot.value(point) for line in lines for point in line.points):
@@ -167,9 +160,11 @@ def _weak(series: Series, name: str, title: str) -> list[Plot]:
 
 
 def _lines(series: Series) -> list[Line]:
+    """The lines of a series but the replay, which has a figure of its own."""
     members: dict[str, list[Point]] = {}
     for point in series.points:
-        members.setdefault(line_of(point.run), []).append(point)
+        if point.run.movement != REPLICA:
+            members.setdefault(line_of(point.run), []).append(point)
     return [
         Line(f"{points[0].run.movement}, {points[0].run.backend}", tuple(sorted(points, key=_size)))
         for points in members.values()
@@ -189,12 +184,13 @@ def _apart(point: Point) -> bool:
 
 
 def _draw(plot: Plot, lines: Sequence[Line]) -> Drawing:
-    figure = _figure()
+    figure = new_figure()
     axes = figure.add_subplot()
     shown = sorted({_x(point, plot) for line in lines for point in line.points})
+    values = Values()
     _scales(axes, plot, shown)
     for index, line in enumerate(lines):
-        _curve(axes, plot, line, index)
+        _curve(axes, plot, line, index, values)
     for style, (label, law) in zip(("--", ":"), plot.ideals, strict=False):
         axes.plot(shown, [law(x) for x in shown], style, color=INK, linewidth=1.2, alpha=0.75, label=label, zorder=1)
     if not plot.log_y:
@@ -204,10 +200,11 @@ def _draw(plot: Plot, lines: Sequence[Line]) -> Drawing:
     axes.set_ylabel(plot.y_label)
     marks = {mark for line in lines for point in line.points if point.timed for mark in point.marks & APART}
     _legend(figure, axes, ", ".join(sorted(marks)))
-    return _files(figure, plot.name, f"{plot.title}, by {'batch' if plot.by_batch else 'ranks'}")
+    return as_files(figure, plot.name, f"{plot.title}, by {'batch' if plot.by_batch else 'ranks'}", values)
 
 
-def _figure() -> Any:
+def new_figure() -> Any:
+    """An empty figure of the report's size."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=SIZE_INCHES, layout="constrained")
@@ -229,7 +226,7 @@ def _scales(axes: Any, plot: Plot, shown: Sequence[int]) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _curve(axes: Any, plot: Plot, line: Line, index: int) -> None:
+def _curve(axes: Any, plot: Plot, line: Line, index: int, values: Values) -> None:
     """One line: joined where neighbours are ok, broken at gaps, hollow points on their own."""
     colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
     xs, ys = [], []
@@ -240,14 +237,18 @@ def _curve(axes: Any, plot: Plot, line: Line, index: int) -> None:
         ys.append(estimate.value if estimate and joined else float("nan"))
         if estimate is not None:
             face = colour if joined else "none"
-            _marker(axes, xs[-1], estimate, {"color": colour, "marker": marker, "markerfacecolor": face})
+            artist = _marker(axes, xs[-1], estimate, {"color": colour, "marker": marker, "markerfacecolor": face})
+            values.add(artist, text_of(line.label, point, estimate), row_of(line.label, point, estimate))
+        else:
+            values.add(None, "", row_of(line.label, point, None))
     axes.plot(xs, ys, "-", color=colour, linewidth=1.6, zorder=2)
     axes.plot([], [], "-", color=colour, marker=marker, label=line.label)
 
 
-def _marker(axes: Any, x: int, estimate: Estimate, style: dict[str, Any]) -> None:
+def _marker(axes: Any, x: int, estimate: Estimate, style: dict[str, Any]) -> Any:
+    """One point with its bounds; returns what the reader hovers over."""
     below, above = estimate.value - estimate.low, estimate.high - estimate.value
-    axes.errorbar(
+    drawn = axes.errorbar(
         [x],
         [estimate.value],
         yerr=[[max(0.0, below)], [max(0.0, above)]] if above > 0.0 else None,
@@ -258,6 +259,7 @@ def _marker(axes: Any, x: int, estimate: Estimate, style: dict[str, Any]) -> Non
         zorder=3,
         **style,
     )
+    return drawn[0]
 
 
 def _gaps(axes: Any, plot: Plot, lines: Sequence[Line]) -> None:
@@ -291,18 +293,18 @@ def _legend(figure: Any, axes: Any, hollow: str) -> None:
 
 def _phases(series: Series, line: Line) -> Drawing:
     """Stacked bars of every rank of every point of a line; the serial run of its backend stands first."""
-    figure = _figure()
+    figure = new_figure()
     axes = figure.add_subplot()
     first = line.points[0].run
     serial = [p for p in series.points if p.run.movement == SERIAL and p.run.backend == first.backend]
-    ticks, names, start = [], [], 0.0
+    ticks, names, start, values = [], [], 0.0, Values()
     for point in (*serial, *line.points):
         ranks = list(point.parts_s().values())[:MAX_BARS]
         width = max(1, len(ranks))
         ticks.append(start + (width - 1) / 2)
         names.append(_group_name(point))
         if ranks:
-            _bars(axes, [start + index for index in range(width)], ranks)
+            _bars(axes, start, point, values)
         else:
             colour = INK if point.outcome == SKIPPED else BAD
             axes.plot([ticks[-1]], [0.03], "x", color=colour, transform=axes.get_xaxis_transform(), markeredgewidth=2)
@@ -315,10 +317,11 @@ def _phases(series: Series, line: Line) -> Drawing:
     axes.set_title(f"{series.name}: phases per rank, {line.label}", loc="left")
     _part_legend(figure)
     figure.set_figheight(SIZE_INCHES[1] + LEGEND_ROW_INCHES)
-    return _files(
+    return as_files(
         figure,
         f"{slug(series.scaling, series.name, first.movement, first.backend)}-phases",
         f"{series.name}: seconds of each phase on every rank, {line.label}, {plural(len(line.points), 'point')}",
+        values,
     )
 
 
@@ -329,12 +332,20 @@ def _group_name(point: Point) -> str:
     return count if point.timed else f"{count}\n{point.outcome.replace('_', chr(10))}"
 
 
-def _bars(axes: Any, places: Sequence[float], ranks: Sequence[dict[str, float]]) -> None:
+def _bars(axes: Any, start: float, point: Point, values: Values) -> None:
+    """A stacked bar for each of the point's first MAX_BARS ranks, from `start` on."""
+    ranks = list(point.parts_s().items())[:MAX_BARS]
     base = [0.0] * len(ranks)
     for part in PARTS:
-        heights = [rank[part] for rank in ranks]
-        axes.bar(places, heights, 0.9, bottom=base, color=PART_COLOURS[part], linewidth=0)
+        heights = [parts[part] for _, parts in ranks]
+        places = [start + index for index in range(len(ranks))]
+        drawn = axes.bar(places, heights, 0.9, bottom=base, color=PART_COLOURS[part], linewidth=0)
         base = [low + height for low, height in zip(base, heights, strict=True)]
+        for (rank, parts), bar in zip(ranks, drawn, strict=True):
+            text = f"{plural(point.run.ranks, 'rank')}, rank {rank}: {part} {number(parts[part])} s"
+            row = {"ranks": point.run.ranks, "batch": point.run.problem.batch, "movement": point.run.movement}
+            row |= {"rank": rank, "part": part, "seconds": parts[part], "run_ids": " ".join(point.run_ids)}
+            values.add(bar, text, row)
 
 
 def _part_legend(figure: Any) -> None:
@@ -349,22 +360,3 @@ def _part_legend(figure: Any) -> None:
         handlelength=0.9,
         handletextpad=0.5,
     )
-
-
-def _files(figure: Any, name: str, title: str) -> Drawing:
-    svg, png = io.BytesIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Title": title})
-    figure.savefig(png, format="png", dpi=PNG_DPI, facecolor="white")
-    return Drawing(name, title, svg.getvalue(), png.getvalue())
-
-
-def adaptive(svg: bytes) -> bytes:
-    """The SVG for a page: its ink, grid and alarm colours follow the reader's light or dark preference."""
-    style = (
-        f"<style>svg{{--ink:{INK};--grid:{GRID};--bad:{BAD}}}"
-        "@media(prefers-color-scheme:dark){svg{--ink:#dfe5ec;--grid:#39434f;--bad:#ff7b6e}}</style>"
-    )
-    text = svg.decode()
-    for colour, variable in ((INK, "ink"), (GRID, "grid"), (BAD, "bad")):
-        text = text.replace(colour, f"var(--{variable})")
-    return re.sub(r"(<svg\b[^>]*>)", lambda match: match[1] + style, text, count=1).encode()

@@ -52,6 +52,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def sentence(text: str) -> str:
+    """The text with its first letter large and the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def slug(*names: str) -> str:
     """A file name's stem from any text."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(name for name in names if name)).strip("-")[:SLUG_LENGTH] or "series"
@@ -63,6 +68,8 @@ def _decimals(value: float, digits: int) -> int:
 
 def _like(bound: float, value: float, digits: int) -> str:
     """A bound with as many decimals as its value."""
+    if math.isinf(bound):
+        return "no bound"
     if not 1e-4 <= abs(value) < 1e7:
         return number(bound, digits)
     return f"{bound:.{_decimals(value, digits)}f}"

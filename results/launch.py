@@ -45,6 +45,7 @@ class RankTimes:
     app_s: float
     mpi_s: float
     cpu_s: float
+    convolve_cpu_s: float
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Repeat:
     def convolve_collect_s(self) -> float:
         """Longest convolve plus collect of a rank."""
         return max(rank.parts_s["convolve"] + rank.parts_s["collect"] for rank in self.ranks)
+
+    @property
+    def convolve_cpu_s(self) -> float:
+        """Most CPU seconds of a rank's convolve."""
+        return max(rank.convolve_cpu_s for rank in self.ranks)
 
 
 @dataclass(frozen=True)
@@ -226,7 +232,8 @@ def _repeat(item: Mapping[str, Any]) -> Repeat:
 def _rank_times(item: Mapping[str, Any]) -> RankTimes:
     parts = {phase: _seconds(item["phases_s"], phase) for phase in PHASES}
     parts["wait"] = _seconds(item, "wait_s")
-    return RankTimes(item["rank"], parts, _seconds(item, "app_s"), _seconds(item, "mpi_s"), _seconds(item, "cpu_s"))
+    others = (_seconds(item, key) for key in ("app_s", "mpi_s", "cpu_s", "convolve_cpu_s"))
+    return RankTimes(item["rank"], parts, *others)
 
 
 def _seconds(item: Mapping[str, Any], key: str) -> float:
@@ -292,9 +299,9 @@ def _oversubscribed(run: Run, machines: Collection[Machine], slots: Mapping[str,
 
 
 def _shares_a_core(machine: Machine) -> bool:
-    """More ranks than cores: told by counting, since core numbers repeat from socket to socket."""
-    cores = machine.details.get("cores")
-    return isinstance(cores, int) and len(machine.placement) > cores
+    """More ranks than cores where cores have several threads: told by counting, since core numbers repeat."""
+    cores, threads = machine.details.get("cores"), machine.details.get("threads")
+    return isinstance(cores, int) and isinstance(threads, int) and threads > cores and len(machine.placement) > cores
 
 
 def _clocks_disagree(agreement: Mapping[str, Any]) -> bool:

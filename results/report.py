@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results import figures, tables
+from results import audit, figures, movement_figures, replay_figure, tables, verdict
+from results.drawing import Drawing, inline
+from results.exports import extra_p, has_parquet, parquet
 from results.files import write_whole
 from results.formats import slug
 from results.samples import samples_csv
 from results.store import Series, Sweep, SweepError, read_sweeps
 from results.summary import sentences
 from results.table import Table, csv_text, markdown
+from results.tables import audit as audit_tables
 from results.tables.check import not_ok
+from results.tables.movements import table as movements_table
 
 TEMPLATES = Path(__file__).parent / "templates"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -35,7 +39,7 @@ class Report:
 
 
 def make(folders: Sequence[Path], out: Path | None = None) -> Report:
-    """Writes samples.csv, tables/, figures/ and report.html into `out`, each file whole or not at all.
+    """Writes samples.csv, tables/, figures/, exports/ and report.html into `out`, each file whole or not at all.
 
     `out` is the sweep's own folder where it is not given; of several sweeps, a folder beside the first, named
     after all of them.
@@ -66,6 +70,8 @@ def _default_folder(folders: Sequence[Path]) -> Path:
 def _write(sweeps: Sequence[Sweep], target: Path) -> Report:
     page = _Page(sweeps, target)
     write_whole(target / "samples.csv", samples_csv(sweeps))
+    if has_parquet():
+        write_whole(target / "samples.parquet", parquet(sweeps))
     across = page.tables(tables.of_all(sweeps), "")
     described = [page.sweep(sweep) for sweep in sweeps]
     problems = tuple(f"{sweep.name}: {line}" for sweep in sweeps for line in sweep.problems)
@@ -85,6 +91,7 @@ class _Page:
         self._target = target
         self._several = len(sweeps) > 1
         self._names: set[str] = set()
+        self._figures = 0
 
     def sweep(self, sweep: Sweep) -> dict[str, Any]:
         prefix = sweep.name if self._several else ""
@@ -93,10 +100,16 @@ class _Page:
             "name": sweep.name,
             "study": sweep.study_name,
             "cluster": str(sweep.inventory.get("cluster", "")),
+            "verdicts": verdict.sentences(sweep),
             "summary": sentences(sweep),
             "pictures": _pictures(sweep.folder),
             "series": [self._series(sweep, series, prefix) for series in sweep.series],
+            "movements": {
+                "figures": [self._figure(drawing, prefix) for drawing in movement_figures.of_sweep(sweep)],
+                "tables": self.tables(movements_table(sweep), prefix),
+            },
             "environment": environment,
+            "audit": self.tables([audit_tables.findings(audit.of_sweep(sweep))], prefix)[0],
             "check": check,
             "machines": machines,
             "failed": failed,
@@ -104,7 +117,9 @@ class _Page:
         }
 
     def _series(self, sweep: Sweep, series: Series, prefix: str) -> dict[str, Any]:
-        drawings = figures.of_series(sweep, series)
+        for name, text in extra_p(series).items():
+            write_whole(self._target / "exports" / (f"{slug(prefix)}-{name}" if prefix else name), text)
+        drawings = [*figures.of_series(sweep, series), *replay_figure.of_series(series)]
         return {
             "name": series.name,
             "scaling": series.scaling,
@@ -119,14 +134,28 @@ class _Page:
             write_whole(self._target / "tables" / f"{stem}.md", markdown(table))
             write_whole(self._target / "tables" / f"{stem}.csv", csv_text(table))
             numeric = [_numeric(table, column) for column in range(len(table.columns))]
-            shown.append({"table": table, "numeric": numeric, "folded": len(table.rows) > OPEN_ROWS})
+            shown.append(
+                {
+                    "table": table,
+                    "numeric": numeric,
+                    "folded": len(table.rows) > OPEN_ROWS,
+                    "file": f"{stem}.csv",
+                    "data": _csv_uri(csv_text(table)),
+                }
+            )
         return shown
 
-    def _figure(self, drawing: figures.Drawing, prefix: str) -> dict[str, str]:
+    def _figure(self, drawing: Drawing, prefix: str) -> dict[str, Any]:
+        from markupsafe import Markup
+
         stem = self._stem(drawing.name, prefix)
         write_whole(self._target / "figures" / f"{stem}.svg", drawing.svg)
         write_whole(self._target / "figures" / f"{stem}.png", drawing.png)
-        return {"title": drawing.title, "source": _data_uri("image/svg+xml", figures.adaptive(drawing.svg))}
+        if drawing.data:
+            write_whole(self._target / "figures" / f"{stem}.csv", drawing.data)
+        self._figures += 1
+        svg = Markup(inline(drawing, f"f{self._figures}"))  # noqa: S704  # our own drawing; its texts are escaped
+        return {"title": drawing.title, "svg": svg, "file": f"{stem}.csv", "data": _csv_uri(drawing.data)}
 
     def _stem(self, name: str, prefix: str) -> str:
         """A file's stem that no other table or figure of this report has."""
@@ -141,7 +170,7 @@ class _Page:
 
 def _numeric(table: Table, column: int) -> bool:
     cells = [row[column] for row in table.rows]
-    return bool(cells) and all(cell[:1].isdigit() or cell in WORDS_AMONG_NUMBERS for cell in cells)
+    return bool(cells) and all(cell.lstrip("+-")[:1].isdigit() or cell in WORDS_AMONG_NUMBERS for cell in cells)
 
 
 def _pictures(folder: Path) -> dict[str, str]:
@@ -162,6 +191,10 @@ def _data_uri(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
+def _csv_uri(text: str) -> str:
+    return _data_uri("text/csv", text.encode()) if text else ""
+
+
 def _render(**values: object) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -169,4 +202,7 @@ def _render(**values: object) -> str:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    return environment.get_template("report.html").render(**values)
+    script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    # The page's policy lets this one script run, whatever text the records bring.
+    return environment.get_template("report.html").render(script=script, script_digest=digest, **values)

@@ -16,7 +16,13 @@ COLUMNS = (
 
 def samples_csv(sweeps: Sequence[Sweep]) -> str:
     """The rows of all sweeps as CSV; `wait` counts as a phase, so a rank's rows of a repeat add up to its time."""
-    return csv_of(COLUMNS, (row for sweep in sweeps for row in _rows(sweep)))
+    return csv_of(COLUMNS, ((*row[:-1], repr(row[-1])) for row in rows(sweeps)))
+
+
+def rows(sweeps: Sequence[Sweep]) -> Iterator[tuple[object, ...]]:
+    """The same as values, in the order of COLUMNS."""
+    for sweep in sweeps:
+        yield from _rows(sweep)
 
 
 def _rows(sweep: Sweep) -> Iterator[tuple[object, ...]]:
@@ -29,4 +35,4 @@ def _rows(sweep: Sweep) -> Iterator[tuple[object, ...]]:
         for index, repeat in enumerate(launch.repeats):
             for rank in repeat.ranks:
                 for part in PARTS:
-                    yield (*head, index, rank.rank, part, repr(rank.parts_s[part]))
+                    yield (*head, index, rank.rank, part, rank.parts_s[part])

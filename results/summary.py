@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from results.formats import estimate, number, plural
-from results.launch import MARKS, OVERSUBSCRIBED, SMT, Launch
+from results.launch import MARKS, OVERSUBSCRIBED, REPLICA, SMT, Check, Launch
+from results.noise import resolution, warnings
 from results.point import Point
 from results.scaling import Ratio, absolute_speedup, relative_speedup, scaled_speedup, weak_efficiency
 from results.store import STRONG, WEAK, Series, Sweep
@@ -20,7 +21,7 @@ def sentences(sweep: Sweep) -> list[str]:
     lines = [_ran(sweep), *_fastest(sweep)]
     for series in sweep.series:
         lines += _at_the_largest(sweep, series)
-    lines += _checked(sweep)
+    lines += [*_resolves(sweep), *warnings(sweep), *_checked(sweep)]
     if policy := bindings(sweep):
         lines.append(f"Binding policy of all runs: {policy}.")
     return [*lines, *_marked(sweep)]
@@ -79,8 +80,25 @@ def _told(ratio: Ratio) -> str:
     return estimate(ratio.estimate, 3) if ratio.estimate else f"none ({ratio.why_not})"
 
 
+def _resolves(sweep: Sweep) -> list[str]:
+    found = resolution(sweep.points)
+    if found is None:
+        return []
+    return [
+        f"Resolution: between launches the times vary by {100 * found.noise:.1f} % (one standard deviation), so two "
+        f"points of {found.launches:g} launches must differ by {100 * found.smallest:.1f} % before the difference can "
+        "be told from noise."
+    ]
+
+
 def _checked(sweep: Sweep) -> list[str]:
-    found = [check for point in sweep.points for check in checks(point)]
+    replays = [check for point in sweep.points if point.run.movement == REPLICA for check in checks(point)]
+    found = [check for point in sweep.points if point.run.movement != REPLICA for check in checks(point)]
+    planned = f"{plural(sum(not check.passed for check in replays), 'replay')} gave a wrong answer, as planned."
+    return [*_check_of(found), planned] if replays else _check_of(found)
+
+
+def _check_of(found: Sequence[Check]) -> list[str]:
     if not found:
         return ["No answer was checked."]
     repeats, rows = sum(check.repeats_checked for check in found), sum(check.rows_checked for check in found)

@@ -6,12 +6,26 @@ from collections.abc import Sequence
 
 from results.store import STRONG, WEAK, Series, Sweep
 from results.table import Table
-from results.tables import check, joint, memory, profile, provenance, published, scaling, share
+from results.tables import (
+    check,
+    joint,
+    laws,
+    memory,
+    profile,
+    provenance,
+    published,
+    replay,
+    scaling,
+    share,
+    spread,
+    versus,
+)
 
 
 def of_series(sweep: Sweep, series: Series) -> list[Table]:
     """All tables of one series, headline first."""
-    tables = [scaling.full(sweep, series), *published.tables(sweep, series), memory.per_rank(series)]
+    tables = [scaling.full(sweep, series), *replay.tables(series), *published.tables(sweep, series)]
+    tables += [*laws.tables(series), spread.table(series), memory.per_rank(series)]
     return [*tables, share.tables(series), profile.imbalance(series), profile.mpi(series), profile.calls(series)]
 
 
@@ -22,7 +36,7 @@ def of_sweep(sweep: Sweep) -> list[Table]:
 
 def of_all(sweeps: Sequence[Sweep]) -> list[Table]:
     """The tables across sweeps; none for a single one."""
-    return [joint.side_by_side(sweeps)] if len(sweeps) > 1 else []
+    return [*versus.tables(sweeps), joint.side_by_side(sweeps)] if len(sweeps) > 1 else []
 
 
 def console(sweeps: Sequence[Sweep]) -> list[Table]:

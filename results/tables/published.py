@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results import paper
@@ -12,6 +13,7 @@ from results.statistics import Estimate
 from results.store import Series, Sweep
 from results.table import Column, Table, bounded, build, hidden, plain, shown
 from results.tables.profile import tasks
+from workload.footprint import predict
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,26 @@ def _table(series: Series, cluster: str, published: tuple[PublishedRun, ...]) ->
     ]
     if any(row.published.status == paper.IMPOSSIBLE for row in rows):
         notes.append(f"The paper says: {paper.impossible_claim()['claim']}.")
+    notes += _killed(rows)
     name = slug("paper", cluster, series.name)
     return build(f"Beside the paper's {cluster} cluster: {series.name}", _columns(ours), rows, name=name, notes=notes)
+
+
+def _killed(rows: Sequence[Row]) -> list[str]:
+    """What memory says of the runs that the paper prints as killed: an honest run's arrays, and our outcome there."""
+    notes = []
+    for row in rows:
+        published = row.published
+        if published.status != paper.KILLED or row.point is None:
+            continue
+        arrays = sum(predict(row.point.run.problem, row.point.run.grid, row.point.run.movement).array_bytes)
+        notes.append(
+            f"The paper explains its killed run on {published.processes} ranks by 1 GB a rank on 16 GB. Honest work of "
+            f"{row.point.run.movement} at B = {published.batch} has {arrays / 1e9:.1f} GB of arrays in all ranks; ours "
+            f"ended as {row.point.outcome}. Where it fits 16 GB, memory does not explain the killed run: its cause is "
+            "open."
+        )
+    return list(dict.fromkeys(notes))
 
 
 def _points(series: Series, run: PublishedRun) -> list[Point | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ import pytest
 
 from workload.footprint import predict
 from workload.grid import Grid
+from workload.movement import make
 from workload.problem import Problem
 from workload.record import Images, Run
 
-PROBLEM = Problem(64, 3, 3, 96, 96, 3)
+PROBLEM = Problem(64, 3, 3, 160, 160, 3)
 
 
 def make_run(ranks: int, problem: Problem = PROBLEM, **changes: Any) -> Run:
@@ -61,23 +63,20 @@ def test_it_is_wrong_from_two_ranks_on_and_says_what_it_computed(
 def test_cpu_seconds_of_convolve_follow_the_double_partition(
     measured: Callable[..., list[dict[str, Any]]],
 ) -> None:
-    per_image = {}
-    for ranks in (1, 2, 4, 8):
-        (measurement,) = measured(make_run(ranks, repeats=12 if ranks > 1 else 4))
-        images = PROBLEM.batch // ranks // ranks
-        cpu_s = [rank["convolve_cpu_s"] for repeat in measurement["repeats"] for rank in repeat["ranks"]]
-        # the lower quartile: other work on the machine only ever adds to a rank's CPU time
-        per_image[ranks] = float(np.quantile(cpu_s, 0.25)) / images
-    assert per_image == pytest.approx(dict.fromkeys(per_image, per_image[1]), rel=0.1)
+    """The least CPU time of an image is the same at every N. Other work on the machine only ever adds to it."""
+    least = dict.fromkeys((1, 2, 4, 8), float("inf"))
+    for _ in range(5):  # each round can only bring the least down to what the code itself needs
+        for ranks in least:
+            (measurement,) = measured(make_run(ranks, repeats=8))
+            images = PROBLEM.batch // ranks // ranks
+            cpu_s = [rank["convolve_cpu_s"] for repeat in measurement["repeats"] for rank in repeat["ranks"]]
+            least[ranks] = min(least[ranks], min(cpu_s) / images)
+        if max(least.values()) <= 1.1 * min(least.values()):
+            break
+    assert least == pytest.approx(dict.fromkeys(least, least[1]), rel=0.1)
 
 
-def test_another_grid_is_refused(mpirun: Callable[..., Any], tmp_path: Path) -> None:
-    from mpi4py import MPI  # the ranks' library; a communicator of one needs no mpirun
-
-    from workload.movement import Task, make
-
-    task = Task(
-        MPI.COMM_SELF, PROBLEM, Grid(row=1, column=2), None, None, None, np.zeros(PROBLEM.w_shape, np.float32), {}
-    )  # type: ignore[arg-type]
+def test_another_grid_is_refused() -> None:
+    task: Any = SimpleNamespace(grid=Grid(row=1, column=2), problem=PROBLEM)
     with pytest.raises(ValueError, match="cuts the batch alone"):
         make("replica", task)

@@ -1,22 +1,28 @@
 from __future__ import annotations
 
+import csv
 import io
+import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from PIL import Image
 
-from results import figures
-from results.figures import Drawing
+from results import drawing, figures
+from results.drawing import Drawing
+from results.launch import PARTS
+from results.point import Point
 from results.store import Series, Sweep
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
 def drawn(full: Any) -> dict[str, Drawing]:
     """All figures of a sweep by name."""
     sweep = full.read()
-    return {drawing.name: drawing for series in sweep.series for drawing in figures.of_series(sweep, series)}
+    return {each.name: each for series in sweep.series for each in figures.of_series(sweep, series)}
 
 
 def test_each_series_has_its_figures_as_svg_and_png(drawn: dict[str, Drawing]) -> None:
@@ -30,9 +36,9 @@ def test_each_series_has_its_figures_as_svg_and_png(drawn: dict[str, Drawing]) -
         "weak-weak-efficiency",
         "weak-weak-scatter-gather-numpy-phases",
     }
-    for drawing in drawn.values():
-        ET.fromstring(drawing.svg)  # noqa: S314  # our own
-        image = Image.open(io.BytesIO(drawing.png))
+    for each in drawn.values():
+        ET.fromstring(each.svg)  # noqa: S314  # our own
+        image = Image.open(io.BytesIO(each.png))
         assert image.width >= 800
         assert len(image.convert("L").getcolors() or range(256)) > 50, "more than a blank sheet"
 
@@ -41,11 +47,11 @@ def axes_of(plot: figures.Plot, series: Series, monkeypatch: pytest.MonkeyPatch)
     """The axes that a plot draws, kept from the figure that is written."""
     kept: list[Any] = []
 
-    def keep(figure: Any, name: str, title: str) -> Drawing:
+    def keep(figure: Any, name: str, title: str, _values: Any = None) -> Drawing:
         kept.append(figure)
         return Drawing(name, title, b"", b"")
 
-    monkeypatch.setattr(figures, "_files", keep)
+    monkeypatch.setattr(figures, "as_files", keep)
     figures._draw(plot, figures._lines(series))
     return kept[0].axes[0]
 
@@ -97,9 +103,10 @@ def test_error_bars_are_the_bounds(full: Any, monkeypatch: pytest.MonkeyPatch) -
 def test_names_with_mathematics_or_markup_are_drawn_as_text(maker: Any) -> None:
     maker.add("$\\frac{$<script>alert(1)</script>", ranks=2)
     sweep = maker.read()
-    for drawing in figures.of_series(sweep, sweep.series[0]):
-        assert b"<script" not in drawing.svg
-        ET.fromstring(drawing.svg)  # noqa: S314
+    for each in figures.of_series(sweep, sweep.series[0]):
+        assert b"<script" not in each.svg
+        ET.fromstring(each.svg)  # noqa: S314
+        ET.fromstring(drawing.inline(each, "f1"))  # noqa: S314
 
 
 def test_a_series_without_any_time_draws_nothing(maker: Any) -> None:
@@ -113,14 +120,48 @@ def test_size_scaling_is_drawn_over_the_batch(maker: Any) -> None:
     for batch in (4, 8):
         maker.add("sizes", "size", ranks=2, batch=batch)
     sweep = maker.read()
-    names = [drawing.name for drawing in figures.of_series(sweep, sweep.series[0])]
+    names = [each.name for each in figures.of_series(sweep, sweep.series[0])]
     assert names == ["size-sizes-time", "size-sizes-scatter-gather-numpy-phases"]
 
 
 def test_the_pages_svg_follows_the_readers_preference(maker: Any) -> None:
     maker.add("sizes", "size", ranks=2)
     sweep = maker.read()
-    svg = figures.adaptive(figures.of_series(sweep, sweep.series[0])[0].svg)
+    svg = drawing.adaptive(figures.of_series(sweep, sweep.series[0])[0].svg)
     ET.fromstring(svg)  # noqa: S314
     assert b"prefers-color-scheme:dark" in svg
-    assert svg.count(figures.INK.encode()) == 1, "only where the variable is set"
+    assert svg.count(drawing.INK.encode()) == 1, "only where the variable is set"
+
+
+def test_every_value_shows_on_hovering_and_stands_in_the_data(drawn: dict[str, Drawing], full: Any) -> None:
+    time = drawn["strong-strong-time"]
+    rows = list(csv.DictReader(io.StringIO(time.data)))
+    points = full.read().series[0].points
+    assert len(rows) == len(points)
+    for row, point in zip(sorted(rows, key=lambda row: row["run_ids"]), sorted(points, key=_ids), strict=True):
+        assert row["run_ids"] == _ids(point)
+        assert row["outcome"] == point.outcome
+        assert row["value"] == (str(point.time().value) if point.timed else "")
+    titles = [element.text or "" for element in ET.fromstring(time.svg).iter(f"{SVG}title")]  # noqa: S314
+    timed = [point for point in points if point.timed]
+    assert sum("ranks, B = 16" in title for title in titles) == len(timed)
+    phases = drawn["strong-strong-scatter-gather-numpy-phases"]
+    assert "1 rank, rank 0: convolve" in phases.svg.decode()
+    assert {row["part"] for row in csv.DictReader(io.StringIO(phases.data))} == set(PARTS)
+
+
+def _ids(point: Point) -> str:
+    return " ".join(point.run_ids)
+
+
+def test_figures_of_one_page_share_no_id(drawn: dict[str, Drawing]) -> None:
+    ids: list[str] = []
+    for index, each in enumerate(drawn.values()):
+        text = drawing.inline(each, f"f{index}")
+        root = ET.fromstring(text)  # noqa: S314
+        own = [element.get("id") for element in root.iter() if element.get("id")]
+        used = re.findall(r'(?:href="|url\()#([^")]+)', text)
+        assert set(used) <= set(own), "what is referred to is there"
+        assert root.get("aria-label") == each.title
+        ids += [name for name in own if name]
+    assert len(ids) == len(set(ids))

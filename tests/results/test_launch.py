@@ -82,6 +82,11 @@ def test_more_ranks_than_cores_share_them(made: Callable[..., Launch]) -> None:
     assert SMT not in made(ranks=8, slots={"node1": 16}).marks
     assert SMT in made(ranks=9, slots={"node1": 16}).marks
 
+    def without_smt(record: dict[str, Any]) -> None:
+        record["machines"][0]["threads"] = 8
+
+    assert SMT not in made(without_smt, ranks=10, slots={"node1": 16}).marks
+
 
 @pytest.mark.parametrize(("wtime_s", "marked"), [(10.05, False), (10.2, True), (9.8, True)])
 def test_clocks_that_disagree_are_marked(made: Callable[..., Launch], wtime_s: float, marked: bool) -> None:

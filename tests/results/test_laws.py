@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.laws import amdahl, gustafson
+from results.laws import amdahl, gustafson, karp_flatt, scaled_serial_fraction
 from results.paper import document
 
 FRACTIONS = st.floats(0.0, 1.0)
@@ -34,3 +36,21 @@ def test_out_of_range_is_refused(law: object, p: float, n: float) -> None:
     assert callable(law)
     with pytest.raises(ValueError, match="out of range: give"):
         law(p, n)
+
+
+@given(FRACTIONS, st.integers(2, 10_000))
+def test_the_serial_fraction_of_a_lawful_speedup_is_the_laws(p: float, n: int) -> None:
+    assert karp_flatt(amdahl(p, n), n) == pytest.approx(1.0 - p, abs=1e-9)
+    assert scaled_serial_fraction(gustafson(p, n), n) == pytest.approx(1.0 - p, abs=1e-9)
+
+
+def test_a_speedup_above_the_rank_count_has_a_negative_serial_fraction() -> None:
+    assert karp_flatt(44.02 / 0.88, 8) < 0.0  # the paper's fat cluster
+    assert scaled_serial_fraction(9.0, 8) < 0.0
+
+
+@pytest.mark.parametrize("law", [karp_flatt, scaled_serial_fraction])
+@pytest.mark.parametrize(("speedup", "n"), [(0.0, 2), (-1.0, 2), (float("nan"), 2), (1.0, 1)])
+def test_no_serial_fraction_of_one_rank_or_no_speedup(law: Any, speedup: float, n: float) -> None:
+    with pytest.raises(ValueError, match="out of range: give"):
+        law(speedup, n)

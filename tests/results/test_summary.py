@@ -32,6 +32,15 @@ def test_a_wrong_answer_is_said(maker: Any) -> None:
     assert "No run is ok" in text
 
 
+def test_replays_do_not_count_against_the_check(maker: Any) -> None:
+    maker.add("strong", ranks=2)
+    wrong = lambda record: record["check"].update(passed=False, worst_error_over_tolerance=1e308)  # noqa: E731
+    maker.add("strong", ranks=2, movement="replica", outcome="wrong_answer", change=wrong)
+    text = "\n".join(sentences(maker.read()))
+    assert "every answer was right" in text
+    assert "1 replay gave a wrong answer, as planned." in text
+
+
 def test_a_sweep_without_records_says_so(maker: Any) -> None:
     (maker.folder / "records").mkdir(parents=True)
     assert sentences(maker.read()) == [

@@ -21,6 +21,9 @@ def test_killed_runs_stand_beside_our_outcome_and_missing_ones_are_said(maker: A
     assert (rows["16"][3], rows["16"][-1]) == ("-killed process-", "out_of_memory")
     assert (rows["4"][3], rows["4"][-1]) == ("3.040", "not run")
     assert rows["1"][3] == "44.02"
+    (cause,) = (note for note in table.notes if "killed run" in note)
+    assert "at B = 80 has 4.0 GB of arrays in all ranks; ours ended as out_of_memory" in cause
+    assert cause.endswith("its cause is open.")
 
 
 @pytest.mark.parametrize(("cluster", "batch"), [("fat", 80), ("light", 40)])

@@ -1,0 +1,179 @@
+"""How noisy a sweep's times are: spread of a point, outliers, drift over the sweep, and what it can resolve.
+
+Outliers are marked, never dropped: the median of a launch already bears them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from results.launch import Launch
+from results.point import Point
+from results.statistics import CONFIDENCE, MIN_LAUNCHES
+from results.store import Sweep
+
+FENCE = 1.5  # quartile distances beyond which a repeat is marked (Tukey 1977)
+DRIFT_PROBABILITY = 0.01  # a drift is told where chance alone would show it less often
+STEAL_SHARE = 0.01  # of a run's processor time taken by other virtual machines
+LOAD_BEYOND = 1.0  # processes at work beyond the most that a run of the sweep has
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A repeat outside Tukey's fences of its point, seconds of forward time."""
+
+    run_id: str
+    repeat: int
+    forward_s: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Quartiles of the forward times of all repeats of a point (seconds), and its outliers."""
+
+    low_s: float
+    quartiles_s: tuple[float, float, float]
+    high_s: float
+    outliers: tuple[Outlier, ...]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Change of log time from the first to the last run of the sweep, and how probable one as large is by chance."""
+
+    change: float
+    probability: float
+
+    @property
+    def told(self) -> bool:
+        return self.probability < DRIFT_PROBABILITY
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The smallest relative difference of two points' times that the sweep tells from noise at CONFIDENCE.
+
+    `noise`: standard deviation of log time between launches, pooled over points; `launches`: a point's median number.
+    """
+
+    noise: float
+    launches: float
+    smallest: float
+
+
+def spread(point: Point) -> Spread | None:
+    """None where no launch is ok."""
+    repeats = [
+        (launch.run_id, index, repeat.forward_s)
+        for launch in point.timed
+        for index, repeat in enumerate(launch.repeats)
+    ]
+    if not repeats:
+        return None
+    times = sorted(time for _, _, time in repeats)
+    low, middle, high = statistics.quantiles(times, n=4, method="inclusive") if len(times) > 1 else times * 3
+    below, above = low - FENCE * (high - low), high + FENCE * (high - low)
+    outliers = tuple(Outlier(*repeat) for repeat in repeats if not below <= repeat[2] <= above)
+    return Spread(times[0], (low, middle, high), times[-1], outliers)
+
+
+def drift(points: Iterable[Point]) -> Drift | None:
+    """Regression of log time on the order of the runs, each point about its own mean; None with too few launches."""
+    from scipy.stats import t
+
+    pairs: list[tuple[float, float]] = []
+    groups = 0
+    for point in points:
+        if len(point.counting) < 2:
+            continue
+        groups += 1
+        orders = [float(launch.sequence) for launch in point.counting]
+        logs = [math.log(launch.median_s("forward_s")) for launch in point.counting]
+        pairs += zip(_centred(orders), _centred(logs), strict=True)
+    freedom = len(pairs) - groups - 1
+    square = math.fsum(order**2 for order, _ in pairs)
+    if freedom < 1 or square == 0.0:
+        return None
+    slope = math.fsum(order * log for order, log in pairs) / square
+    left = math.fsum((log - slope * order) ** 2 for order, log in pairs)
+    span = max(order for order, _ in pairs) - min(order for order, _ in pairs)
+    if left == 0.0:
+        return Drift(slope * span, 1.0 if slope == 0.0 else 0.0)
+    statistic = slope / math.sqrt(left / freedom / square)
+    return Drift(slope * span, 2.0 * float(t.sf(abs(statistic), freedom)))
+
+
+def resolution(points: Iterable[Point]) -> Resolution | None:
+    """From Student's t with the launches of two typical points; None where none has MIN_LAUNCHES of them."""
+    from scipy.stats import t
+
+    logs = [[math.log(time) for time in point.medians_s()] for point in points if len(point.counting) >= MIN_LAUNCHES]
+    if not logs:
+        return None
+    freedom = sum(len(times) - 1 for times in logs)
+    noise = math.sqrt(math.fsum((len(times) - 1) * statistics.variance(times) for times in logs) / freedom)
+    launches = statistics.median(len(times) for times in logs)
+    quantile = float(t.ppf(0.5 + CONFIDENCE / 2.0, freedom))
+    return Resolution(noise, launches, math.expm1(quantile * noise * math.sqrt(2.0 / launches)))
+
+
+def warnings(sweep: Sweep) -> list[str]:
+    """One line for each sign that something else was at work on the machines."""
+    lines = []
+    found = drift(sweep.points)
+    if found is not None and found.told:
+        lines.append(
+            f"Drift: the same runs took {100 * math.expm1(found.change):+.1f} % longer at the end of the sweep than at "
+            f"its beginning (by chance alone: p = {found.probability:.2g})."
+        )
+    busy = [launch.run_id for launch in sweep.launches if _loaded(launch, _most_processes(sweep))]
+    if busy:
+        lines.append(
+            f"Load: before or during {len(busy)} of {len(sweep.launches)} runs a node had more processes at work than "
+            f"any run of the sweep has (first: run {busy[0]}): other work disturbs the times."
+        )
+    stolen = [launch.run_id for launch in sweep.launches if _steal_share(launch) > STEAL_SHARE]
+    if stolen:
+        lines.append(
+            f"Steal: in {len(stolen)} of {len(sweep.launches)} runs other virtual machines took more than "
+            f"{STEAL_SHARE:.0%} of the processors' time (first: run {stolen[0]})."
+        )
+    return lines
+
+
+def _centred(values: Sequence[float]) -> Iterator[float]:
+    mean = statistics.fmean(values)
+    return (value - mean for value in values)
+
+
+def _most_processes(sweep: Sweep) -> int:
+    counts = [len(machine.placement) * launch.run.threads for launch in sweep.launches for machine in launch.machines]
+    return max(counts, default=0)
+
+
+def _loaded(launch: Launch, most: int) -> bool:
+    loads = [machine.details.get("load_1m") for machine in launch.machines]
+    return any(isinstance(load, (int, float)) and load > most + LOAD_BEYOND for load in loads)
+
+
+def _steal_share(launch: Launch) -> float:
+    """Largest share of a node's processor time, over the run, that went to other virtual machines."""
+    wall_s = _wall_s(launch)
+    shares = [0.0]
+    for machine in launch.machines:
+        steal_s, threads = machine.details.get("steal_s"), machine.details.get("threads")
+        if isinstance(steal_s, (int, float)) and isinstance(threads, int) and threads > 0 and wall_s > 0.0:
+            shares.append(steal_s / (wall_s * threads))
+    return max(shares)
+
+
+def _wall_s(launch: Launch) -> float:
+    try:
+        begun, ended = (datetime.datetime.fromisoformat(str(time)) for time in (launch.started_utc, launch.ended_utc))
+        return (ended - begun).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0

@@ -1,0 +1,48 @@
+"""What a probe found, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from results import probe
+from results.formats import number
+from results.probe import Link, Probe
+from results.table import Column, Table, build, plain, shown
+
+GIGA = 1e9
+
+
+def tables(document: Mapping[str, Any]) -> list[Table]:
+    """Links, then rates by the number of ranks at work. Raises SchemaError where the document is no probe."""
+    found = probe.parse(document, "the probe")
+    notes = [f"Measured {found.measured_utc} on cluster {found.cluster}; of several nodes the slowest."]
+    return [*([_links(found)] if found.links else []), _rates(found, notes)]
+
+
+def _links(found: Probe) -> Table:
+    columns: list[Column[Link]] = [
+        plain("Ranks' nodes", "scope", lambda link: "the same" if link.scope == probe.WITHIN else "different"),
+        shown("Latency (us)", "latency_s", lambda link: link.latency_s, lambda link: number(1e6 * link.latency_s, 3)),
+        shown(
+            "Bandwidth (GB/s)",
+            "bytes_per_s",
+            lambda link: link.bytes_per_s,
+            lambda link: number(link.bytes_per_s / GIGA, 3),
+        ),
+    ]
+    return build("Links", columns, found.links, name="probe-links")
+
+
+def _rates(found: Probe, notes: list[str]) -> Table:
+    rows = [("memory, all ranks", "GB/s", active, rate) for active, rate in found.memory.by_active]
+    if found.multiply_add is not None:
+        rows += [("multiply-adds, a rank", "GFLOP/s", *each) for each in found.multiply_add.by_active]
+    for backend, rates in found.convolve.items():
+        rows += [(f"convolution with {backend}, a rank", "GFLOP/s", *each) for each in rates.by_active]
+    columns: list[Column[tuple[str, str, int, float]]] = [
+        plain("What", "what", lambda row: row[0]),
+        plain("Ranks of a node at work", "active", lambda row: row[2]),
+        shown("Rate", "rate", lambda row: row[3], lambda row: f"{number(row[3] / GIGA, 3)} {row[1]}"),
+    ]
+    return build("Rates", columns, rows, name="probe-rates", notes=notes)

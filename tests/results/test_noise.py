@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+import pytest
+from scipy import stats
+
+from results import noise
+from results.summary import sentences
+from results.tables import spread
+from workload.record import Run
+
+FLAT_S = 0.1
+
+
+def flat(_run: Run) -> float:
+    return FLAT_S
+
+
+def test_a_steady_sweep_has_no_warning(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2, 4, 8))
+    assert noise.warnings(maker.read()) == []
+
+
+def test_a_drift_is_told_and_its_size_is_right(maker: Any) -> None:
+    maker.noise = 0.01
+    counts = (1, 2, 4, 8)
+    for launch in range(4):
+        for index, ranks in enumerate(counts):
+            order = launch * len(counts) + index
+            maker.add(
+                "strong", law=lambda _run, order=order: FLAT_S * math.exp(0.02 * order), ranks=ranks, launch=launch
+            )
+    found = noise.drift(maker.read().points)
+    assert found is not None
+    assert found.told
+    assert found.change == pytest.approx(0.02 * 12, rel=0.25)  # launches of a point lie 12 runs apart
+    assert any(line.startswith("Drift: the same runs took +") for line in sentences(maker.read()))
+
+
+def test_chance_alone_is_rarely_called_a_drift(make_maker: Any) -> None:
+    told = 0
+    for seed in range(20):
+        maker = make_maker(f"sweep-{seed}", seed=seed)
+        maker.add_strong(counts=(1, 2, 4), law=flat)
+        found = noise.drift(maker.read().points)
+        told += found is not None and found.told
+    assert told <= 1
+
+
+def test_other_work_on_the_node_is_told(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2), change=lambda record: record["machines"][0].update(load_1m=5.0))
+    assert any(line.startswith("Load: before or during 6 of 6 runs") for line in noise.warnings(maker.read()))
+
+
+def test_stolen_time_is_told(maker: Any) -> None:
+    maker.add_strong(counts=(1,), change=lambda record: record["machines"][0].update(steal_s=4.0))  # of 5 s x 16
+    assert any(line.startswith("Steal: in 3 of 3 runs") for line in noise.warnings(maker.read()))
+
+
+def test_outliers_are_marked_and_kept(maker: Any) -> None:
+    def slow(record: dict[str, Any]) -> None:
+        for name in ("total_s", "forward_s"):
+            record["repeats"][1][name] *= 3
+
+    maker.add_strong(counts=(1,), launches=2, law=flat)
+    odd = maker.add("strong", ranks=1, launch=2, law=flat, change=slow)
+    (series,) = maker.read().series
+    found = noise.spread(series.points[0])
+    assert found is not None
+    assert [(outlier.run_id, outlier.repeat) for outlier in found.outliers] == [(odd["run_id"], 1)]
+    (record,) = spread.table(series).records
+    assert record["outlier_repeats"] == f"{odd['run_id']}/1"
+    assert record["repeats"] == 9
+    times = [repeat.forward_s for launch in series.points[0].launches for repeat in launch.repeats]
+    assert record["forward_max_s"] == max(times)
+    assert record["forward_median_s"] == pytest.approx(statistics.median(times))
+
+
+def test_the_smallest_difference_is_students(maker: Any) -> None:
+    maker.noise = 0.05
+    maker.add_strong(counts=(1, 2, 4, 8), launches=4, law=flat)
+    points = maker.read().points
+    found = noise.resolution(points)
+    assert found is not None
+    pooled = math.sqrt(statistics.fmean(statistics.variance(map(math.log, point.medians_s())) for point in points))
+    assert found.noise == pytest.approx(pooled)
+    assert found.smallest == pytest.approx(math.expm1(stats.t.ppf(0.975, 12) * pooled * math.sqrt(2 / 4)))
+    assert any(line.startswith("Resolution: between launches") for line in sentences(maker.read()))
+
+
+def test_without_launches_enough_nothing_is_claimed(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2), launches=1)
+    sweep = maker.read()
+    assert noise.resolution(sweep.points) is None
+    assert noise.drift(sweep.points) is None
+    assert noise.warnings(sweep) == []
