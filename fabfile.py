@@ -1,5 +1,26 @@
-"""The menu: `fab --list`. The tasks themselves are in orchestration/tasks.py."""
+"""The menu: `fab --list`. The tasks themselves are in orchestration/tasks.py, cluster_tasks.py and node_tasks.py."""
 
-from orchestration.tasks import clusters, report, studies, sweep
+from orchestration.cluster_tasks import clean, down, inventory, push, ssh, trust, up
+from orchestration.node_tasks import check, pull, status
+from orchestration.tasks import audit, clusters, compare, forecast, probe, report, studies, sweep
 
-__all__ = ["clusters", "report", "studies", "sweep"]
+__all__ = [
+    "audit",
+    "check",
+    "clean",
+    "clusters",
+    "compare",
+    "down",
+    "forecast",
+    "inventory",
+    "probe",
+    "pull",
+    "push",
+    "report",
+    "ssh",
+    "status",
+    "studies",
+    "sweep",
+    "trust",
+    "up",
+]

@@ -1,11 +1,13 @@
-"""Names of clusters -> inventories. `local` is made from this machine each time."""
+"""Names of clusters -> inventories. `local` is made from this machine each time, the others lie in infra/clusters/."""
 
 from __future__ import annotations
 
 import math
 import os
+import re
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -17,29 +19,97 @@ from orchestration.refusal import Refusal
 from orchestration.wording import unknown
 
 LOCAL = "local"
+COMPOSE = ("compose-light", "compose-fat")
 
 
-def names() -> list[str]:
+@dataclass(frozen=True)
+class ClusterFolder:
+    """Every path of infra/clusters/<name>/, which git ignores; `folder` is absolute."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def inventory(self) -> Path:
+        return self.folder / "inventory.json"
+
+    @property
+    def hostfile(self) -> Path:
+        return self.folder / "hostfile"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "id_ed25519"
+
+    @property
+    def public_key(self) -> Path:
+        return self.folder / "id_ed25519.pub"
+
+    @property
+    def ssh_config(self) -> Path:
+        """For `ssh -F`, so that a person's own ssh, scp and rsync reach the nodes."""
+        return self.folder / "ssh_config"
+
+
+def home(root: Path) -> Path:
+    """The folder that holds one folder a cluster."""
+    return root / "infra" / "clusters"
+
+
+def names(root: Path) -> list[str]:
     """The clusters that `--cluster` takes by name."""
-    return [LOCAL]
+    made = sorted(path.parent.name for path in home(root).glob("*/inventory.json"))
+    return [LOCAL, *COMPOSE, *(name for name in made if name not in (LOCAL, *COMPOSE))]
+
+
+def folder(name: str, root: Path) -> ClusterFolder:
+    """The folder of a cluster's name, whether it is there or not. Raises Refusal where no cluster can have the name."""
+    if name == LOCAL or not re.fullmatch(inventory.NAME, name):
+        raise Refusal(f"cluster {name!r} has no nodes apart from this machine, or is no name: give another --cluster")
+    return ClusterFolder(home(root).absolute() / name)
 
 
 def find(name: str, root: Path, utc: str) -> Inventory:
-    """The inventory of a cluster's name, or of the path of an inventory.json. Raises Refusal."""
-    if name in names():
+    """The inventory of a cluster's name, or of the path of an inventory.json; its files' paths absolute.
+
+    Raises Refusal.
+    """
+    if name == LOCAL:
         return local(root, utc)
     if "/" in name or name.endswith(".json"):
-        return _here(inventory.read(Path(name).expanduser()), name)
-    raise Refusal(unknown("cluster", name, names()) + ", or the path of an inventory.json")
+        return _read(Path(name).expanduser().absolute())
+    if name not in names(root):
+        raise Refusal(unknown("cluster", name, names(root)) + ", or the path of an inventory.json")
+    found = folder(name, root)
+    if not found.inventory.exists():
+        raise Refusal(f"cluster {name} is not up: start it with 'fab up --cluster {name}'")
+    return _read(found.inventory)
+
+
+def _read(path: Path) -> Inventory:
+    """An inventory's file; the files that it names lie beside it."""
+    found = inventory.read(path)
+    if found.launcher == LOCAL:
+        return _here(found, str(path))
+    beside = {
+        key: str(path.parent / Path(value).expanduser())
+        for key in ("key_file", "known_hosts")
+        if (value := getattr(found, key)) is not None
+    }
+    return found.model_copy(update=beside)
 
 
 def _here(found: Inventory, name: str) -> Inventory:
     """The inventory of a file, as far as it describes this machine. Raises Refusal."""
-    if found.launcher != LOCAL or len(found.nodes) > 1:
-        raise Refusal(
-            f"{name} describes {len(found.nodes)} nodes, launcher {found.launcher!r}: "
-            "give an inventory of one node with launcher 'local'"
-        )
+    if len(found.nodes) > 1:
+        raise Refusal(f"{name} describes {len(found.nodes)} nodes, launcher 'local': launcher 'ssh' takes several")
     address = found.nodes[0].address
     if address not in (socket.gethostname(), "localhost", "127.0.0.1"):
         raise Refusal(f"{name} describes {address}, but this machine is {socket.gethostname()}: run it there")

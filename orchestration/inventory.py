@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from orchestration.refusal import Refusal
 from orchestration.wording import explain
@@ -13,6 +16,7 @@ from workload.record import SchemaError, read_json
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 ADDRESS = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"  # never a leading dash: it stands in argument lists
+NODE_PATH = r"/[A-Za-z0-9._+@/-]+"  # absolute and without a space: mpirun takes its daemons' command apart at spaces
 Name = Annotated[str, Field(pattern=NAME, max_length=200)]
 Address = Annotated[str, Field(pattern=ADDRESS, max_length=255)]
 
@@ -58,18 +62,42 @@ class Inventory(_Strict):
     cluster: Name
     profile: Name
     default_study: str
+    launcher: Literal["local", "ssh"]  # before the paths, which it decides on
     python: str
     workdir: str
     user: Name | None = None
     key_file: str | None = None
     known_hosts: str | None = None
     interface_subnet: Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/\d{1,3}$")] | None = None
-    launcher: Literal["local", "ssh"]
     transport: Literal["auto", "tcp"]
     created_at: str
     expires_at: str | None = None
     price: Price | None = None
     nodes: Annotated[list[Node], Field(min_length=1)]
+
+    @field_validator("python", "workdir")
+    @classmethod
+    def _path_on_nodes(cls, value: str, info: ValidationInfo) -> str:
+        plain = re.fullmatch(NODE_PATH, value) and ".." not in value.split("/")
+        if info.data.get("launcher") == "ssh" and not plain:
+            raise ValueError("give an absolute path of letters, digits and . _ + @ / -")
+        return value
+
+    @field_validator("interface_subnet")
+    @classmethod
+    def _subnet(cls, value: str | None) -> str | None:
+        if value is not None:
+            ipaddress.ip_network(value, strict=False)
+        return value
+
+    @field_validator("nodes")
+    @classmethod
+    def _apart(cls, nodes: list[Node]) -> list[Node]:
+        for what in ("name", "address"):
+            (value, count), *_ = Counter(getattr(node, what) for node in nodes).most_common(1)
+            if count > 1:
+                raise ValueError(f"{count} nodes have the {what} {value}: name every machine once")
+        return nodes
 
     @property
     def slots(self) -> int:

@@ -12,6 +12,28 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TMPDIR", "USER")
 
 
+SSH_OPTIONS = (
+    "BatchMode=yes",
+    "StrictHostKeyChecking=yes",
+    "ConnectTimeout=4",
+    # a node that is paused or cut off would else hang mpirun for ever: so it ends within 6 s
+    "ServerAliveInterval=2",
+    "ServerAliveCountMax=3",
+)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """How mpirun starts its daemons on the other nodes: over ssh, each attended by workload.daemon."""
+
+    known_hosts: PurePosixPath
+    workdir: PurePosixPath  # the same on every node
+    user: str
+    token: str
+    make: Sequence[PurePosixPath]
+    limit_s: float
+
+
 @dataclass(frozen=True)
 class Layout:
     """What the launcher must know of the place besides the run; paths as the head sees them."""
@@ -21,7 +43,8 @@ class Layout:
     cores: int  # physical cores of a node, the least of them
     transport: str  # auto, tcp
     interface_subnet: str | None = None
-    hostfile: PurePosixPath | None = None  # where the run has several nodes
+    hostfile: PurePosixPath | None = None  # where there are other nodes
+    shell: Shell | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +66,8 @@ def mpirun(run: Run, layout: Layout, files: Files, program: Sequence[str]) -> li
     if layout.as_root:
         arguments.append("--allow-run-as-root")
     arguments += ["-n", str(run.ranks), *_placement(run, layout), *_transport(run, layout)]
+    if layout.shell is not None and run.nodes > 1:
+        arguments += _daemons(layout.shell, layout.python)
     arguments += ["--mca", "osc", "^ucx"]  # its windows fail between containers
     if run.ranks_per_node * run.threads > layout.cores:
         arguments += ["--mca", "mpi_yield_when_idle", "1"]  # 60 times faster collectives where ranks share cores
@@ -62,6 +87,26 @@ def _placement(run: Run, layout: Layout) -> list[str]:
         return [*where, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none"]
     wide = f":PE={run.threads}" if run.threads > 1 else ""
     return [*where, "--map-by", f"slot{wide}", "--bind-to", run.binding]
+
+
+def _daemons(shell: Shell, python: PurePosixPath) -> list[str]:
+    """No word of these may hold a space: mpirun takes them apart at spaces. The inventory admits none."""
+    options = [f"UserKnownHostsFile={shell.known_hosts}", *SSH_OPTIONS, f"User={shell.user}"]
+    attended = ["env", "-C", str(shell.workdir), str(python), "-m", "workload.daemon", "--token", shell.token]
+    attended += ["--limit-s", f"{shell.limit_s:g}"]
+    for folder in shell.make:
+        attended += ["--make", str(folder)]
+    settings = {
+        "plm_ssh_args": " ".join(word for option in options for word in ("-o", option)),
+        # the head reaches every node itself: its key is on no other
+        "plm_ssh_no_tree_spawn": "1",
+        "prte_launch_agent": " ".join([*attended, "prted"]),
+        # a daemon cut off from mpirun ends its ranks within 10 s, not after 8 minutes
+        "oob_tcp_keepalive_time": "4",
+        "oob_tcp_keepalive_intvl": "2",
+        "oob_tcp_keepalive_probes": "3",
+    }
+    return [word for name, value in settings.items() for word in ("--prtemca", name, value)]
 
 
 def _transport(run: Run, layout: Layout) -> list[str]:

@@ -56,7 +56,8 @@ class Plan:
 
 
 def make(loaded: LoadedStudy, inventory: Inventory, cores: int, pool: Pool, workload: Workload) -> Plan:
-    """The runs of the study on the cluster; `cores` is the least number of physical cores of its nodes.
+    """The runs of the study on the cluster; `cores` is the least number of physical cores of its nodes,
+    0 where they share one machine's.
 
     Raises Refusal, naming the study's file and series, where a size, a grid or a rank count is wrong.
     """
@@ -209,6 +210,8 @@ def placement(ranks: int, inventory: Inventory) -> tuple[int, int]:
 def binding_policy(points: Sequence[tuple[Settled, Point]], inventory: Inventory, cores: int) -> tuple[str, str]:
     """One policy for all, and the line that says so: `core` where every run's threads have cores of their own."""
     slots = min(node.slots for node in inventory.nodes)
+    if cores == 0:
+        return "none", "binding: none, for every run (the nodes share one machine's cores)"
     for settings, point in points:
         ranks = placement(point.ranks, inventory)[1]
         if ranks > slots or ranks * settings.threads > cores:

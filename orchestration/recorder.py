@@ -12,12 +12,13 @@ from orchestration import outcome, pictures
 from orchestration.job import LOG, MEASUREMENT, PREVIEW
 from orchestration.outcome import Ending, Verdict
 from orchestration.paths import SweepPaths
+from orchestration.place import HeadLostError, Place, Traces
 from orchestration.plan import PlannedRun
-from orchestration.remote import Here
 from workload import supervise
 from workload.record import (
     CRASHED,
     MEASUREMENT_SHAPE,
+    NODE_LOST,
     SCHEMA_VERSION,
     SKIPPED,
     SchemaError,
@@ -35,7 +36,7 @@ class Recorder:
     """Turns the end of a job into a record in the sweep's folder."""
 
     paths: SweepPaths
-    place: Here
+    place: Place
 
     def interrupted(self, job: Path) -> bool:
         """True where the job was ended on request: it is to leave no record."""
@@ -47,18 +48,27 @@ class Recorder:
         verdict = Verdict(SKIPPED, reason, outcome.no_evidence())
         return self._write(planned, verdict, None, {}, "")
 
+    def lost(self, planned: PlannedRun, error: HeadLostError) -> dict[str, Any]:
+        """The record of a run whose head fell silent."""
+        evidence = outcome.no_evidence() | {"lost_nodes": [error.node]}
+        return self._write(planned, Verdict(NODE_LOST, f"the head {error}", evidence), None, {}, "")
+
     def ended(self, planned: PlannedRun, job: Path) -> dict[str, Any]:
         """The record of a run that is over. Raises OSError; the record is then absent or whole."""
         tail = self.place.fetch_tail(job, LOG, TAIL_BYTES)
+        log = tail.decode(errors="replace").replace("\0", "")
         measurement, missing = self._measurement(planned, job)
         document = self._exit(job)
         if document is None:
+            self.place.end_leftovers(job)
             words = outcome.log_tail(self.place.fetch_tail(job, "supervisor.log", TAIL_BYTES)).strip().splitlines()
             reason = f"the run's supervisor ended without a word: {words[-1] if words else 'was it killed?'}"
             verdict, document = Verdict(CRASHED, reason, outcome.no_evidence()), {}
         else:
-            ending = Ending.from_document(self.place.node, document)
-            verdict = outcome.classify(ending, measurement, missing, tail.decode(errors="replace").replace("\0", ""))
+            good = document["exit_status"] == 0 and measurement is not None and not outcome.lost_daemon(log)
+            traces = Traces() if good else self.place.end_leftovers(job)
+            ending = Ending.from_document(self.place.node, document, traces, self.place.names)
+            verdict = outcome.classify(ending, measurement, missing, log)
         self.place.fetch_file(job, LOG, self.paths.log(planned.run.run_id))
         self._pictures(job)
         return self._write(planned, verdict, measurement, document, outcome.log_tail(tail))

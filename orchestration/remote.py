@@ -1,175 +1,451 @@
-"""The place where mpirun runs: start a job there, watch it, fetch what it left, end it. Here it is this machine.
+"""A cluster's head, over SSH, as the place where mpirun runs. What dies over here changes nothing over there.
 
-A job is a folder: job.json and run.json go in; log, measurement.json, preview.npz and exit.json come out.
+Every request may be made again: where the connection breaks it is opened anew and the request repeated, for at most
+PATIENCE_S seconds; then the head counts as lost.
 """
 
 from __future__ import annotations
 
-import contextlib
+import ipaddress
 import json
 import shutil
-import signal
-import socket
-import subprocess
+import stat
 import time
-from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+from uuid import uuid4
 
-import psutil
-
+from orchestration.checks import unreached
+from orchestration.inventory import Inventory, Node
+from orchestration.job import HOSTFILE, made
+from orchestration.nodes import WORKLOAD, Answer, Nodes
+from orchestration.place import HeadLostError, Site, State, Traces
+from orchestration.pull import Entry, Puller, entries
 from orchestration.refusal import Refusal
+from orchestration.ssh import Connection, Done, UnreachableError, node_known_hosts, target
 from workload import supervise
-from workload.record import SchemaError, read_json
+from workload.record import check_shape
 
-STOP_S = 3 * supervise.GRACE_S
+PATIENCE_S = 25.0
+SILENCE_S = 8.0  # of a watched job: its watcher beats once a second
+WATCH_S = 7 * 86400  # whoever asked goes away sooner, and a watcher ends with its connection
+ASK_S = 5.0  # for a node to say that it is there
+TEMPORARY = PurePosixPath("/tmp")  # noqa: S108  of the nodes: short, because sockets lie in it
+ENV = "env"
+OPTIONAL_NUMBER = (int, type(None))
+SURVEY_SHAPE = {
+    "hostname": str,
+    "uid": int,
+    "boot_id": str,
+    "time": float,
+    "environment": dict,
+    "python": str,
+    "packages": dict,
+    "mpirun": bool,
+    "workload": (str, type(None)),
+    "machine": (dict, str),
+    "shared": bool,
+    "writable": bool,
+    "disk_free_bytes": OPTIONAL_NUMBER,
+    "temporary_free_bytes": OPTIONAL_NUMBER,
+    "shared_memory_free_bytes": OPTIONAL_NUMBER,
+    "addresses": (list, type(None)),
+    "fabrics": [str],
+    "strays": [{"pid": int, "token": str}],
+}
+MACHINE_SHAPE = {
+    "node": str,
+    "boot_id": str,
+    "cpu_model": str,
+    "cores": int,
+    "threads": int,
+    "memory_bytes": int,
+    "cgroup_memory_bytes": OPTIONAL_NUMBER,
+}
+
+Result = TypeVar("Result")
 
 
-class State(Enum):
-    """What became of a job: never started, at work, ended with an exit.json, or gone without one."""
+class Remote:
+    """The head of a cluster. `close` it in the end."""
 
-    ABSENT = "absent"
-    ALIVE = "alive"
-    ENDED = "ended"
-    GONE = "gone"
+    def __init__(self, inventory: Inventory) -> None:
+        self.inventory = inventory
+        self.head = inventory.nodes[0]
+        self.workdir = PurePosixPath(inventory.workdir)
+        self.connection = Connection(target(inventory, self.head))
+        self.nodes = Nodes(inventory, node_known_hosts(inventory), self._run)
+        self._surveys: list[dict[str, Any] | Answer] | None = None
+        self._watched: dict[Path, Any] = {}  # the channel on which a job's watcher beats
+        self._over: dict[Path, dict[str, Entry]] = {}  # the files of jobs that are over
+        self._brought: set[PurePosixPath] = set()
+        self._suspects: set[str] = set()
 
+    def close(self) -> None:
+        """Closes the connection; what runs over there goes on."""
+        self.connection.close()
 
-@dataclass
-class Here:
-    """This machine; `root` holds workload/, `python` has mpirun beside it."""
+    # What the nodes are
 
-    root: Path
-    python: Path
+    def surveys(self) -> list[dict[str, Any] | Answer]:
+        """Each node's description of itself, once; the answer itself where it gave none."""
+        if self._surveys is None:
+            marker = f".shared-{uuid4().hex}"
+            path = str(self.workdir / marker)
 
-    def __post_init__(self) -> None:
-        self._children: dict[Path, subprocess.Popen[bytes]] = {}
+            def ask() -> list[Answer]:
+                files = self.connection.files()
+                with self.connection.explained(), suppress(PermissionError, FileNotFoundError):
+                    files.open(path, "w").close()
+                try:
+                    return self.nodes.survey(marker)
+                finally:
+                    with suppress(OSError):
+                        files.remove(path)
+
+            self._surveys = [_survey(answer) for answer in self._reach(ask)]
+        return self._surveys
+
+    def forget(self) -> None:
+        """The next survey is a new one."""
+        self._surveys = None
+
+    def descriptions(self) -> list[dict[str, Any] | str]:
+        """The surveys, with the reason in words where a node gave none."""
+        return [item.why if isinstance(item, Answer) else item for item in self.surveys()]
+
+    def lack(self, digest: str) -> bool:
+        """True where a node that can be asked has another workload than that."""
+        return any(not isinstance(item, Answer) and item["workload"] != digest for item in self.surveys())
+
+    def neighbours(self) -> list[Answer]:
+        """Which of the others each node does not reach, as JSON in `out`."""
+        program = (WORKLOAD / "neighbours.py").read_text(encoding="utf-8")
+        addresses = [node.address for node in self.inventory.nodes]
+        return self._reach(lambda: self.nodes.ask([self.inventory.python, "-", *addresses], stdin=program, limit_s=60))
+
+    def machines(self) -> list[dict[str, Any]]:
+        """As the records will describe the nodes. Raises Refusal naming every node that cannot."""
+        found, wrong = [], []
+        for node, item in zip(self.inventory.nodes, self.surveys(), strict=True):
+            if isinstance(item, Answer):
+                wrong.append(unreached(self.inventory, node, item.why))
+            elif not isinstance(item["machine"], dict):
+                wrong.append(f"{node.name} cannot run the workload ({item['machine']}): 'fab check' says more")
+            else:
+                found.append(item["machine"])
+        if wrong:
+            raise Refusal("\nconvscale: ".join(wrong))
+        return found
 
     @property
     def node(self) -> str:
-        """The name that this machine gives itself in a record's `machines`."""
-        return socket.gethostname()
+        """The head's own name."""
+        return str(self._of_head("hostname"))
 
-    def machines(self) -> list[dict[str, Any]]:
-        """What each node says of itself, as in a record's `machines`. Raises Refusal."""
-        done = subprocess.run(  # noqa: S603  our own interpreter
-            [str(self.python), "-m", "workload.machine"],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What mpirun may call a node, to the inventory's name of it."""
+        found = {node.address: node.name for node in self.inventory.nodes}
+        for node, item in zip(self.inventory.nodes, self.surveys(), strict=True):
+            if not isinstance(item, Answer):
+                found[str(item["hostname"])] = node.name
+        return found
+
+    @property
+    def site(self) -> Site:
+        hosts = [node.address for node in self.inventory.nodes]
+        environment = {str(name): str(value) for name, value in dict(self._of_head("environment")).items()}
+        return Site(int(self._of_head("uid")), TEMPORARY, environment, hosts, self.nodes.known_hosts)
+
+    def lost(self, nodes: int) -> list[str]:
+        """Of the first `nodes` nodes those that fell silent and still are; asks only those again."""
+        asked = [node for node in self.inventory.nodes[:nodes] if node.name in self._suspects]
+        if not asked:
+            return []
         try:
-            return [json.loads(done.stdout)]
-        except ValueError as error:
-            last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-            raise Refusal(
-                f"{self.python} -m workload.machine fails here ({last}): install the project again"
-            ) from error
+            if self.head in asked:
+                self.connection.run(["true"], limit_s=ASK_S)
+            answers = self.nodes.ask(["true"], of=asked, limit_s=ASK_S)
+        except (UnreachableError, Refusal):
+            self.connection.close()
+            return [self.head.name]
+        self._suspects -= {answer.node.name for answer in answers if answer.status == 0}
+        return [answer.node.name for answer in answers if answer.status != 0]
+
+    # A job
+
+    def folder(self, job: Path) -> PurePosixPath:
+        """The job's folder on the head."""
+        return self.workdir / "jobs" / job.name
+
+    def bring(self, pool: Path) -> PurePosixPath:
+        """Copies a pool of pictures to the head, from there to every node; nothing where it lies there."""
+        path = self.workdir / "images" / pool.name
+        if path not in self._brought:
+            self._insist(lambda: self._put(pool, path))
+            wrong = [answer for answer in self._insist(lambda: self.nodes.copy(path)) if answer.status != 0]
+            if wrong:
+                names = "; ".join(f"{answer.node.name}: {answer.why}" for answer in wrong)
+                raise Refusal(f"the pictures {path} cannot be brought to every node ({names}): mend that")
+            self._brought.add(path)
+        return path
 
     def start(self, job: Path) -> None:
-        """Starts the supervisor of the job's folder, detached. Raises OSError."""
-        with (job / "supervisor.log").open("wb") as log:
-            self._children[job] = subprocess.Popen(  # noqa: S603  our own interpreter
-                [str(self.python), "-m", "workload.supervise", str(job)],
-                cwd=self.root,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        """Starts the supervisor of the job's folder on the head, detached. Raises OSError."""
+        content = sorted(job.iterdir())
+        document = {
+            "files": {path.name: path.read_text(encoding="utf-8") for path in content if path.is_file()},
+            "folders": [path.name for path in content if path.is_dir()],
+        }
+        self._over.pop(job, None)
+
+        def begin() -> tuple[Any, bytes]:
+            channel = self.connection.begin(self._control("start", job, str(WATCH_S)))
+            with self.connection.explained():
+                channel.settimeout(4 * SILENCE_S)
+                channel.sendall(json.dumps(document).encode())
+                channel.shutdown_write()
+                beat = channel.recv(1)
+                return channel, beat if beat.isspace() else beat + _rest(channel)
+
+        channel, heard = self._insist(begin)
+        if not heard.isspace():
+            _last_object(heard, b"")
+        self._watched[job] = channel
 
     def state(self, job: Path) -> State:
         """What became of the job."""
-        child = self._children.get(job)
-        living = child.poll() is None if child is not None else self._supervised(job)
-        # asked before the file is looked for: the supervisor writes it just before it ends
-        if (job / supervise.EXIT).exists():
-            return State.ENDED
-        if living:
-            return State.ALIVE
-        return State.GONE if job.exists() else State.ABSENT
+        answer = self._insist(lambda: self._answer(self._control("state", job)))
+        return self._heard(job, answer)
 
     def wait(self, job: Path, limit_s: float) -> State:
-        """Waits until the job is no longer at work, at most `limit_s` seconds; returns what became of it."""
+        """Follows the job; a connection that breaks is opened anew, and the job followed again."""
         deadline = time.monotonic() + limit_s
-        while (state := self.state(job)) is State.ALIVE and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return state
+
+        def follow() -> dict[str, Any]:
+            channel = self._watched.pop(job, None)
+            if channel is None:
+                left = max(0.0, deadline - time.monotonic())
+                channel = self.connection.begin(self._control("watch", job, f"{left:.1f}"))
+            with self.connection.explained():
+                heard = _follow(channel, deadline)
+            return {"state": State.ALIVE.value} if heard is None else _last_object(heard, b"")
+
+        return self._heard(job, self._insist(follow))
 
     def fetch(self, job: Path, name: str, limit_bytes: int) -> bytes | None:
-        """A file of the job, None where there is none. Raises ValueError where it is larger than the limit."""
-        path = job / name
-        try:
-            size = path.stat().st_size
-            if size > limit_bytes:
-                raise ValueError(f"{name} has {size} bytes, more than the {limit_bytes} that are taken")
-            return path.read_bytes()
-        except FileNotFoundError:
+        """A file of a job that is over, proved by its checksum; None where there is none. Raises ValueError."""
+        entry = self._entries(job).get(name)
+        if entry is None:
             return None
+        return self._insist(
+            lambda: self._pull(lambda puller: puller.content(self._path(job, name), entry, limit_bytes))
+        )
 
     def fetch_tail(self, job: Path, name: str, limit_bytes: int) -> bytes:
         """The end of a file of the job; nothing where there is none."""
-        try:
-            with (job / name).open("rb") as file:
-                size = file.seek(0, 2)
-                file.seek(max(0, size - limit_bytes))
-                return file.read()
-        except FileNotFoundError:
-            return b""
+        return self._insist(lambda: self._pull(lambda puller: puller.tail(self._path(job, name), limit_bytes)))
 
     def fetch_file(self, job: Path, name: str, target: Path) -> None:
-        """Brings a whole file of the job to `target`, where it appears whole or not at all. Raises OSError."""
-        partial = target.with_name(f".{target.name}.partial")
+        """Brings a whole file of a job that is over. Raises OSError."""
+        entry = self._entries(job).get(name)
+        if entry is None:
+            return
         try:
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(job / name, partial)
-                partial.replace(target)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+            self._insist(lambda: self._pull(lambda puller: puller.file(self._path(job, name), entry, target)))
+        except ValueError as error:
+            raise OSError(5, str(error), str(target)) from error
 
     def stop(self, job: Path) -> None:
-        """Ends the job: through its supervisor, and by its token where that does not answer."""
-        who = self._identity(job)
-        child = self._children.get(job)
-        with contextlib.suppress(psutil.Error, ProcessLookupError):
-            if child is not None:
-                child.send_signal(signal.SIGTERM)
-            elif who is not None and supervise.lives(who):
-                psutil.Process(who["pid"]).send_signal(signal.SIGTERM)
-        self.wait(job, STOP_S)
+        """Ends the job on every node."""
+        self._insist(lambda: self._answer(self._control("stop", job), limit_s=2 * supervise.GRACE_S + 30))
+        self._watched.pop(job, None)
         self.end_leftovers(job)
 
-    def end_leftovers(self, job: Path) -> None:
-        """Ends what still carries the job's token and removes the folders that it made."""
-        supervise.kill_carriers(job.name)
-        child = self._children.pop(job, None)
-        if child is not None:
-            child.wait()
-        try:
-            made = supervise.Job.read(job).make
-        except (OSError, ValueError, KeyError):
-            return
-        for folder in made:
-            shutil.rmtree(folder, ignore_errors=True)
+    def end_leftovers(self, job: Path) -> Traces:
+        """Ends what carries the job's token on every node that its run used; says what was found there."""
+        used = self._used(job)
+        folders = [f"{folder}/" for folder in made(self.site, job.name)]
+        argv = [ENV, "-C", str(self.workdir), self.inventory.python, "-m", "workload.control", "end", *folders]
+        answers = self._insist(lambda: self.nodes.ask(argv, of=used, limit_s=ASK_S + supervise.GRACE_S))
+        counters: dict[str, dict[str, dict[str, int]]] = {"oom_before": {}, "oom_after": {}}
+        unreachable = [answer.node.name for answer in answers if not answer.reached]
+        for answer in answers:
+            for name, kept in counters.items():
+                kept[answer.node.name] = _counters(answer.out, name)
+        self._suspects |= set(unreachable)
+        return Traces(unreachable, counters["oom_before"], counters["oom_after"])
 
     def clean(self, job: Path) -> None:
-        """Removes the folder of a job that is over. Raises OSError."""
-        child = self._children.pop(job, None)
-        if child is not None:
-            child.wait()
+        """Removes the job's folder, there and here. Raises OSError."""
+        supervise.check_token(job.name)
+        self._insist(lambda: self.connection.run(["rm", "-rf", "--", str(self.folder(job))]))
+        self._over.pop(job, None)
         if job.exists():
             shutil.rmtree(job)
 
-    def _supervised(self, job: Path) -> bool:
-        who = self._identity(job)
-        return who is not None and supervise.lives(who)
+    # How it is asked
 
-    def _identity(self, job: Path) -> dict[str, Any] | None:
+    def _insist(self, action: Callable[[], Result]) -> Result:
+        """The action, again and again while the connection breaks. Raises HeadLostError in the end."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return action()
+            except UnreachableError as error:
+                self.connection.close()
+                if time.monotonic() >= deadline:
+                    self._suspects.add(self.head.name)
+                    raise HeadLostError(self.head.name, str(error)) from error
+            time.sleep(0.5)
+
+    def _reach(self, action: Callable[[], Result]) -> Result:
+        """The action, once: at first contact a node that does not answer is a person's to mend. Raises Refusal."""
         try:
-            who = read_json(job / supervise.SUPERVISOR)
-        except (OSError, SchemaError):
+            return action()
+        except UnreachableError as error:
+            self.connection.close()
+            raise Refusal(f"{error}: is the cluster up, and its address right?") from error
+
+    def _run(self, argv: Sequence[str], stdin: bytes, limit_s: float) -> Done:
+        return self.connection.run(argv, stdin, limit_s)
+
+    def _control(self, verb: str, job: Path, *rest: str) -> list[str]:
+        # the slash: what ends in the token is taken for the job's own, and ended with it
+        return [*self._python("workload.control"), verb, f"{self.folder(job)}/", *rest]
+
+    def _python(self, module: str) -> list[str]:
+        return [ENV, "-C", str(self.workdir), self.inventory.python, "-m", module]
+
+    def _answer(self, argv: Sequence[str], limit_s: float = 30.0) -> dict[str, Any]:
+        done = self.connection.run(argv, limit_s=limit_s)
+        return _last_object(done.out, done.err)
+
+    def _heard(self, job: Path, answer: dict[str, Any]) -> State:
+        state = State(answer["state"])
+        if state in (State.ENDED, State.GONE):
+            self._over[job] = entries(answer.get("files"))
+        return state
+
+    def _entries(self, job: Path) -> dict[str, Entry]:
+        if job not in self._over:
+            self.state(job)
+        return self._over.get(job, {})
+
+    def _path(self, job: Path, name: str) -> PurePosixPath:
+        return self.folder(job) / name
+
+    def _pull(self, action: Callable[[Puller], Result]) -> Result:
+        puller = Puller(self.connection.files())
+        with self.connection.explained():
+            try:
+                return action(puller)
+            except ValueError:
+                raise
+            except FileNotFoundError as error:
+                raise ValueError("a file of the job is gone from the head") from error
+
+    def _put(self, local: Path, path: PurePosixPath) -> None:
+        """Copies a file to the head, where it appears whole or not at all; nothing where it lies there."""
+        files = self.connection.files()
+        with self.connection.explained():
+            with suppress(FileNotFoundError):
+                status = files.stat(str(path))
+                if stat.S_ISREG(status.st_mode) and status.st_size == local.stat().st_size:
+                    return
+            with suppress(OSError):
+                files.mkdir(str(path.parent))
+            partial = f"{path}.{uuid4().hex}.partial"
+            try:
+                files.put(str(local), partial, confirm=True)
+                files.posix_rename(partial, str(path))
+            except BaseException:
+                with suppress(Exception):
+                    files.remove(partial)
+                raise
+
+    def _used(self, job: Path) -> list[Node]:
+        """The nodes of the job's hostfile; all where it is not there to say."""
+        try:
+            count = len((job / HOSTFILE).read_text().splitlines())
+        except OSError:
+            count = len(self.inventory.nodes)
+        return list(self.inventory.nodes[:count])
+
+    def _of_head(self, key: str) -> Any:
+        head = self.surveys()[0]
+        if isinstance(head, Answer):
+            raise Refusal(f"{self.head.name} cannot describe itself: {head.why}")
+        return head[key]
+
+
+def _survey(answer: Answer) -> dict[str, Any] | Answer:
+    """A node's description, its shape proved; the answer itself where it is none."""
+    try:
+        document: dict[str, Any] = printable(json.loads(answer.out)) if answer.status == 0 else {}
+        check_shape(document, SURVEY_SHAPE, "the description")
+        if isinstance(document["machine"], dict):
+            check_shape(document["machine"], MACHINE_SHAPE, "the description's machine")
+        for address in document["addresses"] or []:
+            ipaddress.ip_address(address)
+    except (ValueError, RecursionError) as error:
+        return answer if answer.status != 0 else replace(answer, err=f"no description: {printable(str(error))}")
+    return {**document, "began": answer.began, "ended": answer.ended}
+
+
+def printable(value: Any) -> Any:
+    """What a node says, without what would steer a terminal."""
+    if isinstance(value, str):
+        return "".join(character if character.isprintable() else " " for character in value[:4000])
+    if isinstance(value, list):
+        return [printable(item) for item in value]
+    if isinstance(value, dict):
+        return {printable(name): printable(item) for name, item in value.items()}
+    return value
+
+
+def _counters(out: str, name: str) -> dict[str, int]:
+    """Out-of-memory counters of a node's answer; empty where it gave none."""
+    try:
+        document = json.loads(out.strip().splitlines()[-1])[name]
+        return {str(path): int(count) for path, count in document.items()}
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return {}
+
+
+def _follow(channel: Any, deadline: float) -> bytes | None:
+    """A watcher's answer, after its beats; None past the deadline. Raises TimeoutError where it falls silent."""
+    heard = b""
+    channel.settimeout(SILENCE_S)
+    while piece := channel.recv(65536):
+        heard = (heard + piece).lstrip()
+        if time.monotonic() > deadline:
+            channel.close()
             return None
-        return who if isinstance(who.get("pid"), int) else None
+    return heard
+
+
+def _rest(channel: Any) -> bytes:
+    heard = b""
+    while piece := channel.recv(65536):
+        heard += piece
+    return heard
+
+
+def _last_object(out: bytes, err: bytes) -> dict[str, Any]:
+    """The JSON object on the last line. Raises OSError where it says so, UnreachableError where there is none."""
+    lines = out.decode(errors="replace").strip().splitlines()
+    try:
+        document = json.loads(lines[-1])
+    except (ValueError, IndexError, RecursionError):
+        words = err.decode(errors="replace").strip().splitlines() or ["the connection broke"]
+        raise UnreachableError(f"the head gave no answer: {words[-1][:300]}") from None
+    if not isinstance(document, dict):
+        raise UnreachableError("the head gave no answer")
+    if "error" in document:
+        raise OSError(*document["error"])
+    return document

@@ -13,17 +13,21 @@ from typing import Any
 
 from orchestration import plan as plans
 from orchestration import preflight, provenance, resume, study
+from orchestration.checks import Wanted
 from orchestration.clusters import find as find_cluster
+from orchestration.here import Here
 from orchestration.inventory import Inventory
 from orchestration.job import Builder
 from orchestration.ledger import Ledger
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.pictures import Pools
+from orchestration.place import HeadLostError, Place, State
 from orchestration.plan import Plan, PlannedRun
 from orchestration.progress import Progress
+from orchestration.push import push
 from orchestration.recorder import Recorder
 from orchestration.refusal import Refusal, Stopped
-from orchestration.remote import Here, State
+from orchestration.remote import Remote
 from orchestration.resume import Flags, Identity
 from orchestration.study import LoadedStudy, Overrides
 from workload import supervise
@@ -63,17 +67,28 @@ class Sweep:
     inventory: Inventory
     machines: Sequence[Mapping[str, Any]]
     plan: Plan
-    place: Here
+    place: Place
     pools: Pools
     identity: Identity
 
     @property
     def cores(self) -> int:
-        """Physical cores of a node, the least of them."""
-        return min(int(machine["cores"]) for machine in self.machines)
+        """Physical cores of a node, the least of them; 0 where nodes share one machine's."""
+        return cores(self.machines)
+
+    def wanted(self, paths: SweepPaths) -> Wanted:
+        """What the nodes are held against before the sweep in that folder."""
+        saves = any(item.run.save and item.run.nodes > 1 for item in self.plan.runs)
+        utc = self.surroundings.utc_now()
+        return Wanted(self.identity.workload, utc, runs=0, saves=saves, own=paths.token(""))
 
     def skip_reason(self, planned: PlannedRun) -> str | None:
         """Why the run is not to start; None where it is, or where a person forces it."""
+        expires, lost = self.inventory.expires_at, self.place.lost(planned.run.nodes)
+        if expires is not None and self.surroundings.utc_now() >= expires:
+            return f"expired: the cluster's lifetime ended at {expires}"
+        if lost:
+            return f"node lost: {', '.join(lost)}"
         if self.request.flags.force:
             return None
         limits = [machine["cgroup_memory_bytes"] for machine in self.machines]
@@ -118,14 +133,16 @@ def prepare(request: Request, surroundings: Surroundings) -> Sweep:
     """Reads, checks and plans; makes nothing but the pools of pictures. Raises Refusal."""
     inventory = find_cluster(request.cluster, surroundings.root, surroundings.utc_now())
     loaded = study.load(request.study or inventory.default_study, request.overrides)
-    place = Here(Path(inventory.workdir), Path(inventory.python))
+    workload = provenance.describe(surroundings.root)
+    place = connect(inventory, surroundings.environment)
+    if isinstance(place, Remote) and place.lack(workload.digest):
+        push(inventory, surroundings.root)
+        place.forget()
     machines = place.machines()
     loaded, fallback = _usable(loaded, machines)
-    workload = provenance.describe(surroundings.root)
     pools = Pools(surroundings.runs.images.absolute())
-    cores = min(int(machine["cores"]) for machine in machines)
     try:
-        plan = plans.make(loaded, inventory, cores, pools.get, workload)
+        plan = plans.make(loaded, inventory, cores(machines), pools.get, workload)
     except OSError as error:
         raise Refusal(f"{error.filename}: the pictures cannot be prepared ({error.strerror})") from error
     identity = Identity(
@@ -144,6 +161,19 @@ def _usable(loaded: LoadedStudy, machines: Sequence[Mapping[str, Any]]) -> tuple
     if not reasons or "simd" not in study.backends(loaded.study):
         return loaded, ()
     return study.without_simd(loaded), (f"backend numpy in place of simd ({reasons[0].removeprefix('none: ')})",)
+
+
+def connect(inventory: Inventory, environment: Mapping[str, str]) -> Place:
+    """The place where the cluster's mpirun runs. Raises Refusal."""
+    if inventory.launcher == "local":
+        return Here(Path(inventory.workdir), Path(inventory.python), environment)
+    return Remote(inventory)
+
+
+def cores(machines: Sequence[Mapping[str, Any]]) -> int:
+    """Physical cores of a node, the least of them; 0 where nodes share a kernel, and so its cores, as containers do."""
+    boots = {machine["boot_id"] for machine in machines}
+    return min(int(machine["cores"]) for machine in machines) if len(boots) == len(machines) else 0
 
 
 @dataclass(frozen=True)
@@ -170,7 +200,7 @@ class Carrying:
             self.sweep.inventory,
             self.sweep.cores,
             self.sweep.surroundings.program,
-            self.sweep.surroundings.environment,
+            self.sweep.place,
         )
 
     def carry_out(self) -> Result:
@@ -219,11 +249,7 @@ class Carrying:
         self.progress.begin(planned)
         try:
             reason = self.sweep.skip_reason(planned)
-            if reason is not None:
-                record = self.recorder.skipped(planned, reason)
-            else:
-                self._launch(planned, job)
-                record = self._await(planned, job)
+            record = self._carry_through(planned, job) if reason is None else self.recorder.skipped(planned, reason)
             about = {"run_id": planned.run.run_id, "outcome": record["outcome"], "reason": record["reason"]}
             self.ledger.append("ended", self.utc_now(), **about)
         except KeyboardInterrupt:
@@ -237,15 +263,23 @@ class Carrying:
             raise
         self.progress.end(planned, record)
 
+    def _carry_through(self, planned: PlannedRun, job: Path) -> dict[str, Any]:
+        try:
+            self._launch(planned, job)
+            return self._await(planned, job)
+        except HeadLostError as error:
+            return self.recorder.lost(planned, error)
+
     def _launch(self, planned: PlannedRun, job: Path) -> None:
         """Starts the run, unless a lost `fab` did."""
         place, run_id = self.sweep.place, planned.run.run_id
-        if self._adoptable(job):
-            self.ledger.append("adopted", self.utc_now(), run_id=run_id)
-            return
-        place.end_leftovers(job)
-        place.clean(job)
-        pool = self.sweep.pools.path(planned.run.images)
+        if job.exists():
+            if self._adoptable(job):
+                self.ledger.append("adopted", self.utc_now(), run_id=run_id)
+                return
+            place.end_leftovers(job)
+            place.clean(job)
+        pool = place.bring(self.sweep.pools.path(planned.run.images))
         self.builder.write(job, planned, pool, preview=not self.paths.picture("input").exists())
         self.ledger.append("started", self.utc_now(), run_id=run_id, sequence=planned.sequence)
         place.start(job)
@@ -258,7 +292,6 @@ class Carrying:
         if state is State.ALIVE:
             place.stop(job)
         record = self.recorder.ended(planned, job)
-        place.end_leftovers(job)
         place.clean(job)
         return record
 
@@ -273,7 +306,9 @@ class Carrying:
 def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress) -> Result:
     """Carries out the sweep in the folder, which it makes where it is not there. Raises Refusal, Stopped."""
     existing = next(folder for folder in (paths.folder, *paths.folder.parents) if folder.is_dir())
-    if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, sweep.cores, existing):
+    of_nodes = preflight.of_nodes(sweep.place, sweep.inventory, sweep.wanted(paths))
+    fewest = min(int(machine["cores"]) for machine in sweep.machines)
+    if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, fewest, existing, of_nodes):
         raise Refusal("\nconvscale: ".join(wrong))
     with locked(paths):
         carrying = Carrying(sweep, paths, progress)

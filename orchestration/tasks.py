@@ -16,10 +16,12 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from orchestration.refusal import Refusal, Stopped
+from workload.record import SchemaError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    import results.table
     from orchestration.progress import Progress
     from orchestration.sweep import Surroundings, Sweep
 
@@ -56,6 +58,7 @@ SWEEP_HELP = {
     "retry": "run again what did not end ok",
     "force": "run also what would be skipped: too large for the memory, or more ranks than asked for",
     "dry-run": "list the runs in order, and run none",
+    "down-after": "take the cluster down when every record is here",
     "series": "only these series of the study, comma-separated; holds for any cluster profile",
     "ranks": "these rank counts in every series, comma-separated",
     "batch": "this batch in every strong series, a rank in every weak one; several, comma-separated, for size series",
@@ -78,6 +81,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     retry: bool = False,
     force: bool = False,
     dry_run: bool = False,
+    down_after: bool = False,
     series: str = "",
     ranks: str = "",
     batch: str = "",
@@ -103,12 +107,14 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
         movement=_words(movement),
     )
     request = Request(cluster, study or None, Path(out) if out else None, new, Flags(retry, force), overrides)
+    # looked for first: what cannot be taken down is refused before the runs, not after
+    down = _down(cluster) if down_after else None
     with _terminable():
         prepared = prepare(request, surroundings())
         if dry_run:
             _list_runs(prepared)
         else:
-            _carry_out(prepared)
+            _carry_out(prepared, down)
 
 
 @task(
@@ -123,15 +129,141 @@ def report(_context: Context, sweep: Sequence[str], out: str = "") -> None:
     _report(folders, Path(out) if out else None)
 
 
+@task(
+    help={
+        "sweep": "folder of a sweep, more than once for several (default: the latest); a finding is exit status 1",
+        "published": "audit the paper's published tables; sweeps then serve as replays of them",
+        "out": "folder for the tables as Markdown and CSV (default: print them alone)",
+    },
+    iterable=["sweep"],
+    auto_shortflags=False,
+)
+@speaking
+def audit(_context: Context, sweep: Sequence[str], published: bool = False, out: str = "") -> None:
+    """Name what cannot be true of a sweep's numbers, or of the published ones, and why."""
+    from results.auditing import make
+    from results.store import SweepError
+
+    folders = [_sweep_folder(name) for name in sweep] or ([] if published else [_sweep_folder(str(RUNS / "latest"))])
+    try:
+        made = make(folders, published=published, out=Path(out) if out else None)
+    except SweepError as error:
+        raise Refusal(str(error)) from error
+    _print(made.tables, made.problems)
+    print(f"findings: {made.findings}")
+    if made.findings and not published:
+        raise Exit(code=1)
+
+
+@task(help={"first": "folder of a sweep, A", "second": "folder of another, B"}, auto_shortflags=False)
+@speaking
+def compare(_context: Context, first: str, second: str) -> None:
+    """Compare two sweeps point by point, and say where no difference can be claimed."""
+    from results.comparing import make
+    from results.store import SweepError
+
+    try:
+        made = make(_sweep_folder(first), _sweep_folder(second))
+    except SweepError as error:
+        raise Refusal(str(error)) from error
+    _print([made.table], made.problems)
+
+
+@task(
+    help={"cluster": "a name that `fab clusters` lists, or the path of an inventory.json (default: local)"},
+    auto_shortflags=False,
+)
+@speaking
+def probe(_context: Context, cluster: str = "local") -> None:
+    """Measure what a cluster can do: messages, memory, multiply-adds and each backend."""
+    from orchestration.probe import measure
+    from results.tables.probe import tables
+
+    path, document = measure(cluster, surroundings())
+    _print(tables(document), ())
+    print(f"probe: {_short(path)}")
+
+
+@task(
+    help={
+        "cluster": "a cluster that was probed (default: local)",
+        "study": "whose runs to forecast (default: the cluster's own)",
+        "ranks": "rank counts: 1..64 for powers of two, or a comma-separated list",
+        "series": "only these series of the study, comma-separated",
+        "movement": "how blocks travel, comma-separated",
+        "backend": "code that convolves a block, comma-separated",
+        "extrapolate": "forecast also beyond 8 times the ranks that were probed",
+        "sweep": "folder of a sweep whose measured times stand beside the forecast",
+    },
+    auto_shortflags=False,
+)
+@speaking
+def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
+    _context: Context,
+    cluster: str = "local",
+    study: str = "",
+    ranks: str = "1..16",
+    series: str = "",
+    movement: str = "",
+    backend: str = "",
+    extrapolate: bool = False,
+    sweep: str = "",
+) -> None:
+    """Forecast a study's runs from the cluster's probe: time by phase, memory, price, and where scaling stops."""
+    from orchestration import forecast as planned
+    from orchestration.clusters import find
+    from orchestration.probe import read
+    from orchestration.study import Overrides, load
+    from results import forecasting, probe
+    from results.model import Case, ForecastError
+    from results.store import SweepError, read_sweep
+    from results.versus import Price
+    from workload.supervise import utc_now
+
+    inventory = find(cluster, ROOT, utc_now())
+    loaded = load(
+        study or inventory.default_study,
+        Overrides(series=_words(series), movement=_words(movement), backend=_words(backend)),
+    )
+    document = read(cluster, ROOT)
+    points, notes = planned.points(loaded, inventory, planned.counts(ranks))
+    asked = [
+        forecasting.Asked(
+            point.series,
+            Case(point.problem, point.grid, point.movement, point.backend, per_node),
+            nodes,
+        )
+        for point in points
+        for nodes, per_node in [planned.placement(point.ranks, inventory)]
+    ]
+    price = Price(inventory.price.amount_per_hour, inventory.price.currency) if inventory.price else None
+    try:
+        beside = read_sweep(_sweep_folder(sweep)) if sweep else None
+        found = probe.parse(document, f"the probe of {cluster}")
+        terms = forecasting.Terms(found, document["ranks"], price, len(inventory.nodes), extrapolate, beside)
+        _print([forecasting.table(asked, terms)], ())
+    except (ForecastError, SweepError, SchemaError) as error:
+        raise Refusal(str(error)) from error
+    print(*notes, sep="\n")
+
+
 @task(auto_shortflags=False)
 @speaking
 def clusters(_context: Context) -> None:
     """List the clusters that `fab sweep --cluster` takes."""
-    from orchestration.clusters import LOCAL, local
+    from orchestration.clusters import find, names
     from workload.supervise import utc_now
 
-    node = local(ROOT, utc_now()).nodes[0]
-    print(f"{LOCAL:10} this machine: {node.slots} slots, {node.memory_bytes / 2**30:.1f} GiB")
+    known = names(ROOT)
+    for name in known:
+        try:
+            nodes = find(name, ROOT, utc_now()).nodes
+            memory = sum(node.memory_bytes for node in nodes) / 2**30
+            words = f"{len(nodes)} nodes" if len(nodes) > 1 else "this machine" if name == "local" else "1 node"
+            text = f"{words}: {sum(node.slots for node in nodes)} slots, {memory:.1f} GiB"
+        except Refusal as refusal:
+            text = str(refusal)
+        print(f"{name:{max(map(len, known))}}  {text}")
 
 
 @task(auto_shortflags=False)
@@ -157,8 +289,8 @@ def surroundings() -> Surroundings:
     return Surroundings(ROOT, RunsFolder(RUNS), utc_now, kept_environment(dict(os.environ)))
 
 
-def _carry_out(prepared: Sweep) -> None:
-    """Carries the sweep out, reports, and ends with exit status 1 where a run failed."""
+def _carry_out(prepared: Sweep, down: Callable[[], None] | None) -> None:
+    """Carries the sweep out, reports, takes the cluster `down`; ends with exit status 1 where a run failed."""
     from orchestration.sweep import carry_out
 
     paths = prepared.find()
@@ -169,8 +301,18 @@ def _carry_out(prepared: Sweep) -> None:
     _report([paths.folder], None)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(result.counts.items()))
     print(f"{sum(result.counts.values())} runs: {counts}")
+    if down is not None:
+        down()
+        print(f"{prepared.inventory.cluster} is down")
     if not result.as_planned:
         raise Exit(code=1)
+
+
+def _down(cluster: str) -> Callable[[], None]:
+    """What takes the cluster down. Raises Refusal where `fab` did not bring it up."""
+    from orchestration.containers import named
+
+    return named(cluster, ROOT, dict(os.environ), print).down
 
 
 def _list_runs(prepared: Sweep) -> None:
@@ -195,9 +337,6 @@ def _list_runs(prepared: Sweep) -> None:
 
 def _report(folders: list[Path], out: Path | None) -> None:
     """Makes the report, prints its tables and what it could not read."""
-    from rich.markup import escape
-    from rich.table import Table
-
     from results.report import make
     from results.store import SweepError
 
@@ -205,17 +344,25 @@ def _report(folders: list[Path], out: Path | None) -> None:
         made = make(folders, out)
     except SweepError as error:
         raise Refusal(str(error)) from error
+    _print(made.tables, made.problems)
+    print(f"report: {_short(made.path)}")
+
+
+def _print(tables: Sequence[results.table.Table], problems: Sequence[str]) -> None:
+    """Prints tables with their notes, and what could not be read."""
+    from rich.markup import escape
+    from rich.table import Table
+
     console = _console()
-    for item in made.tables:
+    for item in tables:
         table = Table(*item.columns, title=item.title, title_justify="left")
         for row in item.rows:
             table.add_row(*map(escape, row))  # names from nodes are text, never markup
         console.print(table)
         for note in item.notes:
             console.print(note, markup=False, highlight=False)
-    for problem in made.problems:
+    for problem in problems:
         print(f"convscale: {problem}", file=sys.stderr)
-    print(f"report: {_short(made.path)}")
 
 
 def _sweep_folder(name: str) -> Path:

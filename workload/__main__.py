@@ -25,7 +25,8 @@ def main() -> None:
     arguments = _arguments()
     comm = MPI.COMM_WORLD
     try:
-        run = Run.from_dict(read_json(arguments.run)["run"])
+        # run.json lies where mpirun was started, and there alone
+        run = Run.from_dict(comm.bcast(read_json(arguments.run)["run"] if comm.rank == 0 else None))
         if run.backend == "simd":
             _keep_kernels()
         gc.disable()  # a collection inside a repeat would be measured as the movement's

@@ -9,6 +9,7 @@ Standard library and psutil only, besides the record's file functions.
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 import re
 import select
@@ -31,6 +32,8 @@ JOB = "job.json"
 SUPERVISOR = "supervisor.json"
 EXIT = "exit.json"
 RUN = "run.json"
+RESERVE = "reserve"  # a file of the job's folder that is given up so that exit.json can be written on a full disk
+RESERVE_BYTES = 2**16
 TOKEN = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 GRACE_S = 5.0  # between SIGTERM and SIGKILL: mpirun needs up to one second to end every rank
 
@@ -106,6 +109,7 @@ def supervise(folder: Path) -> None:
         kill_carriers(job.token)
         for name in job.make:
             shutil.rmtree(name, ignore_errors=True)
+    ending.error = ending.error or _free_reserve(folder / RESERVE)
     document = {
         "schema_version": SCHEMA_VERSION,
         "token": job.token,
@@ -119,6 +123,15 @@ def supervise(folder: Path) -> None:
         "oom_after": oom_kills(),
     }
     write_json(folder / EXIT, document)
+
+
+def _free_reserve(reserve: Path) -> str | None:
+    """Gives the reserve up, where there is one; says so where the disk had nothing else left."""
+    if not reserve.exists():
+        return None
+    free = shutil.disk_usage(reserve.parent).free
+    reserve.unlink()
+    return f"{os.strerror(errno.ENOSPC)}: {reserve.parent}" if free < RESERVE_BYTES else None
 
 
 def _carry_through(job: Job, signals: Signals, log: IO[bytes], ending: Ending) -> None:

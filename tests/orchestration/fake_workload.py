@@ -93,7 +93,8 @@ def main() -> None:
     behaviour = sys.argv[1]
     arguments = dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True))
     comm = MPI.COMM_WORLD
-    run = Run.from_dict(json.loads(Path(arguments["--run"]).read_text())["run"])
+    document = json.loads(Path(arguments["--run"]).read_text()) if comm.rank == 0 else None
+    run = Run.from_dict(comm.bcast(document)["run"])
     misbehave(behaviour, comm.rank, arguments)
     comm.barrier()
     if comm.rank == 0:

@@ -57,6 +57,18 @@ def test_what_infra_describes_is_an_inventory():
         ({"nodes": [NODES[0] | {"ssh": {"via": "command"}}]}, r"nodes\[0\].ssh.via"),
         ({"nodes": [NODES[0] | {"slot": 1}]}, r"key nodes\[0\].slot is unknown \(did you mean slots\?\)"),
         ({"schema_version": 2}, "schema_version"),
+        ({"nodes": [NODES[0], NODES[0]]}, "2 nodes have the name node1"),
+        ({"nodes": [NODES[0], NODES[1] | {"address": NODES[0]["address"]}]}, "2 nodes have the address 10.0.0.1"),
+        ({"nodes": [NODES[0] | {"address": "a;b"}]}, r"nodes\[0\].address = 'a;b'"),
+        ({"nodes": [NODES[0] | {"address": "a b"}]}, r"nodes\[0\].address = 'a b'"),
+        ({"nodes": [NODES[0] | {"address": "a\n"}]}, r"nodes\[0\].address"),
+        ({"nodes": [NODES[0] | {"ssh": {"via": "direct", "host": "-oProxyCommand=x"}}]}, r"nodes\[0\].ssh.host"),
+        ({"user": "-x"}, "user = '-x'"),
+        ({"workdir": "/opt/my folder"}, "workdir = '/opt/my folder'"),
+        ({"workdir": "/opt/../etc"}, "workdir"),
+        ({"workdir": "opt"}, "workdir"),
+        ({"python": "/v/bin/python;x"}, "python"),
+        ({"interface_subnet": "10.0.0.0/99"}, "interface_subnet"),
     ],
 )
 def test_a_wrong_key_is_named(changes, words):
@@ -88,7 +100,7 @@ def test_an_unknown_cluster_lists_the_known_ones():
     [
         ("{", "not whole JSON"),
         ('{"schema_version": 9}', "schema_version 9"),
-        (json.dumps(document()), "2 nodes, launcher 'ssh'"),
+        (json.dumps(document(launcher="local")), "2 nodes, launcher 'local'"),
         (make_inventory(2).model_dump_json().replace(make_inventory(2).nodes[0].address, "elsewhere"), "elsewhere"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from orchestration.launch import Files, Layout, kept_environment, mpirun
+from orchestration.launch import Files, Layout, Shell, kept_environment, mpirun
 from workload.grid import Grid
 from workload.problem import Problem
 from workload.record import Images, Run
@@ -63,6 +63,30 @@ def test_several_nodes_over_tcp():
         "--mca pml ob1 --mca btl self,sm,tcp --mca btl_tcp_if_include 10.0.0.0/24 "
         "--prtemca oob_tcp_if_include 10.0.0.0/24 --mca osc ^ucx --mca btl_sm_backing_directory "
     )
+
+
+def test_daemons_are_reached_by_pinned_keys_and_attended():
+    shell = Shell(
+        known_hosts=PurePosixPath("/j/known_hosts-t"),
+        workdir=PurePosixPath("/w"),
+        user="u",
+        token="t",  # noqa: S106  a run's
+        make=(FILES.scratch, FILES.shared_memory),
+        limit_s=90.0,
+    )
+    layout = replace(LAYOUT, hostfile=PurePosixPath("/h"), shell=shell)
+    argv = mpirun(replace(RUN, nodes=2, ranks_per_node=2), layout, FILES, PROGRAM)
+    settings = {argv[n + 1]: argv[n + 2] for n, word in enumerate(argv) if word == "--prtemca"}
+    assert settings["plm_ssh_args"] == (
+        "-o UserKnownHostsFile=/j/known_hosts-t -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=4 "
+        "-o ServerAliveInterval=2 -o ServerAliveCountMax=3 -o User=u"
+    )
+    assert settings["prte_launch_agent"] == (
+        "env -C /w /v/bin/python -m workload.daemon --token t --limit-s 90 "
+        "--make /tmp/c/t --make /dev/shm/convscale-t prted"
+    )
+    assert settings["plm_ssh_no_tree_spawn"] == "1"
+    assert "plm_ssh_args" not in words(RUN, layout)  # one node: no daemon
 
 
 def test_a_fabric_of_a_persons_own_is_left_to_open_mpi():

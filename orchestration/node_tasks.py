@@ -1,0 +1,103 @@
+"""The fab tasks that look at a cluster and fetch from it: short bodies, as in tasks.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from orchestration.refusal import Refusal, Stopped
+from orchestration.tasks import ROOT, RUNS, _console, _short, speaking, surroundings
+
+if TYPE_CHECKING:
+    from orchestration.paths import SweepPaths
+
+CLUSTER = "a name that `fab clusters` lists, or the path of an inventory.json (default: local)"
+SWEEP = "folder of a sweep (default: the cluster's newest)"
+
+
+@task(help={"cluster": CLUSTER}, auto_shortflags=False)
+@speaking
+def check(_context: Context, cluster: str = "local") -> None:
+    """Check that a cluster can be measured: one table, every fault at once, each with its remedy."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from orchestration import preflight, provenance
+    from orchestration.checks import Wanted
+    from orchestration.clusters import find
+    from orchestration.place import HeadLostError
+    from orchestration.sweep import connect
+    from workload.supervise import utc_now
+
+    around = surroundings()
+    inventory = find(cluster, ROOT, utc_now())
+    RUNS.mkdir(parents=True, exist_ok=True)
+    wanted = Wanted(provenance.digest(ROOT / "workload"), utc_now())
+    try:
+        found = preflight.everything(connect(inventory, around.environment), inventory, wanted, RUNS)
+    except HeadLostError as error:
+        raise Stopped(f"the head {error}") from error
+    table = Table("check", "found", "")
+    for item in found:
+        table.add_row(escape(item.name), escape(item.found), item.verdict)
+    _console().print(table)
+    faults = [fault for item in found for fault in item.faults]
+    if faults:
+        raise Refusal("\nconvscale: ".join(faults))
+
+
+@task(help={"cluster": CLUSTER, "sweep": SWEEP}, auto_shortflags=False)
+@speaking
+def pull(_context: Context, cluster: str = "local", sweep: str = "") -> None:
+    """Fetch what the runs of a sweep left on its cluster, where a lost fab did not; starts nothing."""
+    from orchestration.collect import collect
+    from orchestration.place import HeadLostError
+    from orchestration.sweep import Request, prepare
+
+    paths = _sweep(cluster, sweep)
+    prepared = prepare(Request(cluster, str(paths.study), paths.folder), surroundings())
+    if prepared.find() is None:
+        raise Refusal(f"{paths.folder} holds no sweep: give a folder under results/runs")
+    try:
+        taken, at_work = collect(prepared, paths)
+    except (HeadLostError, OSError) as error:
+        raise Stopped(f"{error}: what is recorded is kept; mend that, and the same command goes on") from error
+    print(*taken, *(f"{run}: still at work" for run in at_work), sep="\n")
+    print(f"{_short(paths.folder)}: {len(taken)} records written, {len(at_work)} runs at work")
+
+
+@task(help={"cluster": CLUSTER, "sweep": SWEEP}, auto_shortflags=False)
+@speaking
+def status(_context: Context, cluster: str = "local", sweep: str = "") -> None:
+    """Say how far a sweep is; exit status 1 where a run of it failed."""
+    from orchestration import status as statuses
+    from workload.record import OK, SKIPPED
+
+    found = statuses.status(_sweep(cluster, sweep))
+    print(f"{_short(found.paths.folder)}: {found.planned} runs on {found.cluster}")
+    for outcome, count in sorted(found.outcomes.items()):
+        print(f"  {count} {outcome}")
+    for run in found.at_work:
+        print(f"  at work, or left there: {run}")
+    print(f"  {found.waiting} waiting")
+    if set(found.outcomes) - {OK, SKIPPED}:
+        raise Exit(code=1)
+
+
+def _sweep(cluster: str, sweep: str) -> SweepPaths:
+    """The sweep's folder. Raises Refusal."""
+    from orchestration.clusters import find
+    from orchestration.paths import RunsFolder, SweepPaths
+    from orchestration.status import newest
+    from workload.supervise import utc_now
+
+    if not sweep:
+        return newest(RunsFolder(RUNS), find(cluster, ROOT, utc_now()).cluster)
+    paths = SweepPaths(Path(sweep).resolve())
+    if not paths.ledger.exists():
+        raise Refusal(f"--sweep {sweep} is no sweep's folder (it has no ledger.jsonl): give one under results/runs")
+    return paths

@@ -1,0 +1,127 @@
+"""Probes a cluster: one job of workload.probe on all its slots; the answer is kept beside the inventory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from orchestration.clusters import find, home
+from orchestration.inventory import Inventory
+from orchestration.job import LOG, MEASUREMENT, Builder
+from orchestration.paths import SweepPaths
+from orchestration.place import Place, State
+from orchestration.plan import PlannedRun
+from orchestration.refusal import Refusal, Stopped
+from orchestration.sweep import Surroundings, connect, cores
+from workload.footprint import Footprint
+from workload.grid import Grid
+from workload.problem import Problem
+from workload.record import Images, Run, SchemaError, check_version, read_json, write_json
+
+PROGRAM = ("-m", "workload.probe")
+PROBE = "probe.json"
+TIMEOUT_S = 300.0
+LIMIT_BYTES = 16 * 2**20
+TAIL_BYTES = 4000
+
+
+def path_of(cluster: str, root: Path) -> Path:
+    """Where the probe of a cluster's name, or of the path of an inventory.json, is kept."""
+    named = "/" in cluster or cluster.endswith(".json")
+    folder = Path(cluster).expanduser().absolute().parent if named else home(root).absolute() / cluster
+    return folder / PROBE
+
+
+def measure(cluster: str, surroundings: Surroundings) -> tuple[Path, Mapping[str, Any]]:
+    """Probes the cluster and writes its probe.json, whole or not at all; returns its path and content.
+
+    Raises Refusal, and Stopped where the probe failed.
+    """
+    inventory = find(cluster, surroundings.root, surroundings.utc_now())
+    place = connect(inventory, surroundings.environment)
+    found = _carry_out(inventory, place, surroundings)
+    document = {**found, "cluster": inventory.cluster, "measured_utc": surroundings.utc_now()}
+    target = path_of(cluster, surroundings.root)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_json(target, document)
+    except OSError as error:
+        raise Refusal(f"{target} cannot be written ({error.strerror})") from error
+    return target, document
+
+
+def read(cluster: str, root: Path) -> Mapping[str, Any]:
+    """The probe that is kept of a cluster. Raises Refusal where there is none that can be read."""
+    path = path_of(cluster, root)
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        raise Refusal(f"cluster {cluster} was never probed: run 'fab probe --cluster {cluster}'") from None
+    except (OSError, SchemaError) as error:
+        raise Refusal(f"{path} cannot be read ({error}): run 'fab probe --cluster {cluster}' again") from error
+
+
+def _carry_out(inventory: Inventory, place: Place, surroundings: Surroundings) -> Mapping[str, Any]:
+    fewest = cores(place.machines())
+    paths = SweepPaths(surroundings.runs.folder.absolute() / ".probes" / inventory.cluster)
+    planned = _planned(inventory, fewest)
+    job = paths.job(planned.run.run_id)
+    try:
+        paths.jobs.mkdir(parents=True, exist_ok=True)
+        place.end_leftovers(job)  # of a probe that was cut off
+        place.clean(job)
+        Builder(inventory, fewest, PROGRAM, place).write(job, planned, PurePosixPath("none"), preview=False)
+        place.start(job)
+        return _await(place, job)
+    except KeyboardInterrupt:
+        place.stop(job)
+        raise
+    except OSError as error:
+        raise Stopped(
+            f"{error.filename or job}: {error.strerror or error}: the probe could not be carried out"
+        ) from error
+    finally:
+        place.clean(job)
+
+
+def _await(place: Place, job: Path) -> Mapping[str, Any]:
+    if place.wait(job, TIMEOUT_S + 60) is State.ALIVE:
+        place.stop(job)
+    try:
+        content = place.fetch(job, MEASUREMENT, LIMIT_BYTES)
+        if content is None:
+            said = place.fetch_tail(job, LOG, TAIL_BYTES).decode(errors="replace").strip().splitlines()
+            raise Stopped(f"the probe left no answer; mpirun's last line: {said[-1] if said else 'none'}")
+        document = json.loads(content)
+        check_version(document, "the probe")
+    except (ValueError, AttributeError, SchemaError) as error:
+        raise Stopped(f"the probe's answer cannot be read ({error})") from error
+    place.end_leftovers(job)
+    found: Mapping[str, Any] = document
+    return found
+
+
+def _planned(inventory: Inventory, fewest_cores: int) -> PlannedRun:
+    """A run as the launcher takes it, on every slot of every node; what it would compute is not looked at."""
+    widest = max(node.slots for node in inventory.nodes)
+    run = Run(
+        problem=Problem(inventory.slots, 1, 1, 3, 3, 3),
+        ranks=inventory.slots,
+        nodes=len(inventory.nodes),
+        ranks_per_node=widest,
+        binding="core" if widest <= fewest_cores else "none",
+        threads=1,
+        grid=Grid(batch=inventory.slots),
+        movement="distributed",
+        backend="numpy",
+        images=Images("synthetic", ""),
+        weights="random",
+        seed=0,
+        warmups=0,
+        repeats=1,
+        save=False,
+        launch=0,
+    )
+    return PlannedRun(run, (), 0, TIMEOUT_S, inventory.slots, Footprint((), (), 0))

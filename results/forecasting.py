@@ -1,0 +1,171 @@
+"""Forecasts of a study's runs from a probe, beside what a sweep measured, as a table."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from results.formats import NONE, mib, number, plural
+from results.model import PHASES, Case, Forecast, ForecastError, cost, forecast
+from results.point import Point
+from results.probe import Probe
+from results.store import Sweep
+from results.table import Column, Table, build, hidden, plain, shown
+from results.versus import Price
+
+STOPS = {
+    "distribute": "distribute, the root's sending",
+    "collect": "collect, the root's taking in",
+    "convolve": "convolve: the ranks share cores or memory bandwidth",
+}
+FAR, TOO_FAR = 2, 8  # times the probed ranks: beyond, a forecast is marked; beyond, it has to be asked for
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A run to forecast: the series that wants it, the case, and on how many nodes it would be."""
+
+    series: str
+    case: Case
+    nodes: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One forecast, its price a repeat (None where the cluster has none), and the measured point, if there is one."""
+
+    asked: Asked
+    found: Forecast
+    price: float | None
+    basis: str
+    measured: Point | None
+
+    @property
+    def measured_s(self) -> float | None:
+        time = self.measured.time() if self.measured else None
+        return time.value if time else None
+
+    @property
+    def error(self) -> float | None:
+        """Forecast over measured forward time, less one."""
+        return None if self.measured_s is None else self.found.forward_s / self.measured_s - 1.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What forecasts rest on: the probe, its ranks, the price of the cluster's nodes, a sweep to stand beside."""
+
+    probe: Probe
+    probed_ranks: int
+    price: Price | None
+    cluster_nodes: int
+    extrapolate: bool = False
+    sweep: Sweep | None = None
+
+
+def table(asked: Sequence[Asked], terms: Terms) -> Table:
+    """The forecasts of these runs. Raises ForecastError where the probe does not carry them."""
+    rows = [_row(each, terms) for each in asked]
+    currency = terms.price.currency if terms.price else ""
+    columns: list[Column[Row]] = [
+        plain("Series", "series", lambda row: row.asked.series),
+        plain("Ranks", "ranks", lambda row: row.asked.case.ranks),
+        plain("Nodes", "nodes", lambda row: row.asked.nodes),
+        plain("Batch", "batch", lambda row: row.asked.case.problem.batch),
+        plain("Movement", "movement", lambda row: row.asked.case.movement),
+        plain("Backend", "backend", lambda row: row.asked.case.backend),
+        *(_seconds(phase) for phase in PHASES),
+        shown("Forward (s)", "forward_s", lambda row: row.found.forward_s, lambda row: number(row.found.forward_s, 3)),
+        shown("Total (s)", "total_s", lambda row: row.found.total_s, lambda row: number(row.found.total_s, 3)),
+        shown("Root's peak (MiB)", "root_peak_bytes", lambda row: row.found.peak_bytes[0], _root),
+        shown("Moved (MiB)", "moved_bytes", lambda row: row.found.moved_bytes, lambda row: mib(row.found.moved_bytes)),
+        shown(f"A repeat ({currency or 'no price'})", "price", lambda row: row.price, lambda row: number(row.price, 3)),
+        shown("Measured forward (s)", "measured_s", lambda row: row.measured_s, lambda row: number(row.measured_s, 3)),
+        shown("Error (%)", "error", lambda row: row.error, lambda row: _percent(row.error)),
+        plain("Basis", "basis", lambda row: row.basis),
+        hidden("run_ids", lambda row: " ".join(row.measured.run_ids) if row.measured else ""),
+    ]
+    return build("Forecast", columns, rows, name="forecast", notes=[*_notes(rows, terms), *_stops(rows)])
+
+
+def _row(asked: Asked, terms: Terms) -> Row:
+    ranks, probed = asked.case.ranks, terms.probed_ranks
+    if ranks > TOO_FAR * probed and not terms.extrapolate:
+        raise ForecastError(
+            f"{ranks} ranks are more than {TOO_FAR} times the {probed} that were probed: probe a larger cluster, or "
+            "give --extrapolate"
+        )
+    found = forecast(asked.case, terms.probe)
+    price = None
+    if terms.price is not None and terms.cluster_nodes > 0:
+        price = cost(found.total_s, terms.price.amount_per_hour * asked.nodes / terms.cluster_nodes)
+    basis = "probed" if ranks <= probed else "beyond the probe" if ranks <= FAR * probed else "far beyond the probe"
+    return Row(asked, found, price, basis, _measured(asked.case, terms.sweep))
+
+
+def _measured(case: Case, sweep: Sweep | None) -> Point | None:
+    def same(point: Point) -> bool:
+        run = point.run
+        parameters = (run.problem, run.grid, run.movement, run.backend, run.ranks_per_node, dict(run.options))
+        return bool(point.counting) and parameters == (
+            case.problem, case.grid, case.movement, case.backend, min(case.ranks_per_node, case.ranks), {},
+        )  # fmt: skip
+
+    return next((point for point in sweep.points if same(point)), None) if sweep else None
+
+
+def _notes(rows: Sequence[Row], terms: Terms) -> list[str]:
+    notes = [
+        f"From the probe of cluster {terms.probe.cluster}, {plural(terms.probed_ranks, 'rank')}, "
+        f"{terms.probe.measured_utc}, and the sizes alone. Phases do not overlap in it, and nothing else is at work."
+    ]
+    errors = [abs(row.error) for row in rows if row.error is not None]
+    if errors:
+        notes.append(
+            f"Beside {plural(len(errors), 'measured point')}: median error {statistics.median(errors):.0%}, "
+            f"worst {max(errors):.0%}."
+        )
+    return notes
+
+
+def _stops(rows: Sequence[Row]) -> list[str]:
+    """Where throughput stops rising in each line, and which phase stops it."""
+    lines: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        lines.setdefault((row.asked.series, row.asked.case.movement, row.asked.case.backend), []).append(row)
+    told = []
+    for (series, movement, backend), members in lines.items():
+        if len(members) > 1:
+            best = max(members, key=_rate)
+            last = max(members, key=lambda row: row.asked.case.ranks)
+            where = f"{series}, {movement} with {backend}"
+            rate = f"{number(_rate(best), 3)} images/s at {plural(best.asked.case.ranks, 'rank')}"
+            if best is last:
+                told.append(f"{where}: throughput rises to the last count, {rate}.")
+            else:
+                told.append(
+                    f"{where}: throughput stops rising at {rate}; what stops it is {STOPS[last.found.dominant]}."
+                )
+    return told
+
+
+def _rate(row: Row) -> float:
+    return row.asked.case.problem.batch / row.found.forward_s
+
+
+def _seconds(phase: str) -> Column[Row]:
+    return shown(
+        f"{phase.capitalize()} (s)",
+        f"{phase}_s",
+        lambda row: row.found.phases_s[phase],
+        lambda row: number(row.found.phases_s[phase], 3),
+    )
+
+
+def _root(row: Row) -> str:
+    return mib(row.found.peak_bytes[0])
+
+
+def _percent(value: float | None) -> str:
+    return NONE if value is None else f"{100 * value:+.0f}"

@@ -1,0 +1,120 @@
+"""Four hosts, and `fab sweep` on them through the real ssh, mpirun and supervisor."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from orchestration.paths import SweepPaths
+from tests.cluster.hosts import Host, Hosts, reason_against, wait_for
+from tests.orchestration.support import ROOT
+from workload.record import read_record
+
+STUDY = """
+schema_version = 1
+name = "small"
+launches = 1
+repeats = {repeats}
+warmups = 0
+timeout_s = {timeout_s}
+images = "synthetic"
+backend = ["numpy"]
+problem = {{ batch = 8, in_channels = 1, out_channels = 1, height = 64, width = 64, kernel_size = 3 }}
+[[series]]
+name = "weak"
+scaling = "weak"
+batch_per_rank = 2
+ranks = {ranks}
+"""
+
+
+@dataclass
+class Desk:
+    """The operator's side: a folder with a study, and the sweeps of it."""
+
+    folder: Path
+    hosts: Hosts
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def paths(self) -> SweepPaths:
+        return SweepPaths(self.folder / "out")
+
+    def study(self, ranks: list[int], repeats: int = 1, timeout_s: float = 60.0) -> None:
+        """Repeats by the hundred thousand make a run that is at work until something happens."""
+        (self.folder / "small.toml").write_text(STUDY.format(ranks=ranks, repeats=repeats, timeout_s=timeout_s))
+
+    def begin(self, behaviour: str = "real", **flags: object) -> subprocess.Popen[str]:
+        given = {"study": self.folder / "small.toml", "out": self.paths.folder, "cluster": self.hosts.inventory} | flags
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.orchestration.driver", str(self.folder / "runs"), behaviour]
+            + [f"{name}={value}" for name, value in given.items()],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def end(self, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+        out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def sweep(self, behaviour: str = "real", **flags: object) -> subprocess.CompletedProcess[str]:
+        return self.end(self.begin(behaviour, **flags))
+
+    def fab(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """A task of the menu."""
+        words = [sys.executable, "-m", "fabric", *map(str, arguments)]
+        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+
+    def records(self) -> dict[int, dict]:
+        """By rank count."""
+        found = [read_record(path) for path in self.paths.records.glob("*.json")]
+        return {record["run"]["ranks"]: record for record in found}
+
+    def events(self) -> list[str]:
+        return [json.loads(line)["event"] for line in self.paths.ledger.read_text().splitlines()]
+
+    def wait_for_ranks(self, host: Host) -> None:
+        wait_for(host.ranks)
+        wait_for(lambda: list(self.paths.jobs.glob("*")))
+
+    def clear(self) -> bool:
+        """Neither processes nor files of a run are left on any host."""
+        return not any(host.ours() or host.leftovers() for host in self.hosts.hosts)
+
+    def close(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    if reason := reason_against():
+        pytest.skip(reason)
+    with Hosts(tmp_path_factory.mktemp("hosts"), 4) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(tmp_path: Path, hosts: Hosts) -> Iterator[Desk]:
+    made = Desk(tmp_path, hosts)
+    made.study([2, 4])
+    hosts.describe()
+    yield made
+    made.close()
+    for host in hosts.hosts:
+        host.go_on()
+        host.join()
+        for process in host.ranks():
+            os.kill(process.pid, signal.SIGKILL)

@@ -1,0 +1,75 @@
+"""A real cluster of containers for the tests of this folder; skipped, with the reason, where no engine answers."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from orchestration import clusters
+from orchestration.clusters import ClusterFolder
+from orchestration.containers import SHAPES, Containers
+from orchestration.engine import Engine
+from orchestration.inventory import Inventory
+from orchestration.refusal import Refusal
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass
+class Cluster:
+    """A cluster that is up, in a folder of the tests' own: a person's compose-light is another project."""
+
+    containers: Containers
+    said: list[str]
+
+    @property
+    def folder(self) -> ClusterFolder:
+        return self.containers.folder
+
+    @property
+    def inventory(self) -> Inventory:
+        return clusters.find(str(self.folder.inventory), ROOT, "")
+
+    def ids(self) -> dict[str, str]:
+        """Container by node name."""
+        engine, project = self.containers.engine, self.containers.project
+        label = f"label=com.docker.compose.project={project}"
+        listed = engine.docker(
+            "ps", "--all", "--filter", label, "--format", '{{.Label "com.docker.compose.service"}} {{.ID}}'
+        )
+        return dict(line.split() for line in listed.splitlines())
+
+    def inside(self, node: str, *command: str, user: str = "convscale") -> str:
+        return self.containers.engine.inside(self.ids()[node], *command, user=user)
+
+    def ssh(self, node: str, *command: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """A person's own ssh, with the cluster's settings."""
+        argv = ["ssh", "-F", str(self.folder.ssh_config), *options, node, *command]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    try:
+        return Engine.find(dict(os.environ))
+    except Refusal as refusal:
+        pytest.skip(str(refusal))
+
+
+def started(engine: Engine, folder: Path, name: str) -> Iterator[Cluster]:
+    said: list[str] = []
+    containers = Containers(engine, ROOT, ClusterFolder(folder / name), SHAPES[name], said.append)
+    try:
+        containers.up("2026-01-01T00:00:00Z")
+        yield Cluster(containers, said)
+    finally:
+        containers.down()
+
+
+@pytest.fixture(scope="session")
+def light(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Eight nodes."""
+    yield from started(engine, tmp_path_factory.mktemp("clusters"), "compose-light")

@@ -1,0 +1,175 @@
+"""What can go wrong on the nodes: each with the outcome of docs/formats.md, its evidence, and nothing left."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.hosts import wait_for
+
+LONG = 100_000
+GROUPS = Path("/sys/fs/cgroup/memory")
+
+
+def at_work(desk, ranks, host):
+    """A sweep whose first run is on the nodes until something happens to it."""
+    desk.study(ranks, repeats=LONG)
+    process = desk.begin()
+    desk.wait_for_ranks(host)
+    return process
+
+
+def test_a_killed_rank(desk):
+    node = desk.hosts.hosts[1]
+    process = at_work(desk, [2], node)
+    node.ranks()[0].send_signal(signal.SIGKILL)
+    assert desk.end(process).returncode == 1
+    record = desk.records()[2]
+    assert record["outcome"] == "crashed"
+    assert record["evidence"]["signal"] == signal.SIGKILL
+    assert "node2" in record["reason"]
+    assert desk.clear()
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause", "cut"])
+def test_a_node_that_falls_silent_is_named_and_its_later_runs_wait_for_it(desk, fault):
+    node = desk.hosts.hosts[1]
+    process = at_work(desk, [2, 3], node)
+    {"kill": node.kill, "pause": node.pause, "cut": node.cut}[fault]()
+    try:
+        done = desk.end(process)
+    finally:
+        {"kill": node.revive, "pause": node.go_on, "cut": node.join}[fault]()
+    assert done.returncode == 1
+    outcomes = sorted((record["outcome"], record["reason"]) for record in desk.records().values())
+    assert outcomes == [("node_lost", "node2 fell silent during the run"), ("skipped", "node lost: node2")]
+    assert ["node2"] in [record["evidence"]["lost_nodes"] for record in desk.records().values()]
+    wait_for(desk.clear)  # what was paused or cut off ends itself
+
+
+def test_what_was_skipped_runs_when_the_node_answers_again(desk):
+    node = desk.hosts.hosts[1]
+    desk.study([2, 3], timeout_s=8.0)
+    process = desk.begin("hang")
+    desk.wait_for_ranks(node)
+    node.cut()
+    try:
+        assert desk.end(process).returncode == 1
+    finally:
+        node.join()
+    lost = {ranks for ranks, record in desk.records().items() if record["outcome"] == "node_lost"}
+    assert len(lost) == 1
+    done = desk.sweep("ok")
+    assert done.returncode == 1  # the lost run is kept until --retry
+    assert {ranks for ranks, record in desk.records().items() if record["outcome"] == "ok"} == {2, 3} - lost
+    done = desk.sweep("ok", retry="yes")
+    assert done.returncode == 0, done.stderr
+    assert desk.clear()
+
+
+def test_a_lost_daemon_is_no_success_though_mpirun_says_so(desk):
+    node = desk.hosts.hosts[1]
+    process = at_work(desk, [2], node)
+    for item in node.members():
+        if item.name() == "prted":
+            item.kill()
+    assert desk.end(process).returncode == 1
+    record = desk.records()[2]
+    assert (record["outcome"], record["evidence"]["lost_nodes"]) == ("node_lost", ["node2"])
+    assert desk.clear()
+
+
+def test_a_lost_head_ends_with_status_1_and_the_same_command_goes_on(desk):
+    desk.study([2, 3])
+    process = desk.begin("hang")
+    desk.wait_for_ranks(desk.hosts.hosts[1])
+    desk.hosts.head.kill()
+    try:
+        done = desk.end(process)
+    finally:
+        desk.hosts.head.revive()
+    assert done.returncode == 1
+    reasons = {record["outcome"]: record["reason"] for record in desk.records().values()}
+    assert set(reasons) == {"node_lost", "skipped"}
+    assert "node1" in reasons["node_lost"]
+    wait_for(lambda: not any(host.ours() for host in desk.hosts.hosts))
+    done = desk.sweep("ok", retry="yes")
+    assert done.returncode == 0, done.stderr
+    assert desk.clear()
+
+
+@pytest.mark.skipif(not os.access(GROUPS, os.W_OK), reason="no writable memory control group (v1)")
+def test_the_memory_limit_of_a_node(desk):
+    node = desk.hosts.hosts[1]
+    (init,) = [item for item in node.members() if "listener" in " ".join(item.cmdline())]
+    own = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if ":memory:" in line).split(":")[2]
+    group = GROUPS / own.lstrip("/") / f"convscale-node-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(700 * 2**20))
+        (group / "cgroup.procs").write_text(str(init.pid))
+        desk.study([2])
+        assert desk.sweep("allocate").returncode == 1
+        record = desk.records()[2]
+        assert record["outcome"] == "out_of_memory", record["reason"]
+        assert record["evidence"]["oom_kills"] == {"node2": 1}
+        assert desk.clear()
+    finally:
+        (group.parent / "cgroup.procs").write_text(str(init.pid))
+        for line in (group / "cgroup.procs").read_text().split():
+            (group.parent / "cgroup.procs").write_text(line)
+        group.rmdir()
+
+
+def test_a_full_disk_on_the_head(desk):
+    head = desk.hosts.head
+    head.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt/convscale/jobs")
+    try:
+        desk.study([2], repeats=200)
+        process = desk.begin()
+        desk.wait_for_ranks(desk.hosts.hosts[1])
+        head.run("sh", "-c", "cat /dev/zero > /mnt/convscale/jobs/filler", check=False)
+        assert desk.end(process).returncode == 1
+        record = desk.records()[2]
+        assert record["outcome"] == "crashed"
+        assert "No space left on device" in record["reason"]
+        assert "/mnt/convscale/jobs" in record["reason"]
+    finally:
+        head.run("umount", "-l", "/mnt/convscale/jobs")
+    assert desk.clear()
+
+
+def test_a_measurement_that_is_damaged_at_its_source(desk):
+    desk.study([2])
+    assert desk.sweep("truncated").returncode == 1
+    record = desk.records()[2]
+    assert (record["outcome"], "not whole JSON" in record["reason"]) == ("crashed", True)
+    assert desk.clear()
+
+
+def test_a_node_whose_workload_differs(desk):
+    """A push mends it; where that fails no run starts, and the node is named."""
+    node = desk.hosts.hosts[2]
+    link = node.folder / "convscale" / "workload"
+    target = link.readlink()
+    link.unlink()
+    subprocess.run(["cp", "-r", target, node.folder / "convscale" / "other"], check=True)
+    (node.folder / "convscale" / "other" / "footprint.py").write_text("X = 1\n")
+    link.symlink_to("other")
+    node.run("mount", "--bind", "-o", "ro", "/mnt/convscale", "/mnt/convscale")
+    try:
+        done = desk.sweep()
+        assert done.returncode == 2
+        assert "node3" in done.stderr
+        assert not desk.paths.folder.exists()
+        node.run("umount", "/mnt/convscale")
+        done = desk.sweep()
+        assert done.returncode == 0, done.stderr
+        assert {record["outcome"] for record in desk.records().values()} == {"ok"}
+    finally:
+        node.run("umount", "/mnt/convscale", check=False)
+        for host in desk.hosts.hosts:
+            (host.folder / "convscale" / "workload").unlink()
+            (host.folder / "convscale" / "workload").symlink_to(target)

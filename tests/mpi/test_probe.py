@@ -1,0 +1,44 @@
+"""The probe under the real mpirun: every figure there, and of the right kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+
+from workload import convolve
+from workload.probe import counts
+
+
+@pytest.mark.parametrize(("ranks", "expected"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (8, [1, 2, 4, 8])])
+def test_ranks_at_work_are_powers_of_two_and_all(ranks: int, expected: list[int]) -> None:
+    assert counts(ranks) == expected
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_the_probe_finds_every_figure(ranks: int, mpirun: Callable[..., Any]) -> None:
+    found = mpirun(ranks, "probing.py")
+    assert (found["kind"], found["ranks"]) == ("probe", ranks)
+    (node,) = found["nodes"]
+    assert node["ranks"] == ranks
+    assert node["machine"]["memory_bytes"] == psutil.virtual_memory().total
+    assert [each["active"] for each in node["memory"]] == counts(ranks)
+    assert {each["backend"] for each in node["convolve"]} <= set(convolve.names())
+    assert {"naive", "numpy"} <= {each["backend"] for each in node["convolve"]}
+    rates = [each["flops_per_s"] for each in (*node["multiply_add"], *node["convolve"])]
+    assert all(rate > 0.0 for rate in (*rates, *(each["bytes_per_s"] for each in node["memory"])))
+    assert len(found["links"]) == (0 if ranks == 1 else 1)
+    for link in found["links"]:
+        assert (link["scope"], link["ranks"]) == ("within", [0, 1])
+        small, large = link["messages"]
+        assert 0.0 < small["one_way_s"] < large["one_way_s"]
+        assert link["latency_s"] == small["one_way_s"]
+        assert link["bytes_per_s"] == pytest.approx(2**20 / large["one_way_s"])
+
+
+def test_the_slow_backend_is_the_slow_one(mpirun: Callable[..., Any]) -> None:
+    (node,) = mpirun(1, "probing.py")["nodes"]
+    rates = {each["backend"]: each["flops_per_s"] for each in node["convolve"]}
+    assert rates["naive"] == min(rates.values())

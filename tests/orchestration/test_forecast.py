@@ -1,0 +1,67 @@
+"""Rank counts and placements of a forecast: pure."""
+
+import pytest
+
+from orchestration import forecast, study
+from orchestration.inventory import Inventory
+from orchestration.refusal import Refusal
+from orchestration.study import Overrides
+
+
+def inventory(nodes, slots):
+    return Inventory.model_validate(
+        {
+            "schema_version": 1,
+            "cluster": "c",
+            "profile": "local",
+            "default_study": "quick",
+            "python": "/venv/bin/python",
+            "workdir": "/work",
+            "launcher": "local",
+            "transport": "auto",
+            "created_at": "2026-01-01T00:00:00+00:00",
+            "nodes": [
+                {"name": f"node{n}", "address": f"10.0.0.{n + 1}", "slots": slots, "memory_bytes": 2**32}
+                for n in range(nodes)
+            ],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1..64", (1, 2, 4, 8, 16, 32, 64)),
+        ("3..20", (3, 4, 8, 16, 20)),
+        ("4, 1,2", (1, 2, 4)),
+        ("7", (7,)),
+        ("5..5", (5,)),
+    ],
+)
+def test_rank_counts(text, expected):
+    assert forecast.counts(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "0..4", "8..2", "1..", "x", "1,,2", "-1", "1..99999999", "999999"])
+def test_what_is_no_list_of_counts_is_refused(text):
+    with pytest.raises(Refusal, match="is no list of rank counts: give for example"):
+        forecast.counts(text)
+
+
+def test_a_lone_node_takes_all_ranks_and_several_fill_one_after_the_other():
+    assert forecast.placement(8, inventory(1, 2)) == (1, 8)
+    assert forecast.placement(8, inventory(2, 3)) == (3, 3)
+    assert forecast.placement(2, inventory(2, 3)) == (1, 2)
+
+
+def test_counts_that_a_series_cannot_take_are_named_and_the_others_kept():
+    found, notes = forecast.points(study.load("quick", Overrides()), inventory(1, 2), (1, 4, 32))
+    assert {point.ranks for point in found if point.series == "weak"} == {1, 4, 32}
+    assert {point.ranks for point in found if point.series == "strong"} == {1, 4}
+    assert any("series strong: 32 ranks left out" in note for note in notes)
+    assert len(found) == len(set(found))
+
+
+def test_nothing_left_to_forecast_is_refused():
+    with pytest.raises(Refusal, match="has no run at these rank counts"):
+        forecast.points(study.load("quick", Overrides(series=("strong",))), inventory(1, 2), (32,))

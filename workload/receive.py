@@ -1,0 +1,169 @@
+"""Brings the workload from the head to every node by broadcast, one rank a node, and switches to it in one step.
+
+A file of its own: its text goes to nodes that have no workload yet, `python -m mpi4py -c <text> <arguments>`.
+Arguments: the work folder, the release's digest, and the SHA-256 of its archive, releases/<digest>.tar on the head.
+Rank 0 prints {"nodes": [{"node", "received", "error"}]}, a node for each rank.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mpi4py import MPI
+
+RELEASES = "releases"
+LINK = "workload"
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is to lie at releases/<digest> in the work folder `root` of every node."""
+
+    root: Path
+    digest: str
+    sha256: str
+
+    @property
+    def folder(self) -> Path:
+        return self.root / RELEASES / self.digest
+
+    @property
+    def archive(self) -> Path:
+        """On the head alone."""
+        return self.root / RELEASES / f"{self.digest}.tar"
+
+    def lies(self) -> bool:
+        """True where the node has it; its files are read again, for somebody may have edited them."""
+        return digest(self.folder) == self.digest
+
+    def put(self, archive: Path) -> None:
+        """Unpacks what was received. Raises OSError, ValueError, tarfile.TarError."""
+        if (found := sha256(archive)) != self.sha256:
+            raise ValueError(f"the archive arrived as {found[:16]}, not as {self.sha256[:16]}: push again")
+        partial = archive.with_name(f"{archive.name}.d")
+        try:
+            unpack(archive, partial)
+            self.folder.parent.mkdir(exist_ok=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            partial.replace(self.folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def switch(self) -> None:
+        """Makes the link point to it. Raises OSError, ValueError where a folder that is no release is in the way."""
+        link, wanted = self.root / LINK, f"{RELEASES}/{self.digest}"
+        if link.exists() and not link.is_symlink():
+            if digest(link) != self.digest:
+                raise ValueError(f"{link} is a folder of its own, not a link to a release: move it away")
+        elif not link.is_symlink() or str(link.readlink()) != wanted:
+            partial = link.with_name(f".{LINK}-{unique()}")
+            partial.symlink_to(wanted)
+            partial.replace(link)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Regular files alone, below the folder alone. Raises OSError, ValueError."""
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            path = PurePosixPath(member.name)
+            if not member.isreg() or path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"the archive holds {member.name!r}, which is no file below it")
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content = tar.extractfile(member)
+            target.write_bytes(content.read() if content is not None else b"")
+
+
+def digest(folder: Path) -> str | None:
+    """As orchestration.provenance.digest, None where there is nothing."""
+    paths = sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix())
+    total = hashlib.sha256()
+    for path in paths:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return total.hexdigest() if paths else None
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unique() -> str:
+    """For the names of partial files: the folder may be one that all nodes share."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+class Node:
+    """This rank's node: remembers its first error and goes on taking part in what all ranks do together."""
+
+    def __init__(self, comm: MPI.Intracomm, release: Release) -> None:
+        self.comm = comm
+        self.release = release
+        self.received = False
+        self.error: str | None = None
+        self.partial = release.root / f".receiving-{unique()}"
+
+    def take(self) -> None:
+        """Makes the release lie on this node: the head first, so that a folder that all share is written once."""
+        if self.comm.rank == 0 and not self._guarded(self.release.lies):
+            self._guarded(self._put, self.release.archive)
+        self.comm.Barrier()
+        lacking = not self._guarded(self.release.lies)
+        if self.comm.allreduce(lacking, op=MPI.LOR):
+            self._broadcast(lacking)
+
+    def switch(self) -> None:
+        """Makes the link point to the release, once every node has it: all nodes switch, or none."""
+        if not self.comm.allreduce(self.error is not None, op=MPI.LOR):
+            self._guarded(self.release.switch)
+
+    def _broadcast(self, lacking: bool) -> None:
+        content = self._guarded(self.release.archive.read_bytes) if self.comm.rank == 0 else None
+        content = self.comm.bcast(content)
+        if lacking and content is not None:
+            self._guarded(self._write, content)
+
+    def _write(self, content: bytes) -> None:
+        try:
+            self.partial.parent.mkdir(parents=True, exist_ok=True)
+            self.partial.write_bytes(content)
+            self._put(self.partial)
+        finally:
+            self.partial.unlink(missing_ok=True)
+
+    def _put(self, archive: Path) -> None:
+        self.release.put(archive)
+        self.received = True
+
+    def _guarded(self, action: Callable[..., Any], *arguments: Any) -> Any:
+        """The action's answer; None where it fails, which is remembered: the other ranks wait for this one."""
+        try:
+            return action(*arguments)
+        except (OSError, ValueError, tarfile.TarError) as error:
+            self.error = self.error or f"{type(error).__name__}: {error}"
+            return None
+
+
+def receive(comm: MPI.Intracomm, release: Release) -> list[dict[str, Any]] | None:
+    """Takes the release and switches to it; rank 0 gets what became of each node."""
+    node = Node(comm, release)
+    node.take()
+    node.switch()
+    return comm.gather({"node": socket.gethostname(), "received": node.received, "error": node.error})
+
+
+if __name__ == "__main__":
+    told = receive(MPI.COMM_WORLD, Release(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
+    if told is not None:
+        print(json.dumps({"nodes": told}), flush=True)
