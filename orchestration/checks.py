@@ -18,6 +18,8 @@ CLOCK_S = 1.0
 MEMORY_SHARE = 0.9  # an inventory may promise a little more than a kernel leaves
 CANARY_SHARE = 0.1
 LIFETIME = "lifetime"
+MEMORY = "memory as promised"
+OF_EACH_RUN = (LIFETIME, MEMORY)  # faults that a sweep weighs run by run, and skips those that they concern
 RUN_S = 1.0  # the least that a run takes, for the lifetime that is left
 
 Survey = Mapping[str, Any]
@@ -111,17 +113,17 @@ def mpirun(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) -> 
 
 
 def workload(_: Inventory, told: list[tuple[Node, Survey]], wanted: Wanted) -> Check:
+    others: dict[str | None, list[str]] = {}
     faults = []
     for node, item in told:
-        if item["workload"] is None:
-            faults.append(f"{node.name} has no workload: 'fab push' brings it")
-        elif item["workload"] != wanted.workload:
-            faults.append(
-                f"{node.name} has another workload ({item['workload'][:12]}, ours is {wanted.workload[:12]}): "
-                "'fab push' brings ours; where it stays, its release was changed on the node: remove it there"
-            )
+        if item["workload"] != wanted.workload:
+            others.setdefault(item["workload"], []).append(node.name)
         elif not isinstance(item["machine"], Mapping):
             faults.append(f"{node.name} cannot run the workload ({item['machine']}): install the pinned packages")
+    for digest, nodes in others.items():
+        has = "have" if len(nodes) > 1 else "has"
+        what = "no workload" if digest is None else f"another workload ({digest[:12]}, ours is {wanted.workload[:12]})"
+        faults.append(f"{', '.join(nodes)} {has} {what}: 'fab push' brings ours")
     return Check("the same workload", wanted.workload[:12], tuple(faults))
 
 
@@ -156,7 +158,7 @@ def memory(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
             faults.append(
                 f"{node.name} promises {_mib(node.memory_bytes)} and has {_mib(has)}: correct its memory_bytes"
             )
-    return Check("memory as promised", _mib(min(node.memory_bytes for node, _ in told)) + " a node", tuple(faults))
+    return Check(MEMORY, _mib(min(node.memory_bytes for node, _ in told)) + " a node", tuple(faults))
 
 
 def shared_memory(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestration import checks
 from orchestration.canary import measure
-from orchestration.checks import LIFETIME, SHARED_MEMORY_BYTES_PER_RANK, SPARE_DISK_BYTES, Check, Wanted
+from orchestration.checks import OF_EACH_RUN, SHARED_MEMORY_BYTES_PER_RANK, SPARE_DISK_BYTES, Check, Wanted
 from orchestration.inventory import Inventory
 from orchestration.place import Place
 from orchestration.plan import PlannedRun
@@ -33,8 +33,7 @@ def problems(
     if remote is None:
         found.append(_mpirun(Path(inventory.python).parent / "mpirun"))
     else:
-        # runs past the cluster's lifetime are skipped, each with that reason; the others are carried out
-        found += [fault for check in remote if check.name != LIFETIME for fault in check.faults]
+        found += [fault for check in remote if check.name not in OF_EACH_RUN for fault in check.faults]
     if runs:
         found.append(_threads(runs, cores))
         if remote is None:
