@@ -1,0 +1,104 @@
+"""Faults of real nodes, each a container: its limit of memory, its power, its network."""
+
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+
+from orchestration.engine import Engine
+from tests.cluster.conftest import Desk
+from tests.cluster.hosts import TOKEN, wait_for
+
+LONG = 100_000
+
+
+@pytest.fixture
+def desk(light, tmp_path):
+    made = Desk(tmp_path, SimpleNamespace(inventory=light.folder.inventory))
+    yield made
+    made.close()
+
+
+def engine_of(light) -> Engine:
+    return light.containers.engine
+
+
+def at_work(desk, light, ranks=(2, 3)):
+    """A sweep whose first run is on node2 until something happens to it."""
+    desk.study(list(ranks), repeats=LONG)
+    process = desk.begin()
+    wait_for(lambda: "--run" in light.inside("node2", "ps", "-eo", "args"), 60)
+    return process
+
+
+def left(light, node):
+    """Processes and files of our runs on a node."""
+    words = light.inside(node, "ps", "-eo", "args") + light.inside(
+        node, "find", "/tmp", "/dev/shm", "/opt/convscale/jobs"
+    )
+    return [line for line in words.splitlines() if TOKEN.search(line)]
+
+
+def link(light, way):
+    """Sets the network of node2 up or down, from outside."""
+    pid = engine_of(light).docker("inspect", "--format", "{{.State.Pid}}", light.ids()["node2"]).strip()
+    subprocess.run(["nsenter", "--net", "-t", pid, "ip", "link", "set", "eth0", way], check=True)
+
+
+def power_off(light):
+    engine_of(light).docker("kill", light.ids()["node2"])
+
+
+def power_on(light):
+    engine_of(light).docker("start", light.ids()["node2"])
+    wait_for(lambda: light.ssh("node2", "true").returncode == 0)
+
+
+def pause(light):
+    engine_of(light).docker("pause", light.ids()["node2"])
+
+
+def unpause(light):
+    engine_of(light).docker("unpause", light.ids()["node2"])
+
+
+def cut(light):
+    link(light, "down")
+
+
+def join(light):
+    link(light, "up")
+
+
+@pytest.mark.parametrize(("strike", "mend"), [(power_off, power_on), (pause, unpause), (cut, join)])
+def test_a_node_that_falls_silent(desk, light, strike, mend):
+    process = at_work(desk, light)
+    strike(light)
+    try:
+        done = desk.end(process)
+    finally:
+        mend(light)
+    assert done.returncode == 1
+    outcomes = sorted((record["outcome"], record["reason"]) for record in desk.records().values())
+    assert outcomes == [("node_lost", "node2 fell silent during the run"), ("skipped", "node lost: node2")]
+    wait_for(lambda: not any(left(light, node) for node in ("node1", "node2", "node3")), 60)
+
+
+def test_the_memory_limit_of_a_node(desk, light):
+    """A run that the prediction would skip, forced: the kernel's counter on that node proves what killed it."""
+    study = desk.folder / "small.toml"
+    desk.study([2])
+    study.write_text(study.read_text().replace("batch_per_rank = 2", "batch_per_rank = 8000"))
+    container = light.ids()["node2"]
+    engine_of(light).docker("update", "--memory", "160m", "--memory-swap", "160m", container)
+    try:
+        planned = desk.sweep()
+        assert planned.returncode == 0
+        assert "predicted peaks on node2" in desk.records()[2]["reason"]
+        assert desk.sweep(force="yes").returncode == 1
+    finally:
+        engine_of(light).docker("update", "--memory", "4g", "--memory-swap", "4g", container)
+    record = desk.records()[2]
+    assert record["outcome"] == "out_of_memory", record["reason"]
+    assert list(record["evidence"]["oom_kills"]) == ["node2"]
+    assert not any(left(light, node) for node in ("node1", "node2"))
