@@ -9,18 +9,24 @@ the run in the first folder, for `workload.control end` to compare.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import select
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import psutil
 
 from workload.record import SCHEMA_VERSION, write_json
 from workload.supervise import GRACE_S, Signals, check_token, kill_carriers, make_private, oom_kills
 
 COUNTERS = "counters.json"
+LOOK_S = 2.0
+RETRANSMISSIONS = 5  # doubling from 0.2 s: 6 s and more without a word
 KEEP_COUNTERS_S = 30.0  # the operator asks for them within seconds of a failure, if at all
 
 
@@ -46,11 +52,15 @@ def attend(argv: Sequence[str], folders: Sequence[Path], token: str, limit_s: fl
 
 
 def _carry_through(argv: Sequence[str], signals: Signals, limit_s: float) -> int:
-    """Starts the daemon and waits: for its end, the limit, or a signal to us."""
+    """Starts the daemon and waits: for its end, the limit, a signal to us, or the head's silence."""
     process = subprocess.Popen(list(argv))  # noqa: S603  what mpirun would have started itself
     handle = os.pidfd_open(process.pid)
+    deadline = time.monotonic() + limit_s
+    ready: list[int] = []
     try:
-        if handle not in select.select([handle, signals.read], [], [], limit_s)[0]:
+        while not ready and (left := deadline - time.monotonic()) > 0 and not stalled(process.pid):
+            ready = select.select([handle, signals.read], [], [], min(left, LOOK_S))[0]
+        if handle not in ready:
             process.terminate()
             if not select.select([handle], [], [], GRACE_S)[0]:
                 process.kill()
@@ -58,6 +68,37 @@ def _carry_through(argv: Sequence[str], signals: Signals, limit_s: float) -> int
         os.close(handle)
     code = process.wait()
     return code if code >= 0 else 128 - code
+
+
+def stalled(pid: int) -> bool:
+    """True where the daemon has sent something to the head again and again, and got no word of its receipt.
+
+    Its own keep-alive notices a silent head only while nothing is on the way; else the kernel would try for a quarter
+    of an hour. Linux: the retransmissions of /proc/net/tcp, of the sockets of this process and its own copy.
+    """
+    try:
+        daemon = psutil.Process(pid)
+        copies = [daemon, *(child for child in daemon.children() if child.name() == daemon.name())]
+        sockets = {link for copy in copies for link in _sockets(copy.pid)}
+    except (psutil.Error, OSError):
+        return False
+    rows = [line.split() for table in ("tcp", "tcp6") for line in _lines(Path(f"/proc/{pid}/net/{table}"))]
+    return any(len(row) > 9 and f"socket:[{row[9]}]" in sockets and int(row[6], 16) >= RETRANSMISSIONS for row in rows)
+
+
+def _sockets(pid: int) -> list[str]:
+    found = []
+    for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208  names alone
+        with contextlib.suppress(OSError):  # closed meanwhile
+            found.append(os.readlink(f"/proc/{pid}/fd/{name}"))  # noqa: PTH115  a socket is no path
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()[1:]
+    except OSError:
+        return []
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
