@@ -6,16 +6,16 @@ with another grid each rank's part is one message, and partial sums are reduced 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from mpi4py import MPI
 
 from workload.clock import Clock
 from workload.grid import Block, block_of, finisher, whole
-from workload.movement import ROOT, Float32, Sink, Task, index, touched
+from workload.movement import ROOT, Float32, Sink, Spans, Task, index, touched
 from workload.movement.partial_sums import PartialSums
-from workload.movement.spread import Spread
+from workload.movement.spread import PartsSpread, Spread
 
 
 class ScatterGather:
@@ -37,17 +37,22 @@ class ScatterGather:
         task = self._task
         blocks = [block_of(task.problem, task.grid, rank) for rank in range(task.grid.ranks)]
         self._sums = PartialSums(task.comm, task.grid)
-        self._x_spread = Spread(task.comm, task.problem.x_shape, [block.x_spans for block in blocks])
         finished = [block.y_spans if finisher(task.grid, rank) == rank else None for rank, block in enumerate(blocks)]
-        self._y_spread = Spread(task.comm, task.problem.y_shape, finished)
+        self._x_spread = self._spread(task.problem.x_shape, [block.x_spans for block in blocks])
+        self._y_spread = self._spread(task.problem.y_shape, finished)
         self._w, self._w_block = task.weights.copy(), touched(self._block.w_shape)
         self._x, self._y = touched(self._block.x_shape), touched(self._block.y_shape)
         # Only the root has a whole batch: this is what its memory costs.
         self._whole_x = touched(self._whole.x_shape) if self._is_root else None
         self._whole_y = touched(self._whole.y_shape) if self._is_root else None
 
+    def _spread(self, shape: tuple[int, ...], parts: Sequence[Spans | None]) -> PartsSpread:
+        """How parts of a whole array at the root get to their ranks and back."""
+        return Spread(self._task.comm, shape, parts)
+
     def poison(self) -> None:
         buffers = [self._x, self._y, self._whole_x, self._whole_y, self._w_block]
+        buffers += [self._x_spread.packed, self._y_spread.packed]
         if not self._is_root:
             buffers.append(self._w)
         for buffer in buffers:

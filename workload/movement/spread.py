@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from mpi4py import MPI
 
@@ -10,6 +11,21 @@ from workload.clock import Clock
 from workload.grid import Span
 from workload.movement import ROOT, Float32, Spans, index
 from workload.movement.datatypes import image_type, part_type, run_type
+
+
+class PartsSpread(Protocol):
+    """Sends parts of the root's whole array out, and takes them in; `packed` holds what a rank passes on."""
+
+    packed: Float32 | None
+
+    def scatter(self, clock: Clock, whole: Float32 | None, mine: Float32) -> None:
+        """Fills every rank's part from the root's whole array."""
+
+    def gather(self, clock: Clock, mine: Float32 | None, whole: Float32 | None) -> None:
+        """Fills the root's whole array from every rank's part."""
+
+    def close(self) -> None:
+        """Frees datatypes."""
 
 
 class Spread:
@@ -20,8 +36,8 @@ class Spread:
     """
 
     def __init__(self, comm: MPI.Intracomm, shape: Sequence[int], parts: Sequence[Spans | None]) -> None:
+        self.packed: Float32 | None = None  # every rank's part goes to it straight
         self._comm = comm
-        self._parts = parts
         self._mine = parts[comm.rank]
         self._by_images = all(part is not None and _whole_images(part, shape) for part in parts)
         self._types: dict[int, MPI.Datatype] = {}

@@ -6,92 +6,30 @@ not theirs and serve their own node. Results take the same way back, partial sum
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import accumulate
 
 import numpy as np
 from mpi4py import MPI
 
 from workload.clock import Clock
-from workload.grid import Block, Span, block_of, finisher, whole
-from workload.movement import ROOT, Float32, Sink, Spans, Task, index, touched
+from workload.grid import Span
+from workload.movement import ROOT, Float32, Spans, index, touched
 from workload.movement.datatypes import part_type, parts_type, run_type
 from workload.movement.nodes import node_of, nodes_of
-from workload.movement.partial_sums import PartialSums
+from workload.movement.scatter_gather import ScatterGather
+from workload.movement.spread import PartsSpread
 from workload.topology import children, parent, subtree
 
 
-class Tree:
+class Tree(ScatterGather):
     """Works with every grid. Raises ValueError for a `group_ranks` that is no positive number."""
 
-    streams = False
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._sink = task.sink
-        self._is_root = task.comm.rank == ROOT
-        self._block = block_of(task.problem, task.grid, task.comm.rank)
-        self._whole = whole(task.problem)
-
-    def finished_blocks(self) -> list[Block]:
-        return [self._whole] if self._is_root else []
-
-    def prepare(self) -> None:
-        task = self._task
-        node = node_of(task.comm, task.options)
-        nodes = nodes_of(task.comm, node)
+    def _spread(self, shape: tuple[int, ...], parts: Sequence[Spans | None]) -> PartsSpread:
+        node = node_of(self._task.comm, self._task.options)
+        nodes = nodes_of(self._task.comm, node)
         node.Free()
-        blocks = [block_of(task.problem, task.grid, rank) for rank in range(task.grid.ranks)]
-        finished = [block.y_spans if finisher(task.grid, rank) == rank else None for rank, block in enumerate(blocks)]
-        self._sums = PartialSums(task.comm, task.grid)
-        self._x_tree = _PartTree(task.comm, nodes, task.problem.x_shape, [block.x_spans for block in blocks])
-        self._y_tree = _PartTree(task.comm, nodes, task.problem.y_shape, finished)
-        self._w, self._w_block = task.weights.copy(), touched(self._block.w_shape)
-        self._x, self._y = touched(self._block.x_shape), touched(self._block.y_shape)
-        self._whole_x = touched(self._whole.x_shape) if self._is_root else None
-        self._whole_y = touched(self._whole.y_shape) if self._is_root else None
-
-    def poison(self) -> None:
-        buffers = [self._x, self._y, self._whole_x, self._whole_y, self._w_block, self._x_tree.packed]
-        buffers.append(self._y_tree.packed)
-        if not self._is_root:
-            buffers.append(self._w)
-        for buffer in buffers:
-            if buffer is not None:
-                buffer.fill(np.nan)
-
-    def repeat(self, clock: Clock) -> None:
-        comm = self._task.comm
-        if self._whole_x is not None:
-            with clock.phase("load"):
-                self._task.source(self._whole, self._whole_x)
-        clock.forward_begins()
-        with clock.phase("distribute"):
-            receivers = comm.size - 1 if self._is_root else 1
-            clock.mpi(comm.Bcast, [self._w, MPI.FLOAT], root=ROOT, moved_bytes=self._w.nbytes * receivers)
-            self._w_block[...] = self._w[index(self._block.w_spans)]
-            self._x_tree.scatter(clock, self._whole_x, self._x)
-        with clock.phase("convolve"):
-            self._task.convolve(self._x, self._w_block, self._y)
-        with clock.phase("collect"):
-            self._sums.complete(clock, self._y)
-            self._y_tree.gather(clock, self._y, self._whole_y)
-        clock.forward_ends()
-        if self._whole_y is not None and self._sink is not None:
-            with clock.phase("save"):
-                self._sink(self._whole, self._whole_y)
-
-    def outputs(self) -> Iterator[tuple[Block, Float32]]:
-        if self._whole_y is not None:
-            yield self._whole, self._whole_y
-
-    def use_sink(self, sink: Sink) -> None:
-        self._sink = sink
-
-    def close(self) -> None:
-        self._sums.close()
-        self._x_tree.close()
-        self._y_tree.close()
+        return _PartTree(self._task.comm, nodes, shape, parts)
 
 
 class _PartTree:
@@ -102,7 +40,7 @@ class _PartTree:
     """
 
     def __init__(
-        self, comm: MPI.Intracomm, nodes: list[list[int]], shape: tuple[int, ...], parts: list[Spans | None]
+        self, comm: MPI.Intracomm, nodes: list[list[int]], shape: tuple[int, ...], parts: Sequence[Spans | None]
     ) -> None:
         self._comm = comm
         self._nodes = nodes
@@ -161,7 +99,7 @@ class _PartTree:
             mine[...] = own
         clock.mpi(MPI.Request.Waitall, requests)
 
-    def gather(self, clock: Clock, mine: Float32, whole: Float32 | None) -> None:
+    def gather(self, clock: Clock, mine: Float32 | None, whole: Float32 | None) -> None:
         """Fills the root's whole array from every rank's part."""
         requests = [
             clock.mpi(self._comm.Irecv, self._message(whole, kind, offset), source=rank, moved_bytes=kind.Get_size())
