@@ -8,8 +8,7 @@ from infra import hostfile
 from orchestration import sshconfig
 from orchestration.clusters import ClusterFolder
 from orchestration.inventory import Inventory
-from orchestration.textfile import write_text
-from workload.record import write_json
+from workload.record import write_json, write_whole
 
 
 def write(folder: ClusterFolder, inventory: Inventory) -> None:
@@ -17,8 +16,8 @@ def write(folder: ClusterFolder, inventory: Inventory) -> None:
     document = inventory.model_dump(mode="json")
     key = None if inventory.key_file is None else folder.folder / Path(inventory.key_file)
     folder.folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder.hostfile, hostfile.hostfile(document["nodes"]))
-    write_text(folder.ssh_config, sshconfig.text(inventory, key, folder.known_hosts))
+    write_whole(folder.hostfile, hostfile.hostfile(document["nodes"]))
+    write_whole(folder.ssh_config, sshconfig.text(inventory, key, folder.known_hosts))
     write_json(folder.inventory, document)
 
 

@@ -16,8 +16,8 @@ from orchestration.clusters import ClusterFolder
 from orchestration.engine import Engine, EngineError
 from orchestration.inventory import Inventory
 from orchestration.refusal import Refusal
-from orchestration.textfile import write_text
 from orchestration.wording import unknown
+from workload.record import write_whole
 
 PLACE = "/opt/convscale"
 USER = "convscale"
@@ -242,7 +242,7 @@ class Containers:
     def _write(self, found: Inventory, started: Sequence[Started]) -> None:
         """The operator's files; the inventory comes last, for it says that the cluster is there."""
         pinned = keys.for_operator(found, {node.name: node.host_key for node in started})
-        write_text(self.folder.known_hosts, pinned)
+        write_whole(self.folder.known_hosts, pinned)
         clusterfiles.write(self.folder, found)
 
     def _reach(self, found: Inventory, head: Started) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from orchestration.clusters import ClusterFolder
 from orchestration.inventory import Inventory, Node
 from orchestration.refusal import Refusal
-from orchestration.textfile import write_text
+from workload.record import write_whole
 
 PUBLIC = re.compile(r"(ssh-ed25519) ([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?")
 
@@ -23,10 +23,10 @@ def make_pair(folder: ClusterFolder) -> str:
     else:
         private = Ed25519PrivateKey.generate()
         pem = private.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption())
-        write_text(folder.key, pem.decode("ascii"), mode=0o600)
+        write_whole(folder.key, pem.decode("ascii"), mode=0o600)
     public = private.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH)
     line = f"{public.decode('ascii')} operator"
-    write_text(folder.public_key, line + "\n")
+    write_whole(folder.public_key, line + "\n")
     return line
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -21,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from orchestration.refusal import Refusal
 from workload.footprint import POOL_PICTURES
 from workload.problem import Problem
-from workload.record import Images
+from workload.record import Images, write_whole
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
@@ -79,17 +77,7 @@ class Pools:
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
             return digest
         self.folder.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=".pool.", dir=self.folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                os.fchmod(file.fileno(), 0o644)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(partial).replace(path)
-        except BaseException:
-            Path(partial).unlink(missing_ok=True)
-            raise
+        write_whole(path, content)
         return digest
 
 

@@ -17,7 +17,7 @@ from orchestration import keys
 from orchestration.inventory import Inventory, Node
 from orchestration.refusal import Refusal
 from orchestration.ssh import Connection, Target, UnreachableError, fingerprint, quote, target
-from orchestration.textfile import write_text
+from workload.record import write_whole
 
 SCAN_S = 10.0
 
@@ -158,7 +158,7 @@ def pin(inventory: Inventory, shown: Sequence[Shown]) -> None:
     kept = {name: found[0] for name, found in pinned(inventory).items() if found}
     new = {item.node.name: item.key for item in shown if item.key is not None}
     _file(inventory).parent.mkdir(parents=True, exist_ok=True)
-    write_text(_file(inventory), keys.for_operator(inventory, kept | new))
+    write_whole(_file(inventory), keys.for_operator(inventory, kept | new))
 
 
 def _file(inventory: Inventory) -> Path:

@@ -151,13 +151,21 @@ def canonical_json(document: object) -> str:
 
 
 def write_json(path: Path, document: object) -> None:
-    """Writes the document whole or not at all (write, fsync, rename). Raises OSError, leaving no part behind."""
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    """Writes the document whole or not at all. Raises OSError, leaving no part behind."""
+    write_whole(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+
+def write_whole(path: Path, content: str | bytes | memoryview, mode: int = 0o644) -> None:
+    """Writes text (UTF-8, line ends as they are) or bytes whole or not at all: write, fsync, rename.
+
+    Never readable by more than `mode` says. Raises OSError, leaving no part behind.
+    """
+    data = content.encode() if isinstance(content, str) else content
     handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o644)
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         Path(partial).replace(path)
