@@ -13,12 +13,9 @@ from orchestration import outcome
 from orchestration.inventory import Inventory
 from orchestration.job import LOG, MEASUREMENT, Builder
 from orchestration.place import HeadLostError, Place, State
-from orchestration.plan import PlannedRun
+from orchestration.plan import on_every_slot
 from orchestration.refusal import Stopped
-from workload.footprint import Footprint
-from workload.grid import Grid
-from workload.problem import Problem
-from workload.record import Images, Run, SchemaError, check_shape
+from workload.record import SchemaError, check_shape
 
 TIMEOUT_S = 40.0
 LIMIT_BYTES = 2**22
@@ -27,7 +24,7 @@ SHAPE = {"ranks": int, "allreduce_s": (int, float), "right": bool, "multiply_add
 
 def measure(place: Place, inventory: Inventory, cores: int, folder: Path) -> Mapping[str, Any]:
     """The canary's answer, on every slot of every node. Raises Stopped saying why there is none."""
-    planned = _planned(inventory)
+    planned = on_every_slot(inventory, "none", TIMEOUT_S)
     with tempfile.TemporaryDirectory(prefix=".check-", dir=folder) as jobs:
         job = Path(jobs) / f"{secrets.token_hex(8)}-{secrets.token_hex(4)}"
         Builder(inventory, cores, ("-m", "workload.canary"), place).write(job, planned, PurePosixPath("none"), False)
@@ -60,27 +57,3 @@ def _await(place: Place, job: Path) -> Mapping[str, Any]:
         raise Stopped(f"no answer within {TIMEOUT_S:.0f} s: a firewall, or the wrong network between nodes{said}")
     found: Mapping[str, Any] = document
     return found
-
-
-def _planned(inventory: Inventory) -> PlannedRun:
-    """A run as the launcher takes it, on every slot; what it would compute is not looked at."""
-    ranks = inventory.slots
-    run = Run(
-        problem=Problem(ranks, 1, 1, 3, 3, 3),
-        ranks=ranks,
-        nodes=len(inventory.nodes),
-        ranks_per_node=max(node.slots for node in inventory.nodes),
-        binding="none",
-        threads=1,
-        grid=Grid(batch=ranks),
-        movement="distributed",
-        backend="numpy",
-        images=Images("synthetic", ""),
-        weights="random",
-        seed=0,
-        warmups=0,
-        repeats=1,
-        save=False,
-        launch=0,
-    )
-    return PlannedRun(run, (), 0, TIMEOUT_S, ranks, Footprint((), (), 0))

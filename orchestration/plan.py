@@ -285,6 +285,29 @@ def _merge(planned: Iterable[PlannedRun], order: Sequence[str]) -> tuple[Planned
     return tuple(merged.values())
 
 
+def on_every_slot(inventory: Inventory, binding: str, timeout_s: float) -> PlannedRun:
+    """A run as the launcher takes it, a rank a slot of every node; what it would compute is not looked at."""
+    run = Run(
+        problem=Problem(inventory.slots, 1, 1, 3, 3, 3),
+        ranks=inventory.slots,
+        nodes=len(inventory.nodes),
+        ranks_per_node=max(node.slots for node in inventory.nodes),
+        binding=binding,
+        threads=1,
+        grid=Grid(batch=inventory.slots),
+        movement="distributed",
+        backend="numpy",
+        images=Images("synthetic", ""),
+        weights="random",
+        seed=0,
+        warmups=0,
+        repeats=1,
+        save=False,
+        launch=0,
+    )
+    return PlannedRun(run, (), 0, timeout_s, inventory.slots, Footprint((), (), 0))
+
+
 def skip_reason(planned: PlannedRun, inventory: Inventory, cgroup_memory_bytes: Sequence[int | None]) -> str | None:
     """Why the run is not to start here, None where it is; `cgroup_memory_bytes` a node, None for no limit."""
     run = planned.run

@@ -12,13 +12,10 @@ from orchestration.inventory import Inventory
 from orchestration.job import LOG, MEASUREMENT, Builder
 from orchestration.paths import SweepPaths
 from orchestration.place import Place, State
-from orchestration.plan import PlannedRun
+from orchestration.plan import on_every_slot
 from orchestration.refusal import Refusal, Stopped
 from orchestration.sweep import Surroundings, connect, cores
-from workload.footprint import Footprint
-from workload.grid import Grid
-from workload.problem import Problem
-from workload.record import Images, Run, SchemaError, check_version, read_json, write_json
+from workload.record import SchemaError, check_version, read_json, write_json
 
 PROGRAM = ("-m", "workload.probe")
 PROBE = "probe.json"
@@ -66,7 +63,8 @@ def read(cluster: str, root: Path) -> Mapping[str, Any]:
 def _carry_out(inventory: Inventory, place: Place, surroundings: Surroundings) -> Mapping[str, Any]:
     fewest = cores(place.machines())
     paths = SweepPaths(surroundings.runs.folder.absolute() / ".probes" / inventory.cluster)
-    planned = _planned(inventory, fewest)
+    binding = "core" if max(node.slots for node in inventory.nodes) <= fewest else "none"
+    planned = on_every_slot(inventory, binding, TIMEOUT_S)
     job = paths.job(planned.run.run_id)
     try:
         paths.jobs.mkdir(parents=True, exist_ok=True)
@@ -101,27 +99,3 @@ def _await(place: Place, job: Path) -> Mapping[str, Any]:
     place.end_leftovers(job)
     found: Mapping[str, Any] = document
     return found
-
-
-def _planned(inventory: Inventory, fewest_cores: int) -> PlannedRun:
-    """A run as the launcher takes it, on every slot of every node; what it would compute is not looked at."""
-    widest = max(node.slots for node in inventory.nodes)
-    run = Run(
-        problem=Problem(inventory.slots, 1, 1, 3, 3, 3),
-        ranks=inventory.slots,
-        nodes=len(inventory.nodes),
-        ranks_per_node=widest,
-        binding="core" if widest <= fewest_cores else "none",
-        threads=1,
-        grid=Grid(batch=inventory.slots),
-        movement="distributed",
-        backend="numpy",
-        images=Images("synthetic", ""),
-        weights="random",
-        seed=0,
-        warmups=0,
-        repeats=1,
-        save=False,
-        launch=0,
-    )
-    return PlannedRun(run, (), 0, TIMEOUT_S, inventory.slots, Footprint((), (), 0))
