@@ -251,15 +251,29 @@ def strays(_: Inventory, told: list[tuple[Node, Survey]], wanted: Wanted) -> Che
 def lifetime(inventory: Inventory, wanted: Wanted) -> Check:
     if inventory.expires_at is None:
         return Check(LIFETIME, "no end")
-    try:
-        left_s = (_time(inventory.expires_at) - _time(wanted.utc)).total_seconds()
-    except ValueError:
-        return Check(LIFETIME, inventory.expires_at, (f"expires_at {inventory.expires_at!r} is no time: correct it",))
+    left_s = lifetime_left_s(inventory.expires_at, wanted.utc)
     faults = []
     if left_s <= wanted.runs * RUN_S:
         runs = f" for {wanted.runs} runs" if wanted.runs else ""
         faults.append(f"{max(0.0, left_s):.0f} s are left{runs}: bring the cluster up anew with a longer lifetime")
     return Check(LIFETIME, f"{left_s / 3600:.1f} h left", tuple(faults))
+
+
+def too_late(expires_at: str | None, utc: str, takes_s: float | None) -> str | None:
+    """Why a run that takes so long (None: not known) is not to start before a cluster's end; None where it may."""
+    if expires_at is None:
+        return None
+    left_s = lifetime_left_s(expires_at, utc)
+    if left_s <= 0:
+        return f"expired: the cluster's lifetime ended at {expires_at}"
+    if takes_s is not None and takes_s > left_s:
+        return f"expired: the run takes about {takes_s:.0f} s, {left_s:.0f} s are left of the cluster's lifetime"
+    return None
+
+
+def lifetime_left_s(expires_at: str, utc: str) -> float:
+    """Seconds from `utc` to the end of a cluster's lifetime; both in ISO 8601."""
+    return (_time(expires_at) - _time(utc)).total_seconds()
 
 
 def neighbours(pairs: Sequence[tuple[Node, Sequence[str] | str]], nodes: Sequence[Node]) -> Check:

@@ -104,6 +104,10 @@ class Here:
             return State.ALIVE
         return State.GONE if job.exists() else State.ABSENT
 
+    def restarted(self, job: Path) -> bool:  # noqa: ARG002  as every place
+        """Who could ask was restarted as well."""
+        return False
+
     def wait(self, job: Path, limit_s: float) -> State:
         """Waits until the job is no longer at work, at most `limit_s` seconds; returns what became of it."""
         deadline = time.monotonic() + limit_s

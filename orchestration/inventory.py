@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 import re
 from collections import Counter
@@ -88,6 +89,16 @@ class Inventory(_Strict):
     def _subnet(cls, value: str | None) -> str | None:
         if value is not None:
             ipaddress.ip_network(value, strict=False)
+        return value
+
+    @field_validator("expires_at")
+    @classmethod
+    def _time(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                datetime.datetime.fromisoformat(value)
+            except ValueError:
+                raise ValueError("give a time such as 2026-07-30T18:00:00Z") from None
         return value
 
     @field_validator("nodes")

@@ -86,6 +86,10 @@ class Place(Protocol):
         """What became of the job."""
         ...
 
+    def restarted(self, job: Path) -> bool:
+        """True where the job is gone because mpirun's node was started again under it."""
+        ...
+
     def wait(self, job: Path, limit_s: float) -> State:
         """Waits until the job is no longer at work, at most `limit_s` seconds; returns what became of it."""
         ...

@@ -78,6 +78,10 @@ class Progress(ABC):
         self._waiting, self._total = list(pending), len(pending)
         yield
 
+    def expected_s(self, planned: PlannedRun) -> float | None:
+        """Seconds that the run will take, by those that are done; None before the first."""
+        return self._estimate.left_s([planned])
+
     def begin(self, planned: PlannedRun) -> None:
         """A run starts."""
         self._begun = self._now()

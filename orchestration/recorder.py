@@ -61,9 +61,7 @@ class Recorder:
         document = self._exit(job)
         if document is None:
             self.place.end_leftovers(job)
-            words = outcome.log_tail(self.place.fetch_tail(job, "supervisor.log", TAIL_BYTES)).strip().splitlines()
-            reason = f"the run's supervisor ended without a word: {words[-1] if words else 'was it killed?'}"
-            verdict, document = Verdict(CRASHED, reason, outcome.no_evidence()), {}
+            verdict, document = self._unsupervised(job), {}
         else:
             good = document["exit_status"] == 0 and measurement is not None and not outcome.lost_daemon(log)
             traces = Traces() if good else self.place.end_leftovers(job)
@@ -72,6 +70,16 @@ class Recorder:
         self.place.fetch_file(job, LOG, self.paths.log(planned.run.run_id))
         self._pictures(job)
         return self._write(planned, verdict, measurement, document, outcome.log_tail(tail))
+
+    def _unsupervised(self, job: Path) -> Verdict:
+        """The verdict on a run whose supervisor did not live to say how it ended."""
+        if self.place.restarted(job):
+            head = self.place.names.get(self.place.node, self.place.node)
+            evidence = outcome.no_evidence() | {"lost_nodes": [head]}
+            return Verdict(NODE_LOST, f"the head {head} was started again during the run", evidence)
+        words = outcome.log_tail(self.place.fetch_tail(job, "supervisor.log", TAIL_BYTES)).strip().splitlines()
+        reason = f"the run's supervisor ended without a word: {words[-1] if words else 'was it killed?'}"
+        return Verdict(CRASHED, reason, outcome.no_evidence())
 
     def _measurement(self, planned: PlannedRun, job: Path) -> tuple[Mapping[str, Any] | None, str]:
         try:

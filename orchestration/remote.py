@@ -83,6 +83,7 @@ class Remote:
         self._over: dict[Path, dict[str, Entry]] = {}  # the files of jobs that are over
         self._brought: set[PurePosixPath] = set()
         self._suspects: set[str] = set()
+        self._restarted: set[Path] = set()  # jobs under which the head was started again
 
     def close(self) -> None:
         """Closes the connection; what runs over there goes on."""
@@ -202,6 +203,7 @@ class Remote:
             "folders": [path.name for path in content if path.is_dir()],
         }
         self._over.pop(job, None)
+        self._restarted.discard(job)
 
         def begin() -> tuple[Any, bytes]:
             channel = self.connection.begin(self._control("start", job, str(WATCH_S)))
@@ -221,6 +223,10 @@ class Remote:
         """What became of the job."""
         answer = self._insist(lambda: self._answer(self._control("state", job)))
         return self._heard(job, answer)
+
+    def restarted(self, job: Path) -> bool:
+        """True where the job is gone because the head was started again under it."""
+        return job in self._restarted
 
     def wait(self, job: Path, limit_s: float) -> State:
         """Follows the job; a connection that breaks is opened anew, and the job followed again."""
@@ -327,6 +333,8 @@ class Remote:
 
     def _heard(self, job: Path, answer: dict[str, Any]) -> State:
         state = State(answer["state"])
+        if answer.get("restarted") is True:
+            self._restarted.add(job)
         if state in (State.ENDED, State.GONE):
             self._over[job] = entries(answer.get("files"))
         return state

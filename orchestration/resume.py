@@ -15,6 +15,7 @@ from workload.record import OK, SKIPPED, SchemaError, canonical_json, read_recor
 
 MACHINE_KEYS = ("node", "boot_id", "cpu_model", "cores", "threads", "memory_bytes", "cgroup_memory_bytes", "kernel")
 SOFTWARE_KEYS = ("python", "numpy", "mpi", "blas")
+BOOT = ".boot_id"
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,29 @@ def check_unchanged(paths: SweepPaths, identity: Identity) -> None:
         raise Refusal(
             f"{paths.folder} is a sweep of another study or cluster, or with other overrides: give another --out"
         )
-    before = {"workload digest": planned.get("workload"), **planned.get("facts", {})}
-    now = {"workload digest": identity.workload, **identity.facts}
+    before = {"workload digest": planned.get("workload"), **_fixed(planned.get("facts", {}))}
+    now = {"workload digest": identity.workload, **_fixed(identity.facts)}
     if changed := list(_differences(before, now)):
         raise Refusal(
             f"{paths.folder} was begun under other conditions: {'; '.join(changed)}: "
             "start another sweep with --new, or restore them"
         )
+
+
+def rebooted(paths: SweepPaths, identity: Identity) -> list[str]:
+    """The nodes that were started again since the sweep began. It goes on, but no speedup crosses two boots."""
+    planned = Ledger(paths.ledger).last("planned") or {}
+    before = planned.get("facts", {})
+    return [key.removesuffix(BOOT) for key, now in identity.facts.items() if _is_boot(key) and before.get(key) != now]
+
+
+def _fixed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the boots: a node that was lost and started again is the same node."""
+    return {key: value for key, value in facts.items() if not _is_boot(key)}
+
+
+def _is_boot(key: str) -> bool:
+    return key.endswith(BOOT)
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:

@@ -173,11 +173,16 @@ class Connection:
 
     def files(self) -> Any:
         """The node's files, by SFTP. Raises as `open` does."""
+        import paramiko
+
         self.open()
         if self._sftp is None:
             with _explained(self.target):
-                self._sftp = self._fabric.client.open_sftp()
-                self._sftp.get_channel().settimeout(4 * CONNECT_S)
+                channel = self._fabric.transport.open_session(timeout=CONNECT_S)
+                # of silence: a server that hangs must not hang us, neither when it is started nor later
+                channel.settimeout(CONNECT_S)
+                channel.invoke_subsystem("sftp")
+                self._sftp = paramiko.SFTPClient(channel)
         return self._sftp
 
     @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestration import plan as plans
 from orchestration import preflight, provenance, resume, study
-from orchestration.checks import Wanted
+from orchestration.checks import Wanted, too_late
 from orchestration.clusters import find as find_cluster
 from orchestration.here import Here
 from orchestration.inventory import Inventory
@@ -84,10 +84,9 @@ class Sweep:
 
     def skip_reason(self, planned: PlannedRun) -> str | None:
         """Why the run is not to start; None where it is, or where a person forces it."""
-        expires, lost = self.inventory.expires_at, self.place.lost(planned.run.nodes)
-        if expires is not None and self.surroundings.utc_now() >= expires:
-            return f"expired: the cluster's lifetime ended at {expires}"
-        if lost:
+        if expired := too_late(self.inventory.expires_at, self.surroundings.utc_now(), None):
+            return expired
+        if lost := self.place.lost(planned.run.nodes):
             return f"node lost: {', '.join(lost)}"
         if self.request.flags.force:
             return None
@@ -114,6 +113,12 @@ class Sweep:
             raise Refusal(f"--new, but {out} holds a sweep: give another --out")
         resume.check_unchanged(paths, self.identity)
         return paths
+
+    def rebooted(self, paths: SweepPaths) -> list[str]:
+        """A line where nodes were started again since that sweep began."""
+        names = resume.rebooted(paths, self.identity)
+        line = f"{', '.join(names)} started again since: no speedup is formed across two boots (--new begins afresh)"
+        return [line] if names else []
 
     def new_folder(self) -> SweepPaths:
         """The path of another sweep's folder."""
@@ -248,7 +253,7 @@ class Carrying:
         job = self.paths.job(planned.run.run_id)
         self.progress.begin(planned)
         try:
-            reason = self.sweep.skip_reason(planned)
+            reason = self.sweep.skip_reason(planned) or self._too_late(planned)
             record = self._carry_through(planned, job) if reason is None else self.recorder.skipped(planned, reason)
             about = {"run_id": planned.run.run_id, "outcome": record["outcome"], "reason": record["reason"]}
             self.ledger.append("ended", self.utc_now(), **about)
@@ -262,6 +267,10 @@ class Carrying:
                 self.sweep.place.stop(job)
             raise
         self.progress.end(planned, record)
+
+    def _too_late(self, planned: PlannedRun) -> str | None:
+        """Why the run would outlive the cluster, by what others took; None where it would not."""
+        return too_late(self.sweep.inventory.expires_at, self.utc_now(), self.progress.expected_s(planned))
 
     def _carry_through(self, planned: PlannedRun, job: Path) -> dict[str, Any]:
         try:

@@ -92,10 +92,13 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     movement: str = "",
 ) -> None:
     """Measure how the convolution scales: carry out a study on a cluster, or go on with an unfinished sweep."""
+    from orchestration.clusters import find, living
     from orchestration.resume import Flags
     from orchestration.study import Overrides
     from orchestration.sweep import Request, prepare
+    from workload.supervise import utc_now
 
+    living(find(cluster, ROOT, utc_now()), utc_now())
     overrides = Overrides(
         series=_words(series),
         ranks=_numbers("--ranks", ranks),
@@ -176,9 +179,12 @@ def compare(_context: Context, first: str, second: str) -> None:
 @speaking
 def probe(_context: Context, cluster: str = "local") -> None:
     """Measure what a cluster can do: messages, memory, multiply-adds and each backend."""
+    from orchestration.clusters import find, living
     from orchestration.probe import measure
     from results.tables.probe import tables
+    from workload.supervise import utc_now
 
+    living(find(cluster, ROOT, utc_now()), utc_now())
     path, document = measure(cluster, surroundings())
     _print(tables(document), ())
     print(f"probe: {_short(path)}")
@@ -295,8 +301,9 @@ def _carry_out(prepared: Sweep, down: Callable[[], None] | None) -> None:
 
     paths = prepared.find()
     print("another sweep:" if paths is None else "going on with", end=" ")
+    again = [] if paths is None else prepared.rebooted(paths)
     paths = paths or prepared.new_folder()
-    print(_short(paths.folder), *prepared.plan.notes, sep="\n", flush=True)
+    print(_short(paths.folder), *again, *prepared.plan.notes, sep="\n", flush=True)
     result = carry_out(prepared, paths, _progress())
     _report([paths.folder], None)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(result.counts.items()))
@@ -310,9 +317,9 @@ def _carry_out(prepared: Sweep, down: Callable[[], None] | None) -> None:
 
 def _down(cluster: str) -> Callable[[], None]:
     """What takes the cluster down. Raises Refusal where `fab` did not bring it up."""
-    from orchestration.containers import named
+    from orchestration.cluster_tasks import taker
 
-    return named(cluster, ROOT, dict(os.environ), print).down
+    return taker(cluster)
 
 
 def _list_runs(prepared: Sweep) -> None:

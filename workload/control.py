@@ -80,9 +80,14 @@ def state(folder: Path) -> str:
 
 
 def answer(folder: Path) -> dict[str, Any]:
-    """The job's state, and size and SHA-256 of each plain file that it left, where it is over."""
+    """The job's state; where it is over, size and SHA-256 of each plain file that it left.
+
+    `restarted`: the node was started again under a job that is gone.
+    """
     now = state(folder)
-    return {"state": now, "files": _digests(folder) if now in (ENDED, GONE) else {}}
+    who = _identity(folder)
+    restarted = now == GONE and who is not None and supervise.restarted(who)
+    return {"state": now, "restarted": restarted, "files": _digests(folder) if now in (ENDED, GONE) else {}}
 
 
 def watch(folder: Path, limit_s: float) -> dict[str, Any]:

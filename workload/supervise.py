@@ -203,6 +203,7 @@ def identity(process: psutil.Process) -> dict[str, Any]:
         "pid": process.pid,
         "create_time": process.create_time(),
         "boot_id": boot_id(),
+        "init_started": init_started(),
     }
 
 
@@ -215,6 +216,16 @@ def lives(who: dict[str, Any]) -> bool:
         return bool(process.create_time() == who["create_time"] and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
+
+
+def restarted(who: dict[str, Any]) -> bool:
+    """True where this node, or the container that it is, was started again since the process of that identity ran."""
+    return (who.get("boot_id"), who.get("init_started")) != (boot_id(), init_started())
+
+
+def init_started() -> int:
+    """When the first process started, in clock ticks since boot: a container that is started again keeps its boot."""
+    return int(Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19])
 
 
 def boot_id() -> str:

@@ -9,11 +9,13 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +52,8 @@ MaxStartups 64:30:128
 PidFile none
 Subsystem sftp internal-sftp
 """
+MPIRUN = str(Path(sys.executable).parent / "mpirun")
+STRANGER = "time.sleep(600)"
 TOKEN = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 
 
@@ -151,6 +155,51 @@ class Host:
                 words = process.cmdline()
                 if "mpi4py" in words[:4] and "--run" in words and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
+        return found
+
+    def sshd(self) -> psutil.Process:
+        """Its first process."""
+        (found,) = [item for item in self.members() if "listener" in " ".join(item.cmdline())]
+        return found
+
+    def sessions(self) -> list[psutil.Process]:
+        """What serves whoever is logged in."""
+        return [item for item in self.members() if "sshd: root" in " ".join(item.cmdline())]
+
+    @contextlib.contextmanager
+    def sshd_with(self, before: str, now: str) -> Iterator[None]:
+        """With another word in sshd's settings while inside."""
+        path = self.folder / "sshd_config"
+        settings = path.read_text()
+        self._reread(settings.replace(before, now))
+        try:
+            yield
+        finally:
+            self._reread(settings)
+
+    def _reread(self, settings: str) -> None:
+        (self.folder / "sshd_config").write_text(settings)
+        (self.folder / "sshd.log").write_text("")
+        self.sshd().send_signal(signal.SIGHUP)
+        _wait_for_sshd(self)
+
+    def begin_stranger(self) -> None:
+        """Starts an MPI job of the same user that has nothing to do with us; nothing where it is at work."""
+        if not self.strangers():
+            program = f"from mpi4py import MPI; import time; MPI.COMM_WORLD.barrier(); {STRANGER}"
+            argv = [MPIRUN, "--allow-run-as-root", "-n", "2", "--map-by", ":OVERSUBSCRIBE", "--mca", "pml", "ob1"]
+            line = shlex.join([*argv, sys.executable, "-c", program])
+            self.run("sh", "-c", f"{line} >/dev/null 2>&1 &")
+            wait_for(lambda: len(self.strangers()) == 2)
+
+    def strangers(self) -> set[int]:
+        """The process ids of its ranks."""
+        found = set()
+        for process in self.members():
+            with contextlib.suppress(psutil.Error):
+                words = process.cmdline()  # mpirun's end in the program as well
+                if words[-1:] and words[-1].endswith(STRANGER) and words[0] == sys.executable:
+                    found.add(process.pid)
         return found
 
     def ours(self) -> list[list[str]]:

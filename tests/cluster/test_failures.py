@@ -13,6 +13,18 @@ LONG = 100_000
 GROUPS = Path("/sys/fs/cgroup/memory")
 
 
+@pytest.fixture(autouse=True)
+def strangers(hosts):
+    """Another MPI job of the same user on each node that the runs use: it lives on, unless its node was killed."""
+    used = hosts.hosts[:2]
+    for host in used:
+        host.begin_stranger()
+    before = [(host.process, host.strangers()) for host in used]
+    yield
+    for host, (process, ranks) in zip(used, before, strict=True):
+        assert host.process is not process or host.strangers() == ranks
+
+
 def at_work(desk, ranks, host):
     """A sweep whose first run is on the nodes until something happens to it."""
     desk.study(ranks, repeats=LONG)
@@ -100,10 +112,23 @@ def test_a_lost_head_ends_with_status_1_and_the_same_command_goes_on(desk):
     assert desk.clear()
 
 
+def test_a_head_that_is_started_again_under_a_living_fab(desk):
+    desk.study([2], repeats=LONG)
+    process = desk.begin()
+    desk.wait_for_ranks(desk.hosts.hosts[1])
+    desk.hosts.head.kill()
+    desk.hosts.head.revive()
+    assert desk.end(process).returncode == 1
+    record = desk.records()[2]
+    assert (record["outcome"], record["evidence"]["lost_nodes"]) == ("node_lost", ["node1"])
+    assert "started again" in record["reason"]
+    wait_for(desk.clear)
+
+
 @pytest.mark.skipif(not os.access(GROUPS, os.W_OK), reason="no writable memory control group (v1)")
 def test_the_memory_limit_of_a_node(desk):
     node = desk.hosts.hosts[1]
-    (init,) = [item for item in node.members() if "listener" in " ".join(item.cmdline())]
+    init = node.sshd()
     own = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if ":memory:" in line).split(":")[2]
     group = GROUPS / own.lstrip("/") / f"convscale-node-{os.getpid()}"
     group.mkdir()
@@ -146,6 +171,29 @@ def test_a_measurement_that_is_damaged_at_its_source(desk):
     assert desk.sweep("truncated").returncode == 1
     record = desk.records()[2]
     assert (record["outcome"], "not whole JSON" in record["reason"]) == ("crashed", True)
+    assert desk.clear()
+
+
+def test_a_record_cut_short_on_the_way_is_pulled_again(desk):
+    """The connection that fetches it breaks after 600 bytes, once."""
+    head = desk.hosts.head
+    script = head.folder / "sftp"
+    server = "/usr/lib/openssh/sftp-server"
+    script.write_text(
+        f"#!/bin/sh\nrm /mnt/cut 2>/dev/null || exec {server}\n{server} | {{ dd bs=1 count=600; kill $PPID; }}\n"
+    )
+    script.chmod(0o755)
+    desk.study([2], repeats=50)
+    with head.sshd_with("internal-sftp", "/mnt/sftp"):
+        process = desk.begin()
+        desk.wait_for_ranks(desk.hosts.hosts[1])
+        (head.folder / "cut").touch()
+        for session in head.sessions():
+            session.kill()  # the next request opens a connection, and a transfer, of its own
+        done = desk.end(process)
+    assert done.returncode == 0, done.stderr
+    assert not (head.folder / "cut").exists()
+    assert desk.records()[2]["outcome"] == "ok"
     assert desk.clear()
 
 

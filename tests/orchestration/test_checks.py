@@ -3,7 +3,7 @@
 import pytest
 
 from orchestration import checks
-from orchestration.checks import Wanted
+from orchestration.checks import Wanted, too_late
 from tests.orchestration.support import make_inventory
 
 WANTED = Wanted("a" * 64, "2026-01-01T00:00:00+00:00")
@@ -110,12 +110,26 @@ def test_saving_needs_a_folder_that_all_share():
     [
         ("2025-12-31T23:00:00+00:00", 0, "0 s are left"),
         ("2026-01-01T00:00:10Z", 20, "10 s are left for 20 runs"),
-        ("soon", 0, "expires_at 'soon' is no time"),
     ],
 )
 def test_the_lifetime(expires, runs, words):
     (line,) = faults(survey(2), Wanted(WANTED.workload, WANTED.utc, runs=runs), expires_at=expires)
     assert words in line
+
+
+@pytest.mark.parametrize(
+    ("utc", "takes_s", "words"),
+    [
+        ("2026-01-01T00:59:00Z", None, None),
+        ("2026-01-01T00:59:00Z", 60.0, None),
+        ("2026-01-01T00:59:00+00:00", 61.0, "the run takes about 61 s, 60 s are left"),
+        ("2026-01-01T01:00:00Z", None, "lifetime ended at 2026-01-01T01:00:00Z"),
+    ],
+)
+def test_a_run_that_would_outlive_the_cluster(utc, takes_s, words):
+    assert too_late(None, utc, takes_s) is None
+    reason = too_late("2026-01-01T01:00:00Z", utc, takes_s)
+    assert reason is None if words is None else reason.startswith("expired: ") and words in reason
 
 
 def test_all_faults_at_once():

@@ -69,6 +69,7 @@ def test_what_infra_describes_is_an_inventory():
         ({"workdir": "opt"}, "workdir"),
         ({"python": "/v/bin/python;x"}, "python"),
         ({"interface_subnet": "10.0.0.0/99"}, "interface_subnet"),
+        ({"expires_at": "soon"}, "expires_at = 'soon' is wrong.*give a time"),
     ],
 )
 def test_a_wrong_key_is_named(changes, words):

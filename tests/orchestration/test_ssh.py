@@ -1,13 +1,20 @@
 """How a node is reached, and by which key it is known."""
 
 import shlex
+import socket
+import subprocess
+import threading
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
+import paramiko
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration import inventory as inventories
+from orchestration import ssh
 from orchestration.refusal import Refusal
 from orchestration.ssh import Connection, UnreachableError, node_known_hosts, quote, target
 from tests.orchestration.test_inventory import document
@@ -16,6 +23,24 @@ KEYS = [
     "AAAAC3NzaC1lZDI1NTE5AAAAIJxJmA1WcVxsNOc4XGfVwQ1Kd0UQ5pzqVYpVRQHWHtkz",
     "AAAAC3NzaC1lZDI1NTE5AAAAIA1lZDI1NTE5AAAAIJxJmA1WcVxsNOc4XGfVwQ1Kd0UQ",
 ]
+
+
+class Mute(paramiko.ServerInterface):
+    """Lets anybody in, grants every subsystem, and says no word more."""
+
+    def check_auth_publickey(self, *_):
+        return paramiko.AUTH_SUCCESSFUL
+
+    def check_channel_request(self, *_):
+        return paramiko.OPEN_SUCCEEDED
+
+    def check_channel_subsystem_request(self, *_):
+        return True
+
+
+def _key(folder):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"], check=True)
+    return str(folder / "key")
 
 
 def cluster(tmp_path, pins="", **changes):
@@ -79,6 +104,21 @@ def test_missing_pins(tmp_path):
     Path(found.known_hosts).unlink()
     with pytest.raises(Refusal, match="cannot be read"):
         Connection(target(found, found.nodes[0])).open()
+
+
+def test_a_file_server_that_never_speaks_does_not_hang_us(tmp_path, monkeypatch):
+    """It was seen on a head whose disk hung: the session opens, and the greeting never comes."""
+    monkeypatch.setattr(ssh, "CONNECT_S", 0.2)
+    ours, theirs = socket.socketpair()
+    key = paramiko.Ed25519Key.from_private_key_file(_key(tmp_path))
+    with closing(paramiko.Transport(theirs)) as server, closing(paramiko.Transport(ours)) as client:
+        server.add_server_key(key)
+        server.start_server(server=Mute(), event=threading.Event())
+        client.connect(username="u", pkey=key)
+        connection = Connection(target(cluster(tmp_path), cluster(tmp_path).nodes[0]))
+        connection._fabric = SimpleNamespace(transport=client, close=client.close)
+        with pytest.raises(UnreachableError, match="no answer in time"):
+            connection.files()
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0"))))

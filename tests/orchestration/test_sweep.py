@@ -285,6 +285,16 @@ def test_a_changed_machine_is_refused_with_the_differences(lab):
     assert "mpi was 'Closed MPI" in done.stderr
 
 
+def test_a_node_that_was_started_again_is_the_same_node_and_that_is_said(lab):
+    lab.sweep("raise")
+    words = lab.paths.ledger.read_text()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    lab.paths.ledger.write_text(words.replace(boot, "another"))
+    done = lab.sweep("ok", retry="yes")
+    assert done.returncode == 0, done.stderr
+    assert "started again since: no speedup is formed across two boots" in done.stdout
+
+
 def test_a_damaged_record_is_refused_by_name(lab):
     lab.sweep("ok")
     (path,) = lab.paths.records.glob("*.json")

@@ -61,7 +61,7 @@ def test_start_asked_twice_starts_once(folder):
 
 def test_a_watch_ends_at_its_limit_and_the_job_goes_on(folder):
     answer, done = ask("start", f"{folder}/", 0.5, stdin=job(folder, "import time; time.sleep(60)"))
-    assert answer == {"state": control.ALIVE, "files": {}}
+    assert answer == {"state": control.ALIVE, "restarted": False, "files": {}}
     assert ask("watch", f"{folder}/", 0)[0]["state"] == control.ALIVE
     assert ask("stop", f"{folder}/")[0]["state"] == control.ENDED
     assert json.loads((folder / supervise.EXIT).read_text())["interrupted"]
@@ -69,7 +69,7 @@ def test_a_watch_ends_at_its_limit_and_the_job_goes_on(folder):
 
 
 def test_stop_of_what_never_started(folder):
-    assert ask("stop", f"{folder}/")[0] == {"state": control.ABSENT, "files": {}}
+    assert ask("stop", f"{folder}/")[0] == {"state": control.ABSENT, "restarted": False, "files": {}}
 
 
 def test_a_supervisor_that_is_gone(folder):
@@ -170,3 +170,12 @@ def carriers():
             except psutil.Error:
                 continue
     return found
+
+
+def test_a_job_that_is_gone_because_its_node_was_started_again(folder):
+    folder.mkdir()
+    who = supervise.identity(psutil.Process()) | {"pid": 2**22 - 1}
+    for changes, expected in (({}, False), ({"boot_id": "another"}, True), ({"init_started": -1}, True)):
+        (folder / supervise.SUPERVISOR).write_text(json.dumps(who | changes))
+        answer = ask("state", f"{folder}/")[0]
+        assert (answer["state"], answer["restarted"]) == (control.GONE, expected)
