@@ -6,18 +6,17 @@ PATIENCE_S seconds; then the head counts as lost.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import shutil
 import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from orchestration import channels, surveys
 from orchestration.checks import unreached
 from orchestration.inventory import Inventory, Node
 from orchestration.job import HOSTFILE, made
@@ -27,45 +26,12 @@ from orchestration.pull import Entry, Puller, entries
 from orchestration.refusal import Refusal
 from orchestration.ssh import Connection, Done, UnreachableError, node_known_hosts, target
 from workload import supervise
-from workload.record import check_shape
 
 PATIENCE_S = 25.0
-SILENCE_S = 8.0  # of a watched job: its watcher beats once a second
 WATCH_S = 7 * 86400  # whoever asked goes away sooner, and a watcher ends with its connection
 ASK_S = 5.0  # for a node to say that it is there
 TEMPORARY = PurePosixPath("/tmp")  # noqa: S108  of the nodes: short, because sockets lie in it
 ENV = "env"
-OPTIONAL_NUMBER = (int, type(None))
-SURVEY_SHAPE = {
-    "hostname": str,
-    "uid": int,
-    "boot_id": str,
-    "time": float,
-    "environment": dict,
-    "python": str,
-    "packages": dict,
-    "mpirun": bool,
-    "workload": (str, type(None)),
-    "machine": (dict, str),
-    "shared": bool,
-    "writable": bool,
-    "disk_free_bytes": OPTIONAL_NUMBER,
-    "temporary_free_bytes": OPTIONAL_NUMBER,
-    "shared_memory_free_bytes": OPTIONAL_NUMBER,
-    "addresses": (list, type(None)),
-    "fabrics": [str],
-    "strays": [{"pid": int, "token": str}],
-}
-MACHINE_SHAPE = {
-    "node": str,
-    "boot_id": str,
-    "cpu_model": str,
-    "cores": int,
-    "threads": int,
-    "memory_bytes": int,
-    "cgroup_memory_bytes": OPTIONAL_NUMBER,
-}
-
 Result = TypeVar("Result")
 
 
@@ -107,7 +73,7 @@ class Remote:
                     with suppress(OSError):
                         files.remove(path)
 
-            self._surveys = [_survey(answer) for answer in self._reach(ask)]
+            self._surveys = [surveys.parse(answer) for answer in self._reach(ask)]
         return self._surveys
 
     def forget(self) -> None:
@@ -208,15 +174,15 @@ class Remote:
         def begin() -> tuple[Any, bytes]:
             channel = self.connection.begin(self._control("start", job, str(WATCH_S)))
             with self.connection.explained():
-                channel.settimeout(4 * SILENCE_S)
+                channel.settimeout(4 * channels.SILENCE_S)
                 channel.sendall(json.dumps(document).encode())
                 channel.shutdown_write()
                 beat = channel.recv(1)
-                return channel, beat if beat.isspace() else beat + _rest(channel)
+                return channel, beat if beat.isspace() else beat + channels.rest(channel)
 
         channel, heard = self._insist(begin)
         if not heard.isspace():
-            _last_object(heard, b"")
+            channels.last_object(heard, b"")
         self._watched[job] = channel
 
     def state(self, job: Path) -> State:
@@ -238,8 +204,8 @@ class Remote:
                 left = max(0.0, deadline - time.monotonic())
                 channel = self.connection.begin(self._control("watch", job, f"{left:.1f}"))
             with self.connection.explained():
-                heard = _follow(channel, deadline)
-            return {"state": State.ALIVE.value} if heard is None else _last_object(heard, b"")
+                heard = channels.follow(channel, deadline)
+            return {"state": State.ALIVE.value} if heard is None else channels.last_object(heard, b"")
 
         return self._heard(job, self._insist(follow))
 
@@ -329,7 +295,7 @@ class Remote:
 
     def _answer(self, argv: Sequence[str], limit_s: float = 30.0) -> dict[str, Any]:
         done = self.connection.run(argv, limit_s=limit_s)
-        return _last_object(done.out, done.err)
+        return channels.last_object(done.out, done.err)
 
     def _heard(self, job: Path, answer: dict[str, Any]) -> State:
         state = State(answer["state"])
@@ -391,31 +357,6 @@ class Remote:
         return head[key]
 
 
-def _survey(answer: Answer) -> dict[str, Any] | Answer:
-    """A node's description, its shape proved; the answer itself where it is none."""
-    try:
-        document: dict[str, Any] = printable(json.loads(answer.out)) if answer.status == 0 else {}
-        check_shape(document, SURVEY_SHAPE, "the description")
-        if isinstance(document["machine"], dict):
-            check_shape(document["machine"], MACHINE_SHAPE, "the description's machine")
-        for address in document["addresses"] or []:
-            ipaddress.ip_address(address)
-    except (ValueError, RecursionError) as error:
-        return answer if answer.status != 0 else replace(answer, err=f"no description: {printable(str(error))}")
-    return {**document, "began": answer.began, "ended": answer.ended}
-
-
-def printable(value: Any) -> Any:
-    """What a node says, without what would steer a terminal."""
-    if isinstance(value, str):
-        return "".join(character if character.isprintable() else " " for character in value[:4000])
-    if isinstance(value, list):
-        return [printable(item) for item in value]
-    if isinstance(value, dict):
-        return {printable(name): printable(item) for name, item in value.items()}
-    return value
-
-
 def _counters(out: str, name: str) -> dict[str, int]:
     """Out-of-memory counters of a node's answer; empty where it gave none."""
     try:
@@ -423,37 +364,3 @@ def _counters(out: str, name: str) -> dict[str, int]:
         return {str(path): int(count) for path, count in document.items()}
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return {}
-
-
-def _follow(channel: Any, deadline: float) -> bytes | None:
-    """A watcher's answer, after its beats; None past the deadline. Raises TimeoutError where it falls silent."""
-    heard = b""
-    channel.settimeout(SILENCE_S)
-    while piece := channel.recv(65536):
-        heard = (heard + piece).lstrip()
-        if time.monotonic() > deadline:
-            channel.close()
-            return None
-    return heard
-
-
-def _rest(channel: Any) -> bytes:
-    heard = b""
-    while piece := channel.recv(65536):
-        heard += piece
-    return heard
-
-
-def _last_object(out: bytes, err: bytes) -> dict[str, Any]:
-    """The JSON object on the last line. Raises OSError where it says so, UnreachableError where there is none."""
-    lines = out.decode(errors="replace").strip().splitlines()
-    try:
-        document = json.loads(lines[-1])
-    except (ValueError, IndexError, RecursionError):
-        words = err.decode(errors="replace").strip().splitlines() or ["the connection broke"]
-        raise UnreachableError(f"the head gave no answer: {words[-1][:300]}") from None
-    if not isinstance(document, dict):
-        raise UnreachableError("the head gave no answer")
-    if "error" in document:
-        raise OSError(*document["error"])
-    return document

@@ -84,8 +84,14 @@ class Desk:
         return [json.loads(line)["event"] for line in self.paths.ledger.read_text().splitlines()]
 
     def wait_for_ranks(self, host: Host) -> None:
-        wait_for(host.ranks)
+        wait_for(lambda: host.ranks() or self._ended())
         wait_for(lambda: list(self.paths.jobs.glob("*")))
+
+    def _ended(self) -> bool:
+        """Never true: a sweep that ended before its time says why."""
+        process = self.started[-1]
+        assert process.poll() is None, "".join(process.communicate())
+        return False
 
     def clear(self) -> bool:
         """Neither processes nor files of a run are left on any host."""

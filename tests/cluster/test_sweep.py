@@ -3,8 +3,8 @@
 import signal
 import time
 
+from orchestration.channels import SILENCE_S
 from orchestration.provenance import digest
-from orchestration.remote import SILENCE_S
 from tests.cluster.hosts import wait_for
 from tests.orchestration.support import ROOT
 

@@ -10,8 +10,8 @@ import pytest
 from orchestration.inventory import parse
 from orchestration.nodes import Nodes
 from orchestration.provenance import digest
-from orchestration.remote import SURVEY_SHAPE
 from orchestration.ssh import Done, UnreachableError
+from orchestration.surveys import SURVEY_SHAPE
 from tests.orchestration.test_inventory import document
 from workload.record import check_shape
 from workload.survey import fabrics
