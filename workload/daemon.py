@@ -22,9 +22,10 @@ from pathlib import Path
 import psutil
 
 from workload.record import SCHEMA_VERSION, write_json
-from workload.supervise import GRACE_S, Signals, check_token, kill_carriers, make_private, oom_kills
+from workload.supervise import GRACE_S, Signals, carriers, check_token, kill_carriers, make_private, oom_kills
 
 COUNTERS = "counters.json"
+MODULE = "workload.daemon"
 LOOK_S = 2.0
 RETRANSMISSIONS = 5  # doubling from 0.2 s: 6 s and more without a word
 KEEP_COUNTERS_S = 30.0  # the operator asks for them within seconds of a failure, if at all
@@ -36,8 +37,10 @@ def attend(argv: Sequence[str], folders: Sequence[Path], token: str, limit_s: fl
     if strange := [str(folder) for folder in folders if not folder.name.endswith(token)]:
         raise ValueError(f"folders {strange} do not end in the run's token")
     signals, before = Signals(), oom_kills()
+    _end_earlier(token)
     try:
         for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
             make_private(folder)
         write_json(folders[0] / COUNTERS, {"schema_version": SCHEMA_VERSION, "oom_kills": before})
         status = _carry_through(argv, signals, limit_s)
@@ -49,6 +52,16 @@ def attend(argv: Sequence[str], folders: Sequence[Path], token: str, limit_s: fl
         kill_carriers(token)
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_earlier(token: str) -> None:
+    """Ends who still attends an earlier attempt of this run, cut off from its head: it would end ours with its own."""
+    for process in carriers(token):
+        with contextlib.suppress(psutil.Error):
+            if MODULE in process.cmdline():
+                for member in (process, *process.children(recursive=True)):
+                    member.kill()
+                process.wait(GRACE_S)
 
 
 def _carry_through(argv: Sequence[str], signals: Signals, limit_s: float) -> int:

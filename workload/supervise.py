@@ -170,7 +170,7 @@ def kill_carriers(token: str) -> list[int]:
     check_token(token)
     killed: list[psutil.Process] = []
     deadline = time.monotonic() + GRACE_S
-    while found := _carriers(token):
+    while found := carriers(token):
         for process in found:
             try:
                 process.kill()
@@ -183,7 +183,8 @@ def kill_carriers(token: str) -> list[int]:
     return sorted({process.pid for process in killed})
 
 
-def _carriers(token: str) -> list[psutil.Process]:
+def carriers(token: str) -> list[psutil.Process]:
+    """This user's processes on this node that carry the token, but not this one."""
     found = []
     for process in psutil.process_iter():
         try:

@@ -8,34 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.runs import make_run
 from workload.footprint import predict
-from workload.grid import Grid
 from workload.problem import Problem
-from workload.record import Images, Run
+from workload.record import Run
 
 BIG = Problem(40, 3, 3, 768, 1024, 3)  # x of 360 MiB, so that no rank's arrays are below 100 MB
-
-
-def make_run(problem: Problem, ranks: int, movement: str, options: dict[str, int], backend: str = "numpy") -> Run:
-    return Run(
-        problem=problem,
-        ranks=ranks,
-        nodes=1,
-        ranks_per_node=ranks,
-        binding="none",
-        threads=1,
-        grid=Grid(batch=ranks),
-        movement=movement,
-        backend=backend,
-        images=Images("synthetic", ""),
-        weights="random",
-        seed=1,
-        warmups=0,
-        repeats=1,
-        save=False,
-        launch=0,
-        options=options,
-    )
 
 
 @pytest.fixture
@@ -70,7 +48,7 @@ def measure(mpirun: Callable[..., Any], tmp_path: Path) -> Callable[[Run], dict[
 def test_the_predicted_peak_is_the_measured_one(
     movement: str, options: dict[str, int], backend: str, measure: Callable[[Run], dict[str, Any]]
 ) -> None:
-    run = make_run(BIG, 2, movement, options, backend)
+    run = make_run(BIG, 2, movement=movement, options=options, backend=backend)
     predicted = predict(BIG, run.grid, movement, options, 2, backend=backend)
     assert min(predicted.array_bytes) > 100e6
     measured = [rank["peak_rss_bytes"] for rank in measure(run)["memory"]]
@@ -80,7 +58,7 @@ def test_the_predicted_peak_is_the_measured_one(
 def test_the_peak_of_a_block_falls_as_one_over_n(measure: Callable[[Run], dict[str, Any]]) -> None:
     arrays = []
     for ranks in (1, 2, 4):
-        memory = measure(make_run(BIG, ranks, "distributed", {}))["memory"]
+        memory = measure(make_run(BIG, ranks, movement="distributed"))["memory"]
         arrays.append(max(rank["peak_rss_bytes"] - rank["baseline_rss_bytes"] for rank in memory))
     assert arrays[1:] == [pytest.approx(arrays[0] / 2, rel=0.1), pytest.approx(arrays[0] / 4, rel=0.1)]
 
@@ -89,6 +67,6 @@ def test_the_roots_peak_in_a_pipeline_is_flat(measure: Callable[[Run], dict[str,
     peaks = []
     for batch in (20, 60):
         problem = Problem(batch, 3, 3, 768, 1024, 3)
-        root = measure(make_run(problem, 2, "pipeline", {"chunk_bytes": 40 * 10**6}))["memory"][0]
+        root = measure(make_run(problem, 2, movement="pipeline", options={"chunk_bytes": 40 * 10**6}))["memory"][0]
         peaks.append(root["peak_rss_bytes"])
     assert peaks[1] == pytest.approx(peaks[0], rel=0.1)

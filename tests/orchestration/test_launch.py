@@ -6,28 +6,11 @@ from pathlib import PurePosixPath
 import pytest
 
 from orchestration.launch import Files, Layout, Shell, kept_environment, mpirun
-from workload.grid import Grid
+from tests.runs import make_run
 from workload.problem import Problem
-from workload.record import Images, Run
+from workload.record import Images
 
-RUN = Run(
-    problem=Problem(8, 3, 3, 16, 16, 3),
-    ranks=4,
-    nodes=1,
-    ranks_per_node=4,
-    binding="core",
-    threads=1,
-    grid=Grid(batch=4),
-    movement="scatter-gather",
-    backend="numpy",
-    images=Images("synthetic", "d"),
-    weights="random",
-    seed=1,
-    warmups=1,
-    repeats=3,
-    save=False,
-    launch=0,
-)
+RUN = make_run(Problem(8, 3, 3, 16, 16, 3), 4, binding="core", images=Images("synthetic", "d"), warmups=1, repeats=3)
 LAYOUT = Layout(python=PurePosixPath("/v/bin/python"), as_root=False, cores=4, transport="auto")
 FILES = Files(
     run=PurePosixPath("/j/run.json"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.cluster.hosts import wait_for
 from workload import control, supervise
 from workload.daemon import COUNTERS
 
@@ -139,6 +140,17 @@ def test_a_daemon_past_its_limit_is_ended(tmp_path):
     made, process = attend(tmp_path, "import time; time.sleep(60)", limit_s=0.5)
     assert process.wait(20) == 128 + 15
     assert not any(folder.exists() for folder in made)
+
+
+def test_an_earlier_attempt_that_lives_on_is_ended_and_does_not_end_ours(tmp_path):
+    """A node that was cut off answers again, and the run is made again there before the first noticed its end."""
+    made, first = attend(tmp_path, "import time; time.sleep(60)")
+    wait_for(lambda: all(folder.is_dir() for folder in made) and len(psutil.Process(first.pid).children()) == 1)
+    (daemon,) = psutil.Process(first.pid).children()
+    _, second = attend(tmp_path, "import time; time.sleep(1)")
+    assert first.wait(20) == -9
+    assert second.wait(20) == 0
+    assert not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_token_that_is_none_is_refused(tmp_path):

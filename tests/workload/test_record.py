@@ -7,28 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.runs import make_run
 from workload.grid import Grid
 from workload.problem import Problem
 from workload.record import Images, Run, SchemaError, Workload, check_shape, read_json, read_record, write_json
 
-RUN = Run(
-    problem=Problem(8, 3, 3, 32, 32, 3),
-    ranks=2,
-    nodes=1,
-    ranks_per_node=2,
-    binding="none",
-    threads=1,
-    grid=Grid(batch=2),
-    movement="scatter-gather",
-    backend="numpy",
-    images=Images("sample", "a" * 64),
-    weights="random",
-    seed=1,
-    warmups=1,
-    repeats=3,
-    save=False,
-    launch=0,
-)
+RUN = make_run(Problem(8, 3, 3, 32, 32, 3), 2, images=Images("sample", "a" * 64), warmups=1, repeats=3)
 
 
 def test_a_run_survives_its_document() -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from mpi4py import MPI
 
+from tests.runs import make_run
 from workload.footprint import predict
 from workload.grid import AXES, Grid
 from workload.measure import Clocks, measure
 from workload.problem import Problem
-from workload.record import Images, Run
 
 answer, pool = map(Path, sys.argv[1:3])
 comm = MPI.COMM_WORLD
@@ -48,25 +48,7 @@ def grids(ranks: int) -> list[Grid]:
 wrong, done = [], 0
 for grid in grids(comm.size):
     for movement, options in CASES:
-        run = Run(
-            problem=PROBLEM,
-            ranks=comm.size,
-            nodes=1,
-            ranks_per_node=comm.size,
-            binding="none",
-            threads=1,
-            grid=grid,
-            movement=movement,
-            backend="numpy",
-            images=Images("synthetic", ""),
-            weights="random",
-            seed=1,
-            warmups=0,
-            repeats=1,
-            save=False,
-            launch=0,
-            options=options,
-        )
+        run = make_run(PROBLEM, comm.size, grid=grid, movement=movement, options=options)
         measurement = measure(comm, run, pool, clocks, None)
         if measurement is None:
             continue

@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 from mpi4py import MPI
 
+from tests.runs import make_run
 from workload import merge
 from workload.convolve.tiles import convolve
 from workload.grid import Grid, whole
@@ -18,7 +19,6 @@ from workload.images import Source, make_weights, open_pool
 from workload.measure import Clocks, measure
 from workload.output import Output
 from workload.problem import Problem
-from workload.record import Images, Run
 
 answer, pool = map(Path, sys.argv[1:3])
 comm = MPI.COMM_WORLD
@@ -43,25 +43,8 @@ def save(grid: Grid, movement: str, options: dict[str, int], shared: bool) -> bo
     if comm.rank == 0:
         folder.mkdir()
     comm.Barrier()
-    run = Run(
-        problem=problem,
-        ranks=comm.size,
-        nodes=1,
-        ranks_per_node=comm.size,
-        binding="none",
-        threads=1,
-        grid=grid,
-        movement=movement,
-        backend="numpy",
-        images=Images("synthetic", ""),
-        weights="random",
-        seed=1,
-        warmups=0,
-        repeats=2,
-        save=True,
-        launch=0,
-        options=options,
-    )
+    changes = {"grid": grid, "movement": movement, "options": options}
+    run = make_run(problem, comm.size, repeats=2, save=True, **changes)
     output = Output(folder, {} if shared else {"group_ranks": 2})
     with mock.patch("workload.output._is_shared", return_value=shared):
         measurement = measure(comm, run, pool, clocks, output)
