@@ -23,6 +23,8 @@ cloud: .venv/installed-cloud
 
 lint: .venv/installed-test
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
+	@MYPYPATH=infra $(BIN)/mypy --no-error-summary --explicit-package-bases \
+		$(filter-out infra/__init__.py,$(wildcard infra/*.py infra/policy/*.py))
 
 bench: .venv/installed
 	@for file in $(or $(patsubst %,benchmarks/%.py,$(ONLY)),$(sort $(wildcard benchmarks/*.py))); do \

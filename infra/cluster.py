@@ -1,0 +1,150 @@
+"""The nodes: fixed internal addresses in rank order, an end that Google enforces, no way in but SSH by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import rules
+from network import Network
+from price import has_external_v4
+from profiles import Profile
+from pulumi_gcp import compute
+from startup import Startup
+
+FIRST_ADDRESS = 2  # of the subnet: Google keeps the first two and the last two
+
+
+def node_names(profile: Profile) -> list[str]:
+    """The inventory's names, in rank order."""
+    return [f"node{number}" for number in range(1, profile.nodes + 1)]
+
+
+def internal_address(profile: Profile, rank: int) -> str:
+    """The address that the other nodes call a node by."""
+    return str(profile.subnet[FIRST_ADDRESS + rank])
+
+
+def address(
+    profile: Profile, rank: int, subnet_link: pulumi.Input[str], labels: Mapping[str, str]
+) -> compute.AddressArgs:
+    """A node's internal address, reserved."""
+    return compute.AddressArgs(
+        name=f"{rules.prefix(profile.stack)}{node_names(profile)[rank]}",
+        project=profile.project,
+        region=profile.region,
+        address_type="INTERNAL",
+        purpose="GCE_ENDPOINT",
+        address=internal_address(profile, rank),
+        subnetwork=subnet_link,
+        labels=labels,
+    )
+
+
+def instance(
+    profile: Profile,
+    rank: int,
+    startup: Startup,
+    *,
+    subnet_link: pulumi.Input[str],
+    address_text: pulumi.Input[str],
+    labels: Mapping[str, str],
+) -> compute.InstanceArgs:
+    """One node."""
+    name = f"{rules.prefix(profile.stack)}{node_names(profile)[rank]}"
+    return compute.InstanceArgs(
+        name=name,
+        project=profile.project,
+        zone=profile.zone,
+        machine_type=profile.machine.name,
+        min_cpu_platform=profile.min_cpu_platform,
+        advanced_machine_features=_threads(profile),
+        boot_disk=compute.InstanceBootDiskArgs(
+            auto_delete=True,
+            initialize_params=compute.InstanceBootDiskInitializeParamsArgs(
+                image=profile.image, size=profile.disk_gib, type=profile.disk_type, labels=labels
+            ),
+        ),
+        network_interfaces=[_interface(profile, rank, subnet_link, address_text)],
+        shielded_instance_config=compute.InstanceShieldedInstanceConfigArgs(
+            enable_secure_boot=True, enable_vtpm=True, enable_integrity_monitoring=True
+        ),
+        scheduling=_scheduling(profile, rank),
+        can_ip_forward=False,
+        labels=labels,
+        metadata={
+            "block-project-ssh-keys": "TRUE",
+            "enable-guest-attributes": "TRUE",  # where the node says its host key, and how its start went
+            "enable-oslogin": "FALSE",
+            "serial-port-enable": "FALSE",
+            "startup-script": startup.script("node" if rank else "head"),
+        },
+        tags=[name],
+    )
+
+
+def _threads(profile: Profile) -> compute.InstanceAdvancedMachineFeaturesArgs | None:
+    if profile.threads_per_core is None:
+        return None
+    return compute.InstanceAdvancedMachineFeaturesArgs(threads_per_core=profile.threads_per_core)
+
+
+def _interface(
+    profile: Profile, rank: int, subnet_link: pulumi.Input[str], address_text: pulumi.Input[str]
+) -> compute.InstanceNetworkInterfaceArgs:
+    """Rank 0's alone may have addresses of the internet. They are not kept when the node stops: no bill then."""
+    four = rank == 0 and has_external_v4(profile)
+    six = rank == 0 and profile.external_address and 6 in profile.versions
+    return compute.InstanceNetworkInterfaceArgs(
+        subnetwork=subnet_link,
+        subnetwork_project=profile.project,
+        network_ip=address_text,
+        nic_type="GVNIC",
+        stack_type="IPV4_IPV6" if six else "IPV4_ONLY",
+        access_configs=[compute.InstanceNetworkInterfaceAccessConfigArgs(network_tier="PREMIUM")] if four else None,
+        ipv6_access_configs=(
+            [compute.InstanceNetworkInterfaceIpv6AccessConfigArgs(network_tier="PREMIUM")] if six else None
+        ),
+    )
+
+
+def _scheduling(profile: Profile, rank: int) -> compute.InstanceSchedulingArgs:
+    """At the lifetime's end Google stops rank 0's node, whose disk has the records, and deletes the others."""
+    return compute.InstanceSchedulingArgs(
+        provisioning_model="SPOT" if profile.spot else "STANDARD",
+        preemptible=profile.spot,
+        on_host_maintenance="TERMINATE" if profile.spot else "MIGRATE",
+        automatic_restart=False,  # what Google ended stays ended
+        max_run_duration=compute.InstanceSchedulingMaxRunDurationArgs(seconds=profile.lifetime_s),
+        instance_termination_action="DELETE" if rank else "STOP",
+    )
+
+
+class Cluster(pulumi.ComponentResource):
+    """All nodes of a profile; `nodes` in rank order."""
+
+    nodes: Sequence[compute.Instance]
+
+    def __init__(self, name: str, profile: Profile, network: Network, startup: Startup, labels: Mapping[str, str]):
+        super().__init__("convscale:infra:Cluster", name)
+        # the expiry is the clock's at the first start: written once, or every `up` would change it
+        ours = pulumi.ResourceOptions(parent=self, delete_before_replace=True, ignore_changes=["labels"])
+        started = pulumi.ResourceOptions.merge(
+            ours,
+            # packages come through NAT; another label of the disk would be another disk
+            pulumi.ResourceOptions(depends_on=network.ways_out, ignore_changes=["bootDisk.initializeParams.labels"]),
+        )
+        self.nodes = []
+        for rank in range(profile.nodes):
+            own = address(profile, rank, network.subnet_link, labels)
+            kept = compute.Address(f"{own.name}-address", own, opts=ours)
+            node = instance(
+                profile,
+                rank,
+                startup,
+                subnet_link=network.subnet_link,
+                address_text=kept.address,
+                labels=labels,
+            )
+            self.nodes.append(compute.Instance(str(node.name), node, opts=started))
+        self.register_outputs({})

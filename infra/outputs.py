@@ -1,0 +1,96 @@
+"""The stack's outputs: what the operator's side needs to know, nothing secret. Pure."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cluster
+import hostfile
+import network
+import rules
+from machines import Catalogue
+from price import has_external_v4
+from profiles import IAP, Profile
+
+PLACE = "/opt/convscale"
+USER = "convscale"
+
+
+def access(profile: Profile) -> dict[str, Any]:
+    """The output `access`: where the cluster stands and who may enter."""
+    head = rules.head(profile.stack)
+    ssh = [
+        {"protocol": "tcp", "ports": ["22"], "from": sources, "to": head}
+        for sources in network.ssh_sources(profile).values()
+    ]
+    inside = {"protocol": "all", "ports": [], "from": [str(profile.subnet)], "to": "all nodes"}
+    return {
+        "project": profile.project,
+        "region": profile.region,
+        "zone": profile.zone,
+        "ssh_from": list(profile.ssh_from) or [IAP],
+        "open_ports": [*ssh, inside],
+    }
+
+
+def instances(profile: Profile) -> list[dict[str, str]]:
+    """The output `instances`: Google's name of every node, in rank order."""
+    prefix = rules.prefix(profile.stack)
+    return [{"node": name, "name": prefix + name, "zone": profile.zone} for name in cluster.node_names(profile)]
+
+
+def describe(
+    profile: Profile,
+    catalogue: Catalogue,
+    price: Mapping[str, Any],
+    addresses: Sequence[str],
+    head: Mapping[str, Any],
+) -> tuple[str, dict[str, Any]]:
+    """Hostfile and inventory: internal addresses in rank order; `head` has its external ones and creation time.
+
+    Raises ValueError where the time is none.
+    """
+    created = datetime.datetime.fromisoformat(head["created"]).astimezone(datetime.UTC)
+    expires = created + datetime.timedelta(seconds=profile.lifetime_s)
+    known = {
+        "cluster": profile.stack,
+        "profile": profile.stack,
+        "default_study": profile.study,
+        "python": f"{PLACE}/venv/bin/python",
+        "workdir": PLACE,
+        "user": USER,
+        # with a key of the person's own, their agent has it
+        "key_file": "id_ed25519" if profile.operator_key is None else None,
+        "known_hosts": "known_hosts",
+        "interface_subnet": str(profile.subnet),
+        "launcher": "ssh",
+        "transport": "tcp",
+        "created_at": created.isoformat(timespec="seconds"),
+        "expires_at": expires.isoformat(timespec="seconds"),
+        "price": {
+            "amount_per_hour": price["amount_per_hour"],
+            "currency": catalogue.currency,
+            "date": min(item["date"] for item in price["items"]),
+        },
+    }
+    nodes = [
+        {
+            "name": name,
+            "address": address,
+            "slots": profile.slots,
+            "memory_bytes": profile.machine.memory_bytes,
+            "machine_type": profile.machine.name,
+            "ssh": _ssh(profile, name, head) if rank == 0 else {"via": "head"},
+        }
+        for rank, (name, address) in enumerate(zip(cluster.node_names(profile), addresses, strict=True))
+    ]
+    return hostfile.describe(known, nodes)
+
+
+def _ssh(profile: Profile, name: str, head: Mapping[str, Any]) -> dict[str, Any]:
+    if profile.by_proxy:
+        instance = rules.prefix(profile.stack) + name
+        return {"via": "iap", "project": profile.project, "zone": profile.zone, "instance": instance}
+    return {"via": "direct", "host": head["v4"] if has_external_v4(profile) else head["v6"]}

@@ -1,0 +1,83 @@
+"""What a cluster costs an hour and until its end, by item, and what it needs of the project's quota. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from machines import Catalogue, Rate
+from profiles import Profile
+
+
+@dataclass(frozen=True)
+class Item:
+    """So many units of something that is billed."""
+
+    item: str
+    count: int
+    rate: Rate
+
+    @property
+    def amount_per_hour(self) -> float:
+        amount = self.count * self.rate.amount_per_hour
+        return amount if self.rate.most_per_hour is None else min(amount, self.rate.most_per_hour)
+
+
+def items(profile: Profile, catalogue: Catalogue) -> list[Item]:
+    """Machines, disks, addresses and NAT; traffic to the internet is not in it."""
+    behind_nat = needing_nat(profile)
+    kind = "spot" if profile.spot else "on demand"
+    found = [
+        Item(f"{profile.machine.name}, {kind}", profile.nodes, profile.rate),
+        Item(f"disk, {profile.disk_type}", profile.nodes * profile.disk_gib, profile.disk_rate),
+        Item("external address", int(has_external_v4(profile)) + int(behind_nat > 0), catalogue.address),
+        Item("NAT", behind_nat, catalogue.nat),
+    ]
+    return [item for item in found if item.count]
+
+
+def needing_nat(profile: Profile) -> int:
+    """Nodes without an external IPv4 address: their packages come through NAT."""
+    return profile.nodes - int(has_external_v4(profile))
+
+
+def has_external_v4(profile: Profile) -> bool:
+    """Whether rank 0's node has an external IPv4 address."""
+    return profile.external_address and profile.versions != {6}
+
+
+def document(profile: Profile, catalogue: Catalogue) -> dict[str, Any]:
+    """The stack's output `price`."""
+    billed = items(profile, catalogue)
+    per_hour = sum(item.amount_per_hour for item in billed)
+    return {
+        "currency": catalogue.currency,
+        "amount_per_hour": round(per_hour, 6),
+        "amount_for_lifetime": round(per_hour * profile.lifetime_s / 3600, 6),
+        "items": [
+            {
+                "item": item.item,
+                "count": item.count,
+                "unit": item.rate.unit,
+                "amount_per_hour": round(item.amount_per_hour, 6),
+                "source": item.rate.source,
+                "date": item.rate.date,
+            }
+            for item in billed
+        ],
+    }
+
+
+def quota(profile: Profile) -> list[dict[str, Any]]:
+    """The stack's output `quota`: Google's names of what is limited, and how much of it the cluster takes."""
+    vcpus = profile.nodes * profile.machine.vcpus
+    disk = "DISKS_TOTAL_GB" if profile.disk_type == "pd-standard" else "SSD_TOTAL_GB"
+    needed = {
+        profile.machine.cpu_quota: vcpus,
+        "CPUS_ALL_REGIONS": vcpus,
+        "INSTANCES": profile.nodes,
+        disk: profile.nodes * profile.disk_gib,
+        "IN_USE_ADDRESSES": int(has_external_v4(profile)),
+        "STATIC_ADDRESSES": int(needing_nat(profile) > 0),  # those that NAT takes by itself
+    }
+    return [{"metric": metric, "needed": count} for metric, count in needed.items() if count]

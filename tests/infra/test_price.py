@@ -1,0 +1,62 @@
+import dataclasses
+from pathlib import Path
+
+import machines
+import price
+import pytest
+
+from tests.infra.test_profiles import profile
+
+CATALOGUE = machines.read(Path(__file__).parents[2] / "infra" / "machines.toml")
+LIGHT = {"machine_type": "e2-medium", "nodes": 8, "slots": 1}
+
+
+def items(found):
+    return {item["item"]: item for item in price.document(found, CATALOGUE)["items"]}
+
+
+def test_the_total_is_the_sum_of_what_is_billed():
+    found = price.document(profile(**LIGHT, lifetime="90m"), CATALOGUE)
+    assert {item["item"]: item["count"] for item in found["items"]} == {
+        "e2-medium, on demand": 8,
+        "disk, pd-balanced": 160,
+        "external address": 2,
+        "NAT": 7,
+    }
+    assert found["amount_per_hour"] == pytest.approx(sum(item["amount_per_hour"] for item in found["items"]), abs=1e-5)
+    assert found["amount_per_hour"] == pytest.approx(8 * 0.03350571 + 160 * 0.1 / 730 + 0.01 + 7 * 0.0014, abs=1e-5)
+    assert found["amount_for_lifetime"] == pytest.approx(1.5 * found["amount_per_hour"], abs=1e-5)
+
+
+def test_one_node_that_is_reached_directly_pays_no_nat():
+    assert "NAT" not in items(profile())
+    assert items(profile(ssh_from="iap"))["NAT"]["count"] == 1
+    assert items(profile(ssh_from="iap"))["external address"]["count"] == 1  # NAT's own
+    assert items(profile(ssh_from="2600:1900::/64"))["external address"]["count"] == 1
+
+
+def test_nat_has_a_flat_rate_for_many_nodes():
+    assert items(profile(**LIGHT | {"nodes": 100}))["NAT"]["amount_per_hour"] == CATALOGUE.nat.most_per_hour
+
+
+def test_spot_is_said_and_cheaper():
+    spot, plain = items(profile(spot=True)), items(profile())
+    assert spot["n2-highcpu-16, spot"]["amount_per_hour"] < plain["n2-highcpu-16, on demand"]["amount_per_hour"]
+
+
+@pytest.mark.parametrize(("disk", "metric"), [("pd-standard", "DISKS_TOTAL_GB"), ("pd-ssd", "SSD_TOTAL_GB")])
+def test_quota_counts_what_google_counts(disk, metric):
+    found = {need["metric"]: need["needed"] for need in price.quota(profile(disk_type=disk, nodes=2, disk_gib=30))}
+    assert found[metric] == 60
+    assert (found["N2_CPUS"], found["CPUS_ALL_REGIONS"], found["INSTANCES"]) == (32, 32, 2)
+    assert (found["IN_USE_ADDRESSES"], found["STATIC_ADDRESSES"]) == (1, 1)
+
+
+def test_without_external_addresses_none_is_asked_for():
+    found = {need["metric"] for need in price.quota(profile(ssh_from="iap"))}
+    assert "IN_USE_ADDRESSES" not in found
+
+
+def test_an_item_without_a_ceiling_grows_with_its_count():
+    rate = dataclasses.replace(CATALOGUE.nat, most_per_hour=None)
+    assert price.Item("NAT", 100, rate).amount_per_hour == pytest.approx(0.14)
