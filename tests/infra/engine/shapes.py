@@ -110,17 +110,9 @@ def _of_value(kind: Any, value: Any, path: str, allowed: frozenset[str]) -> Iter
         return
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is collections.abc.Sequence:
-        if not isinstance(value, list):
-            yield path, f"expected a list, got {value!r}"
-            return
-        for number, each in enumerate(value):
-            yield from _of_value(_bare(inner[0]), each, f"{path}[{number}]", allowed)
+        yield from _of_list(_bare(inner[0]), value, path, allowed)
     elif origin is collections.abc.Mapping:
-        if not isinstance(value, dict):
-            yield path, f"expected a map, got {value!r}"
-            return
-        for key, each in value.items():
-            yield from _of_value(_bare(inner[1]), each, f"{path}.{key}", frozenset())
+        yield from _of_map(_bare(inner[1]), value, path)
     elif _types.is_input_type(kind):
         if isinstance(value, dict):
             yield from _of_object(kind, value, f"{path}.")
@@ -130,6 +122,22 @@ def _of_value(kind: Any, value: Any, path: str, allowed: frozenset[str]) -> Iter
         yield path, f"expected {kind.__name__}, got {value!r}"
     elif allowed and value not in allowed:
         yield path, f"expected {path} to be one of {sorted(allowed)}, got {value}"
+
+
+def _of_list(kind: Any, value: Any, path: str, allowed: frozenset[str]) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, list):
+        yield path, f"expected a list, got {value!r}"
+        return
+    for number, each in enumerate(value):
+        yield from _of_value(kind, each, f"{path}[{number}]", allowed)
+
+
+def _of_map(kind: Any, value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
+        yield path, f"expected a map, got {value!r}"
+        return
+    for key, each in value.items():
+        yield from _of_value(kind, each, f"{path}.{key}", frozenset())
 
 
 def _is(kind: type, value: Any) -> bool:
