@@ -15,32 +15,73 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from orchestration.menu import ROOT, RUNS, cloud, console, number, speaking, terminable, words
 from orchestration.refusal import Refusal
-from orchestration.tasks import ROOT, RUNS, _console, _number, _words, speaking
 
 if TYPE_CHECKING:
-    from orchestration.containers import Containers
     from orchestration.inventory import Inventory
 
 CLUSTER = {"cluster": "a name that `fab clusters` lists, or the path of an inventory.json"}
 
 
-@task(help={"cluster": "compose-light (8 nodes) or compose-fat (1 node)"}, auto_shortflags=False)
+MADE = "compose-light, compose-fat (containers here), or a stack on Google Cloud: fat, light, any Pulumi.<name>.yaml"
+YES = "ask nothing: for scripts"
+
+
+@task(
+    help={
+        "cluster": MADE,
+        "budget": "on Google Cloud: so much money, in the price's currency, instead of a lifetime",
+        "keep": "on Google Cloud: leave a half-made cluster, to look into it",
+        "yes": YES,
+    },
+    auto_shortflags=False,
+)
 @speaking
-def up(_context: Context, cluster: str = "") -> None:
-    """Start a local cluster of containers: image, keys, nodes, inventory."""
+def up(_context: Context, cluster: str = "", budget: str = "", keep: bool = False, yes: bool = False) -> None:
+    """Start a cluster: containers on this machine, or, shown and priced first, nodes on Google Cloud."""
+    from orchestration.containers import named
+    from orchestration.takedown import is_stack
     from workload.supervise import utc_now
 
-    found = _containers(cluster).up(utc_now())
+    if is_stack(cluster, ROOT):
+        with terminable():
+            found = cloud(yes).up(cluster, _amount("--budget", budget), keep)
+        ends = f", until {found.expires_at}" if found.expires_at else ""
+    else:
+        found, ends = named(cluster, ROOT, dict(os.environ), print_line).up(utc_now()), ""
     count = len(found.nodes)
-    print(f"{cluster}: {count} node{'s' * (count > 1)}, {found.slots} slots, reachable")
+    print(f"{cluster}: {count} node{'s' * (count > 1)}, {found.slots} slots, reachable{ends}")
 
 
-@task(help={"cluster": "compose-light or compose-fat"}, auto_shortflags=False)
+@task(
+    help={
+        "cluster": MADE,
+        "discard": "on Google Cloud: also where the head holds records that are not here",
+        "orphans": "list by name what is left at Google, and delete it on consent: without Pulumi's state",
+        "project": "with --orphans: Google's project (default: the stack's, or your own)",
+        "yes": YES,
+    },
+    auto_shortflags=False,
+)
 @speaking
-def down(_context: Context, cluster: str = "") -> None:
-    """Take a local cluster of containers down: nodes, network, keys, inventory."""
-    _containers(cluster).down()
+def down(
+    _context: Context,
+    cluster: str = "",
+    discard: bool = False,
+    orphans: bool = False,
+    project: str = "",
+    yes: bool = False,
+) -> None:
+    """Take a cluster down: nodes, network, keys, inventory; on Google Cloud, with proof that nothing is left."""
+    from orchestration.paths import RunsFolder
+    from orchestration.takedown import taker
+
+    if orphans:
+        deleted = cloud(yes).orphans(cluster, project, discard)
+        print(f"{deleted} things deleted" if deleted else f"nothing is left of {cluster or 'any cluster'}")
+        return
+    taker(cloud(yes), cluster, RunsFolder(RUNS), discard)()
     print(f"{cluster} is down")
 
 
@@ -48,15 +89,18 @@ def down(_context: Context, cluster: str = "") -> None:
 @speaking
 def push(_context: Context, cluster: str = "") -> None:
     """Bring the workload to every node: one copy to the head, from there by broadcast; only what changed."""
+    from orchestration.clusters import living
     from orchestration.push import push as push_workload
+    from workload.supervise import utc_now
 
-    pushed = push_workload(_remote(cluster), ROOT)
+    pushed = push_workload(living(_remote(cluster), utc_now()), ROOT)
     changed = ", ".join(pushed.changed) or "no node: all had it"
     print(f"workload {pushed.digest[:16]}: {pushed.sent_bytes} bytes to the head; new on {changed}")
 
 
 @task(
     help={
+        "cluster": "a stack on Google Cloud that another machine brought up: write its files here too",
         "hosts": "the machines, comma-separated, head first: as this machine and they themselves reach them",
         "name": "what the cluster is to be called",
         "user": "who logs in there (default: who you are here)",
@@ -73,6 +117,7 @@ def push(_context: Context, cluster: str = "") -> None:
 @speaking
 def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
     _context: Context,
+    cluster: str = "",
     hosts: str = "",
     name: str = "",
     user: str = "",
@@ -89,6 +134,12 @@ def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
     from orchestration.machines import Login, add
     from workload.supervise import utc_now
 
+    if cluster:
+        found = cloud(yes=False).files(cluster)
+        print(
+            f"{cluster}: {len(found.nodes)} nodes, {found.slots} slots; files in {folder(found.cluster, ROOT).folder}"
+        )
+        return
     if not hosts or not name:
         raise Refusal("give --hosts a,b,c (the head first) and --name, what the cluster is to be called")
     login = Login(
@@ -98,8 +149,8 @@ def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
         workdir=workdir,
         subnet=subnet or None,
     )
-    sizes = (_number("--slots", slots), _number("--memory-gib", memory_gib))
-    added = add(folder(name, ROOT), _words(hosts), login, sizes, utc_now(), lambda found: _trust(found, _words(expect)))
+    sizes = (number("--slots", slots), number("--memory-gib", memory_gib))
+    added = add(folder(name, ROOT), words(hosts), login, sizes, utc_now(), lambda found: _trust(found, words(expect)))
     print(f"{name}: {len(added.nodes)} nodes, {added.slots} slots; 'fab check --cluster {name}' says what is missing")
 
 
@@ -110,7 +161,7 @@ def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
 @speaking
 def trust(_context: Context, cluster: str = "", expect: str = "") -> None:
     """Show the fingerprints of the nodes' host keys, to compare, and pin them."""
-    _trust(_remote(cluster), _words(expect))
+    _trust(_remote(cluster), words(expect))
 
 
 @task(help=CLUSTER | {"node": "name of a node (default: the head)"}, auto_shortflags=False)
@@ -160,7 +211,7 @@ def _trust(found: Inventory, fingerprints: Sequence[str]) -> None:
     for item in shown:
         place = "{}:{}".format(*reached_at(item.node))
         table.add_row(item.node.name, place, (item.key or "").split(" ")[0], item.fingerprint, item.state.value)
-    _console().print(table)
+    console().print(table)
     for item in shown:
         if item.state is trust.State.SILENT:
             print(f"convscale: {item.node.name} does not answer: {item.why}", file=sys.stderr)
@@ -191,10 +242,11 @@ def _remote(cluster: str) -> Inventory:
     return found
 
 
-def _containers(cluster: str) -> Containers:
-    from orchestration.containers import named
-
-    return named(cluster, ROOT, dict(os.environ), print_line)
+def _amount(flag: str, text: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise Refusal(f"{flag} {text!r} is no amount: give for example {flag} 5") from None
 
 
 def print_line(line: str) -> None:

@@ -14,6 +14,7 @@ import psutil
 
 from infra import hostfile
 from orchestration import inventory
+from orchestration.checks import lifetime_left_s
 from orchestration.inventory import Inventory
 from orchestration.refusal import Refusal
 from orchestration.wording import unknown
@@ -66,7 +67,12 @@ def home(root: Path) -> Path:
 def names(root: Path) -> list[str]:
     """The clusters that `--cluster` takes by name."""
     made = sorted(path.parent.name for path in home(root).glob("*/inventory.json"))
-    return [LOCAL, *COMPOSE, *(name for name in made if name not in (LOCAL, *COMPOSE))]
+    return list(dict.fromkeys([LOCAL, *COMPOSE, *stacks(root), *made]))
+
+
+def stacks(root: Path) -> list[str]:
+    """The clusters that Pulumi can make: one Pulumi.<name>.yaml each."""
+    return sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml"))
 
 
 def folder(name: str, root: Path) -> ClusterFolder:
@@ -91,6 +97,16 @@ def find(name: str, root: Path, utc: str) -> Inventory:
     if not found.inventory.exists():
         raise Refusal(f"cluster {name} is not up: start it with 'fab up --cluster {name}'")
     return _read(found.inventory)
+
+
+def living(found: Inventory, utc: str) -> Inventory:
+    """The same inventory. Raises Refusal where the cluster's lifetime is over."""
+    if found.expires_at is not None and lifetime_left_s(found.expires_at, utc) <= 0:
+        raise Refusal(
+            f"the lifetime of cluster {found.cluster} ended at {found.expires_at}: "
+            f"'fab pull' what its head still holds, 'fab down', then bring it up anew"
+        )
+    return found
 
 
 def _read(path: Path) -> Inventory:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra import hostfile
-from orchestration import clusterfiles, clusters, image, inventory, keys
+from orchestration import clusterfiles, clusters, image, introduction, inventory, keys
 from orchestration.clusters import ClusterFolder
 from orchestration.engine import Engine, EngineError
 from orchestration.inventory import Inventory
@@ -224,20 +224,10 @@ class Containers:
     def _pair(self, found: Inventory, started: Sequence[Started]) -> None:
         """Lets the head into every node, and gives every node the keys of all."""
         head = started[0]
-        head_key = keys.public_key(
-            self.engine.inside(head.container, "cat", f"/home/{USER}/.ssh/id_ed25519.pub"), head.name
-        )
-        home = f"/home/{USER}/.ssh"
-        files = {
-            f"{home}/authorized_keys": keys.admission(head_key, str(found.interface_subnet)),
-            f"{home}/known_hosts": keys.between_nodes(found, {node.name: node.host_key for node in started}),
-            f"{PLACE}/hostfile": hostfile.hostfile([node.model_dump() for node in found.nodes]),
-        }
-        # whole or not at all; nothing in them is secret, so that they may be arguments
-        script = 'while [ $# -gt 0 ]; do printf %s "$2" >"$1.partial" && mv "$1.partial" "$1" || exit 1; shift 2; done'
-        words = [word for pair in files.items() for word in pair]
+        head_key = keys.public_key(self.engine.inside(head.container, *introduction.head_key(USER)), head.name)
+        command = introduction.write(found, head_key, {node.name: node.host_key for node in started})
         for node in started:
-            self.engine.inside(node.container, "sh", "-c", f"umask 077; {script}", "sh", *words, user=USER)
+            self.engine.inside(node.container, *command, user=USER)
 
     def _write(self, found: Inventory, started: Sequence[Started]) -> None:
         """The operator's files; the inventory comes last, for it says that the cluster is there."""
@@ -247,9 +237,6 @@ class Containers:
 
     def _reach(self, found: Inventory, head: Started) -> None:
         """The head reaches every node by the pinned key; sshd may need a moment. Raises EngineError naming the rest."""
-        script = 'for node; do ssh -o ConnectionAttempts=10 "$node" true || echo "$node"; done'
-        addresses = {node.address: node.name for node in found.nodes}
-        silent = self.engine.inside(head.container, "sh", "-c", script, "sh", *addresses, user=USER).split()
-        if silent:
-            names = ", ".join(addresses.get(word, word) for word in silent)
+        printed = self.engine.inside(head.container, *introduction.reach(found), user=USER)
+        if names := introduction.silent(found, printed):
             raise EngineError(f"{head.name} does not reach {names} over SSH")

@@ -9,8 +9,8 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from orchestration.menu import ROOT, RUNS, cloud, console, short, speaking, surroundings
 from orchestration.refusal import Refusal, Stopped
-from orchestration.tasks import ROOT, RUNS, _console, _short, speaking, surroundings
 
 if TYPE_CHECKING:
     from orchestration.paths import SweepPaths
@@ -28,13 +28,13 @@ def check(_context: Context, cluster: str = "local") -> None:
 
     from orchestration import preflight, provenance
     from orchestration.checks import Wanted
-    from orchestration.clusters import find
+    from orchestration.clusters import find, living
     from orchestration.place import HeadLostError
     from orchestration.sweep import connect
     from workload.supervise import utc_now
 
     around = surroundings()
-    inventory = find(cluster, ROOT, utc_now())
+    inventory = living(find(cluster, ROOT, utc_now()), utc_now())
     RUNS.mkdir(parents=True, exist_ok=True)
     wanted = Wanted(provenance.digest(ROOT / "workload"), utc_now())
     try:
@@ -44,30 +44,36 @@ def check(_context: Context, cluster: str = "local") -> None:
     table = Table("check", "found", "")
     for item in found:
         table.add_row(escape(item.name), escape(item.found), item.verdict)
-    _console().print(table)
+    console().print(table)
     faults = [fault for item in found for fault in item.faults]
     if faults:
         raise Refusal("\nconvscale: ".join(faults))
 
 
-@task(help={"cluster": CLUSTER, "sweep": SWEEP}, auto_shortflags=False)
+@task(
+    help={"cluster": CLUSTER, "sweep": SWEEP, "yes": "start a cloud cluster's stopped head without asking"},
+    auto_shortflags=False,
+)
 @speaking
-def pull(_context: Context, cluster: str = "local", sweep: str = "") -> None:
+def pull(_context: Context, cluster: str = "local", sweep: str = "", yes: bool = False) -> None:
     """Fetch what the runs of a sweep left on its cluster, where a lost fab did not; starts nothing."""
     from orchestration.collect import collect
     from orchestration.place import HeadLostError
+    from orchestration.resume import machines
     from orchestration.sweep import Request, prepare
 
     paths = _sweep(cluster, sweep)
-    prepared = prepare(Request(cluster, str(paths.study), paths.folder), surroundings())
-    if prepared.find() is None:
-        raise Refusal(f"{paths.folder} holds no sweep: give a folder under results/runs")
-    try:
-        taken, at_work = collect(prepared, paths)
-    except (HeadLostError, OSError) as error:
-        raise Stopped(f"{error}: what is recorded is kept; mend that, and the same command goes on") from error
+    with cloud(yes).head_awake(cluster):
+        # as they were: at a cloud cluster's end the nodes are gone, and the head alone has what they measured
+        prepared = prepare(Request(cluster, str(paths.study), paths.folder), surroundings(), machines(paths))
+        if prepared.find() is None:
+            raise Refusal(f"{paths.folder} holds no sweep: give a folder under results/runs")
+        try:
+            taken, at_work = collect(prepared, paths)
+        except (HeadLostError, OSError) as error:
+            raise Stopped(f"{error}: what is recorded is kept; mend that, and the same command goes on") from error
     print(*taken, *(f"{run}: still at work" for run in at_work), sep="\n")
-    print(f"{_short(paths.folder)}: {len(taken)} records written, {len(at_work)} runs at work")
+    print(f"{short(paths.folder)}: {len(taken)} records written, {len(at_work)} runs at work")
 
 
 @task(help={"cluster": CLUSTER, "sweep": SWEEP}, auto_shortflags=False)
@@ -78,7 +84,7 @@ def status(_context: Context, cluster: str = "local", sweep: str = "") -> None:
     from workload.record import OK, SKIPPED
 
     found = statuses.status(_sweep(cluster, sweep))
-    print(f"{_short(found.paths.folder)}: {found.planned} runs on {found.cluster}")
+    print(f"{short(found.paths.folder)}: {found.planned} runs on {found.cluster}")
     for outcome, count in sorted(found.outcomes.items()):
         print(f"  {count} {outcome}")
     for run in found.at_work:

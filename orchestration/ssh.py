@@ -7,6 +7,7 @@ it is refused. The person's ~/.ssh/config has no say: what is connected to is wh
 from __future__ import annotations
 
 import base64
+import logging
 import shlex
 import socket
 import time
@@ -20,8 +21,10 @@ from orchestration.inventory import Inventory, Node
 from orchestration.refusal import Refusal
 
 CONNECT_S = 5.0
+TUNNEL_S = 30.0  # Google's tunnel takes seconds before the node behind it says a word
 KEEPALIVE_S = 2
 LIMIT_BYTES = 2**24  # of what a command may print
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are for nobody: we say what was wrong
 
 
 class UnreachableError(Exception):
@@ -128,7 +131,7 @@ class Connection:
         arguments: dict[str, Any] = {"allow_agent": not own_key, "look_for_keys": not own_key}
         if own_key:
             arguments["key_filename"] = [str(to.key_file)]
-        arguments |= {"banner_timeout": CONNECT_S, "auth_timeout": 2 * CONNECT_S}
+        arguments |= {"banner_timeout": TUNNEL_S if to.tunnel else CONNECT_S, "auth_timeout": 2 * CONNECT_S}
         config = fabric.Config(overrides={"load_ssh_configs": False}, lazy=True)
         made = fabric.Connection(
             to.host,

@@ -1,53 +1,36 @@
-"""The fab tasks: short bodies. Here, and nowhere below, the clock, the environment and the terminal are read."""
+"""The fab tasks of sweeps and their results: short bodies."""
 
 from __future__ import annotations
 
-import functools
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from orchestration.refusal import Refusal, Stopped
-from workload.record import SchemaError
+from orchestration.menu import (
+    ROOT,
+    RUNS,
+    cloud,
+    console,
+    number,
+    numbers,
+    print_tables,
+    short,
+    speaking,
+    surroundings,
+    sweep_folder,
+    terminable,
+    words,
+)
+from orchestration.refusal import Refusal
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    import results.table
     from orchestration.progress import Progress
-    from orchestration.sweep import Surroundings, Sweep
-
-ROOT = Path(__file__).resolve().parent.parent
-RUNS = ROOT / "results" / "runs"
-P = ParamSpec("P")
-
-
-def speaking(body: Callable[P, None]) -> Callable[P, None]:
-    """Turns the two ways in which a task ends early into one line and an exit status."""
-
-    @functools.wraps(body)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            body(*args, **kwargs)
-        except Refusal as refusal:
-            raise Exit(f"convscale: {refusal}", code=2) from refusal
-        except Stopped as stopped:
-            raise Exit(f"convscale: {stopped}", code=1) from stopped
-        except KeyboardInterrupt:
-            raise Exit("convscale: interrupted: what is recorded is kept", code=1) from None
-        except BrokenPipeError:  # the reader of our output went away, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise Exit(code=1) from None
-
-    return wrapped
+    from orchestration.sweep import Sweep
 
 
 SWEEP_HELP = {
@@ -100,19 +83,19 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
 
     living(find(cluster, ROOT, utc_now()), utc_now())
     overrides = Overrides(
-        series=_words(series),
-        ranks=_numbers("--ranks", ranks),
-        batch=_numbers("--batch", batch),
-        repeats=_number("--repeats", repeats),
-        launches=_number("--launches", launches),
+        series=words(series),
+        ranks=numbers("--ranks", ranks),
+        batch=numbers("--batch", batch),
+        repeats=number("--repeats", repeats),
+        launches=number("--launches", launches),
         images=_images(images),
-        backend=_words(backend),
-        movement=_words(movement),
+        backend=words(backend),
+        movement=words(movement),
     )
     request = Request(cluster, study or None, Path(out) if out else None, new, Flags(retry, force), overrides)
     # looked for first: what cannot be taken down is refused before the runs, not after
     down = _down(cluster) if down_after else None
-    with _terminable():
+    with terminable():
         prepared = prepare(request, surroundings())
         if dry_run:
             _list_runs(prepared)
@@ -128,7 +111,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
 @speaking
 def report(_context: Context, sweep: Sequence[str], out: str = "") -> None:
     """Make the report of a sweep again, from its records alone; of several sweeps, a joint report."""
-    folders = [_sweep_folder(name) for name in sweep] or [_sweep_folder(str(RUNS / "latest"))]
+    folders = [sweep_folder(name) for name in sweep] or [sweep_folder(str(RUNS / "latest"))]
     _report(folders, Path(out) if out else None)
 
 
@@ -147,12 +130,12 @@ def audit(_context: Context, sweep: Sequence[str], published: bool = False, out:
     from results.auditing import make
     from results.store import SweepError
 
-    folders = [_sweep_folder(name) for name in sweep] or ([] if published else [_sweep_folder(str(RUNS / "latest"))])
+    folders = [sweep_folder(name) for name in sweep] or ([] if published else [sweep_folder(str(RUNS / "latest"))])
     try:
         made = make(folders, published=published, out=Path(out) if out else None)
     except SweepError as error:
         raise Refusal(str(error)) from error
-    _print(made.tables, made.problems)
+    print_tables(made.tables, made.problems)
     print(f"findings: {made.findings}")
     if made.findings and not published:
         raise Exit(code=1)
@@ -166,91 +149,10 @@ def compare(_context: Context, first: str, second: str) -> None:
     from results.store import SweepError
 
     try:
-        made = make(_sweep_folder(first), _sweep_folder(second))
+        made = make(sweep_folder(first), sweep_folder(second))
     except SweepError as error:
         raise Refusal(str(error)) from error
-    _print([made.table], made.problems)
-
-
-@task(
-    help={"cluster": "a name that `fab clusters` lists, or the path of an inventory.json (default: local)"},
-    auto_shortflags=False,
-)
-@speaking
-def probe(_context: Context, cluster: str = "local") -> None:
-    """Measure what a cluster can do: messages, memory, multiply-adds and each backend."""
-    from orchestration.clusters import find, living
-    from orchestration.probe import measure
-    from results.tables.probe import tables
-    from workload.supervise import utc_now
-
-    living(find(cluster, ROOT, utc_now()), utc_now())
-    path, document = measure(cluster, surroundings())
-    _print(tables(document), ())
-    print(f"probe: {_short(path)}")
-
-
-@task(
-    help={
-        "cluster": "a cluster that was probed (default: local)",
-        "study": "whose runs to forecast (default: the cluster's own)",
-        "ranks": "rank counts: 1..64 for powers of two, or a comma-separated list",
-        "series": "only these series of the study, comma-separated",
-        "movement": "how blocks travel, comma-separated",
-        "backend": "code that convolves a block, comma-separated",
-        "extrapolate": "forecast also beyond 8 times the ranks that were probed",
-        "sweep": "folder of a sweep whose measured times stand beside the forecast",
-    },
-    auto_shortflags=False,
-)
-@speaking
-def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
-    _context: Context,
-    cluster: str = "local",
-    study: str = "",
-    ranks: str = "1..16",
-    series: str = "",
-    movement: str = "",
-    backend: str = "",
-    extrapolate: bool = False,
-    sweep: str = "",
-) -> None:
-    """Forecast a study's runs from the cluster's probe: time by phase, memory, price, and where scaling stops."""
-    from orchestration import forecast as planned
-    from orchestration.clusters import find
-    from orchestration.probe import read
-    from orchestration.study import Overrides, load
-    from results import forecasting, probe
-    from results.model import Case, ForecastError
-    from results.store import SweepError, read_sweep
-    from results.versus import Price
-    from workload.supervise import utc_now
-
-    inventory = find(cluster, ROOT, utc_now())
-    loaded = load(
-        study or inventory.default_study,
-        Overrides(series=_words(series), movement=_words(movement), backend=_words(backend)),
-    )
-    document = read(cluster, ROOT)
-    points, notes = planned.points(loaded, inventory, planned.counts(ranks))
-    asked = [
-        forecasting.Asked(
-            point.series,
-            Case(point.problem, point.grid, point.movement, point.backend, per_node),
-            nodes,
-        )
-        for point in points
-        for nodes, per_node in [planned.placement(point.ranks, inventory)]
-    ]
-    price = Price(inventory.price.amount_per_hour, inventory.price.currency) if inventory.price else None
-    try:
-        beside = read_sweep(_sweep_folder(sweep)) if sweep else None
-        found = probe.parse(document, f"the probe of {cluster}")
-        terms = forecasting.Terms(found, document["ranks"], price, len(inventory.nodes), extrapolate, beside)
-        _print([forecasting.table(asked, terms)], ())
-    except (ForecastError, SweepError, SchemaError) as error:
-        raise Refusal(str(error)) from error
-    print(*notes, sep="\n")
+    print_tables([made.table], made.problems)
 
 
 @task(auto_shortflags=False)
@@ -285,27 +187,19 @@ def studies(_context: Context) -> None:
         print(f"{name:{max(map(len, names))}}  {series}")
 
 
-def surroundings() -> Surroundings:
-    """What a sweep uses of the world outside."""
-    from orchestration.launch import kept_environment
-    from orchestration.paths import RunsFolder
-    from orchestration.sweep import Surroundings
-    from workload.supervise import utc_now
-
-    return Surroundings(ROOT, RunsFolder(RUNS), utc_now, kept_environment(dict(os.environ)))
-
-
 def _carry_out(prepared: Sweep, down: Callable[[], None] | None) -> None:
     """Carries the sweep out, reports, takes the cluster `down`; ends with exit status 1 where a run failed."""
+    from orchestration import forecast_tasks
     from orchestration.sweep import carry_out
 
     paths = prepared.find()
     print("another sweep:" if paths is None else "going on with", end=" ")
     again = [] if paths is None else prepared.rebooted(paths)
     paths = paths or prepared.new_folder()
-    print(_short(paths.folder), *again, *prepared.plan.notes, sep="\n", flush=True)
-    result = carry_out(prepared, paths, _progress())
+    print(short(paths.folder), *again, *prepared.plan.notes, sep="\n", flush=True)
+    result = carry_out(prepared, paths, _progress(), forecast_tasks.aside(prepared))
     _report([paths.folder], None)
+    forecast_tasks.keep(prepared, paths.folder)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(result.counts.items()))
     print(f"{sum(result.counts.values())} runs: {counts}")
     if down is not None:
@@ -317,29 +211,37 @@ def _carry_out(prepared: Sweep, down: Callable[[], None] | None) -> None:
 
 def _down(cluster: str) -> Callable[[], None]:
     """What takes the cluster down. Raises Refusal where `fab` did not bring it up."""
-    from orchestration.cluster_tasks import taker
+    from orchestration.paths import RunsFolder
+    from orchestration.takedown import taker
 
-    return taker(cluster)
+    return taker(cloud(yes=False), cluster, RunsFolder(RUNS))
 
 
 def _list_runs(prepared: Sweep) -> None:
     """The runs in order, and what is to become of each."""
     from rich.table import Table
 
+    from orchestration import forecast_tasks
+
     paths = prepared.find()
     pending = prepared.plan.runs if paths is None else prepared.pending(paths)
-    table = Table("#", "series", "ranks", "batch", "movement", "backend", "launch", "predicted MiB", "")
+    forecast = forecast_tasks.of_sweep(prepared)
+    table = Table("#", "series", "ranks", "batch", "movement", "backend", "launch", "predicted MiB", "forecast s", "")
     for item in prepared.plan.runs:
         run = item.run
         mib = sum(item.footprint.peak_bytes) / 2**20
         fate = f"skipped: {reason}" if (reason := prepared.skip_reason(item)) else ""
         fate = fate if item in pending else "done"
         cells = [item.sequence, "+".join(item.series), run.ranks, run.problem.batch, run.movement, run.backend]
-        table.add_row(*map(str, [*cells, run.launch + 1, f"{mib:.0f}", fate]))
-    _console().print(table)
+        seconds = forecast_tasks.forward_s(forecast, run.run_id)
+        told = "" if seconds is None else f"{seconds:.3g}"
+        table.add_row(*map(str, [*cells, run.launch + 1, f"{mib:.0f}", told, fate]))
+    console().print(table)
     print(*prepared.plan.notes, sep="\n")
-    where = "another sweep" if paths is None else f"going on with {_short(paths.folder)}"
+    where = "another sweep" if paths is None else f"going on with {short(paths.folder)}"
     print(f"{where}: {len(pending)} of {len(prepared.plan.runs)} runs to do")
+    if forecast is None:
+        print(f"no forecast: 'fab probe --cluster {prepared.request.cluster}' measures what one rests on")
 
 
 def _report(folders: list[Path], out: Path | None) -> None:
@@ -351,81 +253,14 @@ def _report(folders: list[Path], out: Path | None) -> None:
         made = make(folders, out)
     except SweepError as error:
         raise Refusal(str(error)) from error
-    _print(made.tables, made.problems)
-    print(f"report: {_short(made.path)}")
-
-
-def _print(tables: Sequence[results.table.Table], problems: Sequence[str]) -> None:
-    """Prints tables with their notes, and what could not be read."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = _console()
-    for item in tables:
-        table = Table(*item.columns, title=item.title, title_justify="left")
-        for row in item.rows:
-            table.add_row(*map(escape, row))  # names from nodes are text, never markup
-        console.print(table)
-        for note in item.notes:
-            console.print(note, markup=False, highlight=False)
-    for problem in problems:
-        print(f"convscale: {problem}", file=sys.stderr)
-
-
-def _sweep_folder(name: str) -> Path:
-    folder = Path(name)
-    if not (folder / "records").is_dir():
-        raise Refusal(f"--sweep {name} is no sweep's folder (it has no records/): give one under results/runs")
-    return folder.resolve()
+    print_tables(made.tables, made.problems)
+    print(f"report: {short(made.path)}")
 
 
 def _progress() -> Progress:
     from orchestration.progress import Lines, Terminal
 
     return Terminal() if sys.stdout.isatty() else Lines(sys.stdout)
-
-
-def _console() -> Console:
-    """Standard output; as wide as a table needs where it is no terminal, so that nothing is cut."""
-    from rich.console import Console
-
-    return Console() if sys.stdout.isatty() else Console(width=200)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends a sweep as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _short(path: Path) -> str:
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _numbers(flag: str, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(word) for word in _words(text))
-    except ValueError:
-        raise Refusal(f"{flag} {text!r} is no list of whole numbers: give for example {flag} 1,2,4") from None
-
-
-def _number(flag: str, text: str) -> int | None:
-    try:
-        return int(text) if text else None
-    except ValueError:
-        raise Refusal(f"{flag} {text!r} is no whole number: give for example {flag} 3") from None
 
 
 def _images(text: str) -> str | None:

@@ -35,12 +35,17 @@ def test_the_menu_has_them():
     ("arguments", "words"),
     [
         (["up", "--cluster", "compose-lite"], "'compose-lite' is unknown (did you mean compose-light?)"),
-        (["down", "--cluster", "local"], "cluster of containers 'local' is unknown"),
+        (["down", "--cluster", "local"], "cluster that fab brings up 'local' is unknown"),
+        (["up", "--cluster", "fat", "--budget", "much"], "--budget 'much' is no amount"),
+        (["up", "--cluster", "Pulumi.big.yaml"], "cluster that fab brings up 'Pulumi.big.yaml' is unknown"),
+        (["down", "--orphans", "--yes"], "would delete every cluster of the project: name one"),
+        (["inventory", "--cluster", "big"], "there is no Pulumi.big.yaml"),
+        (["sweep", "--cluster", "fat"], "cluster fat is not up: start it with 'fab up --cluster fat'"),
         (["push", "--cluster", "local"], "is this machine"),
         (["ssh", "--cluster", "local"], "is this machine"),
         (["trust", "--cluster", "no-such"], "cluster 'no-such' is unknown"),
         (["push", "--cluster", "/no/inventory.json"], "/no/inventory.json: the inventory cannot be read"),
-        (["sweep", "--cluster", "local", "--down-after"], "cluster of containers 'local' is unknown"),
+        (["sweep", "--cluster", "local", "--down-after"], "cluster that fab brings up 'local' is unknown"),
         (["inventory", "--hosts", "-oProxyCommand=x", "--name", "tests-hostile"], "nodes[0]"),
         (["inventory", "--hosts", "a", "--name", "../x"], "'../x'"),
         (["inventory", "--hosts", "a", "--name", "local"], "'local'"),
@@ -64,3 +69,9 @@ def test_without_an_engine_up_says_what_to_install(tmp_path):
     done = fab("up", "--cluster", "compose-light", PATH=str(tmp_path))
     assert done.returncode == 2
     assert "no container engine answers on this machine (docker is not installed)" in done.stderr
+
+
+def test_without_pulumi_up_says_what_to_install(tmp_path):
+    done = fab("up", "--cluster", "fat", PATH=str(tmp_path))
+    assert done.returncode == 2
+    assert "the program 'pulumi' is not on PATH: install it" in done.stderr

@@ -1,0 +1,74 @@
+"""What a killed `up` or `down` left in the stack: its lock, and operations of which nobody knows the end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import psutil
+
+from orchestration.cloud.offer import duration
+from orchestration.cloud.person import Person
+from orchestration.cloud.stack import Held, Lock, LockedError, Stack
+from orchestration.refusal import Refusal
+
+NOBODY = Lock("", "", 0, "")
+
+
+def unlocked(stack: Stack, person: Person, utc: str, action: Callable[[], None]) -> None:
+    """The action; where a lock stands in its way it is shown with its age, cleared on consent, and the action repeated.
+
+    Raises Refusal where the lock's holder is at work, or the person declines; StackError.
+    """
+    try:
+        action()
+    except LockedError as error:
+        lines = [described(lock, utc) for lock in error.locks] or [str(error)]
+        if any(_at_work(lock) for lock in error.locks):
+            raise Refusal(f"the stack is being worked at: {'; '.join(lines)}: wait for it, or end it") from error
+        if person.yes and not all(lock.host == socket.gethostname() for lock in error.locks or [NOBODY]):
+            raise Refusal(
+                f"the stack is locked, {'; '.join(lines)}: --yes does not clear what another machine may be at work "
+                "on; make sure that nobody is, then 'pulumi cancel'"
+            ) from error
+        if not person.agrees(f"The stack is locked: {'; '.join(lines)}. Is nobody at work on it, and the lock to go?"):
+            raise Refusal("the stack is locked, and stays so: wait for whoever holds it") from error
+        stack.unlock()
+        action()
+
+
+def settled(stack: Stack, person: Person, utc: str, held: Held) -> None:
+    """Forgets on consent what was begun and never ended. Raises Refusal, StackError."""
+    if not held.pending:
+        return
+    age = f", {_age(held.since, utc)} ago" if held.since else ""
+    what = f"{', '.join(held.pending)} {'was' if len(held.pending) == 1 else 'were'} begun and never ended{age}"
+    if not person.agrees(f"{what}. Forget that, after a look at what Google has?"):
+        raise Refusal(f"{what}: say yes to forget that, or see to it with 'pulumi refresh'")
+    with person.following("refresh") as heard:
+        unlocked(stack, person, utc, lambda: stack.refresh(heard, forget_pending=True))
+
+
+def described(lock: Lock, utc: str) -> str:
+    """`by me@lab, process 7, 12 min ago`."""
+    return f"by {lock.user}@{lock.host}, process {lock.pid}, {_age(lock.since, utc)} ago"
+
+
+def _age(since: str, utc: str) -> str:
+    try:
+        begun = datetime.fromisoformat(since)
+    except ValueError:
+        return since
+    begun = begun if begun.tzinfo else begun.replace(tzinfo=UTC)
+    return duration(max(0.0, (datetime.fromisoformat(utc) - begun).total_seconds()))
+
+
+def _at_work(lock: Lock) -> bool:
+    """True where the holder is a living engine on this machine; of other machines nothing is known."""
+    if lock.host != socket.gethostname() or not psutil.pid_exists(lock.pid):
+        return False
+    try:
+        return "pulumi" in psutil.Process(lock.pid).name()
+    except psutil.Error:
+        return False

@@ -1,0 +1,30 @@
+"""What takes a cluster down, whichever kind of `fab up` made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestration import containers
+from orchestration.cloud.assembly import Cloud
+from orchestration.clusters import COMPOSE, stacks
+from orchestration.paths import RunsFolder
+from orchestration.refusal import Refusal
+from orchestration.wording import unknown
+
+
+def is_stack(cluster: str, root: Path) -> bool:
+    """True for Google Cloud, False for containers. Raises Refusal where it is neither."""
+    known = stacks(root)
+    if cluster in known or Path(cluster).name in {f"Pulumi.{name}.yaml" for name in known}:
+        return True
+    if cluster not in COMPOSE:
+        raise Refusal(unknown("cluster that fab brings up", cluster, [*COMPOSE, *known]))
+    return False
+
+
+def taker(cloud: Cloud, cluster: str, runs: RunsFolder, discard: bool = False) -> Callable[[], None]:
+    """Takes the cluster down when called. Raises Refusal at once where no `fab up` can have made it."""
+    if is_stack(cluster, cloud.root):
+        return lambda: cloud.down(cluster, runs, discard)
+    return containers.named(cluster, cloud.root, cloud.environment, cloud.person.say).down
