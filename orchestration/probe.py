@@ -19,6 +19,7 @@ from workload.record import SchemaError, check_version, read_json, write_json
 
 PROGRAM = ("-m", "workload.probe")
 PROBE = "probe.json"
+RESIDUALS = "residuals.json"  # beside it: how far forecasts were off
 TIMEOUT_S = 300.0
 LIMIT_BYTES = 16 * 2**20
 TAIL_BYTES = 4000
@@ -47,6 +48,26 @@ def measure(cluster: str, surroundings: Surroundings) -> tuple[Path, Mapping[str
     except OSError as error:
         raise Refusal(f"{target} cannot be written ({error.strerror})") from error
     return target, document
+
+
+def residuals(cluster: str, root: Path) -> tuple[Path, Mapping[str, Any] | None]:
+    """Where the errors of a cluster's forecasts are kept, and what is there; None where nothing is. Raises Refusal."""
+    path = path_of(cluster, root).with_name(RESIDUALS)
+    try:
+        return path, read_json(path)
+    except FileNotFoundError:
+        return path, None
+    except (OSError, SchemaError) as error:
+        raise Refusal(f"{path} cannot be read ({error}): remove it, the next sweep makes another") from error
+
+
+def keep_residuals(cluster: str, root: Path, document: Mapping[str, Any]) -> None:
+    """Writes them, whole or not at all. Raises Refusal."""
+    path = path_of(cluster, root).with_name(RESIDUALS)
+    try:
+        write_json(path, document)
+    except OSError as error:
+        raise Refusal(f"{path} cannot be written ({error.strerror})") from error
 
 
 def read(cluster: str, root: Path) -> Mapping[str, Any]:

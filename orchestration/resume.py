@@ -55,6 +55,18 @@ def facts(machines: Sequence[Mapping[str, Any]], slots: Sequence[int]) -> dict[s
     return flat
 
 
+def machines(paths: SweepPaths) -> list[dict[str, Any]]:
+    """The nodes as they were when the sweep was planned, each with its slots. Raises Refusal where it never was."""
+    planned = Ledger(paths.ledger).last("planned")
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in (planned or {}).get("facts", {}).items():
+        node, _, key = name.rpartition(".")
+        found.setdefault(node, {})[key] = value
+    if not found:
+        raise Refusal(f"{paths.folder} says nothing of the nodes that it was planned for: give another sweep")
+    return list(found.values())
+
+
 def records(paths: SweepPaths) -> dict[str, dict[str, Any]]:
     """The folder's records by run id. Raises Refusal naming one that cannot be read."""
     found = {}

@@ -33,6 +33,8 @@ from orchestration.study import LoadedStudy, Overrides
 from workload import supervise
 from workload.record import OK, SKIPPED, WRONG_ANSWER, write_json
 
+INTERRUPTED = "interrupted: no rank is left; the same command (without --new) goes on where this stopped"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -134,16 +136,22 @@ class Sweep:
         return SweepPaths(folder / unique)
 
 
-def prepare(request: Request, surroundings: Surroundings) -> Sweep:
-    """Reads, checks and plans; makes nothing but the pools of pictures. Raises Refusal."""
+def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Mapping[str, Any]] | None = None) -> Sweep:
+    """Reads, checks and plans; makes nothing but the pools of pictures. Raises Refusal.
+
+    `machines` are the nodes as the sweep's folder knows them: then none is asked, and nothing pushed to any.
+    """
     inventory = find_cluster(request.cluster, surroundings.root, surroundings.utc_now())
     loaded = study.load(request.study or inventory.default_study, request.overrides)
     workload = provenance.describe(surroundings.root)
     place = connect(inventory, surroundings.environment)
-    if isinstance(place, Remote) and place.lack(workload.digest):
-        push(inventory, surroundings.root)
-        place.forget()
-    machines = place.machines()
+    if machines is None:
+        if isinstance(place, Remote) and place.lack(workload.digest):
+            push(inventory, surroundings.root)
+            place.forget()
+        machines = place.machines()
+    elif len(machines) != len(inventory.nodes):
+        raise Refusal(f"that sweep had {len(machines)} nodes, {inventory.cluster} has {len(inventory.nodes)}")
     loaded, fallback = _usable(loaded, machines)
     pools = Pools(surroundings.runs.images.absolute())
     try:
@@ -154,10 +162,15 @@ def prepare(request: Request, surroundings: Surroundings) -> Sweep:
         study=resume.study_digest(loaded.document),
         cluster=inventory.cluster,
         workload=workload.digest,
-        facts=resume.facts(machines, [node.slots for node in inventory.nodes]),
+        facts=resume.facts(machines, _slots(machines, inventory)),
     )
     plan = replace(plan, notes=(*fallback, *plan.notes))
     return Sweep(surroundings, request, loaded, inventory, machines, plan, place, pools, identity)
+
+
+def _slots(machines: Sequence[Mapping[str, Any]], inventory: Inventory) -> list[int]:
+    """Of each node; nodes that a sweep's folder knows stand in another order than the inventory's."""
+    return [int(item.get("slots", node.slots)) for item, node in zip(machines, inventory.nodes, strict=True)]
 
 
 def _usable(loaded: LoadedStudy, machines: Sequence[Mapping[str, Any]]) -> tuple[LoadedStudy, tuple[str, ...]]:
@@ -189,6 +202,18 @@ class Result:
     as_planned: bool
 
 
+@dataclass(frozen=True)
+class Aside:
+    """What is put down in the ledger beside the runs.
+
+    `forecast`: what is forecast of the runs, written before the first of them starts. `canary`: what the nodes answer
+    to a fixed kernel, asked before each launch's block of runs and after the last; it raises Stopped.
+    """
+
+    forecast: Mapping[str, Any] | None = None
+    canary: Callable[[SweepPaths], Mapping[str, Any]] | None = None
+
+
 @dataclass
 class Carrying:
     """A sweep at work in its folder, which it holds the lock of."""
@@ -196,6 +221,7 @@ class Carrying:
     sweep: Sweep
     paths: SweepPaths
     progress: Progress
+    aside: Aside = field(default_factory=Aside)
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.paths.ledger)
@@ -212,9 +238,16 @@ class Carrying:
         """Carries out what is pending; returns how the plan's runs ended. Raises Refusal, Stopped, OSError."""
         self._begin()
         pending = self._adopted_first(self.sweep.pending(self.paths))
+        block: int | None = None
         with self.progress.shown(pending):
             for planned in pending:
+                # an adopted run may be at work: nothing beside it
+                if planned.run.launch != block and not self.paths.job(planned.run.run_id).exists():
+                    block = planned.run.launch
+                    self._canary(f"before launch {block + 1}")
                 self._one(planned)
+            if pending:
+                self._canary("after the last run")
         done = resume.records(self.paths)
         ended = [(item, str(done[item.run.run_id]["outcome"])) for item in self.sweep.plan.runs]
         result = Result(Counter(outcome for _, outcome in ended), all(as_planned(*each) for each in ended))
@@ -231,6 +264,21 @@ class Carrying:
         runs = [item.run.run_id for item in self.sweep.plan.runs]
         values = {**self.sweep.identity.event(), "runs": runs, "notes": list(self.sweep.plan.notes)}
         self.ledger.append("planned", self.utc_now(), pid=os.getpid(), **values)
+        if self.aside.forecast is not None:
+            self.ledger.append("forecast", self.utc_now(), **self.aside.forecast)
+
+    def _canary(self, when: str) -> None:
+        """Asks the canary; where it fails the ledger says so and the sweep goes on. Raises Stopped on Ctrl-C."""
+        if self.aside.canary is None or too_late(self.sweep.inventory.expires_at, self.utc_now(), None):
+            return
+        try:
+            found = dict(self.aside.canary(self.paths))
+        except (Stopped, HeadLostError, OSError) as error:
+            found = {"failed": str(error)}
+        except KeyboardInterrupt:
+            self.ledger.append("interrupted", self.utc_now(), canary=when)
+            raise Stopped(INTERRUPTED) from None
+        self.ledger.append("canary", self.utc_now(), when=when, **found)
 
     def _adopted_first(self, pending: list[PlannedRun]) -> list[PlannedRun]:
         """Puts what a lost `fab` left at work, or ended, in front; ends and removes what nobody waits for."""
@@ -259,9 +307,7 @@ class Carrying:
             self.ledger.append("ended", self.utc_now(), **about)
         except KeyboardInterrupt:
             self._interrupt(planned, job)
-            raise Stopped(
-                "interrupted: no rank is left; the same command (without --new) goes on where this stopped"
-            ) from None
+            raise Stopped(INTERRUPTED) from None
         except OSError:
             if self.sweep.place.state(job) is State.ALIVE:
                 self.sweep.place.stop(job)
@@ -312,7 +358,7 @@ class Carrying:
         self.ledger.append("interrupted", self.utc_now(), run_id=planned.run.run_id)
 
 
-def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress) -> Result:
+def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, aside: Aside | None = None) -> Result:
     """Carries out the sweep in the folder, which it makes where it is not there. Raises Refusal, Stopped."""
     existing = next(folder for folder in (paths.folder, *paths.folder.parents) if folder.is_dir())
     of_nodes = preflight.of_nodes(sweep.place, sweep.inventory, sweep.wanted(paths))
@@ -320,7 +366,7 @@ def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress) -> Result:
     if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, fewest, existing, of_nodes):
         raise Refusal("\nconvscale: ".join(wrong))
     with locked(paths):
-        carrying = Carrying(sweep, paths, progress)
+        carrying = Carrying(sweep, paths, progress, aside or Aside())
         try:
             sweep.surroundings.runs.point_latest(paths)
         except OSError as error:

@@ -10,6 +10,7 @@ from results.formats import NONE, mib, number, plural
 from results.model import PHASES, Case, Forecast, ForecastError, cost, forecast
 from results.point import Point
 from results.probe import Probe
+from results.residuals import Band
 from results.store import Sweep
 from results.table import Column, Table, build, hidden, plain, shown
 from results.versus import Price
@@ -19,6 +20,7 @@ STOPS = {
     "collect": "collect, the root's taking in",
     "convolve": "convolve: the ranks share cores or memory bandwidth",
 }
+FAR_WORDS, STATED = "far beyond the probe", "stated figures"
 FAR, TOO_FAR = 2, 8  # times the probed ranks: beyond, a forecast is marked; beyond, it has to be asked for
 
 
@@ -40,6 +42,7 @@ class Row:
     price: float | None
     basis: str
     measured: Point | None
+    interval_s: tuple[float, float] | None = None  # of the forward time
 
     @property
     def measured_s(self) -> float | None:
@@ -62,11 +65,17 @@ class Terms:
     cluster_nodes: int
     extrapolate: bool = False
     sweep: Sweep | None = None
+    band: Band | None = None  # how far earlier forecasts of this cluster were off
+    stated: bool = False  # the probe is made of stated figures
 
 
-def table(asked: Sequence[Asked], terms: Terms) -> Table:
+def rows(asked: Sequence[Asked], terms: Terms) -> list[Row]:
     """The forecasts of these runs. Raises ForecastError where the probe does not carry them."""
-    rows = [_row(each, terms) for each in asked]
+    return [_row(each, terms) for each in asked]
+
+
+def table(rows: Sequence[Row], terms: Terms) -> Table:
+    """The forecasts as a table, with what follows from them."""
     currency = terms.price.currency if terms.price else ""
     columns: list[Column[Row]] = [
         plain("Series", "series", lambda row: row.asked.series),
@@ -77,6 +86,7 @@ def table(asked: Sequence[Asked], terms: Terms) -> Table:
         plain("Backend", "backend", lambda row: row.asked.case.backend),
         *(_seconds(phase) for phase in PHASES),
         shown("Forward (s)", "forward_s", lambda row: row.found.forward_s, lambda row: number(row.found.forward_s, 3)),
+        Column("Interval (s)", _interval, _bounds),
         shown("Total (s)", "total_s", lambda row: row.found.total_s, lambda row: number(row.found.total_s, 3)),
         shown("Root's peak (MiB)", "root_peak_bytes", lambda row: row.found.peak_bytes[0], _root),
         shown("Moved (MiB)", "moved_bytes", lambda row: row.found.moved_bytes, lambda row: mib(row.found.moved_bytes)),
@@ -100,8 +110,18 @@ def _row(asked: Asked, terms: Terms) -> Row:
     price = None
     if terms.price is not None and terms.cluster_nodes > 0:
         price = cost(found.total_s, terms.price.amount_per_hour * asked.nodes / terms.cluster_nodes)
-    basis = "probed" if ranks <= probed else "beyond the probe" if ranks <= FAR * probed else "far beyond the probe"
-    return Row(asked, found, price, basis, _measured(asked.case, terms.sweep))
+    interval = None
+    if terms.band is not None:
+        interval = (found.forward_s * terms.band.low, found.forward_s * terms.band.high)
+    return Row(asked, found, price, _basis(ranks, terms), _measured(asked.case, terms.sweep), interval)
+
+
+def _basis(ranks: int, terms: Terms) -> str:
+    if terms.stated:
+        return STATED
+    if ranks <= terms.probed_ranks:
+        return "probed"
+    return FAR_WORDS if ranks > FAR * terms.probed_ranks else "beyond the probe"
 
 
 def _measured(case: Case, sweep: Sweep | None) -> Point | None:
@@ -116,10 +136,18 @@ def _measured(case: Case, sweep: Sweep | None) -> Point | None:
 
 
 def _notes(rows: Sequence[Row], terms: Terms) -> list[str]:
-    notes = [
-        f"From the probe of cluster {terms.probe.cluster}, {plural(terms.probed_ranks, 'rank')}, "
-        f"{terms.probe.measured_utc}, and the sizes alone. Phases do not overlap in it, and nothing else is at work."
-    ]
+    if terms.stated:
+        basis = f"From stated figures of cluster {terms.probe.cluster}, which nobody has measured,"
+    else:
+        probed = plural(terms.probed_ranks, "rank")
+        basis = f"From the probe of cluster {terms.probe.cluster}, {probed}, {terms.probe.measured_utc},"
+    notes = [f"{basis} and the sizes alone. Phases do not overlap in it, and nothing else is at work."]
+    if terms.band is not None:
+        notes.append(
+            f"Interval: 95%, from how far forecasts of {plural(terms.band.count, 'point')} of this cluster were off."
+        )
+    elif not terms.stated:
+        notes.append("No interval: too few forecasts of this cluster were held against measurements yet.")
     errors = [abs(row.error) for row in rows if row.error is not None]
     if errors:
         notes.append(
@@ -165,6 +193,15 @@ def _seconds(phase: str) -> Column[Row]:
 
 def _root(row: Row) -> str:
     return mib(row.found.peak_bytes[0])
+
+
+def _interval(row: Row) -> str:
+    return NONE if row.interval_s is None else f"[{number(row.interval_s[0], 3)}, {number(row.interval_s[1], 3)}]"
+
+
+def _bounds(row: Row) -> dict[str, object]:
+    low, high = row.interval_s or (None, None)
+    return {"forward_low_s": low, "forward_high_s": high}
 
 
 def _percent(value: float | None) -> str:

@@ -41,6 +41,7 @@ class Case:
     movement: str
     backend: str
     ranks_per_node: int
+    chunked: bool = False  # `distributed` by chunks: x and y are never whole, so the forward section is all
 
     @property
     def ranks(self) -> int:
@@ -79,8 +80,8 @@ def forecast(case: Case, probe: Probe) -> Forecast:
     if streamed:
         forward_s = total_s = phases["load"] + max(phases["distribute"], phases["convolve"]) + phases["collect"]
     else:
-        forward_s = sum(phases[phase] for phase in PHASES[1:])
-        total_s = phases["load"] + forward_s
+        total_s = sum(phases.values())
+        forward_s = total_s if case.chunked else total_s - phases["load"]
     return Forecast(phases, forward_s, total_s, footprint.peak_bytes, footprint.moved_bytes)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from results.launch import Launch
@@ -19,6 +19,8 @@ from results.store import Sweep
 FENCE = 1.5  # quartile distances beyond which a repeat is marked (Tukey 1977)
 DRIFT_PROBABILITY = 0.01  # a drift is told where chance alone would show it less often
 STEAL_SHARE = 0.01  # of a run's processor time taken by other virtual machines
+CANARY = "canary"
+CANARY_SHARE = 0.1  # of the fastest, by which a node's canary may be slower
 LOAD_BEYOND = 1.0  # processes at work beyond the most that a run of the sweep has
 
 
@@ -142,6 +144,29 @@ def warnings(sweep: Sweep) -> list[str]:
             f"Steal: in {len(stolen)} of {len(sweep.launches)} runs other virtual machines took more than "
             f"{STEAL_SHARE:.0%} of the processors' time (first: run {stolen[0]})."
         )
+    return [*lines, *_canaries(sweep)]
+
+
+def _canaries(sweep: Sweep) -> list[str]:
+    """Nodes whose fixed kernel did not run at the same rate round every block of runs, and canaries that failed."""
+    rates: dict[str, list[float]] = {}
+    lines = []
+    for event in sweep.events:
+        if event.get("event") != CANARY:
+            continue
+        if "failed" in event:
+            lines.append(f"Canary: no answer {event.get('when')}: {event['failed']}.")
+        found = event.get("multiply_adds_per_s")
+        for node, rate in found.items() if isinstance(found, Mapping) else ():
+            if isinstance(rate, (int, float)) and rate > 0.0:
+                rates.setdefault(str(node), []).append(float(rate))
+    for node, values in rates.items():
+        change = min(values) / max(values) - 1.0
+        if -change > CANARY_SHARE:
+            lines.append(
+                f"Canary: a fixed kernel on {node} ran at {min(values) / 1e9:.3g} to {max(values) / 1e9:.3g} G "
+                f"multiply-adds/s round the {len(values)} blocks of runs ({100 * change:.0f} %): its speed changed."
+            )
     return lines
 
 

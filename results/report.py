@@ -20,6 +20,7 @@ from results.summary import sentences
 from results.table import Table, csv_text, markdown
 from results.tables import audit as audit_tables
 from results.tables.check import not_ok
+from results.tables.foretold import tables as foretold_tables
 from results.tables.movements import table as movements_table
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -110,6 +111,7 @@ class _Page:
             },
             "environment": environment,
             "audit": self.tables([audit_tables.findings(audit.of_sweep(sweep))], prefix)[0],
+            "foretold": self.tables(foretold_tables(sweep), prefix),
             "check": check,
             "machines": machines,
             "failed": failed,

@@ -45,6 +45,7 @@ class Sweep:
     inventory: Mapping[str, Any]
     unfinished: int
     problems: tuple[str, ...]
+    events: tuple[Mapping[str, Any], ...] = ()  # the ledger's lines, as read
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
@@ -89,7 +90,8 @@ def read_sweep(folder: Path) -> Sweep:
     study = _study(folder / "study.toml", problems)
     inventory = _inventory(folder / "inventory.json", problems)
     launches = _launches(records, _slots(inventory), problems)
-    mentioned = _ledger_runs(folder / "ledger.jsonl", problems)
+    events = _events(folder / "ledger.jsonl", problems)
+    mentioned = _mentioned(events)
     present = {path.stem for path in records.glob("*.json")}
     return Sweep(
         name=folder.resolve().name,
@@ -99,6 +101,7 @@ def read_sweep(folder: Path) -> Sweep:
         inventory=inventory,
         unfinished=len(mentioned - present),
         problems=tuple(problems),
+        events=events,
     )
 
 
@@ -162,25 +165,33 @@ def _slots(inventory: Mapping[str, Any]) -> dict[str, int]:
     return slots
 
 
-def _ledger_runs(path: Path, problems: list[str]) -> set[str]:
-    """Ids of all runs that the ledger names."""
+def _events(path: Path, problems: list[str]) -> tuple[Mapping[str, Any], ...]:
+    """The ledger's lines."""
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
-        return set()
+        return ()
     except OSError as error:
         problems.append(f"{path.name} cannot be read ({error}): runs that never ended are not counted")
-        return set()
-    found: set[str] = set()
+        return ()
+    found = []
     for line in lines:
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):
             continue  # the last line of a killed sweep may be torn
         if isinstance(entry, dict):
-            planned = entry.get("runs")
-            named = [entry.get("run_id"), *(planned if isinstance(planned, list) else [])]
-            found.update(name for name in named if isinstance(name, str))
+            found.append(entry)
+    return tuple(found)
+
+
+def _mentioned(events: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Ids of all runs that the ledger names."""
+    found: set[str] = set()
+    for entry in events:
+        planned = entry.get("runs")
+        named = [entry.get("run_id"), *(planned if isinstance(planned, list) else [])]
+        found.update(name for name in named if isinstance(name, str))
     return found
 
 

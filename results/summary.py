@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from results import foretold
 from results.formats import estimate, number, plural
 from results.launch import MARKS, OVERSUBSCRIBED, REPLICA, SMT, Check, Launch
 from results.noise import resolution, warnings
@@ -12,6 +13,7 @@ from results.point import Point
 from results.scaling import Ratio, absolute_speedup, relative_speedup, scaled_speedup, weak_efficiency
 from results.store import STRONG, WEAK, Series, Sweep
 from results.tables.check import NOT_FINITE, checks, largest
+from results.tables.foretold import quality
 from results.tables.provenance import bindings
 from workload.record import OK
 
@@ -21,10 +23,15 @@ def sentences(sweep: Sweep) -> list[str]:
     lines = [_ran(sweep), *_fastest(sweep)]
     for series in sweep.series:
         lines += _at_the_largest(sweep, series)
-    lines += [*_resolves(sweep), *warnings(sweep), *_checked(sweep)]
+    lines += [*_resolves(sweep), *warnings(sweep), *_foretold(sweep), *_checked(sweep)]
     if policy := bindings(sweep):
         lines.append(f"Binding policy of all runs: {policy}.")
     return [*lines, *_marked(sweep)]
+
+
+def _foretold(sweep: Sweep) -> list[str]:
+    rows = foretold.of_sweep(sweep)
+    return [quality(rows)] if rows else []
 
 
 def _ran(sweep: Sweep) -> str:

@@ -7,9 +7,12 @@ save. These are times of two machines, never a speedup.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from results import foretold
+from results.foretold import Foretold
 from results.point import Point
 from results.statistics import INTERVAL, Estimate, ratio_estimate
 from results.store import Sweep
@@ -17,6 +20,7 @@ from workload.problem import Problem
 
 CLOCK = "total_s"
 SECONDS_AN_HOUR = 3600.0
+LEAST_LOG = 0.02  # summed log ratios below it are no difference
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,47 @@ def crossings(sweeps: Sequence[Sweep]) -> list[str]:
             if len(problems) > 1:
                 lines.append(_crossing(first, second, problems))
     return lines
+
+
+def explained(sweeps: Sequence[Sweep]) -> list[str]:
+    """One sentence a pair of sweeps: how much of the difference in time their probes alone foretold.
+
+    Of log(time / time), over the points that both measured and both forecast before: the share that the forecasts'
+    own ratio makes up.
+    """
+    lines = []
+    for first, second in itertools.combinations(sweeps, 2):
+        pairs = list(_both_foretold(first, second))
+        if not pairs:
+            continue
+        measured = math.fsum(math.log(one.measured_s / other.measured_s) for one, other in pairs)
+        forecast = math.fsum(math.log(one.forecast_s / other.forecast_s) for one, other in pairs)
+        means = [math.exp(total / len(pairs)) for total in (measured, forecast)]
+        lines.append(
+            f"{first.name} took {means[0]:.3g} times as long as {second.name} in the mean of {len(pairs)} points that "
+            f"both ran; the probes alone foretold {means[1]:.3g} times{_share(measured, forecast)}."
+        )
+    return lines
+
+
+def _share(measured: float, forecast: float) -> str:
+    if abs(measured) < LEAST_LOG:
+        return ": no difference that they could explain"
+    if forecast * measured <= 0.0:
+        return ", the other way round: they explain none of it"
+    return f", {forecast / measured:.0%} of the difference in log time"
+
+
+def _both_foretold(first: Sweep, second: Sweep) -> Iterator[tuple[Foretold, Foretold]]:
+    others = {_same(row.point): row for row in foretold.of_sweep(second)}
+    for row in foretold.of_sweep(first):
+        if (other := others.get(_same(row.point))) is not None:
+            yield row, other
+
+
+def _same(point: Point) -> tuple[object, ...]:
+    run = point.run
+    return (run.problem, run.grid, run.movement, run.backend)
 
 
 def _crossing(first: Sweep, second: Sweep, problems: Sequence[Problem]) -> str:

@@ -34,6 +34,7 @@ def tables(sweeps: Sequence[Sweep]) -> list[Table]:
         "Prices are those of the inventories, of the whole cluster by the hour. Energy is not measured, so it is left "
         "out.",
         *versus.crossings(sweeps),
+        *versus.explained(sweeps),
     ]
     return [build("Clusters against each other", columns, rows, name="versus", notes=notes)]
 

@@ -33,43 +33,47 @@ def terms(**changes: Any) -> Terms:
     return Terms(**{"probe": PROBE, "probed_ranks": 4, "price": None, "cluster_nodes": 1, **changes})
 
 
+def _table(given: Any, conditions: Terms) -> Any:
+    return forecasting.table(forecasting.rows(given, conditions), conditions)
+
+
 def test_forecasts_stand_beside_what_was_measured_with_their_error(maker: Any) -> None:
     def slower(run: Run) -> float:
         return 1.25 * forecast(asked(run.ranks).case, PROBE).forward_s
 
     maker.noise = 1e-6
     maker.add_strong(counts=(1, 2, 4), law=slower)
-    table = forecasting.table([asked(ranks) for ranks in (1, 2, 4)], terms(sweep=maker.read()))
+    table = _table([asked(ranks) for ranks in (1, 2, 4)], terms(sweep=maker.read()))
     assert [record["error"] for record in table.records] == [pytest.approx(-0.2, abs=1e-4)] * 3
     assert any("Beside 3 measured points: median error 20%, worst 20%." in note for note in table.notes)
     assert all(len(str(record["run_ids"]).split()) == 3 for record in table.records)
 
 
 def test_how_far_a_forecast_reaches_is_marked_and_limited() -> None:
-    rows = forecasting.table([asked(ranks) for ranks in (1, 4, 8, 16)], terms()).records
+    rows = _table([asked(ranks) for ranks in (1, 4, 8, 16)], terms()).records
     assert [row["basis"] for row in rows] == ["probed", "probed", "beyond the probe", "far beyond the probe"]
     tiny = terms(probed_ranks=1)
     with pytest.raises(ForecastError, match="16 ranks are more than 8 times the 1 that were probed"):
-        forecasting.table([asked(16)], tiny)
-    assert forecasting.table([asked(16)], terms(probed_ranks=1, extrapolate=True)).rows
+        _table([asked(16)], tiny)
+    assert _table([asked(16)], terms(probed_ranks=1, extrapolate=True)).rows
 
 
 def test_the_price_grows_with_the_nodes() -> None:
     price = Price(2.0, "USD")
-    found = forecasting.table([asked(4), asked(8)], terms(price=price))
+    found = _table([asked(4), asked(8)], terms(price=price))
     for record, nodes in zip(found.records, (1, 2), strict=True):
         assert record["price"] == pytest.approx(float(str(record["total_s"])) / 3600 * 2.0 * nodes)
     assert "A repeat (USD)" in found.columns
 
 
 def test_where_throughput_stops_rising_is_said_with_its_phase() -> None:
-    notes = forecasting.table([asked(ranks) for ranks in (1, 2, 4, 16)], terms()).notes
+    notes = _table([asked(ranks) for ranks in (1, 2, 4, 16)], terms()).notes
     assert any("throughput stops rising at" in note and "what stops it is distribute" in note for note in notes)
-    notes = forecasting.table([asked(ranks, "distributed") for ranks in (1, 2, 4)], terms()).notes
+    notes = _table([asked(ranks, "distributed") for ranks in (1, 2, 4)], terms()).notes
     assert any("throughput rises to the last count" in note for note in notes)
 
 
 def test_a_backend_that_was_not_probed_is_refused() -> None:
     case = Case(SMALL, Grid(), "serial", "simd", 1)
     with pytest.raises(ForecastError, match="no rate of backend simd"):
-        forecasting.table([Asked("strong", case, 1)], terms())
+        _table([Asked("strong", case, 1)], terms())

@@ -1,0 +1,77 @@
+"""The forecast that the ledger had before the runs, beside what was measured."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from results import foretold
+from results.foretold import Foretold
+from results.formats import estimate, number, plural
+from results.store import Sweep
+from results.table import Column, Table, bounded, build, hidden, plain, shown
+
+
+def tables(sweep: Sweep) -> list[Table]:
+    """One table where the ledger has a forecast."""
+    rows = foretold.of_sweep(sweep)
+    if not rows:
+        return []
+    columns: list[Column[Foretold]] = [
+        plain("Series", "series", lambda row: "+".join(sorted(row.point.series))),
+        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
+        plain("Batch", "batch", lambda row: row.point.run.problem.batch),
+        plain("Movement", "movement", lambda row: row.point.run.movement),
+        plain("Backend", "backend", lambda row: row.point.run.backend),
+        shown("Forecast (s)", "forecast_s", lambda row: row.forecast_s, lambda row: number(row.forecast_s)),
+        Column("Interval (s)", _interval, _bounds),
+        Column("Measured forward time (s)", _measured, lambda row: bounded("measured", "_s", row.point.time())),
+        shown("Error (%)", "error", lambda row: row.error, lambda row: f"{100 * row.error:+.0f}"),
+        plain("Inside", "inside", lambda row: {None: "—", True: "yes", False: "no"}[row.inside]),
+        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+    ]
+    return [build("Forecast against measured", columns, rows, name="foretold", notes=notes(sweep, rows))]
+
+
+def notes(sweep: Sweep, rows: Sequence[Foretold]) -> list[str]:
+    """When the forecast was written, from what, and how good it was."""
+    event = next(event for event in sweep.events if event.get("event") == foretold.EVENT)
+    probe = event.get("probe")
+    measured = str(probe.get("measured_utc", "")) if isinstance(probe, dict) else ""
+    lines = [
+        f"Written into the ledger at {event.get('utc')}, before the first run, from the probe of {measured} and the "
+        "sizes alone.",
+        quality(rows),
+    ]
+    told = [row.inside for row in rows if row.inside is not None]
+    if told:
+        lines.append(
+            f"{sum(told)} of {plural(len(told), 'measured time')} lie in the interval, which rests on how far earlier "
+            "forecasts of this cluster were off."
+        )
+    else:
+        lines.append("No interval: no earlier forecasts of this cluster were held against enough measurements.")
+    return lines
+
+
+def quality(rows: Sequence[Foretold]) -> str:
+    """The median and the worst error in a sentence."""
+    errors = [abs(row.error) for row in rows]
+    return (
+        f"Forecast of {plural(len(rows), 'point')} against measured: median error {statistics.median(errors):.0%}, "
+        f"worst {max(errors):.0%}."
+    )
+
+
+def _interval(row: Foretold) -> str:
+    return "—" if row.interval_s is None else f"[{number(row.interval_s[0])}, {number(row.interval_s[1])}]"
+
+
+def _bounds(row: Foretold) -> dict[str, object]:
+    low, high = row.interval_s or (None, None)
+    return {"forecast_low_s": low, "forecast_high_s": high}
+
+
+def _measured(row: Foretold) -> str:
+    time = row.point.time()
+    return estimate(time) if time else "—"
