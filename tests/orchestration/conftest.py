@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -72,8 +73,11 @@ class Lab:
     def records(self) -> list[dict[str, object]]:
         return [read_record(path) for path in sorted(self.paths.records.glob("*.json"))]
 
+    def ledger(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.paths.ledger.read_text().splitlines()]
+
     def events(self) -> list[str]:
-        return [json.loads(line)["event"] for line in self.paths.ledger.read_text().splitlines()]
+        return [event["event"] for event in self.ledger()]
 
     def ranks(self) -> list[psutil.Process]:
         """Living processes of this lab's ranks."""

@@ -1,4 +1,8 @@
-"""`fab sweep` with another program in the ranks' place; arguments: RUNS_FOLDER BEHAVIOUR FLAG=VALUE ..."""
+"""`fab sweep` with another program in the ranks' place; arguments: RUNS_FOLDER BEHAVIOUR FLAG=VALUE ...
+
+BEHAVIOUR is one of tests/orchestration/fake_workload.py's, or `real`, or `mute-canary`: real runs, and a canary that
+never answers. Only beside real runs is there a canary.
+"""
 
 import os
 import sys
@@ -7,21 +11,26 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from orchestration import tasks
+from orchestration import canary, forecast_tasks, tasks
 from orchestration.launch import kept_environment
 from orchestration.paths import RunsFolder
-from orchestration.sweep import Surroundings
+from orchestration.sweep import Aside, Surroundings
 from tests.orchestration.support import ROOT
 from workload.supervise import utc_now
 
 runs, behaviour, *flags = sys.argv[1:]
 given = dict(flag.split("=", 1) for flag in flags)
-program = ("-m", "workload") if behaviour == "real" else ("-m", "tests.orchestration.fake_workload", behaviour)
+real = behaviour in ("real", "mute-canary")
+program = ("-m", "workload") if real else ("-m", "tests.orchestration.fake_workload", behaviour)
 tasks.surroundings = lambda: Surroundings(
     ROOT, RunsFolder(Path(runs)), utc_now, kept_environment(dict(os.environ)), program
 )
-if behaviour != "real":
+if behaviour == "mute-canary":
+    canary.PROGRAM, canary.BRIEF_TIMEOUT_S = ("-c", "import time; time.sleep(600)"), 1.0
+if not real:
     tasks._report = lambda *_: None  # the records of a fake say nothing worth a report
+    forecast_tasks.aside = lambda _: Aside()
+    forecast_tasks.keep = lambda *_: None
 try:
     tasks.sweep(
         Context(), **{name: value == "yes" if value in ("yes", "no") else value for name, value in given.items()}

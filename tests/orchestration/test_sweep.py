@@ -77,6 +77,42 @@ def test_the_real_workload_from_study_to_report(lab):
     assert lab.paths.picture("output").exists()
     assert (lab.paths.folder / "report.html").exists()
     assert "Strong scaling" in done.stdout
+    canaries = [event for event in lab.ledger() if event["event"] == "canary"]
+    assert [event["when"] for event in canaries] == ["before launch 1", "before launch 2", "after the last run"]
+    for event in canaries:
+        (rate,) = event["multiply_adds_per_s"].values()
+        assert rate > 0.0
+        assert event["right"]
+    assert no_trace(lab)
+
+
+def test_a_canary_that_never_answers_is_said_and_the_runs_go_on(lab):
+    done = lab.sweep("mute-canary")
+    assert done.returncode == 0, done.stderr
+    assert [record["outcome"] for record in lab.records()] == ["ok"]
+    canaries = [event for event in lab.ledger() if event["event"] == "canary"]
+    assert ["no answer within 1 s" in event["failed"] for event in canaries] == [True, True]
+    assert "Canary: no answer before launch 1" in (lab.paths.folder / "report.html").read_text()
+    assert no_trace(lab)
+
+
+def test_what_a_killed_fab_left_of_its_canary_is_ended(lab):
+    process = lab.begin("mute-canary")
+    lab.wait_for(lambda: list(lab.paths.jobs.glob(f"*/{SUPERVISOR}")))
+    process.kill()
+    process.wait()
+    done = lab.sweep("ok")
+    assert done.returncode == 0, done.stderr
+    assert "adopted" not in lab.events()
+    assert no_trace(lab)
+
+
+def test_an_interrupt_during_the_canary_leaves_nothing(lab):
+    process = lab.begin("mute-canary")
+    lab.wait_for(lambda: list(lab.paths.jobs.glob(f"*/{SUPERVISOR}")))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert (process.returncode, lab.events()[-1]) == (1, "interrupted")
     assert no_trace(lab)
 
 
