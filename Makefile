@@ -2,6 +2,7 @@
 # make test     every test that this machine can run
 # make cloud    add what `pulumi up` needs (300 MB)
 # make bench    the benchmarks (ONLY=convolution for one)
+# make contenders   torch and onnxruntime, which the benchmarks and their tests take where they are (5 GB)
 # make lint     formatting, style, types
 
 # The newest Python of 3.11 or above; PYTHON=/path/to/python3 overrides.
@@ -10,7 +11,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: sweep test cloud bench lint clean
+.PHONY: sweep test cloud bench contenders lint clean
 .DEFAULT_GOAL := sweep
 
 sweep: .venv/installed
@@ -20,6 +21,8 @@ test: lint
 	@$(BIN)/pytest
 
 cloud: .venv/installed-cloud
+
+contenders: .venv/installed-contenders
 
 lint: .venv/installed-test
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
@@ -51,3 +54,6 @@ clean:
 
 .venv/installed-test: .venv/installed-cloud
 	@echo "installing what the tests need (once)" && $(PIP) '.[test]' && touch $@
+
+.venv/installed-contenders: .venv/installed
+	@echo "installing what the benchmarks measure against (once, 5 GB)" && $(PIP) '.[bench]' && touch $@
