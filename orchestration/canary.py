@@ -56,6 +56,8 @@ def _carry_out(place: Place, builder: Builder, planned: PlannedRun, job: Path) -
         return _await(place, job, planned.timeout_s)
     except HeadLostError as error:
         raise Stopped(f"the head {error}") from error
+    except OSError as error:
+        raise Stopped(f"{error.strerror or error}: {error.filename or job}") from error
     except KeyboardInterrupt:
         place.stop(job)
         place.clean(job)

@@ -17,10 +17,11 @@ SPARE_DISK_BYTES = 64 * 2**20  # logs, records, tables and figures of a sweep; a
 CLOCK_S = 1.0
 MEMORY_SHARE = 0.9  # an inventory may promise a little more than a kernel leaves
 CANARY_SHARE = 0.1
+WAITS = "waits for a workload on the nodes"
 LIFETIME = "lifetime"
 MEMORY = "memory as promised"
 OF_EACH_RUN = (LIFETIME, MEMORY)  # faults that a sweep weighs run by run, and skips those that they concern
-RUN_S = 1.0  # the least that a run takes, for the lifetime that is left
+RUN_S = 1.0  # of a run: what comes to its repeats, and the least that it takes where nothing is forecast
 
 Survey = Mapping[str, Any]
 
@@ -46,6 +47,7 @@ class Wanted:
     workload: str
     utc: str
     runs: int = 0
+    takes_s: float = 0.0  # what the runs take, as far as that is known
     saves: bool = False
     own: str = ""  # the end of this sweep's own tokens
 
@@ -128,6 +130,8 @@ def workload(_: Inventory, told: list[tuple[Node, Survey]], wanted: Wanted) -> C
 
 
 def processors(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+    if not machines(told):
+        return Check("one kind of processor", WAITS, tried=False)
     models: dict[str, list[str]] = {}
     for node, machine in machines(told):
         models.setdefault(str(machine["cpu_model"]), []).append(node.name)
@@ -139,6 +143,8 @@ def processors(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Che
 
 
 def slots(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+    if not machines(told):
+        return Check("slots fit the cores", WAITS, tried=False)
     faults = [
         f"{node.name} promises {node.slots} slots on {machine['threads']} hardware threads: lower its slots"
         for node, machine in machines(told)
@@ -151,6 +157,8 @@ def slots(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
 
 
 def memory(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+    if not machines(told):
+        return Check(MEMORY, WAITS, tried=False)
     faults = []
     for node, machine in machines(told):
         has = min(machine["memory_bytes"], machine["cgroup_memory_bytes"] or machine["memory_bytes"])
@@ -253,10 +261,12 @@ def lifetime(inventory: Inventory, wanted: Wanted) -> Check:
         return Check(LIFETIME, "no end")
     left_s = lifetime_left_s(inventory.expires_at, wanted.utc)
     faults = []
-    if left_s <= wanted.runs * RUN_S:
-        runs = f" for {wanted.runs} runs" if wanted.runs else ""
+    takes_s = max(wanted.takes_s, wanted.runs * RUN_S)
+    if left_s <= takes_s:
+        runs = f" for {wanted.runs} runs, which take {takes_s:.0f} s and more" if wanted.runs else ""
         faults.append(f"{max(0.0, left_s):.0f} s are left{runs}: bring the cluster up anew with a longer lifetime")
-    return Check(LIFETIME, f"{left_s / 3600:.1f} h left", tuple(faults))
+    found = f"{left_s / 3600:.1f} h left" + (f", {wanted.runs} runs take {takes_s / 3600:.1f} h" if wanted.runs else "")
+    return Check(LIFETIME, found, tuple(faults))
 
 
 def too_late(expires_at: str | None, utc: str, takes_s: float | None) -> str | None:

@@ -2,53 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from orchestration.inventory import Inventory
 from orchestration.inventory import read as read_inventory
+from orchestration.lease import let_go
 from orchestration.paths import RunsFolder, SweepPaths
-from orchestration.place import HeadLostError
+from orchestration.place import HeadLostError, Place
 from orchestration.refusal import Refusal
+from orchestration.remote import Remote
 from orchestration.sweep import connect, locked
 from workload import supervise
 
 
-def clean(inventory: Inventory, runs: RunsFolder, environment: Mapping[str, str], say: Callable[[str], None]) -> int:
+def clean(
+    inventory: Inventory, sweeps: Sequence[SweepPaths], environment: Mapping[str, str], say: Callable[[str], None]
+) -> int:
     """How many runs' leftovers were removed; a sweep that another `fab` is at work on is left alone, and named.
 
     Raises Refusal where the cluster cannot be reached.
     """
-    left = {paths: jobs for paths in _sweeps(inventory, runs) if (jobs := _jobs(paths))}
-    if not left:
-        return 0
     place = connect(inventory, environment)
-    removed = 0
-    for paths, jobs in left.items():
-        try:
-            with locked(paths):
-                for job in jobs:
-                    place.stop(job)
-                    place.clean(job)
-                    removed += 1
-        except HeadLostError as error:
-            raise Refusal(f"{error}: is the cluster up?") from error
-        except Refusal as refusal:
-            say(f"left alone: {refusal}")
+    try:
+        removed = sum(_of_sweep(place, paths, jobs, say) for paths in sweeps if (jobs := _jobs(paths)))
+        if others := _others(place):
+            say(
+                f"left alone: {len(others)} runs of sweeps that this is not about ({', '.join(others[:8])}): "
+                "--sweep FOLDER names a sweep that lies elsewhere"
+            )
+    except HeadLostError as error:
+        raise Refusal(f"{error}: is the cluster up?") from error
     return removed
 
 
-def _sweeps(inventory: Inventory, runs: RunsFolder) -> Iterator[SweepPaths]:
+def of_cluster(inventory: Inventory, runs: RunsFolder) -> list[SweepPaths]:
     """The sweeps on this cluster; one whose inventory cannot be read says nothing of where it ran."""
-    for paths in runs.sweeps():
-        try:
-            if read_inventory(paths.inventory).cluster == inventory.cluster:
-                yield paths
-        except Refusal:
-            continue
+    return [paths for paths in runs.sweeps() if _cluster(paths) == inventory.cluster]
+
+
+def at(folder: Path, inventory: Inventory) -> SweepPaths:
+    """The sweep that a person named. Raises Refusal where it is none, or of another cluster."""
+    paths = SweepPaths(folder.resolve())
+    if (cluster := _cluster(paths)) != inventory.cluster:
+        what = f"is a sweep on {cluster}" if cluster else "is no sweep's folder (it has no inventory.json)"
+        raise Refusal(f"--sweep {folder} {what}: give a sweep on {inventory.cluster}")
+    return paths
+
+
+def _cluster(paths: SweepPaths) -> str | None:
+    try:
+        return read_inventory(paths.inventory).cluster
+    except Refusal:
+        return None
+
+
+def _of_sweep(place: Place, paths: SweepPaths, jobs: Sequence[Path], say: Callable[[str], None]) -> int:
+    """How many were removed. Raises HeadLostError."""
+    try:
+        with locked(paths):
+            for job in jobs:
+                place.stop(job)
+                place.clean(job)
+            let_go(place, paths)
+    except Refusal as refusal:
+        say(f"left alone: {refusal}")
+        return 0
+    return len(jobs)
 
 
 def _jobs(paths: SweepPaths) -> list[Path]:
     if not paths.jobs.is_dir():
         return []
     return sorted(job for job in paths.jobs.iterdir() if supervise.TOKEN.fullmatch(job.name))
+
+
+def _others(place: Place) -> list[str]:
+    """The tokens of the runs that still lie on the head; none where it is this machine, or cannot be asked."""
+    return place.tokens() if isinstance(place, Remote) else []

@@ -184,10 +184,15 @@ def ssh(_context: Context, cluster: str = "", node: str = "") -> None:
         raise Exit(code=1)
 
 
-@task(help=CLUSTER, auto_shortflags=False)
+@task(
+    help=CLUSTER | {"sweep": "folder of a sweep, more than once for several (default: all under results/runs)"},
+    iterable=["sweep"],
+    auto_shortflags=False,
+)
 @speaking
-def clean(_context: Context, cluster: str = "") -> None:
+def clean(_context: Context, sweep: Sequence[str], cluster: str = "") -> None:
     """End and remove what killed or lost sweeps of this checkout left on a cluster; finished records stay."""
+    from orchestration.clean import at, of_cluster
     from orchestration.clean import clean as clean_up
     from orchestration.clusters import find
     from orchestration.launch import kept_environment
@@ -195,7 +200,8 @@ def clean(_context: Context, cluster: str = "") -> None:
     from workload.supervise import utc_now
 
     found = find(cluster, ROOT, utc_now())
-    removed = clean_up(found, RunsFolder(RUNS), kept_environment(dict(os.environ)), print_line)
+    sweeps = [at(Path(name), found) for name in sweep] or of_cluster(found, RunsFolder(RUNS))
+    removed = clean_up(found, sweeps, kept_environment(dict(os.environ)), print_line)
     print(f"{cluster}: {removed} runs' leftovers removed" if removed else f"{cluster}: nothing of ours is left there")
 
 

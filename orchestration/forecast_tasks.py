@@ -172,6 +172,29 @@ def of_sweep(prepared: Sweep) -> dict[str, Any] | None:
         raise Refusal(str(error)) from error
 
 
+def takes_s(prepared: Sweep) -> float:
+    """What a sweep takes at the least: its runs' starts, and their repeats as far as they are forecast."""
+    from orchestration.checks import RUN_S
+
+    forecasts = (of_sweep(prepared) or {}).get("forecasts", {})
+    total = 0.0
+    for item in prepared.plan.runs:
+        forecast = forecasts.get(item.run.run_id)
+        repeats = item.run.warmups + item.run.repeats
+        total += RUN_S + (0.0 if forecast is None else repeats * float(forecast["total_s"]))
+    return total
+
+
+def lifetime(prepared: Sweep) -> tuple[str, ...]:
+    """A line where the cluster's lifetime ends before the sweep's runs can."""
+    from orchestration import checks
+
+    runs = len(prepared.plan.runs)
+    wanted = checks.Wanted("", prepared.surroundings.utc_now(), runs, takes_s(prepared))
+    faults = checks.lifetime(prepared.inventory, wanted).faults
+    return tuple(f"lifetime: {fault}; what would outlive it is skipped" for fault in faults)
+
+
 def forward_s(forecast: Mapping[str, Any] | None, run_id: str) -> float | None:
     """The forward time that `of_sweep` forecasts for a run; None where it has none."""
     from results import foretold

@@ -14,19 +14,24 @@ from orchestration.refusal import Refusal, Stopped
 
 if TYPE_CHECKING:
     from orchestration.paths import SweepPaths
+    from orchestration.place import Place
+    from orchestration.sweep import Sweep
 
 CLUSTER = "a name that `fab clusters` lists, or the path of an inventory.json (default: local)"
 SWEEP = "folder of a sweep (default: the cluster's newest)"
 
 
-@task(help={"cluster": CLUSTER}, auto_shortflags=False)
+@task(
+    help={"cluster": CLUSTER, "study": "what is to run there: its ranks, its duration (default: the cluster's own)"},
+    auto_shortflags=False,
+)
 @speaking
-def check(_context: Context, cluster: str = "local") -> None:
+def check(_context: Context, cluster: str = "local", study: str = "") -> None:
     """Check that a cluster can be measured: one table, every fault at once, each with its remedy."""
     from rich.markup import escape
     from rich.table import Table
 
-    from orchestration import preflight, provenance
+    from orchestration import forecast_tasks, preflight, provenance
     from orchestration.checks import Wanted
     from orchestration.clusters import find, living
     from orchestration.place import HeadLostError
@@ -36,9 +41,12 @@ def check(_context: Context, cluster: str = "local") -> None:
     around = surroundings()
     inventory = living(find(cluster, ROOT, utc_now()), utc_now())
     RUNS.mkdir(parents=True, exist_ok=True)
-    wanted = Wanted(provenance.digest(ROOT / "workload"), utc_now())
+    place = connect(inventory, around.environment)
     try:
-        found = preflight.everything(connect(inventory, around.environment), inventory, wanted, RUNS)
+        planned = _planned(cluster, study, place)
+        runs, takes_s = ((), 0.0) if planned is None else (planned.plan.runs, forecast_tasks.takes_s(planned))
+        wanted = Wanted(provenance.digest(ROOT / "workload"), utc_now(), len(runs), takes_s)
+        found = preflight.everything(place, inventory, wanted, RUNS, runs)
     except HeadLostError as error:
         raise Stopped(f"the head {error}") from error
     table = Table("check", "found", "")
@@ -48,6 +56,17 @@ def check(_context: Context, cluster: str = "local") -> None:
     faults = [fault for item in found for fault in item.faults]
     if faults:
         raise Refusal("\nconvscale: ".join(faults))
+
+
+def _planned(cluster: str, study: str, place: Place) -> Sweep | None:
+    """The study on the cluster as it is; None where a node cannot be asked. Raises Refusal where the study is wrong."""
+    from orchestration.sweep import Request, prepare
+
+    try:
+        machines = place.machines()
+    except Refusal:
+        return None  # the table says why
+    return prepare(Request(cluster, study or None), surroundings(), machines)
 
 
 @task(

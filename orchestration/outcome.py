@@ -151,9 +151,21 @@ def _evidence(ending: Ending, log: str) -> tuple[dict[str, Any], str]:
     if exceptions := [found[1] or found[2] for found in _EXCEPTION.finditer(log)]:
         evidence["exception"] = exceptions[-1][:1000]
     evidence["oom_kills"] = _oom_kills(ending, evidence, where)
+    if evidence["oom_kills"]:
+        before, after = _counters(ending)
+        evidence["oom_counters"] = {
+            node: {path: [before[node].get(path), count] for path, count in after[node].items()}
+            for node in evidence["oom_kills"]
+        }
     said = {ending.names.get(name, name) for pattern in _LOST_NODES for name in pattern.findall(log)}
     evidence["lost_nodes"] = sorted(said | set(ending.traces.unreachable))
     return evidence, by_rank
+
+
+def _counters(ending: Ending) -> tuple[dict[str, Mapping[str, int]], dict[str, Mapping[str, int]]]:
+    """The kernels' counters of every node that told them, before and after the run."""
+    head = ending.names.get(ending.node, ending.node)
+    return {**ending.traces.oom_before, head: ending.oom_before}, {**ending.traces.oom_after, head: ending.oom_after}
 
 
 def _oom_kills(ending: Ending, evidence: Mapping[str, Any], where: str) -> dict[str, int]:
@@ -162,8 +174,7 @@ def _oom_kills(ending: Ending, evidence: Mapping[str, Any], where: str) -> dict[
     `where` is the node on which mpirun saw a rank killed, where it saw one.
     """
     head = ending.names.get(ending.node, ending.node)
-    before = {**ending.traces.oom_before, head: ending.oom_before}
-    after = {**ending.traces.oom_after, head: ending.oom_after}
+    before, after = _counters(ending)
     groups, kernel = {}, {}
     for node, counters in after.items():
         kills = {path: count - before[node][path] for path, count in counters.items() if path in before.get(node, {})}

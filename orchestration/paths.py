@@ -62,9 +62,14 @@ class SweepPaths:
     def picture(self, name: str) -> Path:
         return self.pictures / f"{name}.png"
 
+    @property
+    def mark(self) -> str:
+        """The end of every token of this sweep; no two sweep folders share one."""
+        return hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:8]
+
     def token(self, run_id: str) -> str:
-        """What a run's processes carry in their arguments; no two sweep folders share one."""
-        return f"{run_id}-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:8]}"
+        """What a run's processes carry in their arguments."""
+        return f"{run_id}-{self.mark}"
 
     def superseded_record(self, run_id: str, attempt: int) -> Path:
         return self.superseded / f"{run_id}.{attempt}.json"

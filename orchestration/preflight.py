@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from orchestration import checks
@@ -50,10 +50,13 @@ def of_nodes(place: Place, inventory: Inventory, wanted: Wanted) -> list[Check] 
     return checks.of_nodes(inventory, place.descriptions(), wanted)
 
 
-def everything(place: Place, inventory: Inventory, wanted: Wanted, folder: Path) -> list[Check]:
+def everything(
+    place: Place, inventory: Inventory, wanted: Wanted, folder: Path, runs: Sequence[PlannedRun] | None = None
+) -> list[Check]:
     """All checks, the slow ones too: every pair of nodes, MPI over all ranks, a canary on every node.
 
-    MPI is tried only where nothing else is wrong: it might hang. Raises Refusal where the head cannot be reached.
+    `runs` are the study's, None where the nodes could not be asked what it would be on them. MPI is tried only where
+    nothing else is wrong: it might hang. Raises Refusal where the head cannot be reached.
     """
     found = of_nodes(place, inventory, wanted)
     if isinstance(place, Remote) and found is not None:
@@ -64,6 +67,7 @@ def everything(place: Place, inventory: Inventory, wanted: Wanted, folder: Path)
         found.append(
             Check("shared memory", f"{_free(SHARED_MEMORY) >> 20} MiB free", _faults(_shared_memory(inventory.slots)))
         )
+    found.append(_ranks(place, runs))
     found.append(Check("disk here", f"{_free(folder) >> 20} MiB free", _faults(_disk(folder, SPARE_DISK_BYTES))))
     if any(check.faults for check in found):
         return [*found, Check("allreduce over all ranks, canary", "waits for the rest to be mended", tried=False)]
@@ -85,6 +89,18 @@ def direct(inventory: Inventory) -> Check:
         finally:
             connection.close()
     return Check("reached from here", f"the head and {count} other nodes", tuple(faults))
+
+
+def _ranks(place: Place, runs: Sequence[PlannedRun] | None) -> Check:
+    """Whether the threads of the study's ranks find cores."""
+    name = "ranks x threads against cores"
+    if not runs:
+        return Check(name, "waits for the nodes to say what they have", tried=False)
+    cores = min(int(machine["cores"]) for machine in place.machines())
+    most = max((item.run for item in runs), key=lambda run: run.ranks_per_node * run.threads)
+    asked = ", oversubscribed as the study asks" if most.ranks_per_node * most.threads > cores else ""
+    found = f"at most {most.ranks_per_node} x {most.threads} on {cores} cores of a node{asked}"
+    return Check(name, found, _faults(_threads(list(runs), cores)))
 
 
 def _pairs(place: Remote) -> Check:

@@ -18,6 +18,7 @@ from uuid import uuid4
 from infra.hostfile import hostfile
 from orchestration.inventory import Inventory
 from orchestration.launch import SSH_OPTIONS
+from orchestration.lease import taken
 from orchestration.provenance import digest
 from orchestration.refusal import Refusal
 from orchestration.ssh import Connection, Done, UnreachableError, node_known_hosts, target
@@ -95,6 +96,7 @@ def push(inventory: Inventory, root: Path) -> Pushed:
 
 def _push(inventory: Inventory, root: Path, head: Connection) -> Pushed:
     release, content = digest(root / "workload"), archive(root / "workload")
+    _refuse_held(inventory, root, release, head)
     sha256 = hashlib.sha256(content).hexdigest()
     workdir = PurePosixPath(inventory.workdir)
     folder = workdir / f".push-{uuid4().hex}"
@@ -112,6 +114,19 @@ def _push(inventory: Inventory, root: Path, head: Connection) -> Pushed:
     finally:
         head.run(["rm", "-rf", str(folder)])
     return Pushed(release, sent, _changed(done))
+
+
+def _refuse_held(inventory: Inventory, root: Path, release: str, head: Connection) -> None:
+    """Raises Refusal where a sweep is at work on another workload: its next runs would be of ours."""
+    text = (root / "workload" / "lease.py").read_text(encoding="utf-8")
+    done = head.run([inventory.python, "-c", text, inventory.workdir])
+    try:
+        document = json.loads(done.out)
+        other, there = document["holder"], document["release"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return  # no Python there, or none that answers: what follows says so
+    if isinstance(other, dict) and there != release:
+        raise Refusal(f"cluster {inventory.cluster} {taken(other)}")
 
 
 def _put_archive(head: Connection, path: PurePosixPath, content: bytes, sha256: str) -> int:

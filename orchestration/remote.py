@@ -42,6 +42,7 @@ class Remote:
         self.inventory = inventory
         self.head = inventory.nodes[0]
         self.workdir = PurePosixPath(inventory.workdir)
+        self.jobs = self.workdir / "jobs"
         self.connection = Connection(target(inventory, self.head))
         self.nodes = Nodes(inventory, node_known_hosts(inventory), self._run)
         self._surveys: list[dict[str, Any] | Answer] | None = None
@@ -143,11 +144,31 @@ class Remote:
         self._suspects -= {answer.node.name for answer in answers if answer.status == 0}
         return [answer.node.name for answer in answers if answer.status != 0]
 
+    def take(self, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Takes the cluster for a sweep; the lease of another sweep where that holds. Raises OSError."""
+        argv, asked = [*self._python("workload.control"), "take", str(self.jobs)], json.dumps(document).encode()
+        other = self._insist(lambda: self._answer(argv, stdin=asked)).get("other")
+        return other if isinstance(other, dict) else None
+
+    def release(self, mark: str) -> None:
+        """Gives a sweep's lease back. A head that does not answer is not waited for: the lease ends by itself."""
+        with suppress(UnreachableError, Refusal, OSError):
+            self._answer([*self._python("workload.control"), "release", str(self.jobs), mark], limit_s=ASK_S)
+
+    def tokens(self) -> list[str]:
+        """Of the jobs that lie on the head; none where it does not answer."""
+        argv = ["find", str(self.jobs), "-mindepth", "1", "-maxdepth", "1", "-printf", "%f\\n"]
+        try:
+            out = self.connection.run(argv, limit_s=ASK_S).out
+        except (UnreachableError, Refusal):
+            return []
+        return sorted(line for line in out.decode(errors="replace").splitlines() if supervise.TOKEN.fullmatch(line))
+
     # A job
 
     def folder(self, job: Path) -> PurePosixPath:
         """The job's folder on the head."""
-        return self.workdir / "jobs" / job.name
+        return self.jobs / job.name
 
     def bring(self, pool: Path) -> PurePosixPath:
         """Copies a pool of pictures to the head, from there to every node; nothing where it lies there."""
@@ -293,8 +314,8 @@ class Remote:
     def _python(self, module: str) -> list[str]:
         return [ENV, "-C", str(self.workdir), self.inventory.python, "-m", module]
 
-    def _answer(self, argv: Sequence[str], limit_s: float = 30.0) -> dict[str, Any]:
-        done = self.connection.run(argv, limit_s=limit_s)
+    def _answer(self, argv: Sequence[str], limit_s: float = 30.0, stdin: bytes = b"") -> dict[str, Any]:
+        done = self.connection.run(argv, stdin, limit_s)
         return channels.last_object(done.out, done.err)
 
     def _heard(self, job: Path, answer: dict[str, Any]) -> State:

@@ -18,6 +18,7 @@ from orchestration.clusters import find as find_cluster
 from orchestration.here import Here
 from orchestration.inventory import Inventory
 from orchestration.job import Builder
+from orchestration.lease import held
 from orchestration.ledger import Ledger
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.pictures import Pools
@@ -365,7 +366,7 @@ def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, aside: Aside 
     fewest = min(int(machine["cores"]) for machine in sweep.machines)
     if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, fewest, existing, of_nodes):
         raise Refusal("\nconvscale: ".join(wrong))
-    with locked(paths):
+    with locked(paths), held(sweep.place, paths, sweep.surroundings.utc_now()):
         carrying = Carrying(sweep, paths, progress, aside or Aside())
         try:
             sweep.surroundings.runs.point_latest(paths)

@@ -5,6 +5,8 @@
     state FOLDER            the same answer at once
     stop FOLDER             ends the job through its supervisor
     end FOLDER ..           ends what carries the folders' token, removes them; the out-of-memory counters of the run
+    take JOBS               takes the cluster for the sweep of the lease on standard input; another's, where that holds
+    release JOBS SWEEP      gives it back
 
 Whoever asks may be cut off at any moment: every verb may be asked again. Folders are given with a slash at their
 end: what ends in a job's token is taken for the job's own, and ended with it.
@@ -13,6 +15,7 @@ end: what ends in a job's token is taken for the job's own, and ended with it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -27,7 +30,7 @@ from typing import Any
 
 import psutil
 
-from workload import supervise
+from workload import lease, supervise
 from workload.daemon import COUNTERS
 from workload.record import SchemaError, read_json
 
@@ -39,9 +42,14 @@ STARTING_S = 10.0  # a supervisor says who it is within this
 
 
 def start(folder: Path, files: dict[str, str], folders: list[str]) -> None:
-    """Makes the job's folder, whole, and starts its supervisor; nothing where it is there. Raises OSError."""
+    """Makes the job's folder, whole, and starts its supervisor; nothing where it is there.
+
+    Raises OSError, also where the cluster is another sweep's.
+    """
     if folder.exists():
         return
+    if (other := lease.use(folder.parent, sweep_of(folder))) is not None:
+        raise OSError(errno.EBUSY, f"the cluster is at work for the sweep in {other.get('folder')}", str(folder.parent))
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         partial.mkdir(parents=True)
@@ -99,7 +107,14 @@ def watch(folder: Path, limit_s: float) -> dict[str, Any]:
             print(flush=True)
             beat = time.monotonic() + BEAT_S
         time.sleep(0.05)
+    with contextlib.suppress(OSError):
+        lease.use(folder.parent, sweep_of(folder))
     return answer(folder)
+
+
+def sweep_of(folder: Path) -> str:
+    """The end of a job's token, which all jobs of a sweep share."""
+    return folder.name.rpartition("-")[2]
 
 
 def stop(folder: Path) -> dict[str, Any]:
@@ -153,6 +168,11 @@ def main(argv: list[str]) -> dict[str, Any]:
     folder = Path(subject)
     if verb == "end":
         return end([folder, *map(Path, rest)])
+    if verb == "take":
+        return {"other": lease.take(folder, json.load(sys.stdin))}
+    if verb == "release":
+        lease.release(folder, rest[0])
+        return {}
     supervise.check_token(folder.name)
     if verb == "start":
         document = json.load(sys.stdin)

@@ -7,13 +7,16 @@ Rank 0 prints {"nodes": [{"node", "received", "error"}]}, a node for each rank.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import sys
 import tarfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +26,8 @@ from mpi4py import MPI
 
 RELEASES = "releases"
 LINK = "workload"
+DIGEST = re.compile(r"[0-9a-f]{64}")
+YOUNG_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,25 @@ class Release:
             if digest(link) != self.digest:
                 raise ValueError(f"{link} is a folder of its own, not a link to a release: move it away")
         elif not link.is_symlink() or str(link.readlink()) != wanted:
+            before = link.readlink().name if link.is_symlink() else None
             partial = link.with_name(f".{LINK}-{unique()}")
             partial.symlink_to(wanted)
             partial.replace(link)
+            self._prune(before)
+
+    def _prune(self, before: str | None) -> None:
+        """Removes old releases, but this one and the one before it; what is young may be another push's, under way."""
+        for path in self.folder.parent.iterdir():
+            name = path.name.removesuffix(".tar")
+            if name in (self.digest, before) or not DIGEST.fullmatch(name) or path.is_symlink():
+                continue
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime < YOUNG_S:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.suffix == ".tar":
+                    path.unlink()
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -81,7 +81,9 @@ class Desk:
         return {record["run"]["ranks"]: record for record in found}
 
     def events(self) -> list[str]:
-        return [json.loads(line)["event"] for line in self.paths.ledger.read_text().splitlines()]
+        """The ledger's, without the canary's."""
+        found = [json.loads(line)["event"] for line in self.paths.ledger.read_text().splitlines()]
+        return [event for event in found if event != "canary"]
 
     def wait_for_ranks(self, host: Host) -> None:
         wait_for(lambda: host.ranks() or self._ended())

@@ -148,12 +148,13 @@ class Host:
         return []
 
     def ranks(self) -> list[psutil.Process]:
-        """Its ranks of runs of ours."""
+        """Its ranks of runs of ours; those of the canary between them are none."""
         found = []
         for process in self.members():
             with contextlib.suppress(psutil.Error):
                 words = process.cmdline()
-                if "mpi4py" in words[:4] and "--run" in words and process.status() != psutil.STATUS_ZOMBIE:
+                run = "mpi4py" in words[:4] and "--run" in words and "workload.canary" not in words
+                if run and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
 

@@ -1,10 +1,15 @@
 """Whole sweeps over several nodes; what the operator's side may lose without losing a run."""
 
+import json
 import signal
 import time
 
 from orchestration.channels import SILENCE_S
+from orchestration.clusters import find
+from orchestration.lease import held
+from orchestration.paths import SweepPaths
 from orchestration.provenance import digest
+from orchestration.remote import Remote
 from tests.cluster.hosts import wait_for
 from tests.orchestration.support import ROOT
 
@@ -112,3 +117,35 @@ def test_another_mpi_job_on_the_node_is_left_alone(desk):
     assert desk.records()[2]["outcome"] == "timeout"
     assert node.strangers() == before
     assert desk.clear()
+
+
+def test_two_sweeps_at_once_do_not_disturb_each_other(desk, tmp_path):
+    """The second is told of the first, as long as that is at work; also of another checkout, by its fab or its run."""
+    desk.study([2], repeats=LONG, timeout_s=30.0)
+    first = desk.begin()
+    desk.wait_for_ranks(desk.hosts.hosts[1])
+    done = desk.sweep(out=tmp_path / "other")
+    assert done.returncode == 2, done.stdout
+    assert "node1 is at work on" in done.stderr
+    first.kill()
+    first.wait()
+    held = desk.hosts.head.folder / "convscale" / "jobs" / "lease.json"
+    assert json.loads(held.read_text())["folder"] == str(desk.paths.folder)
+    cleaned = desk.fab("clean", "--cluster", desk.hosts.inventory, "--sweep", desk.paths.folder)
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert not held.exists()
+    assert desk.clear()
+
+
+def test_between_two_runs_the_cluster_is_held_too(desk, tmp_path):
+    inventory = find(str(desk.hosts.inventory), ROOT, "")
+    place = Remote(inventory)
+    desk.study([2])
+    with held(place, SweepPaths(tmp_path / "first"), "2026-01-01T00:00:00Z"):
+        done = desk.sweep()
+        assert done.returncode == 2, done.stdout
+        assert f"is at work for the sweep in {tmp_path / 'first'}" in done.stderr
+    place.close()
+    done = desk.sweep()
+    assert done.returncode == 0, done.stderr
+    assert not (desk.hosts.head.folder / "convscale" / "jobs" / "lease.json").exists()

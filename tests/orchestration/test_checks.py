@@ -109,12 +109,27 @@ def test_saving_needs_a_folder_that_all_share():
     ("expires", "runs", "words"),
     [
         ("2025-12-31T23:00:00+00:00", 0, "0 s are left"),
-        ("2026-01-01T00:00:10Z", 20, "10 s are left for 20 runs"),
+        ("2026-01-01T00:00:10Z", 20, "10 s are left for 20 runs, which take 20 s and more"),
     ],
 )
 def test_the_lifetime(expires, runs, words):
     (line,) = faults(survey(2), Wanted(WANTED.workload, WANTED.utc, runs=runs), expires_at=expires)
     assert words in line
+
+
+def test_the_lifetime_against_what_the_runs_are_forecast_to_take():
+    cluster = make_inventory(2).model_copy(update={"expires_at": "2026-01-01T01:00:00Z"})
+    good = checks.lifetime(cluster, Wanted("", WANTED.utc, runs=2, takes_s=3500.0))
+    assert (good.verdict, good.found) == ("good", "1.0 h left, 2 runs take 1.0 h")
+    (line,) = checks.lifetime(cluster, Wanted("", WANTED.utc, runs=2, takes_s=3700.0)).faults
+    assert "3600 s are left for 2 runs, which take 3700 s and more" in line
+
+
+def test_before_a_push_nothing_is_called_good_that_nobody_knows():
+    told = survey(1) | {"machine": "no workload"}, survey(2) | {"machine": "no workload"}
+    found = {check.name: check.verdict for check in checks.of_nodes(make_inventory(2, nodes=2), told, WANTED)}
+    unknown = ("one kind of processor", "slots fit the cores", "memory as promised")
+    assert [found[name] for name in unknown] == ["not tried"] * 3
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,7 @@ def test_a_counter_that_rose_is_out_of_memory(status):
     found = verdict(status, log=KILLED, oom_before={GROUP: 3}, oom_after={GROUP: 4})
     assert found.outcome == "out_of_memory"
     assert found.evidence["oom_kills"] == {"vm": 1}
+    assert found.evidence["oom_counters"] == {"vm": {GROUP: [3, 4]}}
     assert "rank 1 on vm" in found.reason
 
 

@@ -1,4 +1,5 @@
 import io
+import os
 import tarfile
 
 import pytest
@@ -55,6 +56,26 @@ def test_a_link_moves_from_one_release_to_the_next(release):
     (release.root / "workload").symlink_to("releases/old")
     release.put(release.archive)
     release.switch()
+    assert (release.root / "workload").resolve() == release.folder
+
+
+def test_old_releases_go_but_the_one_before_and_what_is_no_release_stay(release):
+    before, older, young = ("0" * 64, "1" * 64, "2" * 64)
+    (release.root / "workload").symlink_to(f"releases/{before}")
+    folder = release.folder.parent
+    for name in (before, older, young, "notes", f"{older}.d"):
+        (folder / name).mkdir()
+        (folder / name / "a.py").touch()
+    for name in (f"{before}.tar", f"{older}.tar", "1" * 63):
+        (folder / name).touch()
+    (folder / ("3" * 64)).symlink_to("notes")
+    for path in folder.iterdir():
+        if path.name != young:
+            os.utime(path, (0, 0), follow_symlinks=False)
+    kept = {path.name for path in folder.iterdir()} - {older, f"{older}.tar"}
+    release.put(release.archive)
+    release.switch()
+    assert {path.name for path in folder.iterdir()} == kept | {release.digest}
     assert (release.root / "workload").resolve() == release.folder
 
 

@@ -27,7 +27,7 @@ def at_work(desk, light, ranks=(2, 3)):
     """A sweep whose first run is on node2 until something happens to it."""
     desk.study(list(ranks), repeats=LONG)
     process = desk.begin()
-    wait_for(lambda: "--run" in light.inside("node2", "ps", "-eo", "args"), 60)
+    wait_for(lambda: "-m workload --run" in light.inside("node2", "ps", "-eo", "args"), 60)
     return process
 
 
