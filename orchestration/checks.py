@@ -188,14 +188,16 @@ def network(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) ->
     for node, item in told:
         own = [address for address in item["addresses"] or [] if not ipaddress.ip_address(address).is_loopback]
         plain = [text for text in own if not ipaddress.ip_address(text).is_link_local]
+        networks = [text for text in plain if ipaddress.ip_address(text).version == 4] or plain
         if item["addresses"] is None:
             faults.append(f"{node.name} cannot tell its addresses (no psutil): install the pinned packages")
         elif subnet is not None and not any(ipaddress.ip_address(address) in subnet for address in plain):
             faults.append(
                 f"{node.name} has no address in {subnet} (it has {', '.join(plain)}): correct interface_subnet"
             )
-        elif subnet is None and inventory.transport == "tcp" and len(told) > 1 and len(plain) > 1:
-            faults.append(f"{node.name} has {len(plain)} networks ({', '.join(plain)}): name one by interface_subnet")
+        elif subnet is None and len(inventory.nodes) > 1 and len(networks) > 1:
+            said = ", ".join(networks)
+            faults.append(f"{node.name} has {len(networks)} networks ({said}): name one by interface_subnet")
     return Check("network between nodes", str(subnet or "the only one"), tuple(faults))
 
 
@@ -205,7 +207,8 @@ def transport(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) 
         for node, item in told
         if item["fabrics"] and inventory.transport == "tcp"
     ]
-    return Check("transport", inventory.transport, tuple(faults))
+    fast = sorted({fabric for _, item in told for fabric in item["fabrics"]})
+    return Check("transport", f"{inventory.transport}; faster than TCP: {', '.join(fast) or 'none up'}", tuple(faults))
 
 
 def shared_folder(inventory: Inventory, told: list[tuple[Node, Survey]], wanted: Wanted) -> Check:

@@ -109,7 +109,7 @@ def push(_context: Context, cluster: str = "") -> None:
         "workdir": "folder on the nodes that may hold the workload",
         "slots": "ranks a machine takes (default: its physical cores)",
         "memory-gib": "memory of a machine (default: what it has)",
-        "subnet": "network between the machines, where they have several: 10.0.0.0/24",
+        "subnet": "network between the machines: 10.0.0.0/24 (default: the head's one that holds all the others)",
         "expect": "fingerprints SHA256:... that you read on the machines, comma-separated, in place of the question",
     },
     auto_shortflags=False,

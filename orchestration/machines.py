@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infra import hostfile
 from orchestration import clusterfiles, inventory
@@ -44,6 +45,8 @@ def add(
     unsized = describe(folder, hosts, login, [given] * len(hosts), utc)
     reached = unsized.model_copy(update={"known_hosts": str(folder.known_hosts)})
     trust(reached)
+    if login.subnet is None:
+        login = replace(login, subnet=_between(reached))
     found = describe(folder, hosts, login, [_sizes(reached, number, sizes) for number in range(len(hosts))], utc)
     clusterfiles.write(folder, found)
     return found
@@ -95,6 +98,31 @@ def _sizes(found: Inventory, number: int, given: Sizes) -> tuple[int, int]:
         raise Refusal(
             f"{node.name} does not say its cores and memory ({error}): give --slots and --memory-gib"
         ) from error
+
+
+def _between(found: Inventory) -> str | None:
+    """The network by which the head reaches all others, None where it cannot say: 'fab check' asks for it then."""
+    others = [node.address for node in found.nodes[1:]]
+    if not others:
+        return None
+    try:
+        with closing(Connection(target(found, found.nodes[0]))) as connection:
+            own = connection.run(["ip", "-o", "addr", "show", "scope", "global"]).out.decode(errors="replace")
+            names = [connection.run(["getent", "ahosts", other]).out.decode(errors="replace") for other in others]
+    except UnreachableError:
+        return None
+    return shared_network(own, [name.split()[0] if name.split() else "" for name in names])
+
+
+def shared_network(own: str, others: Sequence[str]) -> str | None:
+    """The one network of what `ip -o addr` lists that holds all the other addresses; None where none or several do."""
+    networks = {ipaddress.ip_interface(text).network for text in re.findall(r"\binet6? ([0-9a-fA-F.:]+/\d+)", own)}
+    try:
+        addresses = [ipaddress.ip_address(text) for text in others]
+    except ValueError:
+        return None
+    holding = [network for network in networks if all(address in network for address in addresses)]
+    return str(holding[0]) if len(holding) == 1 else None
 
 
 def physical_cores(listed: str) -> int:

@@ -40,6 +40,7 @@ def test_names_become_a_cluster_that_can_be_reached(hosts, login, tmp_path):
     add(folder, addresses, login, (None, None), "2026-01-01T00:00:00Z", pinned_by(fingerprints(hosts)))
     found = clusters.find(str(folder.inventory), ROOT, "")
     assert [node.address for node in found.nodes] == addresses
+    assert found.interface_subnet == f"{hosts.subnet}.0/24"
     assert {node.slots for node in found.nodes} == {psutil.cpu_count(logical=False)}
     assert {node.memory_bytes for node in found.nodes} == {psutil.virtual_memory().total}
     assert {item.state for item in trust.scan(found)} == {trust.State.PINNED}

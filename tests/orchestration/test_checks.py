@@ -48,6 +48,7 @@ def faults(second, wanted=WANTED, **inventory):
 def test_nothing_is_wrong():
     assert faults(survey(2)) == []
     assert faults(survey(2), interface_subnet="10.0.0.0/24") == []
+    assert faults(survey(2, addresses=["10.0.0.2", "2001:db8::2"])) == []
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,7 @@ def test_nothing_is_wrong():
         (survey(2, {"cgroup_memory_bytes": 2**33}), "node2 promises 16384 MiB and has 8192 MiB"),
         (survey(2, shared_memory_free_bytes=2**20), "node2: /dev/shm has 1 MiB free, 2 ranks need 16 MiB"),
         (survey(2, addresses=["10.0.0.2", "172.17.0.1"]), "node2 has 2 networks"),
+        (survey(2, addresses=["10.0.0.2", "172.17.0.1", "2001:db8::2"]), "node2 has 2 networks (10.0.0.2, 172.17.0.1)"),
         (survey(2, addresses=None), "node2 cannot tell its addresses"),
         (survey(2, fabrics=["mlx5_0 port 1"]), "node2 has a faster fabric up (mlx5_0 port 1)"),
         (survey(2, time=103.2), "node2's clock is 3.1 s off"),
@@ -97,6 +99,11 @@ def test_the_runs_of_this_very_sweep_are_no_strays():
     token = "0123456789abcdef-01234567"
     own = Wanted(WANTED.workload, WANTED.utc, own="-01234567")
     assert faults(survey(2, strays=[{"pid": 1, "token": token}]), own) == []
+
+
+def test_two_networks_hang_whatever_carries_the_messages():
+    (line,) = faults(survey(2, addresses=["10.0.0.2", "172.17.0.1"]), transport="auto")
+    assert "name one by interface_subnet" in line
 
 
 def test_saving_needs_a_folder_that_all_share():

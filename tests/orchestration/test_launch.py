@@ -78,6 +78,13 @@ def test_a_fabric_of_a_persons_own_is_left_to_open_mpi():
     assert "--mca pml" not in text
 
 
+def test_the_network_of_daemons_is_named_whatever_carries_the_messages():
+    layout = replace(LAYOUT, hostfile=PurePosixPath("/h"), interface_subnet="10.0.0.0/24")
+    text = words(replace(RUN, nodes=2, ranks_per_node=2), layout)
+    assert "--mca btl_tcp_if_include 10.0.0.0/24 --prtemca oob_tcp_if_include 10.0.0.0/24" in text
+    assert "--mca btl self" not in text
+
+
 @pytest.mark.parametrize(("cores", "yields"), [(4, False), (3, True)])
 def test_ranks_yield_where_they_share_cores(cores, yields):
     assert ("--mca mpi_yield_when_idle 1" in words(layout=replace(LAYOUT, cores=cores))) == yields

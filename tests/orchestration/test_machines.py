@@ -3,7 +3,7 @@ import json
 import pytest
 
 from orchestration.clusters import ClusterFolder
-from orchestration.machines import Login, add, describe, physical_cores, total_memory
+from orchestration.machines import Login, add, describe, physical_cores, shared_network, total_memory
 from orchestration.refusal import Refusal
 
 LOGIN = Login("me", "/home/me/.ssh/id", "/opt/convscale/venv/bin/python", "/opt/convscale", "10.0.0.0/24")
@@ -53,6 +53,27 @@ def test_hardware_threads_of_a_core_count_once():
     assert physical_cores("# Core,Socket\n0,0\n1,0\n0,0\n1,0\n0,1\n1,1\n") == 4
     with pytest.raises(ValueError, match="no core"):
         physical_cores("command not found")
+
+
+ADDRESSES = """\
+2: eth0    inet 10.0.0.2/24 brd 10.0.0.255 scope global eth0\\       valid_lft forever preferred_lft forever
+2: eth0    inet6 2001:db8::2/64 scope global \\       valid_lft forever preferred_lft forever
+3: docker0    inet 172.17.0.1/16 brd 172.17.255.255 scope global docker0\\       valid_lft forever
+"""
+
+
+@pytest.mark.parametrize(
+    ("others", "network"),
+    [
+        (["10.0.0.3", "10.0.0.4"], "10.0.0.0/24"),
+        (["2001:db8::3"], "2001:db8::/64"),
+        (["10.0.0.3", "10.0.1.4"], None),
+        (["10.0.0.3", ""], None),
+    ],
+)
+def test_the_network_between_the_machines_is_found(others, network):
+    assert shared_network(ADDRESSES, others) == network
+    assert shared_network("ip: command not found", others) is None
 
 
 def test_memory_is_in_bytes():
