@@ -144,9 +144,13 @@ class Remote:
         self._suspects -= {answer.node.name for answer in answers if answer.status == 0}
         return [answer.node.name for answer in answers if answer.status != 0]
 
-    def take(self, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Takes the cluster for a sweep; the lease of another sweep where that holds. Raises OSError."""
-        argv, asked = [*self._python("workload.control"), "take", str(self.jobs)], json.dumps(document).encode()
+    def take(self, document: Mapping[str, Any], *dead: str) -> Mapping[str, Any] | None:
+        """Takes the cluster for a sweep; the lease of another sweep where that holds. Raises OSError.
+
+        `dead`: the mark of a sweep whose `fab` is known to be dead.
+        """
+        argv = [*self._python("workload.control"), "take", str(self.jobs), *dead]
+        asked = json.dumps(document).encode()
         other = self._insist(lambda: self._answer(argv, stdin=asked)).get("other")
         return other if isinstance(other, dict) else None
 

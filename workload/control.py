@@ -5,7 +5,7 @@
     state FOLDER            the same answer at once
     stop FOLDER             ends the job through its supervisor
     end FOLDER ..           ends what carries the folders' token, removes them; the out-of-memory counters of the run
-    take JOBS               takes the cluster for the sweep of the lease on standard input; another's, where that holds
+    take JOBS [DEAD]        takes the cluster for the sweep of the lease on standard input; another's, where that holds
     release JOBS SWEEP      gives it back
 
 Whoever asks may be cut off at any moment: every verb may be asked again. Folders are given with a slash at their
@@ -169,7 +169,7 @@ def main(argv: list[str]) -> dict[str, Any]:
     if verb == "end":
         return end([folder, *map(Path, rest)])
     if verb == "take":
-        return {"other": lease.take(folder, json.load(sys.stdin))}
+        return {"other": lease.take(folder, json.load(sys.stdin), *rest)}
     if verb == "release":
         lease.release(folder, rest[0])
         return {}

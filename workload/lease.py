@@ -34,11 +34,15 @@ def holder(jobs: Path) -> dict[str, Any] | None:
     return document if fresh or _at_work(jobs, document["sweep"]) else None
 
 
-def take(jobs: Path, document: dict[str, Any]) -> dict[str, Any] | None:
-    """Takes the cluster for `document["sweep"]`; the lease of another sweep where that holds. Raises OSError."""
+def take(jobs: Path, document: dict[str, Any], dead: str = "") -> dict[str, Any] | None:
+    """Takes the cluster for `document["sweep"]`; the lease of another sweep where that holds. Raises OSError.
+
+    `dead` is a sweep whose `fab` is known to be dead: its lease holds while a job of it is at work, and no longer.
+    """
     with _alone(jobs):
         other = holder(jobs)
-        if other is not None and other["sweep"] != document["sweep"]:
+        over = other is not None and other["sweep"] == dead and not _at_work(jobs, dead)
+        if other is not None and other["sweep"] != document["sweep"] and not over:
             return other
         partial = jobs / f".{LEASE}.{os.getpid()}"
         partial.write_text(json.dumps(document))

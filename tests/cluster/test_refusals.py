@@ -1,5 +1,6 @@
 """Host keys, and a person's mistakes: no run starts, one line says what is wrong and what to do, exit status 2."""
 
+import datetime
 import json
 
 import pytest
@@ -65,6 +66,41 @@ def test_an_unreachable_address(desk):
         key = (desk.hosts.hosts[1].folder / "host_key.pub").read_text().split()
         file.write(f"{desk.hosts.subnet}.200 {key[0]} {key[1]}\n")
     assert refused(desk.sweep(), "node2", f"{desk.hosts.subnet}.200", "is it up, and its address right?")
+
+
+def test_check_names_what_is_wrong_with_the_machines_themselves(desk):
+    second, third, fourth = desk.hosts.hosts[1:]
+    token = f"{'0' * 16}-01234567"
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=20)
+    desk.hosts.describe(expires_at=soon.isoformat())
+    document = json.loads(desk.hosts.inventory.read_text())
+    document["nodes"][1]["slots"] = 999
+    document["nodes"][2]["memory_bytes"] = 2**50
+    desk.hosts.inventory.write_text(json.dumps(document))
+    second.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", "/dev/shm")
+    third.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/tmp")
+    third.run("sh", "-c", f"sh -c 'sleep 60; true' {token} >/dev/null 2>&1 &")
+    fourth.run("hostname", "node2")
+    try:
+        done = desk.fab("check", "--cluster", desk.hosts.inventory)
+    finally:
+        second.run("umount", "/dev/shm")
+        third.run("umount", "/tmp")
+        fourth.run("hostname", "node4")
+        for process in third.members():
+            if any(token in word for word in process.cmdline()):
+                process.kill()
+    assert refused(
+        done,
+        "2 nodes call themselves node2",
+        "node2 promises 999 slots",
+        "node3 promises 1073741824 MiB",
+        "node2: /dev/shm has 4 MiB free",
+        "node3: /tmp has 1 MiB free",
+        f"node3 is at work on {token}",
+        "s are left for",
+    )
+    assert "not tried" in done.stdout
 
 
 def test_check_names_every_fault_at_once_and_is_content_when_they_are_mended(desk):

@@ -129,12 +129,24 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(desk, tmp_path):
     assert "node1 is at work on" in done.stderr
     first.kill()
     first.wait()
+    assert "node1 is at work on" in desk.sweep(out=tmp_path / "other").stderr
     held = desk.hosts.head.folder / "convscale" / "jobs" / "lease.json"
     assert json.loads(held.read_text())["folder"] == str(desk.paths.folder)
     cleaned = desk.fab("clean", "--cluster", desk.hosts.inventory, "--sweep", desk.paths.folder)
     assert cleaned.returncode == 0, cleaned.stderr
     assert not held.exists()
     assert desk.clear()
+
+
+def test_what_a_killed_fab_held_is_free_as_soon_as_its_run_is_over(desk, tmp_path):
+    desk.study([2], repeats=250)
+    first = desk.begin()
+    desk.wait_for_ranks(desk.hosts.hosts[1])
+    first.kill()
+    first.wait()
+    wait_for(lambda: not any(host.ours() for host in desk.hosts.hosts))
+    done = desk.sweep(out=tmp_path / "other", repeats="1")
+    assert done.returncode == 0, done.stderr
 
 
 def test_between_two_runs_the_cluster_is_held_too(desk, tmp_path):

@@ -39,6 +39,12 @@ def test_it_ends_a_while_after_the_last_use(tmp_path):
     assert lease.take(tmp_path, OTHERS) is None
 
 
+def test_it_ends_at_once_where_its_fab_is_known_to_be_dead(tmp_path):
+    lease.take(tmp_path, OURS)
+    assert lease.take(tmp_path, OTHERS, "33333333") == OURS
+    assert lease.take(tmp_path, OTHERS, OURS["sweep"]) is None
+
+
 def test_each_run_makes_it_hold_on(tmp_path):
     lease.take(tmp_path, OURS)
     then = time.time() - lease.HELD_S / 2
@@ -51,14 +57,18 @@ def test_each_run_makes_it_hold_on(tmp_path):
 def test_it_holds_while_a_run_of_the_sweep_is_at_work(tmp_path):
     lease.take(tmp_path, OURS)
     (tmp_path / TOKEN).mkdir()
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(tmp_path / TOKEN)])
+    program = "import time; print(flush=True); time.sleep(60)"
+    argv = [sys.executable, "-c", program, str(tmp_path / TOKEN)]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE)
     try:
+        process.stdout.readline()  # it is at work
         (tmp_path / TOKEN / "supervisor.json").write_text(json.dumps({"pid": process.pid}))
         grow_old(tmp_path)
         assert lease.holder(tmp_path) == OURS
+        assert lease.take(tmp_path, OTHERS, OURS["sweep"]) == OURS
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
     assert lease.holder(tmp_path) is None
 
 
