@@ -99,6 +99,11 @@ def find(name: str, root: Path, utc: str) -> Inventory:
     return _read(found.inventory)
 
 
+def called(name: str, root: Path, utc: str) -> str:
+    """What sweeps on the cluster call it: it need not be up. Raises Refusal."""
+    return name if name in names(root) else find(name, root, utc).cluster
+
+
 def living(found: Inventory, utc: str) -> Inventory:
     """The same inventory. Raises Refusal where the cluster's lifetime is over."""
     if found.expires_at is not None and lifetime_left_s(found.expires_at, utc) <= 0:

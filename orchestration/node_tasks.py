@@ -115,13 +115,13 @@ def status(_context: Context, cluster: str = "local", sweep: str = "") -> None:
 
 def _sweep(cluster: str, sweep: str) -> SweepPaths:
     """The sweep's folder. Raises Refusal."""
-    from orchestration.clusters import find
+    from orchestration.clusters import called
     from orchestration.paths import RunsFolder, SweepPaths
     from orchestration.status import newest
     from workload.supervise import utc_now
 
     if not sweep:
-        return newest(RunsFolder(RUNS), find(cluster, ROOT, utc_now()).cluster)
+        return newest(RunsFolder(RUNS), called(cluster, ROOT, utc_now()))
     paths = SweepPaths(Path(sweep).resolve())
     if not paths.ledger.exists():
         raise Refusal(f"--sweep {sweep} is no sweep's folder (it has no ledger.jsonl): give one under results/runs")

@@ -104,14 +104,18 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
 
 
 @task(
-    help={"sweep": "folder of a sweep; given twice and more it makes a joint report", "out": "folder of the report"},
+    help={
+        "sweep": "folder of a sweep; given twice and more it makes a joint report (default: the latest)",
+        "cluster": "the newest sweep on this cluster, which need not be up",
+        "out": "folder of the report",
+    },
     iterable=["sweep"],
     auto_shortflags=False,
 )
 @speaking
-def report(_context: Context, sweep: Sequence[str], out: str = "") -> None:
+def report(_context: Context, sweep: Sequence[str], cluster: str = "", out: str = "") -> None:
     """Make the report of a sweep again, from its records alone; of several sweeps, a joint report."""
-    folders = [sweep_folder(name) for name in sweep] or [sweep_folder(str(RUNS / "latest"))]
+    folders = [sweep_folder(name) for name in sweep] or [_newest(cluster)]
     _report(folders, Path(out) if out else None)
 
 
@@ -216,6 +220,18 @@ def _down(cluster: str) -> Callable[[], None]:
     from orchestration.takedown import taker
 
     return taker(cloud(yes=False), cluster, RunsFolder(RUNS))
+
+
+def _newest(cluster: str) -> Path:
+    """The folder of the newest sweep, on that cluster where one is named. Raises Refusal."""
+    from orchestration.clusters import called
+    from orchestration.paths import RunsFolder
+    from orchestration.status import newest
+    from workload.supervise import utc_now
+
+    if not cluster:
+        return sweep_folder(str(RUNS / "latest"))
+    return newest(RunsFolder(RUNS), called(cluster, ROOT, utc_now())).folder
 
 
 def _list_runs(prepared: Sweep) -> None:
