@@ -1,9 +1,10 @@
-# make sweep    measure how the convolution scales on this machine
-# make test     every test that this machine can run
-# make cloud    add what `pulumi up` needs (300 MB)
-# make bench    the benchmarks (ONLY=convolution for one)
+# make sweep        measure how the convolution scales on this machine
+# make test         every test that this machine can run
+# make test-engine  those alone that need the program `pulumi`
+# make cloud        add what `pulumi up` needs (300 MB)
+# make bench        the benchmarks (ONLY=convolution for one)
 # make contenders   torch and onnxruntime, which the benchmarks and their tests take where they are (5 GB)
-# make lint     formatting, style, types
+# make lint         formatting, style, types
 
 # The newest Python of 3.11 or above; PYTHON=/path/to/python3 overrides.
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
@@ -11,7 +12,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: sweep test cloud bench contenders lint clean
+.PHONY: sweep test test-engine cloud bench contenders lint clean
 .DEFAULT_GOAL := sweep
 
 sweep: .venv/installed
@@ -19,6 +20,11 @@ sweep: .venv/installed
 
 test: lint
 	@$(BIN)/pytest
+
+test-engine: .venv/installed-test
+	@command -v pulumi >/dev/null || { echo "the program 'pulumi' is not on PATH:" \
+		"'curl -fsSL https://get.pulumi.com | sh' installs it" >&2; exit 2; }
+	@$(BIN)/pytest --durations=0 tests/infra/engine
 
 cloud: .venv/installed-cloud
 

@@ -43,8 +43,8 @@ class Cloud:
     def down(self, cluster: str, runs: RunsFolder, discard: bool) -> None:
         """`fab down`. Raises Refusal, Stopped."""
         name = settings.stack_name(cluster, self.root)
-        google, folder = self._google(name), clusters.folder(name, self.root)
-        chosen = self._select(name, create=False)
+        chosen, folder = self._select(name, create=False), clusters.folder(name, self.root)
+        google = self._google(name, _project(chosen))
         if folder.inventory.exists() and not discard:
             found = pairing.beside(inventory.read(folder.inventory), folder.folder)
             if line := self._unpulled(google, chosen, found, runs):
@@ -68,12 +68,12 @@ class Cloud:
     def files(self, cluster: str) -> Inventory:
         """`fab inventory --cluster`: the cluster's files, from the stack's outputs. Raises Refusal."""
         name = settings.stack_name(cluster, self.root)
-        google = self._google(name)
         try:
             outputs = self._select(name, create=False).outputs()
         except StackError as error:
             raise Refusal(str(error)) from error
         found, offer = pairing.of_outputs(outputs, name), offers.parse(outputs)
+        google = self._google(name, offer.access.project)
         waiting = Waiting(google, self.clock.now, self.clock.sleep, lambda _: None, limit_s=0.0)
         host_keys: dict[str, str] = {}
         for item in offer.instances:
@@ -106,12 +106,12 @@ class Cloud:
 
     def _google(self, name: str, project: str = "") -> Google:
         """Google for a stack, or for none in particular. Raises Refusal."""
-        if missing := [package for package in PACKAGES if not _installed(package)]:
-            raise Refusal(f"{', '.join(missing)} is not installed: 'make cloud' brings what clouds need")
+        _equipped()
         known = settings.read(name, self.root) if name else settings.Settings("")
         return Google(project or known.project, known.endpoint)
 
     def _select(self, name: str, create: bool) -> Pulumi:
+        _equipped()
         try:
             return stack.select(self.root, name, self.environment, self.person.say, create)
         except StackError as error:
@@ -126,6 +126,20 @@ class Cloud:
         except (StackError, GoogleError, Refusal) as error:
             self.person.say(f"whether the head still stands is not known: {error}")
         return unpulled.check(found, runs)
+
+
+def _project(chosen: Pulumi) -> str:
+    """Where the cluster stands, which on another machine no setting says; empty where the state says nothing either."""
+    try:
+        return offers.parse(chosen.outputs()).access.project
+    except (StackError, Refusal):
+        return ""
+
+
+def _equipped() -> None:
+    """Raises Refusal where a package is missing."""
+    if missing := [package for package in PACKAGES if not _installed(package)]:
+        raise Refusal(f"{', '.join(missing)} is not installed: 'make cloud' brings what clouds need")
 
 
 def _installed(package: str) -> bool:

@@ -82,6 +82,8 @@ class Up:
             self._unknown()
         outputs = self.stack.outputs() if held.resources else {}
         alive = self._alive(outputs)
+        if alive:
+            self._has_key(outputs)
         with self.person.following("preview") as heard:
             self.stack.preview(heard)
         offer = offers.parse(heard.outputs)
@@ -111,6 +113,14 @@ class Up:
             )
         self.folder.inventory.unlink(missing_ok=True)
         return False
+
+    def _has_key(self, outputs: dict[str, Any]) -> None:
+        """Raises Refusal on a machine that has not the living cluster's key: the program would make another."""
+        if pairing.of_outputs(outputs, self.name).key_file and not self.folder.key.exists():
+            raise Refusal(
+                f"{self.name} lives, and {self.folder.key} is not here: bring it from the machine that made the "
+                "cluster (mode 0600)"
+            )
 
     def _unknown(self) -> None:
         """Raises Refusal where Google has what this stack's state does not know: another backend's, or orphans."""

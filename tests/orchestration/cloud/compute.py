@@ -71,7 +71,9 @@ class Compute:
         users = [name for name, item in self.held.items() if rest in item.get("uses", ())]
         if users:
             return 400, {"error": {"code": 400, "message": f"The resource {rest} is already being used by {users[0]}"}}
-        del self.held[rest]
+        for path in [path for path in self.held if path == rest or path.startswith(f"{rest}/")]:
+            for gone in (path, *self.held[path].get("takes", ())):  # a node's own disk goes with it
+                self.held.pop(gone, None)
         self.deleted.append(rest)
         place = "/".join(rest.split("/")[:-2])
         own = {"zone": f"x/{place}"} if place.startswith("zones") else {"region": f"x/{place}"} if place else {}

@@ -7,13 +7,16 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from orchestration import clusters
 from orchestration.cloud.assembly import Cloud
 from orchestration.cloud.person import Person
 from orchestration.cloud.up import Clock
+from orchestration.keys import make_pair
 from tests.orchestration.cloud import plays
 from tests.orchestration.cloud.compute import Compute, serving
 
@@ -57,6 +60,14 @@ class Desk:
     @property
     def text(self) -> str:
         return self.printed.getvalue()
+
+    def live(self, **changes: Any) -> dict[str, Any]:
+        """The cluster stands, and its key lies here."""
+        play = plays.living_cluster(**changes)
+        self.engine.play(play)
+        self.folder.mkdir(parents=True)
+        make_pair(clusters.folder("fat", self.root))
+        return play
 
     @property
     def folder(self) -> Path:

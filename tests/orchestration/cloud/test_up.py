@@ -52,7 +52,7 @@ def test_nobody_to_ask(desk):
 
 
 def test_the_same_again_asks_nothing(desk):
-    desk.engine.play(plays.living_cluster())
+    desk.live()
     desk.cloud(terminal=False).up("fat", None, keep=False)
     assert desk.engine.called("refresh") == 1
 
@@ -64,9 +64,16 @@ def test_a_budget_is_a_lifetime(desk):
     assert any("config set convscale:lifetime" in call and call.endswith(" 7200s") for call in desk.engine.calls)
 
 
+def test_a_living_cluster_whose_key_lies_elsewhere(desk):
+    desk.engine.play(plays.living_cluster())
+    with pytest.raises(Refusal, match=r"fat lives, and \S+/id_ed25519 is not here: bring it from the machine"):
+        desk.cloud(yes=True).up("fat", None, keep=False)
+    assert desk.engine.called("preview") + desk.engine.called("up") == 0
+
+
 @pytest.mark.parametrize("budget", [None, 1.0])
 def test_another_lifetime_on_a_living_cluster(desk, budget):
-    desk.engine.play(plays.living_cluster(lifetime_s=14400 if budget else 3600))
+    desk.live(lifetime_s=14400 if budget else 3600)
     with pytest.raises(Refusal, match="another lifetime would replace its nodes"):
         desk.cloud(yes=True).up("fat", budget, keep=False)
     assert desk.engine.called("up") + desk.engine.called("config set") == 0
@@ -156,7 +163,7 @@ def test_keep_keeps(desk):
 
 
 def test_a_cluster_that_stood_before_is_never_taken_down(desk):
-    play = plays.living_cluster()
+    play = desk.live()
     play["preview"]["events"].insert(0, plays.begins("create", "convscale-fat-node3"))
     play["up"] = {"status": 255, "stderr": "error: no", "events": []}
     desk.engine.play(play)

@@ -1,0 +1,133 @@
+"""What Google does with what Pulumi's provider asks for: names are taken once, links must lead somewhere, what is
+used stays. It lives in the stand-in of Google's interface, so that Google's client sees the same things.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.infra.engine.shapes import UNKNOWN
+from tests.orchestration.cloud.compute import Compute
+from tests.orchestration.cloud.plays import HOST_KEY
+
+READY = {"convscale/bootstrap": "ready", "hostkeys/ssh-ed25519": HOST_KEY}
+HEAD = "198.51.100.9"
+PLACES = {
+    "Instance": "zones/{zone}/instances/{name}",
+    "Address": "regions/{region}/addresses/{name}",
+    "Subnetwork": "regions/{region}/subnetworks/{name}",
+    "Router": "regions/{region}/routers/{name}",
+    "RouterNat": "regions/{region}/routers/{router}/nats/{name}",
+    "Firewall": "global/firewalls/{name}",
+    "Network": "global/networks/{name}",
+}
+LINK = "https://www.googleapis.com/compute/v1/projects/"
+
+
+class GoogleRefusesError(Exception):
+    """As the provider tells it."""
+
+
+def noun(kind: str) -> str:
+    """`Instance` for gcp:compute/instance:Instance."""
+    return kind.rpartition(":")[2]
+
+
+def outputs(kind: str, inputs: dict[str, Any], preview: bool) -> dict[str, Any]:
+    """What the provider gives back: the inputs and what Google alone says, which no preview knows."""
+    found = copy.deepcopy(inputs)
+    path = PLACES[noun(kind)].format_map(inputs)
+    found["selfLink"] = UNKNOWN if preview else f"{LINK}{inputs['project']}/{path}"
+    if noun(kind) != "Instance":
+        return found
+    pacific = datetime.timezone(datetime.timedelta(hours=-8))
+    found["creationTimestamp"] = UNKNOWN if preview else datetime.datetime.now(pacific).isoformat("T", "milliseconds")
+    for interface in found["networkInterfaces"]:
+        for config in interface.get("accessConfigs", []):
+            config["natIp"] = UNKNOWN if preview else HEAD
+        for config in interface.get("ipv6AccessConfigs", []):
+            config["externalIpv6"] = UNKNOWN if preview else "2600:1900::9"
+    return found
+
+
+@dataclass
+class Made:
+    """A resource of the provider's."""
+
+    kind: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+
+
+@dataclass
+class Cloud:
+    """One project; what `compute` no longer holds is gone, whoever took it away."""
+
+    compute: Compute
+    made: dict[str, Made] = field(default_factory=dict)
+    publishes: dict[str, dict[str, str]] = field(default_factory=dict)  # what a node says of itself, if not READY
+
+    def create(self, kind: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The new resource's id and outputs. Raises GoogleRefusesError."""
+        path = PLACES[noun(kind)].format_map(inputs)
+        if path in self.compute.held:
+            raise GoogleRefusesError(f"googleapi: Error 409: The resource '{path}' already exists, alreadyExists")
+        if missing := [link for link in _links(inputs) if link not in self.compute.held]:
+            raise GoogleRefusesError(f"googleapi: Error 404: The resource '{missing[0]}' was not found, notFound")
+        self.made[path] = Made(kind, inputs, outputs(kind, inputs, preview=False))
+        self.compute.put(path, status="RUNNING", uses=[*_links(inputs), *self._addresses(kind, inputs)])
+        if noun(kind) == "Instance":
+            name, disk = str(inputs["name"]), path.replace("/instances/", "/disks/")
+            self.compute.put(disk)
+            self.compute.held[path]["takes"] = [disk]
+            self.compute.attributes[name] = self.publishes.get(name, READY)
+        return path, self.made[path].outputs
+
+    def read(self, path: str) -> Made | None:
+        """None where it is gone."""
+        return self.made.get(path) if path in self.compute.held else None
+
+    def update(self, path: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The changed resource's outputs. Raises GoogleRefusesError."""
+        if (found := self.read(path)) is None:
+            raise GoogleRefusesError(f"googleapi: Error 404: The resource '{path}' was not found, notFound")
+        kept = {key: found.outputs[key] for key in ("creationTimestamp", "selfLink") if key in found.outputs}
+        found.inputs, found.outputs = inputs, outputs(found.kind, inputs, preview=False) | kept
+        return found.outputs
+
+    def delete(self, path: str) -> None:
+        """Nothing where it is gone already. Raises GoogleRefusesError."""
+        if path not in self.compute.held:
+            return
+        status, document = self.compute.answer("DELETE", f"/compute/v1/projects/{self.compute.project}/{path}")
+        if status != 200:
+            raise GoogleRefusesError(f"googleapi: Error {status}: {document['error']['message']}, resourceInUse")
+
+    def names(self, noun_: str) -> list[str]:
+        """Google's names of what there is of a kind."""
+        words = PLACES[noun_].split("/")[-2]
+        return sorted(path.rpartition("/")[2] for path in self.compute.held if path.split("/")[-2] == words)
+
+    def take(self, name: str) -> None:
+        """A node goes behind everybody's back, as at its lifetime's end."""
+        self.delete(next(path for path in self.compute.held if path.endswith(f"/instances/{name}")))
+
+    def _addresses(self, kind: str, inputs: dict[str, Any]) -> list[str]:
+        """The reserved addresses that a node holds."""
+        if noun(kind) != "Instance":
+            return []
+        own = inputs["networkInterfaces"][0]["networkIp"]
+        alike = [path for path, each in self.made.items() if each.inputs.get("address") == own]
+        return [path for path in alike if path in self.compute.held]
+
+
+def _links(value: Any) -> Iterator[str]:
+    """The resources that a resource's inputs point to."""
+    if isinstance(value, str) and value.startswith(LINK):
+        yield value.removeprefix(LINK).partition("/")[2]
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _links(each)

@@ -1,0 +1,177 @@
+"""`fab up`, `inventory` and `down` as a person types them, over Pulumi's real engine."""
+
+import os
+import re
+import shutil
+import signal
+import threading
+
+import pytest
+
+from orchestration import inventory
+from tests.orchestration.cloud.plays import HOST_KEY
+
+QUOTAS = {"CPUS": 24, "CPUS_ALL_REGIONS": 32, "INSTANCES": 24, "SSD_TOTAL_GB": 500, "IN_USE_ADDRESSES": 4}
+
+
+@pytest.fixture
+def desk(sit):
+    made = sit("light")
+    made.init(nodes="2")
+    made.point()
+    made.cloud.compute.quotas = {
+        "us-central1": [{"metric": metric, "limit": limit, "usage": 0} for metric, limit in QUOTAS.items()]
+    }
+    return made
+
+
+class Held:
+    """The provider waits before it makes a node, until the test lets it go on."""
+
+    def __init__(self, desk):
+        self.desk, self.at_work, self.go_on = desk, threading.Event(), threading.Event()
+        desk.provider.before = self._wait
+
+    def _wait(self, name):
+        if name == "convscale-light-node1":
+            self.at_work.set()
+            assert self.go_on.wait(120)
+
+    def reached(self, process):
+        while not self.at_work.wait(0.2):
+            assert process.poll() is None, process.communicate()[0]
+
+    def release(self):
+        self.desk.provider.before = lambda _: None
+        self.go_on.set()
+
+
+@pytest.fixture
+def held(desk):
+    made = Held(desk)
+    yield made
+    made.release()
+
+
+def test_up_again_another_machine_and_down(desk):
+    said = desk.fab("up", "--cluster", "light", "--yes")
+    for words in ("create", "2 Instance", "203.0.113.7/32", "e2-medium, on demand", "2026-07-30", "SSD_TOTAL_GB"):
+        assert words in said
+    assert "lifetime 4 h, then Google itself ends the nodes" in said
+    assert "up: create Instance convscale-light-node2" in said
+    assert said.splitlines()[-1].startswith("light: 2 nodes, 2 slots, reachable, until ")
+    put_out = inventory.parse(desk.outputs()["inventory"], "outputs")
+    assert inventory.read(desk.files / "inventory.json") == put_out
+    assert (desk.files / "known_hosts").read_text().count(HOST_KEY) == 3
+
+    assert len(desk.asked()) == 10
+    assert "Resources: nothing changes" in desk.fab("up", "--cluster", "light")
+    assert desk.asked() == []
+
+    said = desk.fab("up", "--cluster", "light", "--budget", "0.5", status=2)
+    assert re.search(r"light lives, for 4 h, and \d h \d+ min is asked for: another lifetime would replace", said)
+    desk.pulumi("config", "set", "convscale:lifetime", "2h")
+    assert "cluster light was made for 14400s" in desk.fab("up", "--cluster", "light", "--yes", status=2)
+    assert desk.asked() == []
+
+    other = desk.clone("another")
+    desk.pulumi("stack", "select", "light", tree=other)
+    desk.pulumi("config", "set", "gcp:computeCustomEndpoint", desk.cloud.compute.endpoint, tree=other)
+    said = desk.fab("inventory", "--cluster", "light", tree=other)
+    assert "id_ed25519 is not here: bring it from the machine that made the cluster" in said
+    for name in ("inventory.json", "hostfile", "known_hosts"):
+        assert (other / "infra/clusters/light" / name).read_text() == (desk.files / name).read_text()
+    assert "id_ed25519 is not here" in desk.fab("up", "--cluster", "light", "--yes", tree=other, status=2)
+
+    assert "light is down" in desk.fab("down", "--cluster", "light", "--discard", "--yes", tree=other)
+    assert desk.cloud.compute.held == {}
+    assert desk.known() == []
+
+
+def test_money_is_a_lifetime_that_google_enforces(desk):
+    said = desk.fab("up", "--cluster", "light", "--budget", "1", "--yes")
+    lives_s = desk.outputs()["lifetime_s"]
+    nodes = [each.inputs for path, each in desk.cloud.made.items() if "/instances/" in path]
+    assert [node["scheduling"]["maxRunDuration"]["seconds"] for node in nodes] == [lives_s] * 2
+    price = desk.outputs()["price"]
+    assert lives_s % 60 == 0
+    assert 1 - price["amount_per_hour"] / 60 < price["amount_for_lifetime"] <= 1
+    assert f"convscale:lifetime is {lives_s}s from now on" in said
+    assert "Resources: nothing changes" in desk.fab("up", "--cluster", "light", "--budget", "1")
+
+
+def test_too_little_quota_is_found_before_anything_is_made(desk):
+    desk.cloud.compute.quotas["us-central1"][0]["limit"] = 3
+    assert "CPUS: 4 needed, 0 of 3 in use" in desk.fab("up", "--cluster", "light", "--yes", status=2)
+    assert desk.asked() == []
+
+
+def test_a_node_that_fails_to_start_is_taken_down_with_the_rest(desk):
+    desk.cloud.publishes["convscale-light-node2"] = {"convscale/bootstrap": "failed: pip: no space left"}
+    said = desk.fab("up", "--cluster", "light", "--yes", status=1)
+    assert "node2 (convscale-light-node2) failed to start: pip: no space left: light is taken down again" in said
+    assert desk.cloud.compute.held == {}
+    assert not desk.files.exists()
+
+
+def test_google_refuses_a_node(desk):
+    desk.cloud.compute.put("zones/us-central1-a/instances/convscale-light-node2")
+    desk.cloud.compute.put("zones/us-central1-a/instances/convscale-light-node2")
+    said = desk.fab("up", "--cluster", "light", "--yes", status=2)
+    assert "Google has 1 things of light that Pulumi's state here does not know" in said
+
+
+def test_ctrl_c_in_mid_up_leaves_nothing(desk, held):
+    process = desk.begin_fab("up", "--cluster", "light", "--yes")
+    held.reached(process)
+    os.killpg(process.pid, signal.SIGINT)
+    threading.Timer(3.0, held.release).start()
+    said = desk.end(process, status=1)
+    assert "interrupted: the engine ends what it began" in said
+    assert "light is taken down again, nothing is left of it" in said
+    assert desk.locks() == []
+    assert desk.cloud.compute.held == {}
+
+
+def test_a_killed_up_leaves_a_lock_that_is_shown_and_cleared(desk, held):
+    process = desk.begin_fab("up", "--cluster", "light", "--yes")
+    held.reached(process)
+    os.killpg(process.pid, signal.SIGKILL)
+    desk.end(process, status=None)
+    assert len(desk.locks()) == 1
+    desk.provider.after = desk.cloud.take  # what was at work ends without a trace
+    held.release()
+    asked = desk.fab("up", "--cluster", "light", status=2)
+    assert re.search(r"locked: by \S+@\S+, process \d+, \d+ min ago.*give --yes", asked)
+    desk.provider.after = lambda _: None
+    said = desk.fab("up", "--cluster", "light", "--yes")
+    assert "locked: by" in said
+    assert "was begun and never ended" in said
+    assert len(desk.cloud.names("Instance")) == 2
+    assert desk.locks() == []
+
+
+def test_two_ups_at_once(desk, held):
+    first = desk.begin_fab("up", "--cluster", "light", "--yes")
+    held.reached(first)
+    said = desk.fab("up", "--cluster", "light", "--yes", status=2)
+    assert re.search(r"the stack is being worked at: by \S+@\S+, process \d+, 0 min ago: wait for it", said)
+    held.release()
+    desk.end(first)
+    assert len(desk.cloud.names("Instance")) == 2
+
+
+def test_orphans_need_neither_state_nor_passphrase(desk):
+    desk.fab("up", "--cluster", "light", "--yes")
+    shutil.rmtree(desk.folder / "state")
+    shutil.rmtree(desk.files)
+    (desk.folder / "state").mkdir()
+    said = desk.fab("up", "--cluster", "light", "--yes", status=2)
+    assert "Google has 11 things of light that Pulumi's state here does not know" in said
+    assert "11 things deleted" in desk.fab("down", "--orphans", "--cluster", "light", "--yes")
+    assert desk.cloud.compute.held == {}
+
+
+def test_no_program(desk, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert "the program 'pulumi' is not on PATH: install it" in desk.fab("up", "--cluster", "light", status=2)

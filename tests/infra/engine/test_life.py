@@ -1,0 +1,69 @@
+"""Pulumi's real engine and the program: from nothing to a cluster, changed, repaired, and back to nothing."""
+
+import json
+
+import pytest
+
+from orchestration import inventory
+from tests.infra.engine.cloud import HEAD
+
+NODES = {"fat": 1, "light": 8}
+SLOTS = {"fat": 16, "light": 1}
+
+
+def agree(desk, nodes):
+    """Outputs, files, and what Google has are the same."""
+    outputs = desk.outputs()
+    found = inventory.parse(outputs["inventory"], "outputs")
+    names = [f"convscale-{desk.stack}-node{number}" for number in range(1, nodes + 1)]
+    assert desk.cloud.names("Instance") == names == [each["name"] for each in outputs["instances"]]
+    assert [node.address for node in found.nodes] == [f"10.0.0.{number + 2}" for number in range(nodes)]
+    assert found.nodes[0].ssh.host == HEAD
+    assert (desk.files / "hostfile").read_text() == outputs["hostfile"]
+    assert outputs["hostfile"] == "".join(f"{node.address} slots={SLOTS[desk.stack]}\n" for node in found.nodes)
+    assert json.loads((desk.files / "inventory.json").read_text()) == outputs["inventory"]
+    return outputs
+
+
+@pytest.mark.parametrize("stack", ["fat", "light"])
+def test_a_clusters_life(sit, stack):
+    desk, nodes = sit(stack), NODES[stack]
+    desk.init()
+
+    said = desk.pulumi("preview")
+    assert "output<string>" in said  # what Google alone can say
+    assert not desk.cloud.compute.held
+    assert not desk.files.exists()
+
+    desk.pulumi("up", "--yes")
+    first = agree(desk, nodes)
+    assert len(desk.asked()) == len(desk.known())
+
+    desk.up()
+    assert desk.asked() == []
+    assert agree(desk, nodes) == first
+
+    desk.pulumi("config", "set", "convscale:nodes", str(nodes + 1))
+    desk.up()
+    new = f"convscale-{stack}-node{nodes + 1}"
+    nat = [f"create convscale-{stack}-nat", f"create convscale-{stack}-router"] if stack == "fat" else []
+    assert desk.asked() == sorted([*nat, f"create {new}", f"create {new}-address"])
+    agree(desk, nodes + 1)
+
+    desk.pulumi("config", "set", "convscale:nodes", str(nodes))
+    desk.up()
+    gone = [line.replace("create", "delete") for line in nat]
+    assert desk.asked() == sorted([*gone, f"delete {new}", f"delete {new}-address"])
+    assert agree(desk, nodes)["hostfile"] == first["hostfile"]
+
+    lost = f"convscale-{stack}-node{nodes}"
+    desk.cloud.take(lost)
+    desk.pulumi("refresh", "--yes")
+    assert lost not in desk.known()
+    desk.up()
+    assert desk.asked() == [f"create {lost}"]
+    agree(desk, nodes)
+
+    desk.pulumi("destroy", "--yes")
+    assert desk.cloud.compute.held == {}
+    assert not desk.locks()
