@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from orchestration.carrying import locked
 from orchestration.inventory import Inventory
 from orchestration.inventory import read as read_inventory
 from orchestration.lease import let_go
@@ -12,7 +13,7 @@ from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.place import HeadLostError, Place
 from orchestration.refusal import Refusal
 from orchestration.remote import Remote
-from orchestration.sweep import connect, locked
+from orchestration.sweep import connect
 from workload import supervise
 
 

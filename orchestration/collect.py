@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from orchestration.carrying import locked
 from orchestration.ledger import Ledger
 from orchestration.paths import SweepPaths
 from orchestration.place import State
 from orchestration.recorder import Recorder
-from orchestration.sweep import Sweep, locked
+from orchestration.sweep import Sweep
 
 
 def collect(sweep: Sweep, paths: SweepPaths) -> tuple[list[str], list[str]]:

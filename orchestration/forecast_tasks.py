@@ -14,9 +14,10 @@ from orchestration.refusal import Refusal
 from workload.record import SchemaError
 
 if TYPE_CHECKING:
+    from orchestration.carrying import Aside
     from orchestration.inventory import Inventory
     from orchestration.paths import SweepPaths
-    from orchestration.sweep import Aside, Sweep
+    from orchestration.sweep import Sweep
 
 
 @task(
@@ -205,7 +206,7 @@ def forward_s(forecast: Mapping[str, Any] | None, run_id: str) -> float | None:
 def aside(prepared: Sweep) -> Aside:
     """What goes to a sweep's ledger beside its runs: the forecast, and the canary round its blocks."""
     from orchestration import canary
-    from orchestration.sweep import Aside
+    from orchestration.carrying import Aside
 
     def ask(paths: SweepPaths) -> Mapping[str, Any]:
         found = canary.between(prepared.place, prepared.inventory, prepared.cores, paths)

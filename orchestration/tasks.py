@@ -194,7 +194,7 @@ def studies(_context: Context) -> None:
 def _carry_out(prepared: Sweep, down: Callable[[], None] | None) -> None:
     """Carries the sweep out, reports, takes the cluster `down`; ends with exit status 1 where a run failed."""
     from orchestration import forecast_tasks
-    from orchestration.sweep import carry_out
+    from orchestration.carrying import carry_out
 
     paths = prepared.find()
     print("another sweep:" if paths is None else "going on with", end=" ")

@@ -12,9 +12,10 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from orchestration import canary, forecast_tasks, tasks
+from orchestration.carrying import Aside
 from orchestration.launch import kept_environment
 from orchestration.paths import RunsFolder
-from orchestration.sweep import Aside, Surroundings
+from orchestration.sweep import Surroundings
 from tests.orchestration.support import ROOT
 from workload.supervise import utc_now
 

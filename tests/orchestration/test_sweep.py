@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from orchestration.sweep import as_planned
+from orchestration.carrying import as_planned
 from tests.orchestration.support import make_inventory
 from workload.supervise import SUPERVISOR
 
