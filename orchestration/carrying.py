@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 from orchestration import preflight, resume
 from orchestration.checks import too_late
 from orchestration.job import Builder
-from orchestration.lease import held
+from orchestration.lease import held, locked
 from orchestration.ledger import Ledger
 from orchestration.paths import SweepPaths
 from orchestration.place import HeadLostError, State
@@ -216,28 +214,6 @@ def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, aside: Aside 
                 f"{where}{error.strerror or error}: nothing recorded is lost; mend that, and the same command "
                 "(without --new) goes on"
             ) from error
-
-
-@contextmanager
-def locked(paths: SweepPaths) -> Iterator[None]:
-    """Makes the folder and holds its lock: one `fab` at a time. Raises Refusal."""
-    try:
-        paths.make()
-        file = paths.lock.open("a+")
-    except OSError as error:
-        raise Refusal(f"{paths.folder} cannot be written ({error.strerror}): give another --out") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise Refusal(
-                f"{paths.folder} is being worked at by process {file.read().strip()}: wait for it, or give --new"
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
 
 
 def as_planned(planned: PlannedRun, outcome: str) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from orchestration.carrying import locked
 from orchestration.inventory import Inventory
 from orchestration.inventory import read as read_inventory
-from orchestration.lease import let_go
+from orchestration.lease import let_go, locked
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.place import HeadLostError, Place
 from orchestration.refusal import Refusal

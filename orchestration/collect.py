@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.carrying import locked
+from orchestration.lease import locked
 from orchestration.ledger import Ledger
 from orchestration.paths import SweepPaths
 from orchestration.place import State

@@ -1,7 +1,11 @@
-"""Holds a cluster for one sweep at a time: on its head, so that it holds against other checkouts and other people."""
+"""Who may work: one `fab` in a sweep's folder, and one sweep on a cluster.
+
+The second is held on the cluster's head, so that it holds against other checkouts and other people.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import os
 import socket
@@ -12,7 +16,7 @@ from typing import Any
 import psutil
 
 from orchestration.paths import SweepPaths
-from orchestration.place import Place
+from orchestration.place import HeadLostError, Place
 from orchestration.refusal import Refusal
 from orchestration.remote import Remote
 from orchestration.surveys import printable
@@ -24,10 +28,32 @@ SHAPE = {"sweep": str, "folder": str, "who": str, "since_utc": str, "fab": {"pid
 
 
 @contextmanager
-def held(place: Place, paths: SweepPaths, utc: str) -> Iterator[None]:
-    """Holds the cluster for the sweep while inside. Raises Refusal naming the sweep that has it.
+def locked(paths: SweepPaths) -> Iterator[None]:
+    """Makes the folder and holds its lock: one `fab` at a time. Raises Refusal."""
+    try:
+        paths.make()
+        file = paths.lock.open("a+")
+    except OSError as error:
+        raise Refusal(f"{paths.folder} cannot be written ({error.strerror}): give another --out") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise Refusal(
+                f"{paths.folder} is being worked at by process {file.read().strip()}: wait for it, or give --new"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
 
-    This machine needs none: its own runs are seen by whoever looks.
+
+@contextmanager
+def held(place: Place, paths: SweepPaths, utc: str) -> Iterator[None]:
+    """Holds the cluster for the sweep while inside; this machine needs no holding.
+
+    Raises Refusal naming the sweep that has it; a sweep that never began leaves no folder then.
     """
     if not isinstance(place, Remote):
         yield
@@ -35,10 +61,17 @@ def held(place: Place, paths: SweepPaths, utc: str) -> Iterator[None]:
     who = f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
     fab = supervise.identity(psutil.Process())
     document = {"sweep": paths.mark, "folder": str(paths.folder), "who": who, "since_utc": utc, "fab": fab}
-    other = place.take(document)
-    if other is not None and _is_dead(other):
-        other = place.take(document, str(other["sweep"]))
+    try:
+        other = place.take(document)
+        if other is not None and _is_dead(other):
+            other = place.take(document, str(other["sweep"]))
+    except OSError as error:
+        raise Refusal(f"{place.head.name}: {error.filename}: {error.strerror}: no run can start there") from error
+    except HeadLostError as error:
+        raise Refusal(f"the head {error}") from error
     if other is not None:
+        if not paths.ledger.exists():
+            paths.unmake()
         raise Refusal(f"cluster {place.inventory.cluster} {taken(other)}")
     try:
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,13 @@ class SweepPaths:
         """Makes the folders. Raises OSError."""
         for folder in (self.records, self.superseded, self.logs, self.jobs, self.pictures):
             folder.mkdir(parents=True, exist_ok=True)
+
+    def unmake(self) -> None:
+        """Removes the folders of a sweep that never began, as far as they are empty."""
+        with suppress(OSError):
+            self.lock.unlink(missing_ok=True)
+            for folder in (self.superseded, self.records, self.logs, self.jobs, self.pictures, self.folder):
+                folder.rmdir()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import pytest
 from orchestration.clusters import find
 from orchestration.refusal import Refusal
 from orchestration.ssh import Connection, target
-from tests.cluster.hosts import _make_key
+from tests.cluster.hosts import WORKDIR, _make_key
+from tests.orchestration.support import ROOT
 
 
 def refused(done, *words):
@@ -78,14 +79,15 @@ def test_check_names_what_is_wrong_with_the_machines_themselves(desk):
     document["nodes"][2]["memory_bytes"] = 2**50
     desk.hosts.inventory.write_text(json.dumps(document))
     second.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", "/dev/shm")
-    third.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/tmp")
+    disk = f"mount -t tmpfs -o size=1m tmpfs {WORKDIR} && ln -s {ROOT}/workload {WORKDIR}/workload"
+    third.run("sh", "-c", disk)
     third.run("sh", "-c", f"sh -c 'sleep 60; true' {token} >/dev/null 2>&1 &")
     fourth.run("hostname", "node2")
     try:
         done = desk.fab("check", "--cluster", desk.hosts.inventory)
     finally:
         second.run("umount", "/dev/shm")
-        third.run("umount", "/tmp")
+        third.run("umount", WORKDIR)
         fourth.run("hostname", "node4")
         for process in third.members():
             if any(token in word for word in process.cmdline()):
@@ -96,7 +98,7 @@ def test_check_names_what_is_wrong_with_the_machines_themselves(desk):
         "node2 promises 999 slots",
         "node3 promises 1073741824 MiB",
         "node2: /dev/shm has 4 MiB free",
-        "node3: /tmp has 1 MiB free",
+        f"node3: {WORKDIR} has 1 MiB free",
         f"node3 is at work on {token}",
         "s are left for",
     )

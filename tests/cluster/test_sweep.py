@@ -157,6 +157,7 @@ def test_between_two_runs_the_cluster_is_held_too(desk, tmp_path):
         done = desk.sweep()
         assert done.returncode == 2, done.stdout
         assert f"is at work for the sweep in {tmp_path / 'first'}" in done.stderr
+        assert not desk.paths.folder.exists()
     place.close()
     done = desk.sweep()
     assert done.returncode == 0, done.stderr
