@@ -57,7 +57,7 @@ def up(_context: Context, cluster: str = "", budget: str = "", keep: bool = Fals
 @task(
     help={
         "cluster": MADE,
-        "discard": "on Google Cloud: also where the head holds records that are not here",
+        "discard": "also where the head holds records that are not here",
         "orphans": "list by name what is left at Google, and delete it on consent: without Pulumi's state",
         "project": "with --orphans: Google's project (default: the stack's, or your own)",
         "yes": YES,

@@ -91,7 +91,8 @@ def pull(_context: Context, cluster: str = "local", sweep: str = "", yes: bool =
             taken, at_work = collect(prepared, paths)
         except (HeadLostError, OSError) as error:
             raise Stopped(f"{error}: what is recorded is kept; mend that, and the same command goes on") from error
-    print(*taken, *(f"{run}: still at work" for run in at_work), sep="\n")
+    for line in (*taken, *(f"{run}: still at work" for run in at_work)):
+        print(line)
     print(f"{short(paths.folder)}: {len(taken)} records written, {len(at_work)} runs at work")
 
 

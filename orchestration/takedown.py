@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestration import containers
+from orchestration import clusters, containers
+from orchestration.cloud import unpulled
 from orchestration.cloud.assembly import Cloud
 from orchestration.clusters import COMPOSE, stacks
+from orchestration.containers import Containers
 from orchestration.paths import RunsFolder
 from orchestration.refusal import Refusal
 from orchestration.wording import unknown
@@ -27,4 +29,14 @@ def taker(cloud: Cloud, cluster: str, runs: RunsFolder, discard: bool = False) -
     """Takes the cluster down when called. Raises Refusal at once where no `fab up` can have made it."""
     if is_stack(cluster, cloud.root):
         return lambda: cloud.down(cluster, runs, discard)
-    return containers.named(cluster, cloud.root, cloud.environment, cloud.person.say).down
+    local = containers.named(cluster, cloud.root, cloud.environment, cloud.person.say)
+    return lambda: take_down(local, runs, discard)
+
+
+def take_down(local: Containers, runs: RunsFolder, discard: bool) -> None:
+    """Takes containers down. Raises Refusal where their head holds what was measured and is not here."""
+    if not discard and local.folder.inventory.exists():
+        found = clusters.find(str(local.folder.inventory), local.root, "")
+        if line := unpulled.check(found, runs):
+            local.say(line)
+    local.down()

@@ -7,8 +7,10 @@ import pytest
 
 from orchestration import trust
 from orchestration.containers import SHAPES
+from orchestration.paths import RunsFolder
 from orchestration.refusal import Refusal
 from orchestration.ssh import Connection, target
+from orchestration.takedown import take_down
 from tests.cluster.containers.conftest import ROOT, started
 
 NAMES = [f"node{n}" for n in range(1, 9)]
@@ -130,6 +132,17 @@ def test_a_host_key_that_changed_is_refused_until_it_is_pinned_again(light):
     assert light.ssh("node8", "hostname").stdout == "node8\n"
 
 
+def test_what_lies_on_the_head_alone_is_not_taken_down(light, tmp_path):
+    job = f"/opt/convscale/jobs/{'0' * 16}-01234567"
+    light.inside("node1", "mkdir", job)
+    try:
+        with pytest.raises(Refusal, match=r"holds 1 runs that are not here .* --discard lets it go"):
+            take_down(light.containers, RunsFolder(tmp_path), discard=False)
+    finally:
+        light.inside("node1", "rmdir", job)
+    assert light.inside("node1", "hostname").strip() == "node1"
+
+
 def test_one_node_with_what_the_machine_can_give_and_down_again(engine, tmp_path):
     other = subprocess.run(["docker", "ps", "--quiet"], capture_output=True, text=True, check=True).stdout.split()
     cluster = started(engine, tmp_path, "compose-fat")
@@ -138,13 +151,13 @@ def test_one_node_with_what_the_machine_can_give_and_down_again(engine, tmp_path
     assert [(node.name, node.slots) for node in fat.inventory.nodes] == [("fat", min(16, cpus))]
     assert any("slots instead of 16" in line for line in fat.said) == (cpus < 16)
     assert fat.ssh("fat", "hostname").stdout == "fat\n"
-    cluster.close()
+    take_down(fat.containers, RunsFolder(tmp_path), discard=False)
     assert fat.ids() == {}
     assert not fat.folder.folder.exists()
     assert fat.containers.project not in engine.docker("network", "ls")
     left = subprocess.run(["docker", "ps", "--quiet"], capture_output=True, text=True, check=True).stdout.split()
     assert set(other) <= set(left)
-    fat.containers.down()  # nothing is there: nothing happens
+    cluster.close()  # nothing is there: nothing happens
 
 
 def test_compose_alone_says_to_use_fab_up(engine):
