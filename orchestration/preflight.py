@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestration import checks
 from orchestration.canary import measure
-from orchestration.checks import OF_EACH_RUN, SHARED_MEMORY_BYTES_PER_RANK, SPARE_DISK_BYTES, Check, Wanted
+from orchestration.checks import OF_EACH_RUN, SHARED_MEMORY_BYTES_PER_RANK, SPARE_DISK_BYTES, WAITS, Check, Wanted
 from orchestration.inventory import Inventory
 from orchestration.place import Place
 from orchestration.plan import PlannedRun
@@ -71,6 +71,8 @@ def everything(
     found.append(Check("disk here", f"{_free(folder) >> 20} MiB free", _faults(_disk(folder, SPARE_DISK_BYTES))))
     if any(check.faults for check in found):
         return [*found, Check("allreduce over all ranks, canary", "waits for the rest to be mended", tried=False)]
+    if not runs:
+        return [*found, Check("allreduce over all ranks, canary", WAITS, tried=False)]
     return found + _canary(place, inventory, folder)
 
 

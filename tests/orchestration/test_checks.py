@@ -139,6 +139,13 @@ def test_before_a_push_nothing_is_called_good_that_nobody_knows():
     assert [found[name] for name in unknown] == ["not tried"] * 3
 
 
+def test_a_cluster_that_is_just_up_has_no_fault():
+    new = {"workload": None, "machine": "ModuleNotFoundError: workload"}
+    found = checks.of_nodes(make_inventory(2, nodes=2), [survey(1) | new, survey(2) | new], WANTED)
+    assert [fault for check in found for fault in check.faults] == []
+    assert {check.name: check.verdict for check in found}["the same workload"] == "not tried"
+
+
 @pytest.mark.parametrize(
     ("utc", "takes_s", "words"),
     [

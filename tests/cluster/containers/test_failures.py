@@ -10,6 +10,7 @@ from tests.cluster.conftest import Desk
 from tests.cluster.hosts import TOKEN, wait_for
 
 LONG = 100_000
+STRANGER = "time.sleep(600)"
 
 
 @pytest.fixture
@@ -17,6 +18,34 @@ def desk(light, tmp_path):
     made = Desk(tmp_path, SimpleNamespace(inventory=light.folder.inventory))
     yield made
     made.close()
+
+
+def strangers(light, node):
+    """The process ids of the ranks of an MPI job on the node that has nothing to do with us, but is the same user's."""
+    rows = [line.split(maxsplit=2) for line in light.inside(node, "ps", "-eo", "pid,comm,args").splitlines()]
+    return {pid for pid, command, words in rows if command == "python" and words.endswith(STRANGER)}
+
+
+@pytest.fixture(autouse=True)
+def others(light):
+    """Such a job on both nodes that the runs use: it lives on, unless its node was killed."""
+    venv = "/opt/convscale/venv/bin"
+    mpirun = f"{venv}/mpirun -n 2 --map-by :OVERSUBSCRIBE --bind-to none --mca pml ob1 --mca btl self,sm"
+    program = f"from mpi4py import MPI; import time; MPI.COMM_WORLD.barrier(); {STRANGER}"
+    used = ("node1", "node2")
+    for node in used:
+        if not strangers(light, node):
+            light.inside(node, "sh", "-c", f"{mpirun} {venv}/python -c '{program}' >/dev/null 2>&1 &")
+            wait_for(lambda node=node: len(strangers(light, node)) == 2, 60)
+    before = {node: (started(light, node), strangers(light, node)) for node in used}
+    yield
+    for node in used:
+        when, ranks = before[node]
+        assert started(light, node) != when or strangers(light, node) == ranks
+
+
+def started(light, node):
+    return engine_of(light).docker("inspect", "--format", "{{.State.StartedAt}}", light.ids()[node])
 
 
 def engine_of(light) -> Engine:
