@@ -30,7 +30,7 @@ class Down:
         name = self.folder.name
         try:
             held = self.stack.held()
-            settled(self.stack, self.person, self.utc, held)
+            settled(self.stack, self.google, self.person, self.utc, held)
         except StackError as error:
             raise Refusal(str(error)) from error
         try:

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 import psutil
 
+from orchestration.cloud.google import Google, GoogleError
 from orchestration.cloud.offer import duration
 from orchestration.cloud.person import Person
+from orchestration.cloud.settings import prefix
 from orchestration.cloud.stack import Held, Lock, LockedError, Stack
 from orchestration.refusal import Refusal
 
@@ -38,16 +40,26 @@ def unlocked(stack: Stack, person: Person, utc: str, action: Callable[[], None])
         action()
 
 
-def settled(stack: Stack, person: Person, utc: str, held: Held) -> None:
-    """Forgets on consent what was begun and never ended. Raises Refusal, StackError."""
+def settled(stack: Stack, google: Google, person: Person, utc: str, held: Held) -> None:
+    """Forgets on consent what was begun and never ended, and deletes what Google made of it: nothing ran there yet.
+
+    Raises Refusal, StackError.
+    """
     if not held.pending:
         return
     age = f", {_age(held.since, utc)} ago" if held.since else ""
     what = f"{', '.join(held.pending)} {'was' if len(held.pending) == 1 else 'were'} begun and never ended{age}"
-    if not person.agrees(f"{what}. Forget that, after a look at what Google has?"):
+    if not person.agrees(f"{what}. Forget that, and delete what Google made of it?"):
         raise Refusal(f"{what}: say yes to forget that, or see to it with 'pulumi refresh'")
     with person.following("refresh") as heard:
         unlocked(stack, person, utc, lambda: stack.refresh(heard, forget_pending=True))
+    try:
+        for item in google.resources(prefix("")) if held.begun else ():
+            if (item.kind, item.name) in held.begun:
+                google.delete(item)
+                person.say(f"deleted {item.kind} {item.name}, which the stack's state never knew")
+    except GoogleError as error:
+        raise Refusal(f"{error}: 'fab down --orphans' lists what Google made of what never ended") from error
 
 
 def described(lock: Lock, utc: str) -> str:

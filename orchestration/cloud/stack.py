@@ -49,11 +49,15 @@ class LockedError(StackError):
 
 @dataclass(frozen=True)
 class Held:
-    """What the stack's state holds: how many things at Google, what was begun and never ended, and since when."""
+    """What the stack's state holds: how many things at Google, what was begun and never ended, and since when.
+
+    `begun` is what Google may have and the state not: kind and name, as Google's resources are listed.
+    """
 
     resources: int
     pending: tuple[str, ...]
     since: str | None
+    begun: frozenset[tuple[str, str]] = frozenset()
 
 
 class Stack(Protocol):
@@ -223,11 +227,15 @@ def locks_in(text: str) -> list[Lock]:
 def held_in(deployment: Mapping[str, Any]) -> Held:
     """What an exported deployment holds."""
     resources = [item for item in deployment.get("resources") or [] if str(item.get("type", "")).startswith(OURS)]
-    pending = []
+    pending, begun = [], set()
     for item in deployment.get("pending_operations") or []:
-        name = str(item.get("resource", {}).get("urn", "")).rpartition("::")[2]
-        pending.append(f"{item.get('type')} {name}")
+        resource = item.get("resource") or {}
+        urn = str(resource.get("urn", ""))
+        pending.append(f"{item.get('type')} {urn.rpartition('::')[2]}")
+        if item.get("type") == "creating":
+            kind = str(resource.get("type", "")).rpartition(":")[2].lower()
+            begun.add((kind, str((resource.get("inputs") or {}).get("name", ""))))
     since = None
     with suppress(AttributeError):
         since = (deployment.get("manifest") or {}).get("time")
-    return Held(len(resources), tuple(pending), since)
+    return Held(len(resources), tuple(pending), since, frozenset(begun))

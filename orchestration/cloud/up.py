@@ -74,7 +74,7 @@ class Up:
     def _looked(self) -> tuple[bool, Offer, int]:
         """Whether anything stands already, what would be, and how many things change. Raises Refusal, StackError."""
         held = self.stack.held()
-        settled(self.stack, self.person, self.clock.utc(), held)
+        settled(self.stack, self.google, self.person, self.clock.utc(), held)
         if held.resources:
             with self.person.following("refresh") as heard:
                 unlocked(self.stack, self.person, self.clock.utc(), lambda: self.stack.refresh(heard))

@@ -152,16 +152,18 @@ def test_a_lock_whose_holder_is_at_work_is_never_cleared(desk, runs, tmp_path):
 
 
 def test_operations_of_unknown_end_are_forgotten_on_consent(desk, runs):
-    pending = [
-        {"type": "creating", "resource": {"urn": plays.urn("gcp:compute/router:Router", "convscale-fat-router")}}
-    ]
+    router = {"type": "gcp:compute/router:Router", "inputs": {"name": "convscale-fat-router"}}
+    router["urn"] = plays.urn(router["type"], "convscale-fat-router")
+    pending = [{"type": "creating", "resource": router}]
     play = plays.new_cluster() | {"deployment": plays.deployment(1, pending), "refresh": {"events": [plays.SUMMARY]}}
     desk.engine.play(play)
-    desk.compute.held.clear()
+    desk.compute.put("regions/us-central1/routers/convscale-fat-router")
     desk.answers = ["no", "yes"]
     with pytest.raises(Refusal, match="creating convscale-fat-router was begun and never ended"):
         desk.cloud().down("fat", runs, discard=False)
+    assert desk.compute.deleted == []
     desk.cloud().down("fat", runs, discard=False)
+    assert desk.compute.deleted == ["regions/us-central1/routers/convscale-fat-router"]
     assert any("--clear-pending-creates" in call for call in desk.engine.calls)
     assert "7826 h" in desk.asked[0]  # since the state's manifest was written
 
