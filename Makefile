@@ -1,7 +1,7 @@
 # make sweep        measure how the convolution scales on this machine
 # make test         every test that this machine can run
 # make test-engine  those alone that need the program `pulumi`
-# make cloud        add what `pulumi up` needs (300 MB)
+# make cloud        add what `pulumi up` needs (400 MB)
 # make bench        the benchmarks (ONLY=convolution for one)
 # make contenders   torch and onnxruntime, which the benchmarks and their tests take where they are (5 GB)
 # make lint         formatting, style, types
@@ -56,7 +56,7 @@ clean:
 	@echo "installing what the main job needs (once)" && $(PIP) . && touch $@
 
 .venv/installed-cloud: .venv/installed
-	@echo "installing the cloud packages (once, 300 MB)" && $(PIP) '.[cloud]' && touch $@
+	@echo "installing the cloud packages (once, 400 MB)" && $(PIP) '.[cloud]' && touch $@
 
 .venv/installed-test: .venv/installed-cloud
 	@echo "installing what the tests need (once)" && $(PIP) '.[test]' && touch $@

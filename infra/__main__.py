@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import getpass
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import settings
 from cluster import Cluster
 from network import Network
 from profiles import Profile
-from pulumi.runtime.config import CONFIG, get_config_env
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from startup import Startup
 
 HERE = Path(__file__).resolve().parent
@@ -54,8 +55,19 @@ def _main() -> None:
 
 def _profile(stack: str, catalogue: machines.Catalogue) -> Profile:
     values = settings.of_stack(ROOT, stack, {**get_config_env(), **CONFIG.get()})
+    _no_secret(values)
     google = settings.Settings(values, "gcp:")
     return profiles.read(settings.Settings(values), google, stack, catalogue, _person())
+
+
+def _no_secret(keys: Iterable[str]) -> None:
+    """Refuses a setting that a person wants hidden: the state, the outputs and Google's rules hold it in the clear."""
+    for key in sorted(keys):
+        if is_config_secret(key) and (key == "gcp:project" or key.startswith("convscale:")):
+            raise settings.SettingError(
+                f"{key} is set as a secret, which it cannot stay: the stack's state and outputs say it to whoever "
+                "reads them; set it without --secret"
+            )
 
 
 def _person() -> str:

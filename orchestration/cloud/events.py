@@ -85,7 +85,8 @@ class Heard:
             kept.append(told)
 
     def _policy(self, policy: Any) -> None:
-        line = f"policy {policy.policy_name}: {faults.one_line(policy.message)}"
+        always, _, now = policy.message.partition("\n")  # what the policy is for, then what breaks it
+        line = f"policy {policy.policy_name}: {faults.one_line(now if now.strip() else always)}"
         name = _name(policy.resource_urn or "")
         told = f"{name}: {line}" if name else line
         (self.policies if policy.enforcement_level == "mandatory" else self.warnings).append(told)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import runpy
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,17 +112,23 @@ def tree(folder: Path) -> Path:
 
 
 def run(
-    root: Path, name: str, config: dict[str, str] | None = None, preview: bool = False, *, stands: bool = False
+    root: Path,
+    name: str,
+    config: dict[str, str] | None = None,
+    preview: bool = False,
+    *,
+    stands: bool = False,
+    secret: Sequence[str] = (),
 ) -> Ran:
     """One `pulumi up` (or preview) of a stack, the personal settings beside the needed ones. Raises RunError.
 
-    A preview of a cluster that `stands` knows Google's values.
+    A preview of a cluster that `stands` knows Google's values. `secret` names the settings that were given as secrets.
     """
     google = Google(preview and not stands)
     monitor = Monitor(google)
     settings.reset_options()
     mocks.set_mocks(google, project="convscale", stack=name, preview=preview, monitor=monitor)
-    pulumi.runtime.set_all_config(NEEDED | (config or {}))
+    pulumi.runtime.set_all_config(NEEDED | (config or {}), list(secret))
     settings.ROOT.set(None)
     outputs: dict[str, Any] = {}
 

@@ -200,9 +200,9 @@ def test_open_ports_are_said(tree):
     ]
 
 
-def refusal(tree, stack, config):
+def refusal(tree, stack, config, secret=()):
     with pytest.raises(pulumi.RunError) as caught:
-        program.run(tree, stack, config)
+        program.run(tree, stack, config, secret=secret)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -220,6 +220,14 @@ def refusal(tree, stack, config):
 def test_a_refusal_comes_before_anything_is_registered(tree, config, registered):
     assert next(iter(config)) in refusal(tree, "fat", config)
     assert not registered
+
+
+@pytest.mark.parametrize("key", ["convscale:ssh_from", "convscale:owner", "gcp:project"])
+def test_a_setting_that_cannot_stay_secret_is_refused(tree, key, registered):
+    said = refusal(tree, "fat", {"convscale:owner": "ann"}, [key])
+    assert said.startswith(f"{key} is set as a secret, which it cannot stay")
+    assert not registered
+    program.run(tree, "fat", secret=["gcp:credentials"])
 
 
 def test_a_broken_rule_stops_the_program_before_anything_is_registered(tree, monkeypatch, registered):

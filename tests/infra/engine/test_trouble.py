@@ -3,7 +3,9 @@
 import threading
 
 import pytest
+from pulumi import automation
 
+from orchestration.cloud.events import Heard
 from tests.infra.engine.desk import SECRET
 
 MISSPELT = "enable_secure_boot=True, enable_vtpm=True"
@@ -124,6 +126,26 @@ def test_secrets_are_encrypted_wherever_they_lie(desk):
     for each in desk.cloud.made.values():
         assert SECRET not in str(each)
         assert "PRIVATE KEY" not in str(each)
+
+
+def test_a_setting_that_cannot_stay_secret_is_refused(desk):
+    desk.pulumi("config", "set", "--secret", "convscale:owner", "ann-in-private")
+    assert "convscale:owner is set as a secret, which it cannot stay" in desk.up(fails=True)
+    assert "ann-in-private" not in desk.state
+
+
+def test_fab_says_the_policys_line_first(desk, monkeypatch):
+    unsafe(desk, "network.py", "source_ranges=sources,", 'source_ranges=["0.0.0.0/0"],')
+    for name, value in desk.environment.items():
+        monkeypatch.setenv(name, value)
+    heard = Heard()
+    with pytest.raises(automation.CommandError) as caught:
+        automation.select_stack("light", work_dir=str(desk.tree)).preview(
+            policy_packs=[str(desk.tree / "infra/policy")], on_event=heard.event
+        )
+    assert heard.fault(str(caught.value)).startswith(
+        "convscale-light-ssh: policy safe-resource: convscale-light-ssh: IPv4 ranges that are a /0 together"
+    )
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

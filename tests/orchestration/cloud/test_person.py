@@ -48,7 +48,11 @@ def test_components_and_what_stays_are_no_changes():
 
 def test_an_advisory_policy_stops_nothing():
     heard = Heard()
-    hear(heard, plays.breaks_policy("better not", level="advisory"), plays.says("late", severity="warning"))
+    hear(
+        heard,
+        plays.breaks_policy("What ports are for\nbetter not", level="advisory"),
+        plays.says("late", severity="warning"),
+    )
     assert heard.fault("error: boom") == "boom"
     assert heard.warnings == ["convscale-fat-ssh: policy no-open-ssh: better not", "late"]
 
