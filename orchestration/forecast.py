@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from orchestration import plan
 from orchestration.inventory import Inventory
@@ -28,10 +28,13 @@ def counts(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> tuple[list[Point], list[str]]:
+Wanted = tuple[Point, Mapping[str, int]]  # with the options that its movement has
+
+
+def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> tuple[list[Wanted], list[str]]:
     """The study's points at these counts, and one line for each count that a series cannot take. Raises Refusal."""
     study = loaded.study
-    found: list[Point] = []
+    found: list[Wanted] = []
     notes: list[str] = []
     for series in study.series:
         if series.profiles is not None and inventory.profile not in series.profiles:
@@ -39,13 +42,14 @@ def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> t
             continue
         settings = plan.settle(study, series)
         for count in ranks:
-            wanted = _at(series, count)
+            at_count = _at(series, count)
             try:
-                made = plan.points_of(settings, wanted, inventory, notes)
+                made = plan.points_of(settings, at_count, inventory, notes)
             except ValueError as error:
                 notes.append(f"series {series.name}: {count} ranks left out ({error})")
                 continue
-            found += [point for point in made if point not in found]
+            wanted = [(point, plan.options_of(point.movement, settings.options)) for point in made]
+            found += [each for each in wanted if each not in found]
     if not found:
         raise Refusal(f"study {loaded.source} has no run at these rank counts: {'; '.join(notes)}")
     return found, notes

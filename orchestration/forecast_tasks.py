@@ -83,10 +83,10 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     asked = [
         forecasting.Asked(
             point.series,
-            Case(point.problem, point.grid, point.movement, point.backend, per_node),
+            Case(point.problem, point.grid, point.movement, point.backend, per_node, options),
             nodes,
         )
-        for point in points
+        for point, options in points
         for nodes, per_node in [planned.placement(point.ranks, inventory)]
     ]
     price = Price(inventory.price.amount_per_hour, inventory.price.currency) if inventory.price else None
@@ -135,7 +135,7 @@ def _band(cluster: str) -> Any:
     return band([value for values in _residuals(cluster).values() for value in values])
 
 
-def _residuals(cluster: str) -> dict[str, list[float]]:
+def _residuals(cluster: str) -> dict[str, list[tuple[int, float]]]:
     from orchestration.probe import residuals
     from results.residuals import parse
 
@@ -163,7 +163,7 @@ def of_sweep(prepared: Sweep) -> dict[str, Any] | None:
             item.run.movement,
             item.run.backend,
             item.run.ranks_per_node,
-            chunked=item.run.movement == "distributed" and "chunk_bytes" in item.run.options,
+            item.run.options,
         )
         for item in prepared.plan.runs
     }
@@ -226,4 +226,6 @@ def keep(prepared: Sweep, folder: Path) -> None:
     if rows:
         cluster = prepared.request.cluster
         known = _residuals(cluster)
-        keep_residuals(cluster, ROOT, document(known, folder.name, [row.log_ratio for row in rows]))
+        keep_residuals(
+            cluster, ROOT, document(known, folder.name, [(row.point.run.ranks, row.log_ratio) for row in rows])
+        )

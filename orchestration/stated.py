@@ -20,6 +20,8 @@ from orchestration.refusal import Refusal
 from workload.record import SCHEMA_VERSION
 
 WITHIN_LATENCY_S = 1e-6  # order of magnitude of a message through shared memory
+COPY_BYTES = 2**26
+LOAD = 2.0  # bytes of memory traffic a byte of x that is made costs: the line read, and written
 COPIES = 4.0  # bytes of memory traffic a byte sent within a node costs: copied in, copied out
 NEEDED = ("cores", "memory_bytes_per_s", "flops_per_s", "network_bytes_per_s", "network_latency_s")
 
@@ -122,7 +124,14 @@ def _probe(
         ],
         "nodes": [
             {
-                "memory": [{"active": active, "bytes_per_s": values["memory_bytes_per_s"]} for active in {1, cores}],
+                "memory": [
+                    {"active": active, "copy_bytes": COPY_BYTES, "bytes_per_s": values["memory_bytes_per_s"]}
+                    for active in {1, cores}
+                ],
+                "load": [
+                    {"active": active, "bytes_per_s": values["memory_bytes_per_s"] / LOAD / active}
+                    for active in {1, cores}
+                ],
                 "multiply_add": [{"active": active, "flops_per_s": core} for active in {1, cores}],
                 "convolve": [
                     {"backend": backend, "active": active, "flops_per_s": share * core}

@@ -112,7 +112,8 @@ def _row(asked: Asked, terms: Terms) -> Row:
         price = cost(found.total_s, terms.price.amount_per_hour * asked.nodes / terms.cluster_nodes)
     interval = None
     if terms.band is not None:
-        interval = (found.forward_s * terms.band.low, found.forward_s * terms.band.high)
+        low, high = terms.band.at(ranks)
+        interval = (found.forward_s * low, found.forward_s * high)
     return Row(asked, found, price, _basis(ranks, terms), _measured(asked.case, terms.sweep), interval)
 
 
@@ -127,10 +128,10 @@ def _basis(ranks: int, terms: Terms) -> str:
 def _measured(case: Case, sweep: Sweep | None) -> Point | None:
     def same(point: Point) -> bool:
         run = point.run
-        parameters = (run.problem, run.grid, run.movement, run.backend, run.ranks_per_node, dict(run.options))
-        return bool(point.counting) and parameters == (
-            case.problem, case.grid, case.movement, case.backend, min(case.ranks_per_node, case.ranks), {},
-        )  # fmt: skip
+        ran = (run.problem, run.grid, run.movement, run.backend, run.ranks_per_node, dict(run.options))
+        per_node = min(case.ranks_per_node, case.ranks)
+        asked = (case.problem, case.grid, case.movement, case.backend, per_node, dict(case.options))
+        return bool(point.counting) and ran == asked
 
     return next((point for point in sweep.points if same(point)), None) if sweep else None
 

@@ -55,7 +55,7 @@ def document(cases: Mapping[str, Case], probe: Probe, band: Band | None) -> dict
         except (ForecastError, ValueError) as error:
             left_out[run_id] = str(error)
             continue
-        interval = None if band is None else [found.forward_s * band.low, found.forward_s * band.high]
+        interval = None if band is None else [found.forward_s * factor for factor in band.at(case.ranks)]
         runs[run_id] = {"forward_s": found.forward_s, "total_s": found.total_s, "interval_s": interval}
     basis = {"cluster": probe.cluster, "measured_utc": probe.measured_utc}
     return {"probe": basis, "residuals": band.count if band else 0, "forecasts": runs, "left_out": left_out}
@@ -85,10 +85,10 @@ def of_sweep(sweep: Sweep) -> list[Foretold]:
 def _kept(sweep: Sweep) -> dict[str, tuple[float, tuple[float, float] | None]]:
     """Forecast and interval by run, of runs that had not started when they were written."""
     found: dict[str, tuple[float, tuple[float, float] | None]] = {}
-    started: set[object] = set()
+    started: set[str] = set()
     for event in sweep.events:
         if event.get("event") in STARTED:
-            started.add(event.get("run_id"))
+            started.add(str(event.get("run_id")))
         forecasts = event.get("forecasts") if event.get("event") == EVENT else None
         for run_id, entry in forecasts.items() if isinstance(forecasts, Mapping) else ():
             parsed = _entry(entry)

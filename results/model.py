@@ -2,28 +2,29 @@
 
 What the phases are made of:
 
-    load        x is written once by whoever holds it (a copy's traffic: one read, one write)
+    load        x is made by whoever holds it, at the rate that the probe found for that
     distribute  the root copies its own part and sends the others theirs, one after the other
     convolve    the slowest rank: its operations at the backend's rate, or its bytes at its share of memory bandwidth
     collect     partial sums added along a tree, then as distribute, the other way
 
-Nothing overlaps, but that the pipeline sends while it convolves, and its root works in place. Ranks beyond the cores
-of a node share them evenly. Weights and barriers cost latency alone.
+Nothing overlaps but in the pipeline: there a rank of the root's node copies its own piece in while the root makes,
+convolves and takes in pieces; to other nodes the root sends itself. Its root works in place. Ranks beyond the cores of
+a node share them evenly. Weights and barriers cost latency alone.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from results.launch import REPLICA
 from results.probe import BETWEEN, WITHIN, Link, Probe
 from workload.footprint import predict
 from workload.grid import Block, Grid, block_of, finisher
 from workload.problem import Problem
 
 PHASES = ("load", "distribute", "convolve", "collect")
-STREAMED = ("pipeline",)
 SMALL = 0.05  # of the forward time
 COPY = 2.0  # bytes of traffic for each byte that is copied: read, written
 
@@ -41,11 +42,16 @@ class Case:
     movement: str
     backend: str
     ranks_per_node: int
-    chunked: bool = False  # `distributed` by chunks: x and y are never whole, so the forward section is all
+    options: Mapping[str, int | str | bool] = field(default_factory=dict)
 
     @property
     def ranks(self) -> int:
         return self.grid.ranks
+
+    @property
+    def streamed(self) -> bool:
+        """x and y are never whole, so the forward section is all."""
+        return self.movement == "pipeline" or (self.movement == "distributed" and "chunk_bytes" in self.options)
 
 
 @dataclass(frozen=True)
@@ -69,19 +75,19 @@ def forecast(case: Case, probe: Probe) -> Forecast:
     """The forecast of one run.
 
     Raises:
-        ForecastError: the probe has no such backend or link.
+        ForecastError: the probe has no such backend or link, or the movement is the replay's.
         ValueError: the grid does not fit the problem, or the movement is unknown.
     """
-    footprint = predict(
-        case.problem, case.grid, case.movement, ranks_per_node=case.ranks_per_node, backend=case.backend
-    )
-    phases = dict(zip(PHASES, _Machine(case, probe).phases(), strict=True))
-    streamed = case.movement in STREAMED
-    if streamed:
-        forward_s = total_s = phases["load"] + max(phases["distribute"], phases["convolve"]) + phases["collect"]
+    if case.movement == REPLICA:
+        raise ForecastError("movement replica is wrong on purpose: nothing is forecast of it")
+    footprint = predict(case.problem, case.grid, case.movement, case.options, case.ranks_per_node, backend=case.backend)
+    machine = _Machine(case, probe)
+    phases = dict(zip(PHASES, machine.phases(), strict=True))
+    if case.movement == "pipeline":
+        forward_s = total_s = machine.pipeline_s(phases)
     else:
         total_s = sum(phases.values())
-        forward_s = total_s if case.chunked else total_s - phases["load"]
+        forward_s = total_s if case.streamed else total_s - phases["load"]
     return Forecast(phases, forward_s, total_s, footprint.peak_bytes, footprint.moved_bytes)
 
 
@@ -99,7 +105,7 @@ class _Machine:
             raise ForecastError(f"the probe has no rate of backend {case.backend}: it has {known}; probe again")
         self._case = case
         self._probe = probe
-        cores = probe.memory.by_active[-1][0]
+        cores = probe.memory.most_active
         busy = min(case.ranks_per_node, case.ranks)
         self._active = min(busy, cores)
         self._crowd = busy / self._active
@@ -125,15 +131,29 @@ class _Machine:
     def _finishes(self, rank: int) -> bool:
         return finisher(self._case.grid, rank) == rank
 
+    def pipeline_s(self, phases: Mapping[str, float]) -> float:
+        """Seconds of a pipeline: its root's work, or another rank's where that is longer."""
+        outside = sum(
+            self._message(float(self._blocks[rank].x_bytes), BETWEEN) for ranks in self._nodes[1:] for rank in ranks
+        )
+        root = phases["load"] + outside + phases["convolve"] + phases["collect"]
+        return max(root, phases["distribute"] + phases["convolve"])
+
     def _root_load(self) -> float:
-        return COPY * self._case.problem.x_bytes / self._probe.memory.at(1)
+        """The root alone makes x; in a pipeline the others are at work meanwhile."""
+        at_work = self._active if self._case.movement == "pipeline" else 1
+        return self._case.problem.x_bytes / self._probe.load.at(at_work)
 
     def _own_load(self) -> float:
-        return max(COPY * block.x_bytes for block in self._blocks) / self._memory_share()
+        return max(block.x_bytes for block in self._blocks) / (self._probe.load.at(self._active) / self._crowd)
 
     def _memory_share(self) -> float:
-        """Bytes a second of one rank while all of its node are at work."""
+        """Bytes a second of one rank while all of its node are at work; a convolution stores as a short copy does."""
         return self._probe.memory.at(self._active) / self._active / self._crowd
+
+    def _copied(self, size: float) -> float:
+        """Seconds in which the root alone copies so many bytes."""
+        return COPY * size / self._probe.memory.at(1, size)
 
     def _convolve(self) -> float:
         rate = self._probe.convolve[self._case.backend].at(self._active) / self._crowd
@@ -148,8 +168,8 @@ class _Machine:
 
     def _star(self, sizes: Sequence[float]) -> float:
         """The root exchanges each rank's bytes with it, one after the other, and copies its own."""
-        in_place = self._case.movement in STREAMED
-        seconds = 0.0 if in_place else COPY * sizes[0] / self._probe.memory.at(1)
+        in_place = self._case.movement == "pipeline"
+        seconds = 0.0 if in_place else self._copied(sizes[0])
         for node, ranks in enumerate(self._nodes):
             for rank in ranks:
                 if rank > 0:
@@ -161,7 +181,7 @@ class _Machine:
         outside = [sum(sizes[rank] for rank in ranks) for ranks in self._nodes[1:]]
         seconds = sum(self._message(size, BETWEEN) for size in outside)
         inside = [sum(self._message(sizes[rank], WITHIN) for rank in ranks[1:]) for ranks in self._nodes]
-        return seconds + max(inside) + COPY * sizes[0] / self._probe.memory.at(1)
+        return seconds + max(inside) + self._copied(sizes[0])
 
     def _between_leaders(self) -> tuple[float, float]:
         """x to and y from the other nodes, in one message each; within a node nothing moves."""
@@ -181,8 +201,7 @@ class _Machine:
         return math.ceil(math.log2(parts)) * self._message(largest, BETWEEN if across else WITHIN)
 
     def _message(self, size: float, scope: str) -> float:
-        link = self._link(scope)
-        return link.latency_s + size / link.bytes_per_s
+        return self._link(scope).seconds(size)
 
     def _slowest_link(self) -> Link:
         return self._link(BETWEEN if len(self._nodes) > 1 else WITHIN)

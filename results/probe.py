@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,17 @@ class Link:
         size, seconds = self.one_way_s[-1]
         return size / seconds
 
+    def seconds(self, size: float) -> float:
+        """One way: between measured sizes in logarithms, below the shortest as it, beyond the longest at its rate."""
+        if size <= self.one_way_s[0][0]:
+            return self.latency_s
+        if size >= self.one_way_s[-1][0]:
+            return size / self.bytes_per_s
+        above = next(index for index, (measured, _) in enumerate(self.one_way_s) if measured >= size)
+        (low, fast), (high, slow) = self.one_way_s[above - 1 : above + 1]
+        share = math.log(size / low) / math.log(high / low)
+        return float(fast ** (1.0 - share) * slow**share)
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -48,18 +60,42 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Probe:
-    """`memory`: bytes a second of all active ranks; `multiply_add` and `convolve`: operations a second of one rank.
+class Copies:
+    """Bytes a second, read and written, of all active ranks that copy arrays, by the arrays' bytes, ascending.
 
-    Of several nodes the slowest counts: the others wait for it.
+    A C library takes long copies past the caches, at another rate than short ones.
+    """
+
+    by_size: tuple[tuple[int, Rates], ...]
+
+    @property
+    def most_active(self) -> int:
+        """The largest number of ranks that were measured at once."""
+        return self.by_size[0][1].by_active[-1][0]
+
+    def at(self, active: int, size: float | None = None) -> float:
+        """Of arrays of so many bytes: the nearest measured size in logarithms. Without a size the shortest copies."""
+        if size is None or size < 1.0:
+            return self.by_size[0][1].at(active)
+        return min(self.by_size, key=lambda each: abs(math.log(each[0] / size)))[1].at(active)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What the slowest node can do, for the others wait for it.
+
+    `load`: bytes of x a second that one rank makes; `multiply_add` and `convolve`: operations a second of one rank.
+    `spread`: distance of the quartiles over the median of a figure's rounds, the median of all figures.
     """
 
     cluster: str
     measured_utc: str
     links: tuple[Link, ...]
-    memory: Rates
+    memory: Copies
+    load: Rates
     multiply_add: Rates | None
     convolve: Mapping[str, Rates]
+    spread: float = 0.0
 
     def link(self, scope: str) -> Link | None:
         """The slowest link of a scope; None where none was measured."""
@@ -81,7 +117,8 @@ def parse(document: Mapping[str, Any], name: str) -> Probe:
             cluster=str(document.get("cluster", "")),
             measured_utc=str(document.get("measured_utc", "")),
             links=tuple(_link(link) for link in document["links"]),
-            memory=_slowest([entry for node in nodes for entry in node["memory"]], "bytes_per_s"),
+            memory=_copies([entry for node in nodes for entry in node["memory"]]),
+            load=_slowest([entry for node in nodes for entry in node["load"]], "bytes_per_s"),
             multiply_add=_slowest(multiply_add, "flops_per_s") if multiply_add else None,
             convolve={
                 backend: _slowest(
@@ -90,6 +127,7 @@ def parse(document: Mapping[str, Any], name: str) -> Probe:
                 )
                 for backend in sorted(backends)
             },
+            spread=_spread(document),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise SchemaError(f"{name} is no probe ({error}): make another with 'fab probe'") from error
@@ -102,6 +140,25 @@ def _link(document: Mapping[str, Any]) -> Link:
     if not messages:
         raise ValueError("a link has no message")
     return Link(document["scope"], tuple(messages))
+
+
+def _copies(entries: Sequence[Mapping[str, Any]]) -> Copies:
+    sizes = sorted({int(_positive(entry["copy_bytes"])) for entry in entries})
+    rates = {
+        size: _slowest([entry for entry in entries if entry["copy_bytes"] == size], "bytes_per_s") for size in sizes
+    }
+    if not rates:
+        raise ValueError("no memory")
+    return Copies(tuple(rates.items()))
+
+
+def _spread(document: Mapping[str, Any]) -> float:
+    lists = [link["messages"] for link in document["links"]]
+    lists += [node[kind] for node in document["nodes"] for kind in ("memory", "load", "multiply_add", "convolve")]
+    found = [float(entry.get("spread", 0.0)) for entries in lists for entry in entries]
+    if not all(map(math.isfinite, found)):
+        raise ValueError("a spread is no number")
+    return statistics.median(found) if found else 0.0
 
 
 def _slowest(entries: Sequence[Mapping[str, Any]], key: str) -> Rates:

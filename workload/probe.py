@@ -1,81 +1,120 @@
 """Measures the cluster at hand: `mpirun ... python -m mpi4py -m workload.probe --record out.json`.
 
-Latency and bandwidth within and between nodes (ping-pong), memory bandwidth with 1 to n ranks of a node at work,
-the rate of multiply-adds from registers, and each backend's rate on one block. Every figure
-is the best of several rounds: other work only ever slows them. A rank does what it would do in a run: one thread.
+Latency and bandwidth within and between nodes (ping-pong), and what each node can do with 1 to n of its ranks at work
+(workload/gauges.py), in PASSES over all of it. A rank does what it would do in a run: one thread.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mpi4py import MPI
 
-from workload import convolve, machine
+from workload import machine
 from workload.clock import Now
-from workload.convolve.simd import Compiler
-from workload.multiply_add import MultiplyAdd
+from workload.gauges import ROOT, Gauge, Scale, gauges, spread
 from workload.record import SCHEMA_VERSION, write_json
 
-ROOT = 0
-MESSAGE_BYTES = (8, 1024, 16 * 1024, 256 * 1024, 4 * 2**20, 16 * 2**20)
-COPY_BYTES = 48 * 2**20  # beyond the caches of one core
-MULTIPLY_ADDS = 2**29
-BLOCK = (2, 3, 512, 512)  # (B, C, H, W) of the block that every backend convolves with 3 filters of 3 x 3
-ROUNDS = 15
-NO_CODE = (ImportError, RuntimeError, OSError, ValueError)  # a backend that this processor has no code for
+MESSAGE_BYTES = (8, 1024, 16 * 1024, 256 * 1024, 4 * 2**20, 16 * 2**20, 64 * 2**20)
+PASSES = 3
+ROUNDS = 5  # of a message in one pass
+TURNS, TURN_BYTES = 500, 2**22  # there and back in a round: at most so many, or so many bytes; once at least
 
 
 @dataclass(frozen=True)
-class Scale:
-    """How much is done: the sizes above, or less where only the way is tried."""
+class Link:
+    """A pair of ranks, `scope` apart, and seconds one way by bytes of the message, of all rounds."""
 
-    messages: tuple[int, ...] = MESSAGE_BYTES
-    copy_bytes: int = COPY_BYTES
-    multiply_adds: int = MULTIPLY_ADDS
-    block: tuple[int, int, int, int] = BLOCK
-    rounds: int = ROUNDS
+    scope: str
+    ranks: tuple[int, int]
+    samples: dict[int, list[float]] = field(default_factory=dict)
+
+    def take(self, comm: MPI.Intracomm, now: Now, sizes: tuple[int, ...]) -> None:
+        """Adds the rounds of a pass. All ranks call it together; the others wait."""
+        for size in sizes:
+            buffer = np.ones(size if comm.rank in self.ranks else 0, np.uint8)
+            for _ in range(ROUNDS):
+                comm.Barrier()
+                seconds = 0.0
+                if comm.rank in self.ranks:
+                    seconds = self._ping_pong(comm, now, buffer)
+                self.samples.setdefault(size, []).append(comm.allreduce(seconds, op=MPI.MAX))
+
+    def _ping_pong(self, comm: MPI.Intracomm, now: Now, buffer: np.ndarray[Any, Any]) -> float:
+        """Mean one-way seconds."""
+        one, other = self.ranks
+        peer = other if comm.rank == one else one
+        turns = max(1, min(TURNS, TURN_BYTES // buffer.size))
+        begun = now()
+        for _ in range(turns):
+            if comm.rank == one:
+                comm.Send([buffer, MPI.BYTE], dest=peer)
+                comm.Recv([buffer, MPI.BYTE], source=peer)
+            else:
+                comm.Recv([buffer, MPI.BYTE], source=peer)
+                comm.Send([buffer, MPI.BYTE], dest=peer)
+        return (now() - begun) / (2 * turns)
+
+    def figure(self) -> dict[str, Any]:
+        """The link at the median of all rounds."""
+        messages = [
+            {"bytes": size, "one_way_s": statistics.median(seconds), "spread": spread(seconds)}
+            for size, seconds in sorted(self.samples.items())
+        ]
+        longest = messages[-1]
+        return {
+            "scope": self.scope,
+            "ranks": list(self.ranks),
+            "latency_s": messages[0]["one_way_s"],
+            "bytes_per_s": longest["bytes"] / longest["one_way_s"],
+            "messages": messages,
+        }
 
 
-def probe(comm: MPI.Intracomm, now: Now, scale: Scale | None = None) -> dict[str, Any] | None:
+def probe(
+    comm: MPI.Intracomm,
+    now: Now,
+    scale: Scale | None = None,
+    sizes: tuple[int, ...] = MESSAGE_BYTES,
+    passes: int = PASSES,
+) -> dict[str, Any] | None:
     """The probe's document at the root, None on the other ranks. All ranks call it together."""
     scale = scale or Scale()
     node = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    nodes = _nodes(comm, node)
-    links = [_link(comm, now, scale, pair) for pair in _pairs(nodes)]
-    local = {
-        "memory": [_memory(node, now, scale, active) for active in counts(node.size)],
-        "multiply_add": [each for active in counts(node.size) for each in _multiply_add(node, now, scale, active)],
-        "convolve": [_convolve(node, now, scale, name, active) for name in _backends() for active in counts(node.size)],
-        "machine": machine.describe(MPI.Get_library_version().split(",")[0].strip("\x00 \n"))
-        if node.rank == ROOT
-        else None,
-        "ranks": node.size,
-    }
-    leads = node.rank == ROOT
+    links = [Link(scope, pair) for scope, pair in _pairs(_nodes(comm, node))]
+    found = gauges(node, now, scale)
+    for _ in range(passes):
+        for link in links:
+            link.take(comm, now, sizes)
+        for gauge in found:
+            gauge.take(node, now, scale)
+    local = _of_node(node, found) if node.rank == ROOT else None
     node.Free()
-    gathered = comm.gather(local if leads else None, root=ROOT)
+    gathered = comm.gather(local, root=ROOT)
     if gathered is None:
         return None
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": "probe",
         "ranks": comm.size,
-        "links": links,
+        "links": [link.figure() for link in links],
         "nodes": [each for each in gathered if each is not None],
     }
 
 
-def counts(ranks: int) -> list[int]:
-    """How many ranks are at work at once: powers of two, and all."""
-    return sorted({*(2**power for power in range(ranks.bit_length()) if 2**power < ranks), ranks})
+def _of_node(node: MPI.Comm, found: list[Gauge]) -> dict[str, Any]:
+    kinds: dict[str, Any] = {"memory": [], "load": [], "multiply_add": [], "convolve": []}
+    for gauge in found:
+        kinds[gauge.kind].append(gauge.figure())
+    described = machine.describe(MPI.Get_library_version().split(",")[0].strip("\x00 \n"))
+    return {**kinds, "machine": described, "ranks": node.size}
 
 
 def _nodes(comm: MPI.Intracomm, node: MPI.Comm) -> list[list[int]]:
@@ -87,107 +126,10 @@ def _nodes(comm: MPI.Intracomm, node: MPI.Comm) -> list[list[int]]:
     return list(members.values())
 
 
-def _pairs(nodes: list[list[int]]) -> list[tuple[str, int, int]]:
+def _pairs(nodes: list[list[int]]) -> list[tuple[str, tuple[int, int]]]:
     """A pair of ranks within each node of several, and the root with the first rank of each other node."""
-    within = [("within", ranks[0], ranks[1]) for ranks in nodes if len(ranks) > 1]
-    return within + [("between", nodes[0][0], ranks[0]) for ranks in nodes[1:]]
-
-
-def _link(comm: MPI.Intracomm, now: Now, scale: Scale, pair: tuple[str, int, int]) -> dict[str, Any]:
-    """One-way seconds of messages between two ranks; the others wait."""
-    scope, one, other = pair
-    messages = []
-    for size in scale.messages:
-        buffer = np.ones(size, np.uint8)
-        comm.Barrier()
-        seconds = float("inf")
-        if comm.rank in (one, other):
-            peer, first = (other, True) if comm.rank == one else (one, False)
-            turns = max(4, min(500, 2**22 // size)) if scale.rounds > 1 else 2
-            for _ in range(scale.rounds):
-                seconds = min(seconds, _ping_pong(comm, now, buffer, peer, first, turns))
-        messages.append({"bytes": size, "one_way_s": comm.allreduce(seconds, op=MPI.MIN)})
-    longest = messages[-1]
-    return {
-        "scope": scope,
-        "ranks": [one, other],
-        "latency_s": messages[0]["one_way_s"],
-        "bytes_per_s": longest["bytes"] / longest["one_way_s"],
-        "messages": messages,
-    }
-
-
-def _ping_pong(
-    comm: MPI.Intracomm, now: Now, buffer: np.ndarray[Any, Any], peer: int, first: bool, turns: int
-) -> float:
-    """Mean one-way seconds."""
-    begun = now()
-    for _ in range(turns):
-        if first:
-            comm.Send([buffer, MPI.BYTE], dest=peer)
-            comm.Recv([buffer, MPI.BYTE], source=peer)
-        else:
-            comm.Recv([buffer, MPI.BYTE], source=peer)
-            comm.Send([buffer, MPI.BYTE], dest=peer)
-    return (now() - begun) / (2 * turns)
-
-
-def _together(node: MPI.Comm, now: Now, rounds: int, active: int, work: Callable[[], object]) -> float:
-    """Least seconds, over rounds, in which the first `active` ranks of the node all do their work at once."""
-    best = float("inf")
-    if node.rank < active:
-        work()  # pages, caches and compiled code are there before the first round
-    for _ in range(rounds):
-        node.Barrier()
-        begun = now()
-        if node.rank < active:
-            work()
-        spent = now() - begun if node.rank < active else 0.0
-        best = min(best, node.allreduce(spent, op=MPI.MAX))
-    return best
-
-
-def _memory(node: MPI.Comm, now: Now, scale: Scale, active: int) -> dict[str, Any]:
-    """Bytes a second, read and written, of all active ranks that copy arrays."""
-    source = np.ones(scale.copy_bytes // 4, np.float32)
-    target = np.empty_like(source)
-    seconds = _together(node, now, scale.rounds, active, lambda: np.copyto(target, source))
-    return {"active": active, "bytes_per_s": 2 * source.nbytes * active / seconds}
-
-
-def _multiply_add(node: MPI.Comm, now: Now, scale: Scale, active: int) -> list[dict[str, Any]]:
-    """Floating-point operations a second of one rank, the slowest, in multiply-adds from registers (float32).
-
-    Empty where there is no code for this processor.
-    """
-    try:
-        run = MultiplyAdd(Compiler().level.lanes)
-    except NO_CODE:
-        return []
-    seconds = _together(node, now, scale.rounds, active, lambda: run(scale.multiply_adds))
-    return [{"active": active, "flops_per_s": 2 * scale.multiply_adds / seconds}]
-
-
-def _backends() -> Iterator[str]:
-    """The backends that this node can run."""
-    for name in convolve.names():
-        try:
-            convolve.load(name).compile((1, 1, 4, 4), (1, 1, 3, 3))
-        except NO_CODE:
-            continue  # no code for this processor: a run would say so, too
-        yield name
-
-
-def _convolve(node: MPI.Comm, now: Now, scale: Scale, name: str, active: int) -> dict[str, Any]:
-    """Floating-point operations a second of one rank, the slowest, in a backend's convolution of one block."""
-    batch, channels, height, width = scale.block
-    x = np.ones(scale.block, np.float32)
-    w = np.ones((3, channels, 3, 3), np.float32)
-    y = np.empty((batch, 3, height - 2, width - 2), np.float32)
-    backend = convolve.load(name)
-    backend.compile(x.shape, w.shape)
-    seconds = _together(node, now, scale.rounds, active, lambda: backend.convolve(x, w, y))
-    return {"backend": name, "active": active, "flops_per_s": 2 * y.size * channels * 9 / seconds}
+    within = [("within", (ranks[0], ranks[1])) for ranks in nodes if len(ranks) > 1]
+    return within + [("between", (nodes[0][0], ranks[0])) for ranks in nodes[1:]]
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from results import probe
-from results.formats import number
+from results.formats import mib, number
 from results.probe import Link, Probe
 from results.table import Column, Table, build, plain, shown
 
@@ -16,7 +16,11 @@ GIGA = 1e9
 def tables(document: Mapping[str, Any]) -> list[Table]:
     """Links, then rates by the number of ranks at work. Raises SchemaError where the document is no probe."""
     found = probe.parse(document, "the probe")
-    notes = [f"Measured {found.measured_utc} on cluster {found.cluster}; of several nodes the slowest."]
+    notes = [
+        f"Measured {found.measured_utc} on cluster {found.cluster}; of several nodes the slowest. Medians of rounds "
+        f"that spread by {found.spread:.0%} (quartiles' distance over median, in the median): no forecast can be much "
+        "closer than that."
+    ]
     return [*([_links(found)] if found.links else []), _rates(found, notes)]
 
 
@@ -35,7 +39,12 @@ def _links(found: Probe) -> Table:
 
 
 def _rates(found: Probe, notes: list[str]) -> Table:
-    rows = [("memory, all ranks", "GB/s", active, rate) for active, rate in found.memory.by_active]
+    rows = [
+        (f"copies of {mib(size)} MiB, all ranks", "GB/s", active, rate)
+        for size, rates in found.memory.by_size
+        for active, rate in rates.by_active
+    ]
+    rows += [("load of x, a rank", "GB/s", *each) for each in found.load.by_active]
     if found.multiply_add is not None:
         rows += [("multiply-adds, a rank", "GFLOP/s", *each) for each in found.multiply_add.by_active]
     for backend, rates in found.convolve.items():

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from workload import convolve
-from workload.probe import counts
+from workload.gauges import counts
 
 
 @pytest.mark.parametrize(("ranks", "expected"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (8, [1, 2, 4, 8])])
@@ -24,11 +24,16 @@ def test_the_probe_finds_every_figure(ranks: int, mpirun: Callable[..., Any]) ->
     (node,) = found["nodes"]
     assert node["ranks"] == ranks
     assert node["machine"]["memory_bytes"] == psutil.virtual_memory().total
-    assert [each["active"] for each in node["memory"]] == counts(ranks)
+    sizes = (2**16, 2**20)
+    assert [(each["active"], each["copy_bytes"]) for each in node["memory"]] == [
+        (active, size) for active in counts(ranks) for size in sizes
+    ]
+    assert [each["active"] for each in node["load"]] == counts(ranks)
     assert {each["backend"] for each in node["convolve"]} <= set(convolve.names())
     assert {"naive", "numpy"} <= {each["backend"] for each in node["convolve"]}
     rates = [each["flops_per_s"] for each in (*node["multiply_add"], *node["convolve"])]
-    assert all(rate > 0.0 for rate in (*rates, *(each["bytes_per_s"] for each in node["memory"])))
+    assert all(rate > 0.0 for rate in (*rates, *(each["bytes_per_s"] for each in (*node["memory"], *node["load"]))))
+    assert all(each["spread"] >= 0.0 for kind in ("memory", "load", "multiply_add", "convolve") for each in node[kind])
     assert len(found["links"]) == (0 if ranks == 1 else 1)
     for link in found["links"]:
         assert (link["scope"], link["ranks"]) == ("within", [0, 1])

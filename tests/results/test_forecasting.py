@@ -7,7 +7,7 @@ import pytest
 from results import forecasting
 from results.forecasting import Asked, Terms
 from results.model import Case, ForecastError, forecast
-from results.probe import Link, Probe, Rates
+from results.probe import Copies, Link, Probe, Rates
 from results.versus import Price
 from workload.grid import Grid
 from workload.problem import Problem
@@ -18,7 +18,8 @@ PROBE = Probe(
     cluster="c",
     measured_utc="2026-01-01",
     links=(Link("within", ((8, 1e-6), (10**6, 1e-4))), Link("between", ((8, 1e-4), (10**6, 1e-2)))),
-    memory=Rates(((1, 1e10), (4, 2e10))),
+    memory=Copies(((2**26, Rates(((1, 1e10), (4, 2e10)))),)),
+    load=Rates(((1, 5e9), (4, 5e9))),
     multiply_add=None,
     convolve={"numpy": Rates(((1, 1e9), (4, 1e9)))},
 )

@@ -17,7 +17,12 @@ def node(scale: float = 1.0) -> dict[str, Any]:
     return {
         "ranks": 4,
         "machine": {},
-        "memory": [{"active": active, "bytes_per_s": scale * 1e10 * active**0.5} for active in (1, 2, 4)],
+        "memory": [
+            {"active": active, "copy_bytes": size, "bytes_per_s": scale * rate * active**0.5, "spread": 0.2}
+            for active in (1, 2, 4)
+            for size, rate in ((2**26, 1e10), (2**28, 3e10))
+        ],
+        "load": [{"active": active, "bytes_per_s": scale * 4e9, "spread": 0.1} for active in (1, 4)],
         "multiply_add": [{"active": active, "flops_per_s": scale * 1e11} for active in (1, 4)],
         "convolve": [{"backend": "simd", "active": active, "flops_per_s": scale * 5e10} for active in (1, 4)],
     }
@@ -46,6 +51,10 @@ DOCUMENT: dict[str, Any] = {
 def test_of_several_nodes_and_links_the_slowest_counts() -> None:
     found = probe.parse(DOCUMENT, "p")
     assert found.memory.at(1) == pytest.approx(0.5e10)
+    assert found.memory.at(4) == pytest.approx(1e10)
+    assert found.memory.most_active == 4
+    assert found.load.at(4) == pytest.approx(2e9)
+    assert found.spread == pytest.approx(0.1), "the median of 12 of 0.2, 4 of 0.1, and 14 that say none"
     assert found.convolve["simd"].at(4) == pytest.approx(2.5e10)
     between = found.link(probe.BETWEEN)
     assert between is not None
@@ -85,6 +94,10 @@ def broken(change: Any) -> dict[str, Any]:
         lambda document: document.update(nodes=[]),
         lambda document: document["nodes"][0]["memory"][0].update(bytes_per_s=-1.0),
         lambda document: document["nodes"][0]["memory"][0].update(active=0),
+        lambda document: document["nodes"][0]["memory"][0].update(copy_bytes=0),
+        lambda document: document["nodes"][0]["memory"][0].update(spread=float("nan")),
+        lambda document: [each.update(memory=[]) for each in document["nodes"]],
+        lambda document: document["nodes"][0].pop("load"),
         lambda document: document["links"][0].update(scope="far"),
         lambda document: document["links"][0].update(messages=[]),
         lambda document: document.update(schema_version=99),
@@ -100,6 +113,22 @@ def test_what_is_no_probe_is_refused(change: Any) -> None:
 def test_the_tables_have_every_link_and_rate() -> None:
     links, rates = tables(DOCUMENT)
     assert [row[0] for row in links.rows] == ["the same", "different", "different"]
-    assert len(rates.rows) == 3 + 2 + 2
+    assert len(rates.rows) == 2 * 3 + 2 + 2 + 2
     assert any("50.0 GFLOP/s" in row or "25.0 GFLOP/s" in row for row in rates.rows)
     assert "cluster c" in rates.notes[0]
+
+
+def test_a_copy_has_the_rate_of_the_nearest_size_that_was_measured() -> None:
+    memory = probe.parse(DOCUMENT, "p").memory
+    for size, rate in ((1, 0.5e10), (2**26, 0.5e10), (1.9 * 2**26, 0.5e10), (2.1 * 2**26, 1.5e10), (2**40, 1.5e10)):
+        assert memory.at(1, size) == pytest.approx(rate)
+    assert memory.at(1, 0.0) == memory.at(1) == pytest.approx(0.5e10)
+
+
+def test_a_messages_time_lies_between_those_of_the_measured_sizes() -> None:
+    found = probe.parse(DOCUMENT, "p").link(probe.WITHIN)
+    assert found is not None
+    assert found.seconds(1) == found.seconds(8) == 1e-6
+    assert 1e-6 < found.seconds(100) < 1e-5
+    assert found.seconds(1000) == pytest.approx(1e-5)
+    assert found.seconds(10**6) == pytest.approx(1e-2)
