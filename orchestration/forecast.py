@@ -12,6 +12,7 @@ from orchestration.refusal import Refusal
 from orchestration.study import LoadedStudy, Series
 
 MOST_RANKS = 65536
+REPLICA = "replica"
 
 
 def counts(text: str) -> tuple[int, ...]:
@@ -41,6 +42,8 @@ def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> t
             notes.append(f"series {series.name} is for {' and '.join(series.profiles)}: left out (--series names it)")
             continue
         settings = plan.settle(study, series)
+        if REPLICA in settings.movement:
+            notes.append(f"series {series.name}: movement {REPLICA}, wrong on purpose, is left out")
         for count in ranks:
             at_count = _at(series, count)
             try:
@@ -48,7 +51,11 @@ def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> t
             except ValueError as error:
                 notes.append(f"series {series.name}: {count} ranks left out ({error})")
                 continue
-            wanted = [(point, plan.options_of(point.movement, settings.options)) for point in made]
+            wanted = [
+                (point, plan.options_of(point.movement, settings.options))
+                for point in made
+                if point.movement != REPLICA
+            ]
             found += [each for each in wanted if each not in found]
     if not found:
         raise Refusal(f"study {loaded.source} has no run at these rank counts: {'; '.join(notes)}")

@@ -101,6 +101,7 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
             read_sweep(sweep_folder(sweep)) if sweep else None,
             None if stated else _band(cluster),
             stated,
+            min(node.memory_bytes for node in inventory.nodes),
         )
         rows = forecasting.rows(asked, terms)
         table = forecasting.table(rows, terms)
@@ -112,7 +113,18 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
         raise Refusal(str(error)) from error
     except OSError as error:
         raise Refusal(f"{error.filename or out}: {error.strerror}: give another --out") from error
-    print(*notes, *left_out, sep="\n")
+    print(*notes, _priced(inventory), *left_out, sep="\n")
+
+
+def _priced(inventory: Inventory) -> str:
+    """What the cluster costs, and who says so."""
+    if inventory.price is None:
+        return "No price: the inventory names none."
+    price, nodes = inventory.price, len(inventory.nodes)
+    return (
+        f"Price: {price.amount_per_hour:g} {price.currency} an hour for {nodes} {'node' if nodes == 1 else 'nodes'} "
+        f"({price.date}), by the node and only while it computes."
+    )
 
 
 def _known(cluster: str) -> tuple[Inventory, Mapping[str, Any], tuple[str, ...], bool]:

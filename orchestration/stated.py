@@ -57,6 +57,11 @@ def describe(cluster: str, root: Path, utc: str, measured: Mapping[str, Any]) ->
     notes = [f"Nobody has measured {name}: these are stated figures of {machine_type}, no interval follows from them."]
     notes += [f"{key} {values[key]:g}: {limits[key]['basis']}, {_source(limits[key])}" for key in NEEDED]
     notes.append("Of a core's multiply-add rate each backend is taken to reach what it does on this machine.")
+    price = machine["on_demand"]
+    notes.append(
+        f"The price is the machines' alone, on demand, without disks, addresses and traffic: {price['source']} "
+        f"({price['date']})."
+    )
     return Stated(found, _probe(name, nodes * slots, values, _shares(measured), limits), tuple(notes))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from results import outlook
 from results.formats import NONE, mib, number, plural
 from results.model import PHASES, Case, Forecast, ForecastError, cost, forecast
 from results.point import Point
@@ -15,11 +16,6 @@ from results.store import Sweep
 from results.table import Column, Table, build, hidden, plain, shown
 from results.versus import Price
 
-STOPS = {
-    "distribute": "distribute, the root's sending",
-    "collect": "collect, the root's taking in",
-    "convolve": "convolve: the ranks share cores or memory bandwidth",
-}
 FAR_WORDS, STATED = "far beyond the probe", "stated figures"
 FAR, TOO_FAR = 2, 8  # times the probed ranks: beyond, a forecast is marked; beyond, it has to be asked for
 
@@ -45,6 +41,12 @@ class Row:
     interval_s: tuple[float, float] | None = None  # of the forward time
 
     @property
+    def node_bytes(self) -> int:
+        """Peak bytes of all ranks of the node that holds most."""
+        peaks, per_node = self.found.peak_bytes, self.asked.case.ranks_per_node
+        return max(sum(peaks[first : first + per_node]) for first in range(0, len(peaks), per_node))
+
+    @property
     def measured_s(self) -> float | None:
         time = self.measured.time() if self.measured else None
         return time.value if time else None
@@ -67,6 +69,7 @@ class Terms:
     sweep: Sweep | None = None
     band: Band | None = None  # how far earlier forecasts of this cluster were off
     stated: bool = False  # the probe is made of stated figures
+    node_memory_bytes: int | None = None  # of the node that has least
 
 
 def rows(asked: Sequence[Asked], terms: Terms) -> list[Row]:
@@ -77,26 +80,30 @@ def rows(asked: Sequence[Asked], terms: Terms) -> list[Row]:
 def table(rows: Sequence[Row], terms: Terms) -> Table:
     """The forecasts as a table, with what follows from them."""
     currency = terms.price.currency if terms.price else ""
+    beside = terms.sweep is not None
     columns: list[Column[Row]] = [
         plain("Series", "series", lambda row: row.asked.series),
         plain("Ranks", "ranks", lambda row: row.asked.case.ranks),
-        plain("Nodes", "nodes", lambda row: row.asked.nodes),
+        _where(plain("Nodes", "nodes", lambda row: row.asked.nodes), any(row.asked.nodes > 1 for row in rows)),
         plain("Batch", "batch", lambda row: row.asked.case.problem.batch),
         plain("Movement", "movement", lambda row: row.asked.case.movement),
         plain("Backend", "backend", lambda row: row.asked.case.backend),
         *(_seconds(phase) for phase in PHASES),
         shown("Forward (s)", "forward_s", lambda row: row.found.forward_s, lambda row: number(row.found.forward_s, 3)),
-        Column("Interval (s)", _interval, _bounds),
+        _where(Column("Interval (s)", _interval, _bounds), terms.band is not None),
         shown("Total (s)", "total_s", lambda row: row.found.total_s, lambda row: number(row.found.total_s, 3)),
         shown("Root's peak (MiB)", "root_peak_bytes", lambda row: row.found.peak_bytes[0], _root),
         shown("Moved (MiB)", "moved_bytes", lambda row: row.found.moved_bytes, lambda row: mib(row.found.moved_bytes)),
-        shown(f"A repeat ({currency or 'no price'})", "price", lambda row: row.price, lambda row: number(row.price, 3)),
-        shown("Measured forward (s)", "measured_s", lambda row: row.measured_s, lambda row: number(row.measured_s, 3)),
-        shown("Error (%)", "error", lambda row: row.error, lambda row: _percent(row.error)),
-        plain("Basis", "basis", lambda row: row.basis),
+        _where(shown(f"A repeat ({currency})", "price", lambda row: row.price, _price), terms.price is not None),
+        _where(shown("Measured forward (s)", "measured_s", lambda row: row.measured_s, _measured_text), beside),
+        _where(shown("Error (%)", "error", lambda row: row.error, lambda row: _percent(row.error)), beside),
+        plain("Fits", "fits", lambda row: "yes" if outlook.fits(row, terms) else "no"),
+        _where(plain("Basis", "basis", lambda row: row.basis), len({row.basis for row in rows}) > 1),
         hidden("run_ids", lambda row: " ".join(row.measured.run_ids) if row.measured else ""),
     ]
-    return build("Forecast", columns, rows, name="forecast", notes=[*_notes(rows, terms), *_stops(rows)])
+    return build(
+        "Forecast", columns, rows, name="forecast", notes=[*_notes(rows, terms), *outlook.sentences(rows, terms)]
+    )
 
 
 def _row(asked: Asked, terms: Terms) -> Row:
@@ -141,11 +148,17 @@ def _notes(rows: Sequence[Row], terms: Terms) -> list[str]:
         basis = f"From stated figures of cluster {terms.probe.cluster}, which nobody has measured,"
     else:
         probed = plural(terms.probed_ranks, "rank")
-        basis = f"From the probe of cluster {terms.probe.cluster}, {probed}, {terms.probe.measured_utc},"
-    notes = [f"{basis} and the sizes alone. Phases do not overlap in it, and nothing else is at work."]
+        basis = f"From the probe of cluster {terms.probe.cluster}, {probed}, {terms.probe.measured_utc[:19]},"
+    notes = [
+        f"{basis} and the sizes alone. Backends are measured with 3 filters of 3 x 3 over 3 channels: those of another "
+        "shape may be faster or slower."
+    ]
+    if terms.probe.spread:
+        notes.append(f"The probe's own rounds spread by {terms.probe.spread:.0%}: no forecast can be much closer.")
     if terms.band is not None:
         notes.append(
-            f"Interval: 95%, from how far forecasts of {plural(terms.band.count, 'point')} of this cluster were off."
+            f"Interval: 95%, from how far forecasts of {plural(terms.band.count, 'point')} of this cluster were off; "
+            "it widens with the distance from the rank counts of those."
         )
     elif not terms.stated:
         notes.append("No interval: too few forecasts of this cluster were held against measurements yet.")
@@ -158,29 +171,17 @@ def _notes(rows: Sequence[Row], terms: Terms) -> list[str]:
     return notes
 
 
-def _stops(rows: Sequence[Row]) -> list[str]:
-    """Where throughput stops rising in each line, and which phase stops it."""
-    lines: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        lines.setdefault((row.asked.series, row.asked.case.movement, row.asked.case.backend), []).append(row)
-    told = []
-    for (series, movement, backend), members in lines.items():
-        if len(members) > 1:
-            best = max(members, key=_rate)
-            last = max(members, key=lambda row: row.asked.case.ranks)
-            where = f"{series}, {movement} with {backend}"
-            rate = f"{number(_rate(best), 3)} images/s at {plural(best.asked.case.ranks, 'rank')}"
-            if best is last:
-                told.append(f"{where}: throughput rises to the last count, {rate}.")
-            else:
-                told.append(
-                    f"{where}: throughput stops rising at {rate}; what stops it is {STOPS[last.found.dominant]}."
-                )
-    return told
+def _where(column: Column[Row], says_something: bool) -> Column[Row]:
+    """The column; in the CSV alone where it would say the same, or nothing, in every row."""
+    return column if says_something else replace(column, header="")
 
 
-def _rate(row: Row) -> float:
-    return row.asked.case.problem.batch / row.found.forward_s
+def _price(row: Row) -> str:
+    return number(row.price, 3)
+
+
+def _measured_text(row: Row) -> str:
+    return number(row.measured_s, 3)
 
 
 def _seconds(phase: str) -> Column[Row]:

@@ -56,10 +56,23 @@ def test_a_lone_node_takes_all_ranks_and_several_fill_one_after_the_other():
 
 def test_counts_that_a_series_cannot_take_are_named_and_the_others_kept():
     found, notes = forecast.points(study.load("quick", Overrides()), inventory(1, 2), (1, 4, 32))
-    assert {point.ranks for point in found if point.series == "weak"} == {1, 4, 32}
-    assert {point.ranks for point in found if point.series == "strong"} == {1, 4}
+    points = [point for point, _ in found]
+    assert {point.ranks for point in points if point.series == "weak"} == {1, 4, 32}
+    assert {point.ranks for point in points if point.series == "strong"} == {1, 4}
     assert any("series strong: 32 ranks left out" in note for note in notes)
-    assert len(found) == len(set(found))
+    assert len(points) == len(set(points))
+
+
+def test_a_points_options_are_those_that_its_movement_has():
+    found, _ = forecast.points(study.load("movements", Overrides()), inventory(1, 2), (1, 2))
+    assert {point.movement for point, options in found if options} == {"pipeline", "distributed"}
+    assert {point.series for point, options in found if options} == {"streamed"}
+
+
+def test_the_replay_is_left_out_and_named():
+    found, notes = forecast.points(study.load("paper-replica", Overrides()), inventory(1, 2), (1, 2))
+    assert {point.movement for point, _ in found} == {"serial", "scatter-gather"}
+    assert any("movement replica, wrong on purpose, is left out" in note for note in notes)
 
 
 def test_nothing_left_to_forecast_is_refused():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from results import forecasting
 from results.forecasting import Asked, Terms
 from results.model import Case, ForecastError, forecast
 from results.probe import Copies, Link, Probe, Rates
+from results.residuals import band
 from results.versus import Price
 from workload.grid import Grid
 from workload.problem import Problem
@@ -67,11 +69,44 @@ def test_the_price_grows_with_the_nodes() -> None:
     assert "A repeat (USD)" in found.columns
 
 
-def test_where_throughput_stops_rising_is_said_with_its_phase() -> None:
-    notes = _table([asked(ranks) for ranks in (1, 2, 4, 16)], terms()).notes
-    assert any("throughput stops rising at" in note and "what stops it is distribute" in note for note in notes)
-    notes = _table([asked(ranks, "distributed") for ranks in (1, 2, 4)], terms()).notes
-    assert any("throughput rises to the last count" in note for note in notes)
+def test_a_forecast_stands_beside_points_of_its_own_options_alone(maker: Any) -> None:
+    maker.add_strong(counts=(2,), movement="distributed", options={"chunk_bytes": 2**20})
+    chunked = replace(
+        asked(2, "distributed"), case=replace(asked(2, "distributed").case, options={"chunk_bytes": 2**20})
+    )
+    table = _table([asked(2, "distributed"), chunked], terms(sweep=maker.read()))
+    assert [record["measured_s"] is None for record in table.records] == [True, False]
+
+
+def test_the_interval_follows_from_how_far_earlier_forecasts_were_off() -> None:
+    found = band([(ranks, 0.1 * sign) for ranks in (1, 2, 4) for sign in (-1.0, 1.0)])
+    assert found is not None
+    table = _table([asked(2), asked(16)], terms(band=found))
+    for record, ranks in zip(table.records, (2, 16), strict=True):
+        bounds = [record[f"forward_{end}_s"] for end in ("low", "high")]
+        assert bounds == [pytest.approx(float(str(record["forward_s"])) * factor) for factor in found.at(ranks)]
+    assert "Interval (s)" in table.columns
+    assert any("forecasts of 6 points of this cluster were off" in note for note in table.notes)
+
+
+def test_columns_that_say_nothing_are_in_the_csv_alone() -> None:
+    table = _table([asked(1), asked(2)], terms())
+    for header in ("Interval (s)", "Measured forward (s)", "Error (%)", "Nodes", "Basis"):
+        assert header not in table.columns
+    assert {"forward_low_s", "measured_s", "error", "nodes", "basis", "price", "fits"} <= set(table.records[0])
+
+
+def test_stated_figures_are_called_so_and_have_no_interval() -> None:
+    table = _table([asked(1), asked(2)], terms(stated=True))
+    assert [record["basis"] for record in table.records] == ["stated figures"] * 2
+    assert "From stated figures of cluster c, which nobody has measured" in table.notes[0]
+    assert not any("Interval" in note or "No interval" in note for note in table.notes)
+
+
+def test_a_noisy_probe_is_said_to_be_one() -> None:
+    assert not any("rounds spread" in note for note in _table([asked(1)], terms()).notes)
+    noisy = terms(probe=replace(PROBE, spread=0.4))
+    assert any("rounds spread by 40%" in note for note in _table([asked(1)], noisy).notes)
 
 
 def test_a_backend_that_was_not_probed_is_refused() -> None:
