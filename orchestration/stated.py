@@ -14,7 +14,7 @@ from typing import Any
 
 from infra import hostfile
 from orchestration import inventory
-from orchestration.cloud.settings import stack_name
+from orchestration.cloud.settings import config, stack_name
 from orchestration.inventory import Inventory
 from orchestration.refusal import Refusal
 from workload.record import SCHEMA_VERSION
@@ -38,20 +38,17 @@ class Stated:
 def describe(cluster: str, root: Path, utc: str, measured: Mapping[str, Any]) -> Stated:
     """The cluster of a stack's name; `measured` is the document of a probe of this machine. Raises Refusal."""
     name = stack_name(cluster, root)
-    config = _config(root / f"Pulumi.{name}.yaml")
-    try:
-        nodes, slots = int(config["convscale:nodes"]), int(config["convscale:slots"])
-        machine_type = str(config["convscale:machine_type"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise Refusal(f"Pulumi.{name}.yaml does not say {error}: give nodes, slots and machine_type") from error
+    keys = config(name, root)
     catalogue = tomllib.loads((root / "infra" / "machines.toml").read_text(encoding="utf-8"))
-    machine = catalogue["machines"].get(machine_type)
-    limits = {} if machine is None else machine.get("limits", {})
+    machine_type = str(keys.get("convscale:machine_type"))
+    machine = catalogue["machines"].get(machine_type, {})
+    limits = machine.get("limits", {})
     if lacking := [key for key in NEEDED if key not in limits]:
         raise Refusal(
             f"infra/machines.toml does not state {', '.join(lacking)} of {machine_type}: state them, or bring the "
             f"cluster up and measure it with 'fab probe --cluster {name}'"
         )
+    nodes, slots = (_count(keys, name, key, least) for key, least in (("nodes", 1), ("slots", machine["vcpus"])))
     values = {key: float(limits[key]["value"]) for key in NEEDED}
     found = _inventory(name, nodes, slots, machine_type, catalogue, utc)
     notes = [f"Nobody has measured {name}: these are stated figures of {machine_type}, no interval follows from them."]
@@ -65,15 +62,19 @@ def describe(cluster: str, root: Path, utc: str, measured: Mapping[str, Any]) ->
     return Stated(found, _probe(name, nodes * slots, values, _shares(measured), limits), tuple(notes))
 
 
+def _count(keys: Mapping[str, Any], name: str, key: str, default: int) -> int:
+    value = keys.get(f"convscale:{key}", default)
+    try:
+        count = int(value)
+    except (TypeError, ValueError):
+        count = 0
+    if count < 1:
+        raise Refusal(f"Pulumi.{name}.yaml: convscale:{key} {value!r} is no count: give a whole number of at least 1")
+    return count
+
+
 def _source(limit: Mapping[str, Any]) -> str:
     return f"{limit['source']} ({limit['date']})."
-
-
-def _config(path: Path) -> Mapping[str, Any]:
-    import yaml
-
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return dict(document.get("config") or {}) if isinstance(document, Mapping) else {}
 
 
 def _inventory(

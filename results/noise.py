@@ -158,7 +158,7 @@ def _canaries(sweep: Sweep) -> list[str]:
             lines.append(f"Canary: no answer {event.get('when')}: {event['failed']}.")
         found = event.get("multiply_adds_per_s")
         for node, rate in found.items() if isinstance(found, Mapping) else ():
-            if isinstance(rate, (int, float)) and rate > 0.0:
+            if isinstance(rate, (int, float)) and 0.0 < rate < math.inf:
                 rates.setdefault(str(node), []).append(float(rate))
     for node, values in rates.items():
         change = min(values) / max(values) - 1.0

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from results import foretold
 from results.foretold import Foretold
+from results.formats import plural
 from results.point import Point
 from results.statistics import INTERVAL, Estimate, ratio_estimate
 from results.store import Sweep
 from workload.problem import Problem
+from workload.record import canonical_json
 
 CLOCK = "total_s"
 SECONDS_AN_HOUR = 3600.0
@@ -92,22 +94,28 @@ def crossings(sweeps: Sequence[Sweep]) -> list[str]:
 
 
 def explained(sweeps: Sequence[Sweep]) -> list[str]:
-    """One sentence a pair of sweeps: how much of the difference in time their probes alone foretold.
+    """One sentence a pair of sweeps: how much of the difference in forward time their probes alone foretold.
 
     Of log(time / time), over the points that both measured and both forecast before: the share that the forecasts'
-    own ratio makes up.
+    own ratio makes up. Nothing of sweeps without a point in common.
     """
     lines = []
     for first, second in itertools.combinations(sweeps, 2):
         pairs = list(_both_foretold(first, second))
         if not pairs:
+            if _common(first, second):
+                lines.append(
+                    f"What part of the difference of {first.name} and {second.name} their probes explain cannot be "
+                    "told: no point of both was forecast in both ledgers ('fab probe' goes before 'fab sweep')."
+                )
             continue
         measured = math.fsum(math.log(one.measured_s / other.measured_s) for one, other in pairs)
         forecast = math.fsum(math.log(one.forecast_s / other.forecast_s) for one, other in pairs)
         means = [math.exp(total / len(pairs)) for total in (measured, forecast)]
         lines.append(
-            f"{first.name} took {means[0]:.3g} times as long as {second.name} in the mean of {len(pairs)} points that "
-            f"both ran; the probes alone foretold {means[1]:.3g} times{_share(measured, forecast)}."
+            f"{first.name} took {means[0]:.3g} times the forward time of {second.name} in the mean of "
+            f"{plural(len(pairs), 'point')} that both ran; the probes alone foretold {means[1]:.3g} times"
+            f"{_share(measured, forecast)}."
         )
     return lines
 
@@ -129,7 +137,12 @@ def _both_foretold(first: Sweep, second: Sweep) -> Iterator[tuple[Foretold, Fore
 
 def _same(point: Point) -> tuple[object, ...]:
     run = point.run
-    return (run.problem, run.grid, run.movement, run.backend)
+    return (run.problem, run.grid, run.movement, run.backend, canonical_json(dict(run.options)))
+
+
+def _common(first: Sweep, second: Sweep) -> bool:
+    others = {_same(point) for point in second.points if point.counting}
+    return any(_same(point) in others for point in first.points if point.counting)
 
 
 def _crossing(first: Sweep, second: Sweep, problems: Sequence[Problem]) -> str:

@@ -46,8 +46,13 @@ def stack_name(cluster: str, root: Path) -> str:
 
 def read(stack: str, root: Path) -> Settings:
     """The stack's own file over the one that comes with the project, key by key. Raises Refusal."""
-    config = _config(root / f"Pulumi.{stack}.yaml") | _config(root / "infra" / "stacks" / f"Pulumi.{stack}.yaml")
-    return Settings(stack, _text(config, PROJECT), _text(config, ENDPOINT))
+    found = config(stack, root)
+    return Settings(stack, _text(found, PROJECT), _text(found, ENDPOINT))
+
+
+def config(stack: str, root: Path) -> dict[str, Any]:
+    """The keys of the stack's own file over those of the one that comes with the project. Raises Refusal."""
+    return _config(root / f"Pulumi.{stack}.yaml") | _config(root / "infra" / "stacks" / f"Pulumi.{stack}.yaml")
 
 
 def _config(path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from scipy import stats
 
 from results import noise
+from results.store import read_sweep
 from results.summary import sentences
 from results.tables import spread
 from workload.record import Run
@@ -58,6 +60,42 @@ def test_other_work_on_the_node_is_told(maker: Any) -> None:
 def test_stolen_time_is_told(maker: Any) -> None:
     maker.add_strong(counts=(1,), change=lambda record: record["machines"][0].update(steal_s=4.0))  # of 5 s x 16
     assert any(line.startswith("Steal: in 3 of 3 runs") for line in noise.warnings(maker.read()))
+
+
+def canaries(maker: Any, *events: dict[str, Any]) -> list[str]:
+    maker.add_strong(counts=(1,), law=flat)
+    folder = maker.finish()
+    lines = [json.dumps({"event": "canary", "when": f"before launch {n}"} | event) for n, event in enumerate(events, 1)]
+    (folder / "ledger.jsonl").write_text("\n".join(lines) + "\n")
+    return [line for line in noise.warnings(read_sweep(folder)) if line.startswith("Canary")]
+
+
+def test_a_node_whose_canary_changes_its_speed_is_named(maker: Any) -> None:
+    steady = {"node1": 2.00e9, "node2": 1.99e9}
+    (told,) = canaries(
+        maker,
+        {"multiply_adds_per_s": steady},
+        {"multiply_adds_per_s": steady | {"node2": 1.5e9}},
+        {"multiply_adds_per_s": steady},
+    )
+    assert told == (
+        "Canary: a fixed kernel on node2 ran at 1.5 to 1.99 G multiply-adds/s round the 3 blocks of runs (-25 %): its "
+        "speed changed."
+    )
+
+
+def test_a_canary_that_stays_within_a_tenth_says_nothing(maker: Any) -> None:
+    assert canaries(maker, *({"multiply_adds_per_s": {"node1": rate}} for rate in (2.0e9, 1.85e9, 1.95e9))) == []
+
+
+def test_a_canary_without_an_answer_is_told(maker: Any) -> None:
+    (told,) = canaries(maker, {"failed": "no answer within 20 s"}, {"multiply_adds_per_s": {"node1": 2e9}})
+    assert told == "Canary: no answer before launch 1: no answer within 20 s."
+
+
+@pytest.mark.parametrize("rates", [None, 5, [], {"node1": "fast"}, {"node1": 0.0}, {"node1": -1.0}, {"node1": 1e999}])
+def test_a_damaged_canary_breaks_nothing(maker: Any, rates: object) -> None:
+    assert canaries(maker, {"multiply_adds_per_s": rates}, {"multiply_adds_per_s": {"node1": 2e9}}) == []
 
 
 def test_outliers_are_marked_and_kept(maker: Any) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from results import versus
-from results.store import Sweep
+from results.store import Sweep, read_sweep
 from results.tables import of_all
 from workload.record import Run, read_json, write_json
 
@@ -24,8 +25,6 @@ def cluster(make_maker: Any, name: str, law: Callable[[Run], float], price: floa
     if price is not None:
         inventory["price"] = {"amount_per_hour": price, "currency": "USD", "date": "2026-01-01"}
     write_json(folder / "inventory.json", inventory)
-    from results.store import read_sweep
-
     return read_sweep(folder)
 
 
@@ -86,8 +85,6 @@ def test_a_price_that_is_none_is_left_out(make_maker: Any, price: object) -> Non
     maker.add("strong")
     folder = maker.finish()
     write_json(folder / "inventory.json", read_json(folder / "inventory.json") | {"price": price})
-    from results.store import read_sweep
-
     assert versus.price_of(read_sweep(folder)) is None
 
 
@@ -98,3 +95,54 @@ def test_sweeps_of_other_problems_are_not_set_against_each_other(make_maker: Any
     sweeps = [one.read(), two.read()]
     assert versus.best(sweeps) == []
     assert [table.name for table in of_all(sweeps)] == ["side-by-side"]
+
+
+def with_forecast(sweep: Sweep, seconds: Callable[[Run], float]) -> Sweep:
+    """The sweep with a ledger that forecast its runs."""
+    entries = {
+        launch.run_id: {"forward_s": seconds(launch.run), "total_s": 1.0, "interval_s": None}
+        for launch in sweep.launches
+    }
+    (sweep.folder / "ledger.jsonl").write_text(json.dumps({"event": "forecast", "forecasts": entries}) + "\n")
+    return read_sweep(sweep.folder)
+
+
+def test_the_probes_share_of_the_difference_is_told(make_maker: Any) -> None:
+    slow = with_forecast(cluster(make_maker, "light", line(0.0, 0.04), noise=1e-6), line(0.0, 0.02))
+    fast = with_forecast(cluster(make_maker, "fat", line(0.0, 0.01), noise=1e-6), line(0.0, 0.01))
+    (told,) = versus.explained([slow, fast])
+    assert told.startswith("light took 4 times the forward time of fat in the mean of 8 points that both ran; ")
+    assert told.endswith("the probes alone foretold 2 times, 50% of the difference in log time.")
+    (joint, _) = of_all([slow, fast])
+    assert told in joint.notes
+
+
+@pytest.mark.parametrize(
+    ("measured", "forecast", "words"),
+    [
+        (0.01, 0.02, ": no difference that they could explain."),
+        (0.02, 0.005, ", the other way round: they explain none of it."),
+        (0.02, 0.04, ", 200% of the difference in log time."),
+    ],
+)
+def test_what_the_probes_do_not_explain_is_said(make_maker: Any, measured: float, forecast: float, words: str) -> None:
+    one = with_forecast(cluster(make_maker, "one", line(0.0, measured), noise=1e-6), line(0.0, forecast))
+    two = with_forecast(cluster(make_maker, "two", line(0.0, 0.01), noise=1e-6), line(0.0, 0.01))
+    (told,) = versus.explained([one, two])
+    assert told.endswith(words)
+
+
+def test_without_forecasts_in_both_ledgers_nothing_is_explained_and_that_is_said(make_maker: Any) -> None:
+    one = with_forecast(cluster(make_maker, "one", line(0.0, 0.02)), line(0.0, 0.02))
+    two = cluster(make_maker, "two", line(0.0, 0.01))
+    (told,) = versus.explained([one, two])
+    assert "cannot be told: no point of both was forecast in both ledgers" in told
+
+
+def test_points_with_other_options_are_not_held_against_each_other(make_maker: Any) -> None:
+    found = []
+    for name, options in (("one", {"chunk_bytes": 2**20}), ("two", {"chunk_bytes": 2**22})):
+        maker = make_maker(name)
+        maker.add("strong", movement="distributed", options=options)
+        found.append(with_forecast(maker.read(), line(0.0, 0.01)))
+    assert versus.explained(found) == []
