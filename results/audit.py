@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from results.formats import estimate, number, plural
-from results.launch import MEMORY_BOUND, REPLICA, SUSPECT, Launch, RankBlock
+from results.launch import MEMORY_BOUND, REPLICA, SUSPECT, Launch, Machine, RankBlock
 from results.laws import karp_flatt
 from results.line import lines
 from results.point import Point
@@ -18,7 +18,7 @@ from results.scaling import relative_speedup, weak_efficiency
 from results.statistics import INTERVAL, Estimate
 from results.store import STRONG, WEAK, Series, Sweep
 from workload.footprint import predict
-from workload.grid import Block, Span, covers_exactly, whole
+from workload.grid import Block, Span, block_of, covers_exactly, whole
 from workload.problem import Problem
 
 NUMBERS = "from the numbers alone"
@@ -42,7 +42,8 @@ SHARE, SUPERLINEAR, WEAK_FALLS, SERIAL, COVERAGE, MEMORY, OUTSIDE_MPI, LIMIT, AG
 )
 GATES = {
     SHARE: "no rank count may be faster than the one-rank time times the work that is left to each rank",
-    SUPERLINEAR: "more speedup than ranks needs a cause in evidence: a one-rank run short of memory",
+    SUPERLINEAR: "more speedup than ranks needs a cause in evidence: a one-rank run short of memory, parts that fit a "
+    "cache where the whole does not",
     WEAK_FALLS: "with the same work a rank, more ranks cannot take less time",
     SERIAL: "no program has less than no serial part",
     COVERAGE: "the parts of all ranks must add up to the output, each element once",
@@ -115,7 +116,7 @@ def of_sweep(sweep: Sweep) -> Audit:
 
 
 def _untold(sweep: Sweep) -> tuple[str, ...]:
-    told = []
+    told = list(_superlinear_explained(sweep))
     if replays := sum(launch.run.movement == REPLICA for launch in sweep.launches):
         told.append(f"{plural(replays, 'run')} of the replay, wrong on purpose, went through no gate.")
     if not any(launch.ok for launch in sweep.launches):
@@ -148,8 +149,8 @@ def _strong(series: Series, point: Point, points: tuple[Point, ...]) -> Iterator
     ranks, time_ratio = point.run.ranks, _inverse(ratio.estimate)
     if not certainly_below(time_ratio, share_of_work(point.run.problem.batch, ranks, point.run.problem.batch)):
         return
-    if any(MEMORY_BOUND in launch.marks for launch in ratio.baseline.launches):
-        return  # the one-rank run waited for pages from disk: that explains it
+    if any(MEMORY_BOUND in launch.marks for launch in ratio.baseline.launches) or fits_a_cache(point, ratio.baseline):
+        return
     where, evidence = _where(series, point), (*ratio.baseline.run_ids, *point.run_ids)
     speedup = estimate(ratio.estimate, 3)
     yield Finding(SHARE, where, f"T1 / TN = {speedup} leaves less time than 1/{ranks} of T1", NUMBERS, evidence)
@@ -167,6 +168,45 @@ def _weak(series: Series, point: Point, points: tuple[Point, ...]) -> Iterator[F
         words = f"TN / T1 = {estimate(_inverse(ratio.estimate), 3)} with the same work a rank"
         yield Finding(WEAK_FALLS, where, words, NUMBERS, evidence)
         yield Finding(SHARE, where, words, NUMBERS, evidence)
+
+
+def fits_a_cache(point: Point, baseline: Point) -> bool:
+    """Whether a cache of every node holds the parts of x and y of its ranks, but not the one-rank run's whole."""
+    blocks = [block_of(point.run.problem, point.run.grid, rank) for rank in range(point.run.ranks)]
+    part = max(block.x_bytes + block.y_bytes for block in blocks)
+    one_rank = baseline.run.problem.x_bytes + baseline.run.problem.y_bytes
+    machines = [machine for launch in point.timed for machine in launch.machines]
+
+    def holds(cache: object, ranks: int) -> bool:
+        if not isinstance(cache, dict):
+            return False
+        size, threads = cache.get("bytes"), cache.get("threads")
+        if not isinstance(size, int) or not isinstance(threads, int) or threads < 1:
+            return False
+        return bool(part * min(ranks, threads) <= size < one_rank)
+
+    def explains(machine: Machine) -> bool:
+        caches = machine.details.get("caches")
+        return isinstance(caches, list) and any(holds(cache, len(machine.placement)) for cache in caches)
+
+    return bool(machines) and all(map(explains, machines))
+
+
+def _superlinear_explained(sweep: Sweep) -> Iterator[str]:
+    """Speedups above the rank count that a cause in evidence may explain."""
+    for series in sweep.series:
+        for line in lines(series) if series.scaling == STRONG else ():
+            for point in line.points:
+                ratio = relative_speedup(point, line.points)
+                if point.run.ranks == 1 or ratio.estimate is None or ratio.baseline is None:
+                    continue
+                if not certainly_below(_inverse(ratio.estimate), 1.0 / point.run.ranks):
+                    continue
+                speedup = f"{_where(series, point)}: speedup {estimate(ratio.estimate, 3)} is not flagged:"
+                if any(MEMORY_BOUND in launch.marks for launch in ratio.baseline.launches):
+                    yield f"{speedup} the one-rank run waited for pages from disk."
+                elif fits_a_cache(point, ratio.baseline):
+                    yield f"{speedup} the ranks' parts fit a cache, the one-rank run's input and output do not."
 
 
 def _inverse(value: Estimate) -> Estimate:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import psutil
 
+CACHE_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
+
 
 def describe(mpi: str) -> dict[str, Any]:
     """One entry of a record's `machines`, less what a run adds; `mpi` is the library's own version line."""
@@ -22,6 +24,7 @@ def describe(mpi: str) -> dict[str, Any]:
         "cpu_model": cpu_model(),
         "cores": psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         "threads": psutil.cpu_count() or 1,
+        "caches": caches(),
         "memory_bytes": psutil.virtual_memory().total,
         "cgroup_memory_bytes": cgroup_memory_bytes(),
         "kernel": platform.release(),
@@ -52,6 +55,27 @@ def core_of(cpu: int) -> int:
     """The physical core that a hardware thread belongs to; the thread's own number where the kernel does not say."""
     text = _read(f"/sys/devices/system/cpu/cpu{cpu}/topology/core_id")
     return int(text) if text.lstrip("-").isdigit() else cpu
+
+
+def caches(folder: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> list[dict[str, int]]:
+    """Bytes of each data cache of the first processor, and how many hardware threads share it; smallest first.
+
+    Empty where the kernel does not say.
+    """
+    found = []
+    for index in folder.glob("index*"):
+        size, shared = _read(str(index / "size")), _read(str(index / "shared_cpu_list"))
+        if _read(str(index / "type")) != "Instruction" and size[:-1].isdigit() and size[-1:] in CACHE_UNITS:
+            found.append({"bytes": int(size[:-1]) * CACHE_UNITS[size[-1]], "threads": _count(shared)})
+    return sorted(found, key=lambda cache: cache["bytes"])
+
+
+def _count(text: str) -> int:
+    """Of a kernel's list such as 0-3,8; 1 where it is none."""
+    spans = [part.split("-") for part in text.split(",")]
+    if not all(number.isdigit() for span in spans for number in span):
+        return 1
+    return sum(int(span[-1]) - int(span[0]) + 1 for span in spans)
 
 
 def cgroup_memory_bytes() -> int | None:

@@ -12,6 +12,7 @@ from results.audit import Finding
 from results.laws import amdahl, gustafson
 from results.statistics import time_estimate
 from results.tables import audit as tables
+from tests.results.conftest import SMALL
 from workload.grid import Grid
 from workload.record import Run
 
@@ -80,7 +81,35 @@ def test_a_baseline_short_of_memory_explains_a_superlinear_speedup(maker: Any) -
             record["repeats"][0]["memory_bound"] = True
 
     maker.add_strong(counts=(1, 2), law=slip, change=paging)
-    assert audit.of_sweep(maker.read()).findings == ()
+    found = audit.of_sweep(maker.read())
+    assert found.findings == ()
+    (told,) = found.untold
+    assert "is not flagged: the one-rank run waited for pages from disk." in told
+
+
+ONE_RANK_BYTES = SMALL.x_bytes + SMALL.y_bytes
+
+
+@pytest.mark.parametrize(
+    ("caches", "explained"),
+    [
+        ([{"bytes": 2**15, "threads": 1}, {"bytes": ONE_RANK_BYTES - 1, "threads": 1}], True),
+        ([{"bytes": ONE_RANK_BYTES, "threads": 1}], False),  # the one-rank run fits it as well
+        ([{"bytes": ONE_RANK_BYTES - 1, "threads": 2}], False),  # the parts share it
+        ([{"bytes": ONE_RANK_BYTES // 4, "threads": 1}], False),  # not even a part fits it
+        ([{"bytes": "big", "threads": 1}, {"bytes": 2**20}, 5], False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_parts_that_fit_a_cache_explain_a_superlinear_speedup(maker: Any, caches: object, explained: bool) -> None:
+    def cached(record: dict[str, Any]) -> None:
+        record["machines"][0]["caches"] = caches
+
+    maker.add_strong(counts=(1, 2), law=slip, change=cached)
+    found = audit.of_sweep(maker.read())
+    assert gates(found.findings) == (set() if explained else {audit.SHARE, audit.SUPERLINEAR, audit.SERIAL})
+    assert [line.endswith("the one-rank run's input and output do not.") for line in found.untold] == [True] * explained
 
 
 def change_blocks(record: dict[str, Any]) -> None:
