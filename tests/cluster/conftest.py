@@ -50,7 +50,7 @@ class Desk:
         """Repeats by the hundred thousand make a run that is at work until something happens."""
         (self.folder / "small.toml").write_text(STUDY.format(ranks=ranks, repeats=repeats, timeout_s=timeout_s))
 
-    def begin(self, behaviour: str = "real", **flags: object) -> subprocess.Popen[str]:
+    def begin(self, behaviour: str = "bare", **flags: object) -> subprocess.Popen[str]:
         given = {"study": self.folder / "small.toml", "out": self.paths.folder, "cluster": self.hosts.inventory} | flags
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.orchestration.driver", str(self.folder / "runs"), behaviour]
@@ -67,7 +67,7 @@ class Desk:
         out, err = process.communicate(timeout=120)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def sweep(self, behaviour: str = "real", **flags: object) -> subprocess.CompletedProcess[str]:
+    def sweep(self, behaviour: str = "bare", **flags: object) -> subprocess.CompletedProcess[str]:
         return self.end(self.begin(behaviour, **flags))
 
     def fab(self, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -80,10 +80,14 @@ class Desk:
         found = [read_record(path) for path in self.paths.records.glob("*.json")]
         return {record["run"]["ranks"]: record for record in found}
 
+    def ledger(self) -> list[dict]:
+        return [json.loads(line) for line in self.paths.ledger.read_text().splitlines()]
+
     def events(self) -> list[str]:
-        """The ledger's, without the canary's."""
-        found = [json.loads(line)["event"] for line in self.paths.ledger.read_text().splitlines()]
-        return [event for event in found if event != "canary"]
+        return [event["event"] for event in self.ledger()]
+
+    def canaries(self) -> list[dict]:
+        return [event for event in self.ledger() if event["event"] == "canary"]
 
     def wait_for_ranks(self, host: Host) -> None:
         wait_for(lambda: host.ranks() or self._ended())

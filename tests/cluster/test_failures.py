@@ -25,10 +25,10 @@ def strangers(hosts):
         assert host.process is not process or host.strangers() == ranks
 
 
-def at_work(desk, ranks, host):
+def at_work(desk, ranks, host, behaviour="bare"):
     """A sweep whose first run is on the nodes until something happens to it."""
     desk.study(ranks, repeats=LONG)
-    process = desk.begin()
+    process = desk.begin(behaviour)
     desk.wait_for_ranks(host)
     return process
 
@@ -48,7 +48,7 @@ def test_a_killed_rank(desk):
 @pytest.mark.parametrize("fault", ["kill", "pause", "cut"])
 def test_a_node_that_falls_silent_is_named_and_its_later_runs_wait_for_it(desk, fault):
     node = desk.hosts.hosts[1]
-    process = at_work(desk, [2, 3], node)
+    process = at_work(desk, [2, 3], node, "real" if fault == "kill" else "bare")
     {"kill": node.kill, "pause": node.pause, "cut": node.cut}[fault]()
     try:
         done = desk.end(process)
@@ -57,6 +57,8 @@ def test_a_node_that_falls_silent_is_named_and_its_later_runs_wait_for_it(desk, 
     assert done.returncode == 1
     outcomes = sorted((record["outcome"], record["reason"]) for record in desk.records().values())
     assert outcomes == [("node_lost", "node2 fell silent during the run"), ("skipped", "node lost: node2")]
+    if fault == "kill":
+        assert [event.get("failed") for event in desk.canaries()] == [None, "node lost: node2"]
     assert ["node2"] in [record["evidence"]["lost_nodes"] for record in desk.records().values()]
     wait_for(desk.clear)  # what was paused or cut off ends itself
 

@@ -18,7 +18,7 @@ LONG = 100_000
 
 def test_every_run_ends_ok_on_the_nodes_that_it_needs(desk):
     desk.study([1, 2, 4])
-    done = desk.sweep()
+    done = desk.sweep("real")
     assert done.returncode == 0, done.stdout + done.stderr
     records = desk.records()
     assert [records[ranks]["outcome"] for ranks in (1, 2, 4)] == ["ok"] * 3
@@ -27,6 +27,8 @@ def test_every_run_ends_ok_on_the_nodes_that_it_needs(desk):
         assert record["run"]["workload"]["digest"] == digest(ROOT / "workload")
         assert desk.paths.log(record["run_id"]).exists()
     assert desk.paths.picture("input").exists()
+    names = {host.name for host in desk.hosts.hosts}
+    assert [set(event["multiply_adds_per_s"]) for event in desk.canaries()] == [names, names]
     assert desk.clear()
 
 
@@ -130,6 +132,8 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(desk, tmp_path):
     first.kill()
     first.wait()
     assert "node1 is at work on" in desk.sweep(out=tmp_path / "other").stderr
+    others = desk.fab("clean", "--cluster", desk.hosts.inventory)
+    assert "left alone: 1 runs of sweeps that this is not about" in others.stdout
     held = desk.hosts.head.folder / "convscale" / "jobs" / "lease.json"
     assert json.loads(held.read_text())["folder"] == str(desk.paths.folder)
     cleaned = desk.fab("clean", "--cluster", desk.hosts.inventory, "--sweep", desk.paths.folder)

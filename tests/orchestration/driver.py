@@ -1,7 +1,7 @@
 """`fab sweep` with another program in the ranks' place; arguments: RUNS_FOLDER BEHAVIOUR FLAG=VALUE ...
 
-BEHAVIOUR is one of tests/orchestration/fake_workload.py's, or `real`, or `mute-canary`: real runs, and a canary that
-never answers. Only beside real runs is there a canary.
+BEHAVIOUR is one of tests/orchestration/fake_workload.py's, or `real`, or `bare`: real runs, but neither canary nor
+report, or `mute-canary`: real runs, and a canary that never answers. Beside false runs is no canary either.
 """
 
 import os
@@ -21,14 +21,15 @@ from workload.supervise import utc_now
 
 runs, behaviour, *flags = sys.argv[1:]
 given = dict(flag.split("=", 1) for flag in flags)
-real = behaviour in ("real", "mute-canary")
+whole = behaviour in ("real", "mute-canary")
+real = whole or behaviour == "bare"
 program = ("-m", "workload") if real else ("-m", "tests.orchestration.fake_workload", behaviour)
 tasks.surroundings = lambda: Surroundings(
     ROOT, RunsFolder(Path(runs)), utc_now, kept_environment(dict(os.environ)), program
 )
 if behaviour == "mute-canary":
     canary.PROGRAM, canary.BRIEF_TIMEOUT_S = ("-c", "import time; time.sleep(600)"), 1.0
-if not real:
+if not whole:
     tasks._report = lambda *_: None  # the records of a fake say nothing worth a report
     forecast_tasks.aside = lambda _: Aside()
     forecast_tasks.keep = lambda *_: None
