@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from typing import Any
 
 from orchestration.ssh import UnreachableError
+from orchestration.surveys import printable
 
 SILENCE_S = 8.0  # of a watched job: its watcher beats once a second
 
@@ -30,6 +32,12 @@ def rest(channel: Any) -> bytes:
     return heard
 
 
+def _error(said: Any) -> tuple[int, str, str]:
+    """What an OSError was made of over there, whatever came."""
+    number, words, name = said if isinstance(said, list) and len(said) == 3 else (None, said, "")
+    return number if type(number) is int else errno.EIO, str(printable(str(words)))[:500], str(printable(str(name)))
+
+
 def last_object(out: bytes, err: bytes) -> dict[str, Any]:
     """The JSON object on the last line. Raises OSError where it says so, UnreachableError where there is none."""
     lines = out.decode(errors="replace").strip().splitlines()
@@ -41,5 +49,6 @@ def last_object(out: bytes, err: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise UnreachableError("the head gave no answer")
     if "error" in document:
-        raise OSError(*document["error"])
+        number, what, name = _error(document["error"])
+        raise OSError(number, what, name)
     return document
