@@ -107,17 +107,16 @@ def _same_lifetime(file: Path, profile: Profile) -> None:
 
 def _export(profile: Profile, catalogue: machines.Catalogue, made: Cluster, folder: Path) -> None:
     priced = price.document(profile, catalogue)
-    first = made.nodes[0]
-    head = pulumi.Output.all(created=first.creation_timestamp, interfaces=first.network_interfaces)
+    times = pulumi.Output.all(*(node.creation_timestamp for node in made.nodes))
     addresses = pulumi.Output.all(*(node.network_interfaces[0].network_ip for node in made.nodes))
 
     def described(known: list[Any]) -> dict[str, Any]:
-        texts = outputs.describe(profile, catalogue, priced, known[0], _head(known[1]))
+        texts = outputs.describe(profile, catalogue, priced, known[0], _head(known[1]), known[2])
         if not pulumi.runtime.is_dry_run():
             _write(folder, *texts)
         return dict(zip(("hostfile", "inventory"), texts, strict=True))
 
-    both = pulumi.Output.all(addresses, head).apply(described)
+    both = pulumi.Output.all(addresses, made.nodes[0].network_interfaces, times).apply(described)
     pulumi.export("hostfile", both["hostfile"])
     pulumi.export("inventory", both["inventory"])
     pulumi.export("lifetime_s", profile.lifetime_s)
@@ -127,12 +126,11 @@ def _export(profile: Profile, catalogue: machines.Catalogue, made: Cluster, fold
     pulumi.export("instances", outputs.instances(profile))
 
 
-def _head(known: dict[str, Any]) -> dict[str, Any]:
-    """Rank 0's creation time and external addresses, from its resource's outputs."""
-    interface = known["interfaces"][0]
+def _head(interfaces: list[dict[str, Any]]) -> dict[str, Any]:
+    """Rank 0's external addresses, from its resource's outputs."""
+    interface = interfaces[0]
     four, six = interface.get("access_configs") or [], interface.get("ipv6_access_configs") or []
     return {
-        "created": known["created"],
         "v4": four[0].get("nat_ip") if four else None,
         "v6": six[0].get("external_ipv6") if six else None,
     }

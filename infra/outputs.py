@@ -47,12 +47,14 @@ def describe(
     price: Mapping[str, Any],
     addresses: Sequence[str],
     head: Mapping[str, Any],
+    times: Sequence[str],
 ) -> tuple[str, dict[str, Any]]:
-    """Hostfile and inventory: internal addresses in rank order; `head` has its external ones and creation time.
+    """Hostfile and inventory: internal addresses in rank order; `head` has its external ones.
 
-    Raises ValueError where the time is none.
+    `times` are the nodes' creation: the cluster ends with the first that Google ends. Raises ValueError where one is
+    no time.
     """
-    created = datetime.datetime.fromisoformat(head["created"]).astimezone(datetime.UTC)
+    created = min(datetime.datetime.fromisoformat(time) for time in times).astimezone(datetime.UTC)
     expires = created + datetime.timedelta(seconds=profile.lifetime_s)
     known = {
         "cluster": profile.stack,

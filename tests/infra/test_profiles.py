@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import machines
@@ -110,3 +111,13 @@ def test_spot_has_its_price():
 )
 def test_a_persons_name_becomes_a_label(text, expected):
     assert label(text) == expected
+
+
+def test_every_setting_stands_in_the_documentation():
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    table = text.partition("## Stack configuration")[2].partition("## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    settings = Settings({f"convscale:{key}": value for key, value in NEEDED.items()})
+    read(settings, Settings({"gcp:project": "my-project"}, "gcp:"), "mine", CATALOGUE, "ann")
+    known = {key.removeprefix("convscale:") for key in settings.known}
+    assert {word for row in rows for word in re.findall(r"`(\w+)`", row)} == known
