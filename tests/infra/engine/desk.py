@@ -31,6 +31,7 @@ class Desk:
     serving: Serving
     stack: str
     tree: Path = field(init=False)
+    changes: dict[str, str | None] = field(default_factory=dict)  # of the environment; None takes away
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -52,7 +53,7 @@ class Desk:
     @property
     def environment(self) -> dict[str, str]:
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "GOOGLE_"))}
-        return {
+        found: dict[str, str | None] = {
             **mine,
             **self.serving.environment,
             "PULUMI_HOME": str(self.folder / "home"),
@@ -60,7 +61,9 @@ class Desk:
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "COLUMNS": "300",
+            **self.changes,
         }
+        return {name: value for name, value in found.items() if value is not None}
 
     def clone(self, name: str) -> Path:
         """A fresh checkout, with the venv that `make cloud` makes."""

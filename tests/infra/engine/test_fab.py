@@ -175,3 +175,18 @@ def test_orphans_need_neither_state_nor_passphrase(desk):
 def test_no_program(desk, monkeypatch):
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     assert "the program 'pulumi' is not on PATH: install it" in desk.fab("up", "--cluster", "light", status=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"PULUMI_CONFIG_PASSPHRASE": None}, "choose a passphrase and export it as PULUMI_CONFIG_PASSPHRASE"),
+        ({"PULUMI_CONFIG_PASSPHRASE": "another"}, "incorrect passphrase: give PULUMI_CONFIG_PASSPHRASE the passphrase"),
+        ({"PULUMI_BACKEND_URL": None}, "'pulumi login --local' keeps the state on this machine"),
+    ],
+)
+def test_what_the_engine_wants_first_is_one_line(desk, changes, says):
+    desk.changes.update(changes)
+    said = desk.fab("up", "--cluster", "light", "--yes", status=2)
+    assert says in said
+    assert len(said.splitlines()) == 1

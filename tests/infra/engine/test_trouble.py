@@ -8,8 +8,6 @@ from pulumi import automation
 from orchestration.cloud.events import Heard
 from tests.infra.engine.desk import SECRET
 
-MISSPELT = "enable_secure_boot=True, enable_vtpm=True"
-
 
 def edit(desk, file, before, after):
     """Another program; the text must be there."""
