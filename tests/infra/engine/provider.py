@@ -31,11 +31,15 @@ FIXED = {
 
 @dataclass
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """`before` and `after` hear the name of whatever is about to be made, and was made; they may take their time."""
+    """Hears the name of whatever is about to be made (`before`), was made (`after`), or is about to go (`parting`).
+
+    What hears it may take its time.
+    """
 
     cloud: Cloud
     before: Callable[[str], None] = lambda _: None
     after: Callable[[str], None] = lambda _: None
+    parting: Callable[[str], None] = lambda _: None
     done: list[str] = field(default_factory=list)  # "create NAME", ...: what Google was asked for
     configured: dict[str, Any] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -106,6 +110,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.UpdateResponse(properties=written(made))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self.parting(request.name)
         with self.lock, _told(context):
             self.cloud.delete(request.id)
             self.done.append(f"delete {request.name}")

@@ -27,11 +27,12 @@ def desk(sit):
 
 
 class Held:
-    """The provider waits before it makes a node, until the test lets it go on."""
+    """The provider waits before it makes or deletes a node, until the test lets it go on."""
 
-    def __init__(self, desk):
-        self.desk, self.at_work, self.go_on = desk, threading.Event(), threading.Event()
-        desk.provider.before = self._wait
+    def __init__(self, desk, when):
+        self.desk, self.when = desk, when
+        self.at_work, self.go_on = threading.Event(), threading.Event()
+        setattr(desk.provider, when, self._wait)
 
     def _wait(self, name):
         if name == "convscale-light-node1":
@@ -43,13 +44,13 @@ class Held:
             assert process.poll() is None, process.communicate()[0]
 
     def release(self):
-        self.desk.provider.before = lambda _: None
+        setattr(self.desk.provider, self.when, lambda _: None)
         self.go_on.set()
 
 
 @pytest.fixture
 def held(desk):
-    made = Held(desk)
+    made = Held(desk, "before")
     yield made
     made.release()
 
@@ -132,6 +133,22 @@ def test_ctrl_c_in_mid_up_leaves_nothing(desk, held):
     assert "light is taken down again, nothing is left of it" in said
     assert desk.locks() == []
     assert desk.cloud.compute.held == {}
+
+
+def test_ctrl_c_in_mid_down_and_down_again(desk):
+    desk.fab("up", "--cluster", "light", "--yes")
+    desk.cloud.take("convscale-light-node2")  # as Google does at the lifetime's end
+    held = Held(desk, "parting")
+    process = desk.begin_fab("down", "--cluster", "light", "--discard", "--yes")
+    held.reached(process)
+    os.killpg(process.pid, signal.SIGINT)
+    threading.Timer(3.0, held.release).start()
+    assert "interrupted: the same command goes on" in desk.end(process, status=1)
+    assert desk.locks() == []
+    assert desk.files.exists()
+    desk.fab("down", "--cluster", "light", "--discard", "--yes")
+    assert desk.cloud.compute.held == {}
+    assert not desk.files.exists()
 
 
 def test_a_killed_up_leaves_a_lock_and_a_node_that_nobody_knows(desk, held):
