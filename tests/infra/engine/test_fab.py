@@ -100,6 +100,9 @@ def test_money_is_a_lifetime_that_google_enforces(desk):
     assert 1 - price["amount_per_hour"] / 60 < price["amount_for_lifetime"] <= 1
     assert f"convscale:lifetime is {lives_s}s from now on" in said
     assert "Resources: nothing changes" in desk.fab("up", "--cluster", "light", "--budget", "1")
+    said = desk.fab("down", "--cluster", "light", "--yes")  # nothing was measured, and nobody answers
+    assert "the head cannot be asked what it holds" in said
+    assert desk.cloud.compute.held == {}
 
 
 def test_too_little_quota_is_found_before_anything_is_made(desk):

@@ -67,3 +67,35 @@ def test_a_clusters_life(sit, stack):
     desk.pulumi("destroy", "--yes")
     assert desk.cloud.compute.held == {}
     assert not desk.locks()
+
+
+def test_a_third_profile_is_settings_alone(sit):
+    desk = sit("mid")
+    (desk.tree / "Pulumi.mid.yaml").write_text(
+        "config:\n  convscale:nodes: 2\n  convscale:machine_type: c3-highcpu-8\n"
+    )
+    desk.init(ssh_from="iap", spot="true", zone="europe-west1-b", operator_key="ssh-ed25519 AAAA ann")
+    own = {"machine.vcpus": "8", "machine.memory_gib": "16", "machine.shared_core": "false"}
+    prices = {"machine_per_hour": "0.35", "disk_gib_month": "0.11", "source": "the list", "date": "2026-11-01"}
+    for key, value in {**own, **{f"prices.{name}": value for name, value in prices.items()}}.items():
+        desk.pulumi("config", "set", "--path", f"convscale:{key}", value)
+    desk.up()
+    found = inventory.parse(desk.outputs()["inventory"], "outputs")
+    assert [(node.slots, node.machine_type) for node in found.nodes] == [(8, "c3-highcpu-8")] * 2
+    assert (found.nodes[0].ssh.via, found.key_file, desk.files.joinpath("id_ed25519").exists()) == ("iap", None, False)
+    assert desk.cloud.compute.held["zones/europe-west1-b/instances/convscale-mid-node2"]
+    desk.pulumi("destroy", "--yes")
+    assert desk.cloud.compute.held == {}
+
+
+def test_ipv6(sit):
+    desk = sit("fat")
+    desk.init(ssh_from="2600:1900::/64,203.0.113.7")
+    desk.up()
+    assert desk.cloud.names("Firewall") == ["convscale-fat-inside", "convscale-fat-ssh", "convscale-fat-ssh6"]
+    desk.pulumi("config", "set", "convscale:ssh_from", "2600:1900::/64")
+    desk.up()
+    assert "delete convscale-fat-ssh" in desk.asked()
+    assert desk.outputs()["inventory"]["nodes"][0]["ssh"]["host"] == "2600:1900::9"
+    desk.pulumi("destroy", "--yes")
+    assert desk.cloud.compute.held == {}
