@@ -85,12 +85,13 @@ def _run(*argv: str) -> None:
 
 @dataclass
 class Host:
-    """One of them; `number` counts from 1."""
+    """One of them; `number` counts from 1, its address from as much as `shift` later."""
 
     number: int
     prefix: str
     subnet: str
     folder: Path
+    shift: int = 0
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -99,7 +100,7 @@ class Host:
 
     @property
     def address(self) -> str:
-        return f"{self.subnet}.{self.number}"
+        return f"{self.subnet}.{self.number + self.shift}"
 
     @property
     def space(self) -> str:
@@ -279,6 +280,7 @@ class Hosts:
     folder: Path
     count: int
     slots: int = 1
+    shift: int = 0
     hosts: list[Host] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -319,7 +321,7 @@ class Hosts:
         for name in ("id_ed25519", "node_key"):
             _make_key(cluster / name)
         for number in range(1, self.count + 1):
-            host = Host(number, self.prefix, self.subnet, self.folder / f"node{number}")
+            host = Host(number, self.prefix, self.subnet, self.folder / f"node{number}", self.shift)
             self.hosts.append(host)
             self._furnish(host)
             host.start(self.bridge_space)

@@ -37,7 +37,7 @@ def noun(kind: str) -> str:
     return kind.rpartition(":")[2]
 
 
-def outputs(kind: str, inputs: dict[str, Any], preview: bool) -> dict[str, Any]:
+def outputs(kind: str, inputs: dict[str, Any], preview: bool, head: str = HEAD) -> dict[str, Any]:
     """What the provider gives back: the inputs and what Google alone says, which no preview knows."""
     found = copy.deepcopy(inputs)
     path = PLACES[noun(kind)].format_map(inputs)
@@ -48,7 +48,7 @@ def outputs(kind: str, inputs: dict[str, Any], preview: bool) -> dict[str, Any]:
     found["creationTimestamp"] = UNKNOWN if preview else datetime.datetime.now(pacific).isoformat("T", "milliseconds")
     for interface in found["networkInterfaces"]:
         for config in interface.get("accessConfigs", []):
-            config["natIp"] = UNKNOWN if preview else HEAD
+            config["natIp"] = UNKNOWN if preview else head
         for config in interface.get("ipv6AccessConfigs", []):
             config["externalIpv6"] = UNKNOWN if preview else "2600:1900::9"
     return found
@@ -68,6 +68,7 @@ class Cloud:
     """One project; what `compute` no longer holds is gone, whoever took it away."""
 
     compute: Compute
+    head: str = HEAD  # where the internet finds rank 0
     made: dict[str, Made] = field(default_factory=dict)
     publishes: dict[str, dict[str, str]] = field(default_factory=dict)  # what a node says of itself, if not READY
 
@@ -78,7 +79,7 @@ class Cloud:
             raise GoogleRefusesError(f"googleapi: Error 409: The resource '{path}' already exists, alreadyExists")
         if missing := [link for link in _links(inputs) if link not in self.compute.held]:
             raise GoogleRefusesError(f"googleapi: Error 404: The resource '{missing[0]}' was not found, notFound")
-        self.made[path] = Made(kind, inputs, outputs(kind, inputs, preview=False))
+        self.made[path] = Made(kind, inputs, outputs(kind, inputs, preview=False, head=self.head))
         self.compute.put(path, status="RUNNING", uses=[*_links(inputs), *self._addresses(kind, inputs)])
         if noun(kind) == "Instance":
             name, disk = str(inputs["name"]), path.replace("/instances/", "/disks/")
@@ -96,7 +97,7 @@ class Cloud:
         if (found := self.read(path)) is None:
             raise GoogleRefusesError(f"googleapi: Error 404: The resource '{path}' was not found, notFound")
         kept = {key: found.outputs[key] for key in ("creationTimestamp", "selfLink") if key in found.outputs}
-        found.inputs, found.outputs = inputs, outputs(found.kind, inputs, preview=False) | kept
+        found.inputs, found.outputs = inputs, outputs(found.kind, inputs, preview=False, head=self.head) | kept
         return found.outputs
 
     def delete(self, path: str) -> None:

@@ -20,7 +20,7 @@ LIMIT_S = 300  # of one command: a fault must not hang
 PASSPHRASE = "of-the-tests"
 SECRET = "ya29.of-the-tests-alone"
 NOT_CLONED = (".git", ".venv", "__pycache__", "build", "*.egg-info", ".*_cache", "runs", "clusters", "stacks")
-DRIVER = Path(__file__).with_name("driver.py")
+DRIVER = str(Path(__file__).with_name("driver.py"))
 
 
 @dataclass
@@ -31,6 +31,7 @@ class Desk:
     serving: Serving
     stack: str
     tree: Path = field(init=False)
+    menu: list[str] = field(default_factory=lambda: [DRIVER])
     changes: dict[str, str | None] = field(default_factory=dict)  # of the environment; None takes away
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -121,7 +122,7 @@ class Desk:
 
     def begin_fab(self, *words: str, tree: Path | None = None) -> Any:
         environment = {"PYTHONPATH": str(tree or self.tree)}
-        return self.begin(sys.executable, str(DRIVER), *words, tree=tree, environment=environment)
+        return self.begin(sys.executable, *self.menu, *words, tree=tree, environment=environment)
 
     def outputs(self) -> dict[str, Any]:
         return dict(json.loads(self.pulumi("stack", "output", "--json")))

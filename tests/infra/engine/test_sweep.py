@@ -1,4 +1,7 @@
-"""From the hostfile on: what the real engine put out, its nodes replaced by local hosts, and `fab sweep` on them."""
+"""From the hostfile on: what the real engine put out, its nodes replaced by local hosts, and `fab sweep` on them.
+
+Then from nothing to a report and back to nothing, as README has it, with hosts that stand for the nodes.
+"""
 
 import json
 import subprocess
@@ -9,6 +12,7 @@ import pytest
 from infra import hostfile
 from orchestration.paths import SweepPaths
 from tests.cluster.hosts import WORKDIR, Hosts, reason_against
+from tests.infra.engine.nodes import Nodes
 from tests.orchestration.support import ROOT
 from workload.record import read_record
 
@@ -73,3 +77,36 @@ def test_a_sweep_runs_on_what_was_put_out(sit, hosts, tmp_path):
     swept = json.loads(paths.inventory.read_text())
     for key in ("cluster", "profile", "created_at", "expires_at", "price"):
         assert swept[key] == document[key]
+
+
+@pytest.fixture
+def nodes(tmp_path):
+    if reason := reason_against():
+        pytest.skip(reason)
+    with Nodes(tmp_path / "nodes", 2, shift=1) as made:  # the subnet's first address is Google's
+        yield made
+
+
+def test_from_nothing_to_a_report_and_back(sit, nodes, tmp_path):
+    desk = sit("light")
+    desk.init(nodes="2", subnet=f"{nodes.subnet}.0/24")
+    desk.point()
+    desk.menu = ["-m", "fabric"]
+    nodes.serve(desk)
+    assert "light: 2 nodes, 2 slots, reachable" in desk.fab("up", "--cluster", "light", "--yes")
+    (tmp_path / "small.toml").write_text(STUDY)
+    desk.fab("sweep", "--cluster", "light", "--study", str(tmp_path / "small.toml"))
+    desk.fab("check", "--cluster", "light")
+    latest = desk.tree / "results" / "runs" / "latest"
+    records = [read_record(path) for path in SweepPaths(latest).records.glob("*.json")]
+    assert sorted((record["run"]["nodes"], record["outcome"]) for record in records) == [(1, "ok"), (2, "ok")]
+    assert (latest / "report.html").exists()
+
+    left = nodes.head.folder / "convscale" / "jobs" / "0123456789abcdef-01234567"
+    left.mkdir()
+    said = desk.fab("down", "--cluster", "light", "--yes", status=2)
+    assert "the head of light holds 1 runs that are not here" in said
+    left.rmdir()
+    assert "light is down" in desk.fab("down", "--cluster", "light", "--yes")
+    assert desk.cloud.compute.held == {}
+    assert not desk.files.exists()

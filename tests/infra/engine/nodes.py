@@ -1,0 +1,54 @@
+"""Hosts of this machine in place of Google's nodes, as infra/bootstrap.sh leaves those: user, folder, keys."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+
+from orchestration.keys import public_key
+from tests.cluster.hosts import SSHD, Host, Hosts
+from tests.infra.engine.desk import Desk
+
+PLACES = (
+    "mount -t tmpfs tmpfs /home && ln -s /mnt/home /home/convscale && "
+    "mount -t tmpfs tmpfs /opt && ln -s /mnt/convscale /opt/convscale"
+)
+KEY = re.compile(r"^export CONVSCALE_OPERATOR_KEY='(ssh-ed25519 [^']+)'$", re.MULTILINE)
+
+
+class Nodes(Hosts):
+    """Nobody may enter one before Google has made it, and the head may enter none before it is introduced."""
+
+    def _start(self) -> None:
+        super()._start()
+        for host in self.hosts:
+            host.run("sh", "-c", PLACES)
+
+    def _furnish(self, host: Host) -> None:
+        super()._furnish(host)
+        folder = host.folder
+        (folder / "convscale" / "workload").unlink()
+        (folder / "convscale" / "venv").symlink_to(sys.prefix)
+        (folder / "authorized_keys").write_text("")
+        (folder / "sshd_config").write_text(SSHD.replace("/mnt/auth", "/mnt/home/.ssh/authorized_keys /mnt/auth"))
+        with (folder / "passwd").open("a") as users:
+            users.write("convscale:x:0:0::/mnt/home:/bin/bash\n")  # its number is root's: so is the venv
+        if host.number == 1:
+            shutil.copy(self.folder / "cluster" / "node_key.pub", folder / "home" / ".ssh" / "id_ed25519.pub")
+
+    def serve(self, desk: Desk) -> None:
+        """They are the nodes that Google makes for a desk."""
+        desk.cloud.head = self.head.address
+        by_name = {f"convscale-{desk.stack}-{host.name}": host for host in self.hosts}
+        for name, host in by_name.items():
+            own = public_key((host.folder / "host_key.pub").read_text(), host.name)
+            desk.cloud.publishes[name] = {"convscale/bootstrap": "ready", "hostkeys/ssh-ed25519": own}
+
+        def start(name: str) -> None:
+            if name in by_name:
+                (path,) = [path for path in desk.cloud.made if path.endswith(f"/instances/{name}")]
+                (key,) = KEY.findall(desk.cloud.made[path].inputs["metadata"]["startup-script"])
+                (by_name[name].folder / "authorized_keys").write_text(f"{key}\n")
+
+        desk.provider.after = start
