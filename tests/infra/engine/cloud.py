@@ -1,5 +1,6 @@
-"""What Google does with what Pulumi's provider asks for: names are taken once, links must lead somewhere, what is
-used stays. It lives in the stand-in of Google's interface, so that Google's client sees the same things.
+"""What Google does with what the provider asks for: a name is taken once, a link leads somewhere, what is used stays.
+
+All of it lies in the stand-in of Google's interface, so that Google's client sees the same things.
 """
 
 from __future__ import annotations
@@ -71,10 +72,13 @@ class Cloud:
     head: str = HEAD  # where the internet finds rank 0
     made: dict[str, Made] = field(default_factory=dict)
     publishes: dict[str, dict[str, str]] = field(default_factory=dict)  # what a node says of itself, if not READY
+    refuses: dict[str, str] = field(default_factory=dict)  # by name: Google's words
 
     def create(self, kind: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """The new resource's id and outputs. Raises GoogleRefusesError."""
         path = PLACES[noun(kind)].format_map(inputs)
+        if inputs["name"] in self.refuses and noun(kind) == "Instance":
+            raise GoogleRefusesError(self.refuses[inputs["name"]])
         if path in self.compute.held:
             raise GoogleRefusesError(f"googleapi: Error 409: The resource '{path}' already exists, alreadyExists")
         if missing := [link for link in _links(inputs) if link not in self.compute.held]:

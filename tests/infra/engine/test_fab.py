@@ -119,8 +119,27 @@ def test_a_node_that_fails_to_start_is_taken_down_with_the_rest(desk):
     assert not desk.files.exists()
 
 
-def test_google_refuses_a_node(desk):
-    desk.cloud.compute.put("zones/us-central1-a/instances/convscale-light-node2")
+EXHAUSTED = (
+    "googleapi: Error 503: The zone 'us-central1-a' does not have enough resources, ZONE_RESOURCE_POOL_EXHAUSTED"
+)
+
+
+def test_google_has_no_room_for_a_node(desk):
+    desk.cloud.refuses["convscale-light-node2"] = EXHAUSTED
+    said = desk.fab("up", "--cluster", "light", "--yes", status=1)
+    assert f"convscale-light-node2: {EXHAUSTED}: set another zone, or try again later" in said
+    assert said.strip().endswith("light is taken down again, nothing is left of it")
+    assert desk.cloud.compute.held == {}
+    said = desk.fab("up", "--cluster", "light", "--yes", "--keep", status=1)
+    assert "what is there stays, as --keep says, and bills until 'fab down --cluster light'" in said
+    assert desk.cloud.names("Instance") == ["convscale-light-node1"]
+    desk.cloud.refuses.clear()
+    desk.asked()
+    assert "light: 2 nodes" in desk.fab("up", "--cluster", "light", "--yes")
+    assert desk.asked() == ["create convscale-light-node2"]
+
+
+def test_google_has_what_the_state_does_not_know(desk):
     desk.cloud.compute.put("zones/us-central1-a/instances/convscale-light-node2")
     said = desk.fab("up", "--cluster", "light", "--yes", status=2)
     assert "Google has 1 things of light that Pulumi's state here does not know" in said

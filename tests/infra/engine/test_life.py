@@ -38,6 +38,7 @@ def test_a_clusters_life(sit, stack):
     desk.pulumi("up", "--yes")
     first = agree(desk, nodes)
     assert len(desk.asked()) == len(desk.known())
+    assert (desk.files / "id_ed25519").stat().st_mode & 0o777 == 0o600
 
     desk.up()
     assert desk.asked() == []
