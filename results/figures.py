@@ -7,7 +7,7 @@ suspect are hollow and joined to no line. Error bars are the estimates' bounds.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -91,9 +91,11 @@ def of_series(sweep: Sweep, series: Series) -> list[Drawing]:
     """All figures of a series: the scaling figures, then phases per rank. Needs matplotlib."""
     drawings = []
     with styled(sweep.name, series.name):
+        every = _lines(series)
         for plot in _plots(sweep, series):
-            lines = [line for line in _lines(series) if line.movement not in plot.without]
-            if any(plot.value(point) for line in lines for point in line.points):
+            # a line keeps its colour and marker in every figure of the series
+            lines = {index: line for index, line in enumerate(every) if line.movement not in plot.without}
+            if any(plot.value(point) for line in lines.values() for point in line.points):
                 drawings.append(_draw(plot, lines))
         for line in _lines(series):
             if any(point.timed for point in line.points) and line.movement != SERIAL:
@@ -183,13 +185,14 @@ def _apart(point: Point) -> bool:
     return bool(point.marks & APART)
 
 
-def _draw(plot: Plot, lines: Sequence[Line]) -> Drawing:
+def _draw(plot: Plot, numbered: Mapping[int, Line]) -> Drawing:
     figure = new_figure()
     axes = figure.add_subplot()
+    lines = list(numbered.values())
     shown = sorted({_x(point, plot) for line in lines for point in line.points})
     values = Values()
     _scales(axes, plot, shown)
-    for index, line in enumerate(lines):
+    for index, line in numbered.items():
         _curve(axes, plot, line, index, values)
     for style, (label, law) in zip(("--", ":"), plot.ideals, strict=False):
         axes.plot(shown, [law(x) for x in shown], style, color=INK, linewidth=1.2, alpha=0.75, label=label, zorder=1)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from results import movements
-from results.drawing import Drawing, as_files
+from results.drawing import Drawing, Values, as_files
 from results.figures import COLOURS, MARKERS, PART_COLOURS, new_figure, styled
-from results.formats import MIB
+from results.formats import MIB, number, plural
 from results.launch import PARTS
 from results.movements import Row
 from results.store import Sweep
@@ -50,31 +50,43 @@ def _total_s(row: Row) -> float:
 
 def _place(rows: Sequence[Row]) -> str:
     run = rows[0].point.run
-    return f"{run.ranks} ranks, B = {run.problem.batch}"
+    return f"{plural(run.ranks, 'rank')}, B = {run.problem.batch}"
 
 
 def _phases(rows: Sequence[Row]) -> Drawing:
     """Stacked bars: mean over ranks of each part of a repeat, the fastest on top."""
     figure, axes = _bar_axes(rows, "Time of a repeat, mean over ranks (s)")
-    left = [0.0] * len(rows)
+    left, values = [0.0] * len(rows), Values()
     for part in PARTS:
         widths = [row.mean_parts_s()[part] for row in rows]
-        axes.barh(range(len(rows)), widths, 0.8, left=left, color=PART_COLOURS[part], linewidth=0, label=part)
+        drawn = axes.barh(range(len(rows)), widths, 0.8, left=left, color=PART_COLOURS[part], linewidth=0, label=part)
         left = [start + width for start, width in zip(left, widths, strict=True)]
+        for row, width, bar in zip(rows, widths, drawn, strict=True):
+            values.add(bar, f"{row.label}: {part} {number(width)} s", _row(row, {"part": part, "seconds": width}))
     figure.legend(loc="outside lower center", ncols=len(PARTS), columnspacing=1.0, handlelength=0.9)
     axes.set_title(f"Phases side by side, {_place(rows)}", loc="left")
-    return as_files(figure, "movements-phases", f"Seconds of each phase by movement and grid, {_place(rows)}")
+    return as_files(figure, "movements-phases", f"Seconds of each phase by movement and grid, {_place(rows)}", values)
 
 
 def _moved(rows: Sequence[Row]) -> Drawing:
     figure, axes = _bar_axes(rows, "Bytes between ranks in a repeat (MiB)")
     widths = [(row.moved_bytes or 0.0) / MIB for row in rows]
-    axes.barh(range(len(rows)), widths, 0.8, color=COLOURS[0], linewidth=0)
-    for place, width in enumerate(widths):
+    drawn = axes.barh(range(len(rows)), widths, 0.8, color=COLOURS[0], linewidth=0)
+    values = Values()
+    for place, (row, width, bar) in enumerate(zip(rows, widths, drawn, strict=True)):
         axes.annotate(f" {width:.3g}", (width, place), va="center", fontsize=9)
+        values.add(bar, f"{row.label}: {number(width)} MiB", _row(row, {"moved_bytes": row.moved_bytes}))
     axes.margins(x=0.15)
     axes.set_title(f"Bytes moved, {_place(rows)}", loc="left")
-    return as_files(figure, "movements-bytes", f"MiB that cross between ranks by movement and grid, {_place(rows)}")
+    title = f"MiB that cross between ranks by movement and grid, {_place(rows)}"
+    return as_files(figure, "movements-bytes", title, values)
+
+
+def _row(row: Row, values: dict[str, object]) -> dict[str, object]:
+    """A row of a figure's data: what was run, the values, and the runs they rest on."""
+    run = row.point.run
+    about = {"ranks": run.ranks, "batch": run.problem.batch, "movement": row.movement, "backend": run.backend}
+    return {**about, "grid": row.grid, **values, "run_ids": " ".join(row.point.run_ids)}
 
 
 def _bar_axes(rows: Sequence[Row], label: str) -> tuple[Any, Any]:
@@ -108,15 +120,21 @@ def _root_memory(rows: Sequence[Row]) -> Drawing:
             lines.setdefault(f"{row.movement}, {row.point.run.backend}", []).append(row)
     figure = new_figure()
     axes = figure.add_subplot()
-    for number, (label, members) in enumerate(lines.items()):
+    values = Values()
+    for index, (label, members) in enumerate(lines.items()):
         batches = [row.point.run.problem.batch for row in members]
         peaks = [(row.root_peak_bytes or 0) / MIB for row in members]
-        style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+        style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
         axes.plot(batches, peaks, label=label, **style)
+        for row, batch, peak in zip(members, batches, peaks, strict=True):
+            (mark,) = axes.plot([batch], [peak], linestyle="none", **style)
+            text = f"{label}: B = {batch}: {number(peak)} MiB"
+            values.add(mark, text, _row(row, {"root_peak_bytes": row.root_peak_bytes}))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("Batch (images)")
     axes.set_ylabel("Root's resident peak (MiB)")
     axes.set_title(f"The root's memory, {ranks} ranks", loc="left")
     if lines:
         figure.legend(loc="outside lower center", ncols=1)
-    return as_files(figure, "movements-root-memory", f"The root's peak memory against the batch, {ranks} ranks")
+    title = f"The root's peak memory against the batch, {ranks} ranks"
+    return as_files(figure, "movements-root-memory", title, values)

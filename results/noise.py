@@ -129,8 +129,8 @@ def warnings(sweep: Sweep) -> list[str]:
     found = drift(sweep.points)
     if found is not None and found.told:
         lines.append(
-            f"Drift: the same runs took {100 * math.expm1(found.change):+.1f} % longer at the end of the sweep than at "
-            f"its beginning (by chance alone: p = {found.probability:.2g})."
+            f"Drift: the same runs took {_longer(math.expm1(found.change))} at the end of the sweep than at its "
+            f"beginning (by chance alone: p = {found.probability:.2g})."
         )
     busy = [launch.run_id for launch in sweep.launches if _loaded(launch, _most_processes(sweep))]
     if busy:
@@ -145,6 +145,10 @@ def warnings(sweep: Sweep) -> list[str]:
             f"{STEAL_SHARE:.0%} of the processors' time (first: run {stolen[0]})."
         )
     return [*lines, *_canaries(sweep)]
+
+
+def _longer(change: float) -> str:
+    return f"{abs(change):.1%} {'longer' if change > 0.0 else 'less time'}"
 
 
 def _canaries(sweep: Sweep) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from results import foretold
 from results.formats import estimate, number, plural
 from results.launch import MARKS, OVERSUBSCRIBED, REPLICA, SMT, Check, Launch
-from results.noise import resolution, warnings
+from results.noise import warnings
 from results.point import Point
 from results.scaling import Ratio, absolute_speedup, relative_speedup, scaled_speedup, weak_efficiency
 from results.store import STRONG, WEAK, Series, Sweep
@@ -23,7 +23,7 @@ def sentences(sweep: Sweep) -> list[str]:
     lines = [_ran(sweep), *_fastest(sweep)]
     for series in sweep.series:
         lines += _at_the_largest(sweep, series)
-    lines += [*_resolves(sweep), *warnings(sweep), *_foretold(sweep), *_checked(sweep)]
+    lines += [*warnings(sweep), *_foretold(sweep), *_checked(sweep)]
     if policy := bindings(sweep):
         lines.append(f"Binding policy of all runs: {policy}.")
     return [*lines, *_marked(sweep)]
@@ -85,17 +85,6 @@ def _at_the_largest(sweep: Sweep, series: Series) -> Iterator[str]:
 
 def _told(ratio: Ratio) -> str:
     return estimate(ratio.estimate, 3) if ratio.estimate else f"none ({ratio.why_not})"
-
-
-def _resolves(sweep: Sweep) -> list[str]:
-    found = resolution(sweep.points)
-    if found is None:
-        return []
-    return [
-        f"Resolution: between launches the times vary by {100 * found.noise:.1f} % (one standard deviation), so two "
-        f"points of {found.launches:g} launches must differ by {100 * found.smallest:.1f} % before the difference can "
-        "be told from noise."
-    ]
 
 
 def _checked(sweep: Sweep) -> list[str]:

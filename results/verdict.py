@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from results.formats import estimate, number, plural
 from results.launch import PARTS
 from results.line import Line, PointLaws, label, lines
+from results.noise import resolution
 from results.point import Point
+from results.statistics import ratio_estimate
 from results.store import Series, Sweep
+from workload.grid import AXES, block_of
 
 HALF = 0.5  # of the ranks' time, or of a growth
 NEARLY = 0.02  # of the ranks' time: a loss this small names no cause
@@ -32,6 +35,11 @@ STEPS = {
     "wait": "cut the batch into equal parts, or another axis of the grid: see the load imbalance",
 }
 BEST_MOVEMENTS = ("shared", "distributed")
+WAIT = "wait"
+EQUAL_STEP = (
+    "see in the phases whom the ranks wait for: their parts are equal, so it is the root's own work, or other work on "
+    "the nodes"
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +51,19 @@ class Loss:
 
 
 def sentences(sweep: Sweep) -> list[str]:
-    """A paragraph a line that has points of more than one rank count."""
-    return [told for series in sweep.series for line in lines(series) if (told := _paragraph(series, line))]
+    """A paragraph a line that has points of more than one rank count, and what the sweep can resolve at all."""
+    told = [told for series in sweep.series for line in lines(series) if (told := _paragraph(series, line))]
+    return [*told, _resolves(sweep)] if told else []
+
+
+def _resolves(sweep: Sweep) -> str:
+    found = resolution(sweep.points)
+    if found is None:
+        return "No point has launches enough to say which differences this sweep can resolve."
+    return (
+        f"The smallest difference that this sweep can resolve is {100 * found.smallest:.1f} %: between launches times "
+        f"vary by {100 * found.noise:.1f} % (one standard deviation), and a point has {found.launches:g} of them."
+    )
 
 
 def loss(line: Line, point: Point) -> Loss | None:
@@ -88,7 +107,7 @@ def _paragraph(series: Series, line: Line) -> str:
     return " ".join(
         [
             f"{series.scaling.capitalize()} scaling, {label(line)} ({series.name}):",
-            _reach(best, last),
+            _reach(shown, best),
             _half(shown),
             *_stop(line, last),
         ]
@@ -100,24 +119,49 @@ def _rate(point: Point) -> float:
     return point.run.problem.batch / time.value if time else 0.0
 
 
-def _reach(best: PointLaws, last: PointLaws) -> str:
-    ranks, most = best.point.run.ranks, last.point.run.ranks
-    at = f"{number(_rate(best.point), 3)} images/s at {plural(ranks, 'rank')}"
+def _reach(shown: list[PointLaws], best: PointLaws) -> str:
+    """The count of most throughput, and whether noise lets it be told from the least or from the largest count."""
+    first, last = shown[0], shown[-1]
+    at = f"{number(_rate(best.point), 3)} images/s at {plural(best.point.run.ranks, 'rank')}"
     if best is last:
-        return f"throughput rises to the largest count that was measured without sharing a core, {at}."
-    return f"throughput is highest with {at}, and no higher up to {most}."
+        told = f"throughput rises to the largest count that was measured without sharing a core, {at}"
+        return f"{told}{_unsure(best.point, first.point)}."
+    told = f"throughput is highest with {at}, and no higher up to {last.point.run.ranks}"
+    return f"{told}{_unsure(best.point, last.point)}."
+
+
+def _unsure(best: Point, other: Point) -> str:
+    """That no difference can be claimed between the throughputs of two points, where that is so."""
+    share = best.run.problem.batch / other.run.problem.batch
+    ratio = ratio_estimate(other.medians_s(), best.medians_s()).scaled(share)
+    if not ratio.low <= 1.0 <= ratio.high:
+        return ""
+    return (
+        f", {estimate(ratio, 3)} times the rate at {plural(other.run.ranks, 'rank')}: no difference between the two "
+        "can be claimed"
+    )
 
 
 def _half(shown: list[PointLaws]) -> str:
     known = [(each.point.run.ranks, each.efficiency) for each in shown if each.efficiency and each.point.run.ranks > 1]
-    good = [(ranks, value) for ranks, value in known if value.value >= HALF]
     if not known:
         return "There is no one-rank point to take an efficiency from."
-    if not good:
+    good = [(ranks, value) for ranks, value in known if value.low >= HALF]
+    unsure = [(ranks, value) for ranks, value in known if value.low < HALF <= value.high]
+    told = []
+    if good:
+        ranks, value = good[-1]
+        told.append(f"Efficiency is at least {HALF:.0%} up to {plural(ranks, 'rank')} ({estimate(value, 2)}).")
+    elif known[0] not in unsure:
         ranks, value = known[0]
-        return f"Efficiency is below {HALF:.0%} from {plural(ranks, 'rank')} on ({estimate(value, 2)})."
-    ranks, value = good[-1]
-    return f"Efficiency is at least {HALF:.0%} up to {plural(ranks, 'rank')} ({estimate(value, 2)})."
+        told.append(f"Efficiency is below {HALF:.0%} from {plural(ranks, 'rank')} on ({estimate(value, 2)}).")
+    if unsure:
+        ranks, value = unsure[0]
+        told.append(
+            f"Whether efficiency is above or below {HALF:.0%} at {plural(ranks, 'rank')} cannot be told from the noise "
+            f"({estimate(value, 2)})."
+        )
+    return " ".join(told)
 
 
 def _stop(line: Line, last: PointLaws) -> list[str]:
@@ -126,6 +170,15 @@ def _stop(line: Line, last: PointLaws) -> list[str]:
         return ["Nothing that was measured stops it: go on to more ranks."] if found else []
     told = f"What stops it most at {plural(last.point.run.ranks, 'rank')} is {CAUSES[found.cause]}"
     step = STEPS[found.cause]
-    if found.cause in MOVING and line.movement in BEST_MOVEMENTS:
+    if found.cause == WAIT and _equal_parts(last.point):
+        step = EQUAL_STEP
+    elif found.cause in MOVING and line.movement in BEST_MOVEMENTS:
         step = "give each rank more work: a larger batch"
     return [f"{told} ({found.share:.0%} of the ranks' time). Next: {step}."]
+
+
+def _equal_parts(point: Point) -> bool:
+    """Whether all ranks have blocks of the same sizes."""
+    run = point.run
+    blocks = [block_of(run.problem, run.grid, rank) for rank in range(run.ranks)]
+    return len({tuple(len(getattr(block, axis)) for axis in AXES) for block in blocks}) == 1

@@ -26,9 +26,10 @@ class Row:
 
 
 def tables(sweep: Sweep, series: Series) -> list[Table]:
-    """One table for each of the paper's clusters that the series repeats."""
+    """One table for each of the paper's clusters that the series repeats a run of."""
     published = paper.beside(sweep, series)
-    found = [_table(series, cluster, published) for cluster in dict.fromkeys(run.cluster for run in published)]
+    clusters = dict.fromkeys(run.cluster for run in published if _points(series, run) != [None])
+    found = [_table(series, cluster, published) for cluster in clusters]
     return [*found, *_local(series)] if found else _local(series)
 
 

@@ -13,6 +13,7 @@ from results.store import SIZE, STRONG, WEAK, Series, Sweep
 from results.table import Column, Table, Values, bounded, build, hidden, plain, shown
 
 GIGA = 1e9
+TOTAL, FORWARD = "total_s", "forward_s"
 BOUNDS_NOTE = (
     f"[low, high] is a {CONFIDENCE:.0%} interval over launches (Student's t in log time, Welch's for a ratio); "
     f"(low to high) is the range of fewer than {MIN_LAUNCHES} launches."
@@ -67,7 +68,7 @@ def notes(series: Series, found: Sequence[Row]) -> list[str]:
     lines = [CLOCKS_NOTE, BOUNDS_NOTE]
     if series.scaling == STRONG:
         lines.append("Relative speedup: T1 is the one-rank point of the same movement and backend.")
-        lines += _once(_baseline(row.ratios[1]) for row in found)
+        lines += _once(_baseline(row.ratios[1], streamed=row.point.streamed) for row in found)
     if series.scaling == WEAK:
         lines.append(
             "T1 is the one-rank point of the same movement and backend. Efficiency is T1 / TN; scaled speedup, "
@@ -85,14 +86,16 @@ def _ratios(sweep: Sweep, series: Series, point: Point) -> tuple[Ratio, ...]:
     return ()
 
 
-def _baseline(ratio: Ratio) -> str:
+def _baseline(ratio: Ratio, *, streamed: bool) -> str:
     if ratio.baseline is None:
         return ""
     run = ratio.baseline.run
-    time = ratio.baseline.time()
+    clock = TOTAL if streamed else FORWARD
+    time = ratio.baseline.time(clock)
     return (
-        f"Absolute speedup at B = {run.problem.batch}: T1 is the fastest one-rank point of this problem in the sweep, "
-        f"{run.movement} with {run.backend}, {number(time.value if time else None)} s."
+        f"Absolute speedup at B = {run.problem.batch}{' of streamed points' if streamed else ''}: T1 is the fastest "
+        f"one-rank point of this problem in the sweep by {clock.removesuffix('_s')} time, {run.movement} with "
+        f"{run.backend}, {number(time.value if time else None)} s."
     )
 
 

@@ -52,7 +52,7 @@ def axes_of(plot: figures.Plot, series: Series, monkeypatch: pytest.MonkeyPatch)
         return Drawing(name, title, b"", b"")
 
     monkeypatch.setattr(figures, "as_files", keep)
-    figures._draw(plot, figures._lines(series))
+    figures._draw(plot, dict(enumerate(figures._lines(series))))
     return kept[0].axes[0]
 
 
@@ -165,3 +165,22 @@ def test_figures_of_one_page_share_no_id(drawn: dict[str, Drawing]) -> None:
         assert root.get("aria-label") == each.title
         ids += [name for name in own if name]
     assert len(ids) == len(set(ids))
+
+
+def test_a_line_keeps_its_colour_in_every_figure(maker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figure of relative speedup leaves the serial line out, and shifts no other's colour."""
+    for movement in ("pipeline", "serial", "shared", "tree"):
+        maker.add_strong(counts=(1,) if movement == "serial" else (1, 2), movement=movement)
+    seen: dict[str, set[int]] = {}
+    curve = figures._curve
+
+    def spy(axes: Any, plot: figures.Plot, line: figures.Line, index: int, values: Any) -> None:
+        seen.setdefault(line.label, set()).add(index)
+        curve(axes, plot, line, index, values)
+
+    monkeypatch.setattr(figures, "_curve", spy)
+    sweep = maker.read()
+    figures.of_series(sweep, sweep.series[0])
+    assert len(seen) == 4
+    assert all(len(numbers) == 1 for numbers in seen.values())
+    assert len(set.union(*seen.values())) == 4

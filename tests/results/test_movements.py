@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 
 import pytest
@@ -52,6 +54,19 @@ def test_moved_bytes_are_counted_once(several: Any) -> None:
     row = next(row for row in movements.rows(several.read().points) if row.point.timed)
     assert row.moved_bytes == pytest.approx(4 * 2 * 1000 / (2 * 3))
     assert row.predicted_moved_bytes is not None
+
+
+def test_every_figure_has_its_values_with_their_runs(several: Any) -> None:
+    sweep = several.read()
+    ids = {launch.run_id for launch in sweep.launches}
+    for drawing in movement_figures.of_sweep(sweep):
+        rows = list(csv.DictReader(io.StringIO(drawing.data)))
+        assert rows, drawing.name
+        assert all(set(row["run_ids"].split()) <= ids for row in rows)
+        assert drawing.svg.count(b"<title>") >= len(rows)
+    make([several.folder])
+    for name in ("phases", "bytes", "root-memory"):
+        assert (several.folder / f"figures/movements-{name}.csv").exists()
 
 
 def test_figures_are_drawn_and_stand_in_the_report(several: Any) -> None:

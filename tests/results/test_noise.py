@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from results import noise
+from results import noise, verdict
 from results.store import read_sweep
 from results.summary import sentences
 from results.tables import spread
@@ -39,7 +39,8 @@ def test_a_drift_is_told_and_its_size_is_right(maker: Any) -> None:
     assert found is not None
     assert found.told
     assert found.change == pytest.approx(0.02 * 12, rel=0.25)  # launches of a point lie 12 runs apart
-    assert any(line.startswith("Drift: the same runs took +") for line in sentences(maker.read()))
+    told = [line for line in sentences(maker.read()) if line.startswith("Drift: the same runs took ")]
+    assert "% longer at the end" in told[0]
 
 
 def test_chance_alone_is_rarely_called_a_drift(make_maker: Any) -> None:
@@ -126,7 +127,8 @@ def test_the_smallest_difference_is_students(maker: Any) -> None:
     pooled = math.sqrt(statistics.fmean(statistics.variance(map(math.log, point.medians_s())) for point in points))
     assert found.noise == pytest.approx(pooled)
     assert found.smallest == pytest.approx(math.expm1(stats.t.ppf(0.975, 12) * pooled * math.sqrt(2 / 4)))
-    assert any(line.startswith("Resolution: between launches") for line in sentences(maker.read()))
+    expected = f"The smallest difference that this sweep can resolve is {100 * found.smallest:.1f} %:"
+    assert verdict.sentences(maker.read())[-1].startswith(expected)
 
 
 def test_without_launches_enough_nothing_is_claimed(maker: Any) -> None:

@@ -36,7 +36,8 @@ def losing(part: str, share: float) -> Any:
 
 def paragraph(maker: Any, part: str, share: float, counts: tuple[int, ...] = (1, 2, 4)) -> str:
     maker.add_strong(counts=counts, change=losing(part, share))
-    (told,) = verdict.sentences(maker.read())
+    told, resolves = verdict.sentences(maker.read())
+    assert resolves.startswith("The smallest difference that this sweep can resolve is ")
     return told
 
 
@@ -45,7 +46,27 @@ def test_the_part_that_grew_most_is_what_stops_it(maker: Any, part: str) -> None
     told = paragraph(maker, part, 0.3)
     assert verdict.CAUSES[part] in told
     assert "(30% of the ranks' time)" in told
-    assert f"Next: {verdict.STEPS[part]}." in told
+    assert f"Next: {verdict.EQUAL_STEP if part == 'wait' else verdict.STEPS[part]}." in told
+
+
+def test_ranks_with_unequal_parts_are_told_to_cut_them_equal(maker: Any) -> None:
+    told = paragraph(maker, "wait", 0.3, (1, 2, 3))
+    assert f"Next: {verdict.STEPS['wait']}." in told
+
+
+def test_what_noise_hides_is_not_claimed(make_maker: Any) -> None:
+    maker = make_maker("noisy", noise=1.5)
+    maker.add_strong(counts=(1, 2))
+    told, _ = verdict.sentences(maker.read())
+    assert ": no difference between the two can be claimed." in told
+    assert "cannot be told from the noise" in told
+    assert "Efficiency is at least" not in told
+    assert "Efficiency is below" not in told
+
+
+def test_without_launches_enough_no_difference_is_resolved(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2), launches=2)
+    assert verdict.sentences(maker.read())[-1].startswith("No point has launches enough")
 
 
 def test_where_nothing_is_lost_nothing_stops_it(maker: Any) -> None:
@@ -60,7 +81,7 @@ def test_a_peak_below_the_largest_count_is_said(maker: Any) -> None:
         return IMAGE_S * run.problem.batch * {1: 1.0, 2: 0.6, 4: 0.9}[run.ranks]
 
     maker.add_strong(law=law)
-    (told,) = verdict.sentences(maker.read())
+    told, _ = verdict.sentences(maker.read())
     assert "at 2 ranks, and no higher up to 4." in told
     assert "Efficiency is at least 50% up to 2 ranks" in told
 
@@ -69,7 +90,7 @@ def test_a_weak_series_is_measured_against_its_own_work(maker: Any) -> None:
     for launch in range(3):
         for ranks in (1, 2, 4):
             maker.add("weak", "weak", ranks=ranks, batch=4 * ranks, launch=launch, change=losing("distribute", 0.4))
-    (told,) = verdict.sentences(maker.read())
+    told, _ = verdict.sentences(maker.read())
     assert told.startswith("Weak scaling, scatter-gather with numpy (weak):")
     assert "(40% of the ranks' time)" in told
 
@@ -81,6 +102,6 @@ def test_one_rank_count_has_no_verdict(maker: Any) -> None:
 
 def test_without_a_one_rank_point_no_efficiency_is_told(maker: Any) -> None:
     maker.add_strong(counts=(2, 4))
-    (told,) = verdict.sentences(maker.read())
+    told, _ = verdict.sentences(maker.read())
     assert "There is no one-rank point" in told
     assert "What stops it" not in told
