@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from orchestration import plan
 from orchestration.inventory import Inventory
@@ -29,7 +30,13 @@ def counts(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-Wanted = tuple[Point, Mapping[str, int]]  # with the options that its movement has
+@dataclass(frozen=True)
+class Wanted:
+    """A point, the options that its movement has, and how often it is repeated: all launches, warm-ups among them."""
+
+    point: Point
+    options: Mapping[str, int]
+    repeats: int
 
 
 def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> tuple[list[Wanted], list[str]]:
@@ -51,8 +58,9 @@ def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> t
             except ValueError as error:
                 notes.append(f"series {series.name}: {count} ranks left out ({error})")
                 continue
+            repeats = settings.launches * (settings.warmups + settings.repeats)
             wanted = [
-                (point, plan.options_of(point.movement, settings.options))
+                Wanted(point, plan.options_of(point.movement, settings.options), repeats)
                 for point in made
                 if point.movement != REPLICA
             ]

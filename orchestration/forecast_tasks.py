@@ -83,10 +83,12 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     asked = [
         forecasting.Asked(
             point.series,
-            Case(point.problem, point.grid, point.movement, point.backend, per_node, options),
+            Case(point.problem, point.grid, point.movement, point.backend, per_node, wanted.options),
             nodes,
+            wanted.repeats,
         )
-        for point, options in points
+        for wanted in points
+        for point in [wanted.point]
         for nodes, per_node in [planned.placement(point.ranks, inventory)]
     ]
     price = Price(inventory.price.amount_per_hour, inventory.price.currency) if inventory.price else None
@@ -94,7 +96,7 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
         found = probes.parse(document, f"the probe of {cluster}")
         terms = forecasting.Terms(
             found,
-            document["ranks"],
+            found.ranks,
             price,
             len(inventory.nodes),
             extrapolate,

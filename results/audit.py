@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from results.formats import estimate, number, plural
+from results.formats import estimate, number, plural, with_options
 from results.launch import MEMORY_BOUND, REPLICA, SUSPECT, Launch, Machine, RankBlock
 from results.laws import karp_flatt
 from results.line import lines
@@ -215,7 +215,8 @@ def _inverse(value: Estimate) -> Estimate:
 
 def _where(series: Series, point: Point) -> str:
     run = point.run
-    return f"{series.name}: {run.movement}, {run.backend}, {plural(run.ranks, 'rank')}, B = {run.problem.batch}"
+    movement = with_options(run.movement, run.options)
+    return f"{series.name}: {movement}, {run.backend}, {plural(run.ranks, 'rank')}, B = {run.problem.batch}"
 
 
 def _launch(sweep: Sweep, launch: Launch) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from results import outlook
-from results.formats import NONE, mib, number, plural
+from results.formats import NONE, mib, number, plural, with_options
 from results.model import PHASES, Case, Forecast, ForecastError, cost, forecast
 from results.point import Point
 from results.probe import Probe
@@ -22,11 +22,12 @@ FAR, TOO_FAR = 2, 8  # times the probed ranks: beyond, a forecast is marked; bey
 
 @dataclass(frozen=True)
 class Asked:
-    """A run to forecast: the series that wants it, the case, and on how many nodes it would be."""
+    """A point to forecast: the series that wants it, the case, on how many nodes it would be, and how often done."""
 
     series: str
     case: Case
     nodes: int
+    repeats: int = 1  # of all its launches, warm-ups among them
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,14 @@ def table(rows: Sequence[Row], terms: Terms) -> Table:
         plain("Ranks", "ranks", lambda row: row.asked.case.ranks),
         _where(plain("Nodes", "nodes", lambda row: row.asked.nodes), any(row.asked.nodes > 1 for row in rows)),
         plain("Batch", "batch", lambda row: row.asked.case.problem.batch),
-        plain("Movement", "movement", lambda row: row.asked.case.movement),
+        plain("Movement", "movement", lambda row: with_options(row.asked.case.movement, row.asked.case.options)),
         plain("Backend", "backend", lambda row: row.asked.case.backend),
         *(_seconds(phase) for phase in PHASES),
         shown("Forward (s)", "forward_s", lambda row: row.found.forward_s, lambda row: number(row.found.forward_s, 3)),
         _where(Column("Interval (s)", _interval, _bounds), terms.band is not None),
         shown("Total (s)", "total_s", lambda row: row.found.total_s, lambda row: number(row.found.total_s, 3)),
         shown("Root's peak (MiB)", "root_peak_bytes", lambda row: row.found.peak_bytes[0], _root),
+        shown("Others' peak (MiB)", "other_peak_bytes", _others_bytes, lambda row: mib(_others_bytes(row))),
         shown("Moved (MiB)", "moved_bytes", lambda row: row.found.moved_bytes, lambda row: mib(row.found.moved_bytes)),
         _where(shown(f"A repeat ({currency})", "price", lambda row: row.price, _price), terms.price is not None),
         _where(shown("Measured forward (s)", "measured_s", lambda row: row.measured_s, _measured_text), beside),
@@ -102,7 +104,11 @@ def table(rows: Sequence[Row], terms: Terms) -> Table:
         hidden("run_ids", lambda row: " ".join(row.measured.run_ids) if row.measured else ""),
     ]
     return build(
-        "Forecast", columns, rows, name="forecast", notes=[*_notes(rows, terms), *outlook.sentences(rows, terms)]
+        "Forecast",
+        columns,
+        rows,
+        name="forecast",
+        notes=[*_notes(rows, terms), *outlook.sentences(rows, terms), *outlook.study_cost(rows, terms)],
     )
 
 
@@ -191,6 +197,11 @@ def _seconds(phase: str) -> Column[Row]:
         lambda row: row.found.phases_s[phase],
         lambda row: number(row.found.phases_s[phase], 3),
     )
+
+
+def _others_bytes(row: Row) -> int | None:
+    """The largest peak of a rank that is not the root; None of one rank."""
+    return max(row.found.peak_bytes[1:], default=None)
 
 
 def _root(row: Row) -> str:

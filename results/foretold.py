@@ -56,7 +56,10 @@ def document(cases: Mapping[str, Case], probe: Probe, band: Band | None) -> dict
             left_out[run_id] = str(error)
             continue
         interval = None if band is None else [found.forward_s * factor for factor in band.at(case.ranks)]
-        runs[run_id] = {"forward_s": found.forward_s, "total_s": found.total_s, "interval_s": interval}
+        runs[run_id] = {
+            "forward_s": found.forward_s, "total_s": found.total_s, "phases_s": dict(found.phases_s),
+            "moved_bytes": found.moved_bytes, "interval_s": interval,
+        }  # fmt: skip
     basis = {"cluster": probe.cluster, "measured_utc": probe.measured_utc}
     return {"probe": basis, "residuals": band.count if band else 0, "forecasts": runs, "left_out": left_out}
 

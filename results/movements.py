@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from results.formats import with_options
 from results.launch import PARTS
 from results.point import Point
 from workload.footprint import predict
@@ -30,8 +31,7 @@ class Row:
     @property
     def movement(self) -> str:
         """The movement with its options."""
-        options = ", ".join(f"{name} {value}" for name, value in sorted(self.point.run.options.items()))
-        return self.point.run.movement + (f" ({options})" if options else "")
+        return with_options(self.point.run.movement, self.point.run.options)
 
     @property
     def label(self) -> str:

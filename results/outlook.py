@@ -34,6 +34,18 @@ def sentences(rows: Sequence[Row], terms: Terms) -> list[str]:
     return told
 
 
+def study_cost(rows: Sequence[Row], terms: Terms) -> list[str]:
+    """What all runs that fit cost together; nothing where there is no price."""
+    priced = [row.price * row.asked.repeats for row in rows if row.price is not None and fits(row, terms)]
+    seconds = sum(row.found.total_s * row.asked.repeats for row in rows if fits(row, terms))
+    if terms.price is None or not priced:
+        return []
+    return [
+        f"All these points, with their launches, warm-ups and repeats: {number(seconds, 3)} s of repeats, "
+        f"{terms.price.currency} {number(sum(priced), 3)}; starting runs and checking answers is not in it."
+    ]
+
+
 def fits(row: Row, terms: Terms) -> bool:
     """Whether the ranks of every node need less than MEMORY_SHARE of its memory; True where that is not known."""
     return terms.node_memory_bytes is None or row.node_bytes <= MEMORY_SHARE * terms.node_memory_bytes

@@ -85,7 +85,8 @@ class Probe:
     """What the slowest node can do, for the others wait for it.
 
     `load`: bytes of x a second that one rank makes; `multiply_add` and `convolve`: operations a second of one rank.
-    `spread`: distance of the quartiles over the median of a figure's rounds, the median of all figures.
+    `spread`: distance of the quartiles over the median of a figure's rounds, the median of all figures; `ranks`: how
+    many it ran on.
     """
 
     cluster: str
@@ -96,6 +97,7 @@ class Probe:
     multiply_add: Rates | None
     convolve: Mapping[str, Rates]
     spread: float = 0.0
+    ranks: int = 1
 
     def link(self, scope: str) -> Link | None:
         """The slowest link of a scope; None where none was measured."""
@@ -128,9 +130,17 @@ def parse(document: Mapping[str, Any], name: str) -> Probe:
                 for backend in sorted(backends)
             },
             spread=_spread(document),
+            ranks=_ranks(document),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise SchemaError(f"{name} is no probe ({error}): make another with 'fab probe'") from error
+
+
+def _ranks(document: Mapping[str, Any]) -> int:
+    ranks = document["ranks"]
+    if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
+        raise ValueError(f"{ranks!r} ranks")
+    return ranks
 
 
 def _link(document: Mapping[str, Any]) -> Link:

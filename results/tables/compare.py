@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from results import compare
 from results.compare import SAME, Comparison, Pair
-from results.formats import estimate, number, plural
+from results.formats import estimate, number, plural, with_options
 from results.scaling import conflict
 from results.statistics import CONFIDENCE
 from results.store import Sweep
@@ -16,7 +16,7 @@ def table(first: Sweep, second: Sweep, found: Comparison) -> Table:
     columns: list[Column[Pair]] = [
         plain("Ranks", "ranks", lambda pair: pair.first.run.ranks),
         plain("Batch", "batch", lambda pair: pair.first.run.problem.batch),
-        plain("Movement", "movement", lambda pair: pair.first.run.movement),
+        plain("Movement", "movement", lambda pair: with_options(pair.first.run.movement, pair.first.run.options)),
         plain("Backend", "backend", lambda pair: pair.first.run.backend),
         Column("A (s)", lambda pair: estimate(pair.first.time(pair.clock)), lambda pair: _time("a", pair, 0)),
         Column("B (s)", lambda pair: estimate(pair.second.time(pair.clock)), lambda pair: _time("b", pair, 1)),

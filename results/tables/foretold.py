@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from results import foretold
 from results.foretold import Foretold
-from results.formats import estimate, number, plural
+from results.formats import estimate, number, plural, with_options
 from results.store import Sweep
 from results.table import Column, Table, bounded, build, hidden, plain, shown
 
@@ -21,7 +21,7 @@ def tables(sweep: Sweep) -> list[Table]:
         plain("Series", "series", lambda row: "+".join(sorted(row.point.series))),
         plain("Ranks", "ranks", lambda row: row.point.run.ranks),
         plain("Batch", "batch", lambda row: row.point.run.problem.batch),
-        plain("Movement", "movement", lambda row: row.point.run.movement),
+        plain("Movement", "movement", lambda row: with_options(row.point.run.movement, row.point.run.options)),
         plain("Backend", "backend", lambda row: row.point.run.backend),
         shown("Forecast (s)", "forecast_s", lambda row: row.forecast_s, lambda row: number(row.forecast_s)),
         Column("Interval (s)", _interval, _bounds),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from results.formats import NONE, estimate, shape
+from results.formats import NONE, estimate, shape, with_options
 from results.point import Point
 from results.store import Sweep
 from results.table import Column, Table, bounded, build, hidden, plain
@@ -33,7 +33,7 @@ def side_by_side(sweeps: Sequence[Sweep]) -> Table:
         plain("Ranks", "ranks", lambda row: row.any.run.ranks),
         plain("Input shape", "input_shape", lambda row: shape(row.any.run.problem.x_shape)),
         plain("Kernel", "kernel_size", lambda row: row.any.run.problem.kernel_size),
-        plain("Movement", "movement", lambda row: row.any.run.movement),
+        plain("Movement", "movement", lambda row: with_options(row.any.run.movement, row.any.run.options)),
         plain("Backend", "backend", lambda row: row.any.run.backend),
         *(_sweep(sweep.name, index) for index, sweep in enumerate(sweeps)),
         hidden("run_ids", lambda row: " ".join(name for point in row.points.values() for name in point.run_ids)),
@@ -51,7 +51,7 @@ def _order(row: Row) -> tuple[int, int, str, str]:
 def _same(point: Point) -> str:
     document = point.run.as_dict()
     return canonical_json(
-        {key: document[key] for key in ("problem", "ranks", "grid", "movement", "backend", "threads")}
+        {key: document[key] for key in ("problem", "ranks", "grid", "movement", "backend", "threads", "options")}
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from results import versus
-from results.formats import NONE, estimate, plural, shape
+from results.formats import NONE, estimate, plural, shape, with_options
 from results.store import Sweep
 from results.table import Column, Table, bounded, build, hidden, plain
 from results.versus import Best
@@ -41,7 +41,7 @@ def tables(sweeps: Sequence[Sweep]) -> list[Table]:
 
 def _configuration(row: Best) -> str:
     run = row.point.run
-    return f"{run.movement}, {run.backend}, {plural(run.ranks, 'rank')}"
+    return f"{with_options(run.movement, run.options)}, {run.backend}, {plural(run.ranks, 'rank')}"
 
 
 def _times(row: Best) -> str:

@@ -56,7 +56,7 @@ def test_a_lone_node_takes_all_ranks_and_several_fill_one_after_the_other():
 
 def test_counts_that_a_series_cannot_take_are_named_and_the_others_kept():
     found, notes = forecast.points(study.load("quick", Overrides()), inventory(1, 2), (1, 4, 32))
-    points = [point for point, _ in found]
+    points = [wanted.point for wanted in found]
     assert {point.ranks for point in points if point.series == "weak"} == {1, 4, 32}
     assert {point.ranks for point in points if point.series == "strong"} == {1, 4}
     assert any("series strong: 32 ranks left out" in note for note in notes)
@@ -65,13 +65,14 @@ def test_counts_that_a_series_cannot_take_are_named_and_the_others_kept():
 
 def test_a_points_options_are_those_that_its_movement_has():
     found, _ = forecast.points(study.load("movements", Overrides()), inventory(1, 2), (1, 2))
-    assert {point.movement for point, options in found if options} == {"pipeline", "distributed"}
-    assert {point.series for point, options in found if options} == {"streamed"}
+    assert {wanted.point.movement for wanted in found if wanted.options} == {"pipeline", "distributed"}
+    assert {wanted.point.series for wanted in found if wanted.options} == {"streamed"}
+    assert {wanted.repeats for wanted in found} == {3 * (1 + 3)}, "launches of warm-ups and repeats"
 
 
 def test_the_replay_is_left_out_and_named():
     found, notes = forecast.points(study.load("paper-replica", Overrides()), inventory(1, 2), (1, 2))
-    assert {point.movement for point, _ in found} == {"serial", "scatter-gather"}
+    assert {wanted.point.movement for wanted in found} == {"serial", "scatter-gather"}
     assert any("movement replica, wrong on purpose, is left out" in note for note in notes)
 
 

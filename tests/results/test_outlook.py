@@ -79,5 +79,17 @@ def test_a_node_holds_the_peaks_of_all_its_ranks() -> None:
     assert apart.node_bytes == max(apart.found.peak_bytes)
 
 
+def test_what_the_study_costs_counts_every_repeat_that_fits() -> None:
+    price = Price(3.6, "USD")
+    asked = [Asked("strong", Case(SMALL, Grid(batch=n), "scatter-gather", "naive", n), 1, repeats=12) for n in (1, 4)]
+    terms = Terms(QUICK, 16, price, 1)
+    rows = forecasting.rows(asked, terms)
+    seconds = 12 * sum(row.found.total_s for row in rows)
+    (told,) = outlook.study_cost(rows, terms)
+    assert f"{number(seconds, 3)} s of repeats, USD {number(seconds * 3.6 / 3600, 3)};" in told
+    assert outlook.study_cost(rows, Terms(QUICK, 16, None, 1)) == []
+    assert outlook.study_cost(rows, replace(terms, node_memory_bytes=1)) == []
+
+
 def test_one_count_alone_says_nothing_of_scaling() -> None:
     assert told(counts=(2,)) == []

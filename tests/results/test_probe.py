@@ -98,6 +98,8 @@ def broken(change: Any) -> dict[str, Any]:
         lambda document: document["nodes"][0]["memory"][0].update(spread=float("nan")),
         lambda document: [each.update(memory=[]) for each in document["nodes"]],
         lambda document: document["nodes"][0].pop("load"),
+        lambda document: document.pop("ranks"),
+        lambda document: document.update(ranks="8"),
         lambda document: document["links"][0].update(scope="far"),
         lambda document: document["links"][0].update(messages=[]),
         lambda document: document.update(schema_version=99),
