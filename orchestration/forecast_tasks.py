@@ -72,6 +72,7 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     from results import probe as probes
     from results.model import Case, ForecastError
     from results.store import SweepError, read_sweep
+    from results.tables.forecast import table
     from results.versus import Price
 
     inventory, document, notes, stated = _known(cluster)
@@ -106,10 +107,10 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
             min(node.memory_bytes for node in inventory.nodes),
         )
         rows = forecasting.rows(asked, terms)
-        table = forecasting.table(rows, terms)
-        print_tables([table], ())
+        found_table = table(rows, terms)
+        print_tables([found_table], ())
         if out:
-            made = forecast_files.write(rows, table, Path(out))
+            made = forecast_files.write(rows, found_table, Path(out))
             print(f"forecast: {short(made)}")
     except (ForecastError, SweepError, SchemaError) as error:
         raise Refusal(str(error)) from error

@@ -25,7 +25,6 @@ from workload.grid import Block, Grid, block_of, finisher
 from workload.problem import Problem
 
 PHASES = ("load", "distribute", "convolve", "collect")
-SMALL = 0.05  # of the forward time
 COPY = 2.0  # bytes of traffic for each byte that is copied: read, written
 
 
@@ -63,12 +62,6 @@ class Forecast:
     total_s: float
     peak_bytes: tuple[int, ...]
     moved_bytes: int
-
-    @property
-    def dominant(self) -> str:
-        """What keeps more ranks from helping: the longer of distribute and collect, convolve where both are small."""
-        longest = max(("distribute", "collect"), key=lambda phase: self.phases_s[phase])
-        return longest if self.phases_s[longest] >= SMALL * self.forward_s else "convolve"
 
 
 def forecast(case: Case, probe: Probe) -> Forecast:

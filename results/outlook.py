@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from results.forecasting import Row, Terms
 from results.formats import number, plural
-
-if TYPE_CHECKING:
-    from results.forecasting import Row, Terms
 
 PHASES = {
     "distribute": "distribute, the root's sending",
@@ -65,7 +62,18 @@ def _rise(rows: Sequence[Row]) -> str:
     where = f"{number(_rate(best), 3)} images/s at {_ranks(best)}"
     if best is rows[-1]:
         return f"throughput rises to the last count, {where}."
-    return f"throughput stops rising at {where}; what stops it is {PHASES[rows[-1].found.dominant]}."
+    return f"throughput stops rising at {where}; what stops it is {PHASES[_stopping(rows[0], rows[-1])]}."
+
+
+def _stopping(first: Row, row: Row) -> str:
+    """The phase that grew most beyond what a rank's share of the work at the first count would take."""
+    share = _work(row) / _work(first)
+    grown = {phase: row.found.phases_s[phase] - share * first.found.phases_s[phase] for phase in PHASES}
+    return max(grown, key=lambda phase: grown[phase])
+
+
+def _work(row: Row) -> float:
+    return row.asked.case.problem.batch / row.asked.case.ranks
 
 
 def _half(rows: Sequence[Row]) -> Iterator[str]:
@@ -74,7 +82,7 @@ def _half(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         efficiency = _rate(row) / _rate(first) * first.asked.case.ranks / row.asked.case.ranks
         if efficiency < HALF:
-            phase = row.found.dominant
+            phase = _stopping(first, row)
             share = row.found.phases_s[phase] / row.found.total_s
             yield (
                 f"From {_ranks(row)} on less than half of each rank's rate at {_ranks(first)} is left "

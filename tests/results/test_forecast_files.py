@@ -11,6 +11,7 @@ from results import forecast_files, forecasting
 from results.drawing import Drawing
 from results.forecasting import Row, Terms
 from results.residuals import band
+from results.tables.forecast import table
 from tests.results.test_forecasting import asked, terms
 
 
@@ -65,7 +66,7 @@ def test_the_figures_values_are_the_forecasts_with_interval_and_basis() -> None:
 def test_table_and_figure_are_written(tmp_path: Path) -> None:
     conditions = terms()
     rows = forecast(conditions)
-    folder = forecast_files.write(rows, forecasting.table(rows, conditions), tmp_path / "new" / "folder")
+    folder = forecast_files.write(rows, table(rows, conditions), tmp_path / "new" / "folder")
     names = {path.name for path in folder.iterdir()}
     assert names == {"forecast.md", "forecast.csv", *(f"forecast-strong.{kind}" for kind in ("svg", "png", "csv"))}
     with (folder / "forecast.csv").open() as file:

@@ -10,6 +10,7 @@ from results.forecasting import Asked, Terms
 from results.model import Case, ForecastError, forecast
 from results.probe import Copies, Link, Probe, Rates
 from results.residuals import band
+from results.tables.forecast import table
 from results.versus import Price
 from workload.grid import Grid
 from workload.problem import Problem
@@ -37,7 +38,7 @@ def terms(**changes: Any) -> Terms:
 
 
 def _table(given: Any, conditions: Terms) -> Any:
-    return forecasting.table(forecasting.rows(given, conditions), conditions)
+    return table(forecasting.rows(given, conditions), conditions)
 
 
 def test_forecasts_stand_beside_what_was_measured_with_their_error(maker: Any) -> None:
@@ -46,10 +47,10 @@ def test_forecasts_stand_beside_what_was_measured_with_their_error(maker: Any) -
 
     maker.noise = 1e-6
     maker.add_strong(counts=(1, 2, 4), law=slower)
-    table = _table([asked(ranks) for ranks in (1, 2, 4)], terms(sweep=maker.read()))
-    assert [record["error"] for record in table.records] == [pytest.approx(-0.2, abs=1e-4)] * 3
-    assert any("Beside 3 measured points: median error 20%, worst 20%." in note for note in table.notes)
-    assert all(len(str(record["run_ids"]).split()) == 3 for record in table.records)
+    made = _table([asked(ranks) for ranks in (1, 2, 4)], terms(sweep=maker.read()))
+    assert [record["error"] for record in made.records] == [pytest.approx(-0.2, abs=1e-4)] * 3
+    assert any("Beside 3 measured points: median error 20%, worst 20%." in note for note in made.notes)
+    assert all(len(str(record["run_ids"]).split()) == 3 for record in made.records)
 
 
 def test_how_far_a_forecast_reaches_is_marked_and_limited() -> None:
@@ -74,33 +75,33 @@ def test_a_forecast_stands_beside_points_of_its_own_options_alone(maker: Any) ->
     chunked = replace(
         asked(2, "distributed"), case=replace(asked(2, "distributed").case, options={"chunk_bytes": 2**20})
     )
-    table = _table([asked(2, "distributed"), chunked], terms(sweep=maker.read()))
-    assert [record["measured_s"] is None for record in table.records] == [True, False]
+    made = _table([asked(2, "distributed"), chunked], terms(sweep=maker.read()))
+    assert [record["measured_s"] is None for record in made.records] == [True, False]
 
 
 def test_the_interval_follows_from_how_far_earlier_forecasts_were_off() -> None:
     found = band([(ranks, 0.1 * sign) for ranks in (1, 2, 4) for sign in (-1.0, 1.0)])
     assert found is not None
-    table = _table([asked(2), asked(16)], terms(band=found))
-    for record, ranks in zip(table.records, (2, 16), strict=True):
+    made = _table([asked(2), asked(16)], terms(band=found))
+    for record, ranks in zip(made.records, (2, 16), strict=True):
         bounds = [record[f"forward_{end}_s"] for end in ("low", "high")]
         assert bounds == [pytest.approx(float(str(record["forward_s"])) * factor) for factor in found.at(ranks)]
-    assert "Interval (s)" in table.columns
-    assert any("forecasts of 6 points of this cluster were off" in note for note in table.notes)
+    assert "Interval (s)" in made.columns
+    assert any("forecasts of 6 points of this cluster were off" in note for note in made.notes)
 
 
 def test_columns_that_say_nothing_are_in_the_csv_alone() -> None:
-    table = _table([asked(1), asked(2)], terms())
+    made = _table([asked(1), asked(2)], terms())
     for header in ("Interval (s)", "Measured forward (s)", "Error (%)", "Nodes", "Basis"):
-        assert header not in table.columns
-    assert {"forward_low_s", "measured_s", "error", "nodes", "basis", "price", "fits"} <= set(table.records[0])
+        assert header not in made.columns
+    assert {"forward_low_s", "measured_s", "error", "nodes", "basis", "price", "fits"} <= set(made.records[0])
 
 
 def test_stated_figures_are_called_so_and_have_no_interval() -> None:
-    table = _table([asked(1), asked(2)], terms(stated=True))
-    assert [record["basis"] for record in table.records] == ["stated figures"] * 2
-    assert "From stated figures of cluster c, which nobody has measured" in table.notes[0]
-    assert not any("Interval" in note or "No interval" in note for note in table.notes)
+    made = _table([asked(1), asked(2)], terms(stated=True))
+    assert [record["basis"] for record in made.records] == ["stated figures"] * 2
+    assert "From stated figures of cluster c, which nobody has measured" in made.notes[0]
+    assert not any("Interval" in note or "No interval" in note for note in made.notes)
 
 
 def test_a_noisy_probe_is_said_to_be_one() -> None:

@@ -57,9 +57,6 @@ def test_scatter_gather_is_what_the_root_sends_copies_and_takes_in() -> None:
     assert found.phases_s["collect"] == pytest.approx(COPY * y / MEMORY + 3 * y / WITHIN, rel=1e-2)
     assert found.forward_s == pytest.approx(sum(found.phases_s.values()) - found.phases_s["load"])
     assert found.total_s == pytest.approx(found.forward_s + found.phases_s["load"])
-    assert found.dominant == "convolve", "a slow backend: moving the blocks costs next to nothing"
-    quick = forecast(case(4), machine(convolve={"naive": Rates(((1, 100 * RATE),))}))
-    assert quick.dominant == "distribute"
 
 
 def test_serial_moves_nothing() -> None:
