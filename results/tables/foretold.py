@@ -42,6 +42,7 @@ def notes(sweep: Sweep, rows: Sequence[Foretold]) -> list[str]:
         f"Written into the ledger at {event.get('utc')}, before the first run, from the probe of {measured} and the "
         "sizes alone.",
         quality(rows),
+        *_by_movement(rows),
     ]
     told = [row.inside for row in rows if row.inside is not None]
     if told:
@@ -52,6 +53,16 @@ def notes(sweep: Sweep, rows: Sequence[Foretold]) -> list[str]:
     else:
         lines.append("No interval: no earlier forecasts of this cluster were held against enough measurements.")
     return lines
+
+
+def _by_movement(rows: Sequence[Foretold]) -> list[str]:
+    """The median error of each movement, where there are several."""
+    members: dict[str, list[float]] = {}
+    for row in rows:
+        name = with_options(row.point.run.movement, row.point.run.options)
+        members.setdefault(name, []).append(abs(row.error))
+    told = ", ".join(f"{name} {statistics.median(errors):.0%}" for name, errors in sorted(members.items()))
+    return [f"Median error by movement: {told}."] if len(members) > 1 else []
 
 
 def quality(rows: Sequence[Foretold]) -> str:

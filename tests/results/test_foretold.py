@@ -126,10 +126,21 @@ def test_the_report_shows_forecast_beside_measured_with_its_error(maker: Any) ->
     told = " ".join(table.notes)
     assert "at 2026-01-02T00:00:00+00:00, before the first run" in told
     assert "median error 20%, worst 20%" in told
+    assert "by movement" not in told, "there is one"
     assert "0 of 3 measured times lie in the interval" in told
     assert any("Forecast of 3 points against measured: median error 20%" in line for line in sentences(sweep))
     (bare,) = tables.tables(swept(maker))
     assert any(note.startswith("No interval:") for note in bare.notes)
+
+
+def test_of_several_movements_the_error_of_each_is_told(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2), backend="naive", movement="shared", law=lambda _: 2.0)
+    swept(maker)
+    entries = {launch.run_id: {"forward_s": 1.0} for launch in read_sweep(maker.folder).launches}
+    (table,) = tables.tables(read_sweep(_appended(maker.read(), event("forecast", forecasts=entries), clear=True)))
+    (told,) = [note for note in table.notes if note.startswith("Median error by movement: ")]
+    assert "scatter-gather " in told
+    assert told.endswith("shared 50%.")
 
 
 def test_what_cannot_be_forecast_is_named_in_the_event() -> None:

@@ -4,6 +4,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,6 +88,15 @@ def test_what_comes_from_nodes_stays_text(maker: Any) -> None:
 
     maker.add_strong(counts=(1, 2), change=hostile)
     maker.add("strong", ranks=4, outcome="crashed", change=hostile)
+    ids = [path.stem for path in (maker.folder / "records").glob("*.json")]
+    events: list[dict[str, Any]] = [
+        {"event": "forecast", "utc": SCRIPT, "probe": {"measured_utc": SCRIPT},
+         "forecasts": {run_id: {"forward_s": 1.0} for run_id in ids}},
+        {"event": "canary", "when": SCRIPT, "failed": SCRIPT},
+        *({"event": "canary", "multiply_adds_per_s": {SCRIPT: rate}} for rate in (1e9, 2e9)),
+    ]  # fmt: skip
+    maker.finish()
+    (maker.folder / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     page = Page(make([maker.finish()]).path)
     assert page.tags.count("script") == 1, "our own, that sorts"
     assert page.text.count(SCRIPT) > 5
