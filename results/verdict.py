@@ -15,6 +15,8 @@ from results.store import Series, Sweep
 from workload.grid import AXES, block_of
 
 HALF = 0.5  # of the ranks' time, or of a growth
+COARSE = 0.2  # a smallest difference that hides most of what there is to find
+FINER = "First of all free the nodes of other work, then take more launches (--launches): both resolve less."
 NEARLY = 0.02  # of the ranks' time: a loss this small names no cause
 FORWARD_PARTS = tuple(part for part in PARTS if part not in ("load", "save"))
 SLOWED, STARVED = "convolve, slowed", "convolve, starved"
@@ -60,10 +62,11 @@ def _resolves(sweep: Sweep) -> str:
     found = resolution(sweep.points)
     if found is None:
         return "No point has launches enough to say which differences this sweep can resolve."
-    return (
+    told = (
         f"The smallest difference that this sweep can resolve is {100 * found.smallest:.1f} %: between launches times "
         f"vary by {100 * found.noise:.1f} % (one standard deviation), and a point has {found.launches:g} of them."
     )
+    return told if found.smallest < COARSE else f"{told} {FINER}"
 
 
 def loss(line: Line, point: Point) -> Loss | None:

@@ -38,6 +38,7 @@ def paragraph(maker: Any, part: str, share: float, counts: tuple[int, ...] = (1,
     maker.add_strong(counts=counts, change=losing(part, share))
     told, resolves = verdict.sentences(maker.read())
     assert resolves.startswith("The smallest difference that this sweep can resolve is ")
+    assert verdict.FINER not in resolves, "a quiet machine"
     return told
 
 
@@ -57,7 +58,8 @@ def test_ranks_with_unequal_parts_are_told_to_cut_them_equal(maker: Any) -> None
 def test_what_noise_hides_is_not_claimed(make_maker: Any) -> None:
     maker = make_maker("noisy", noise=1.5)
     maker.add_strong(counts=(1, 2))
-    told, _ = verdict.sentences(maker.read())
+    told, resolves = verdict.sentences(maker.read())
+    assert resolves.endswith(verdict.FINER)
     assert ": no difference between the two can be claimed." in told
     assert "cannot be told from the noise" in told
     assert "Efficiency is at least" not in told
