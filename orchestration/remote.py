@@ -156,6 +156,8 @@ class Remote:
 
     def release(self, mark: str) -> None:
         """Gives a sweep's lease back. A head that does not answer is not waited for: the lease ends by itself."""
+        if self.head.name in self._suspects:
+            return
         with suppress(UnreachableError, Refusal, OSError):
             self._answer([*self._python("workload.control"), "release", str(self.jobs), mark], limit_s=ASK_S)
 

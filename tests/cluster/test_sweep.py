@@ -143,7 +143,7 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(desk, tmp_path):
 
 
 def test_what_a_killed_fab_held_is_free_as_soon_as_its_run_is_over(desk, tmp_path):
-    desk.study([2], repeats=250)
+    desk.study([2], repeats=100)
     first = desk.begin()
     desk.wait_for_ranks(desk.hosts.hosts[1])
     first.kill()
