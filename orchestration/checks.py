@@ -250,16 +250,23 @@ def disk(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) -> Ch
 
 
 def strays(_: Inventory, told: list[tuple[Node, Survey]], wanted: Wanted) -> Check:
-    faults, count = [], 0
+    at_work: dict[str, list[str]] = {}
     for node, item in told:
-        found = {stray["token"] for stray in item["strays"] if not (wanted.own and stray["token"].endswith(wanted.own))}
-        count += len(found)
-        if found:
-            faults.append(
-                f"{node.name} is at work on {', '.join(sorted(found))}: wait for that sweep, or end what it left "
-                "with 'fab clean'"
-            )
-    return Check("no other run at work", f"{count} found", tuple(faults))
+        for token in sorted({stray["token"] for stray in item["strays"]}):
+            if not (wanted.own and token.endswith(wanted.own)):
+                at_work.setdefault(token, []).append(node.name)
+    leases = [lease for _, item in told if (lease := item.get("lease"))]
+    faults = []
+    for token, nodes in at_work.items():
+        whose = [
+            f" of the sweep in {item['folder']} ({item['who']})" for item in leases if token.endswith(item["sweep"])
+        ]
+        are = "are" if len(nodes) > 1 else "is"
+        faults.append(
+            f"{', '.join(nodes)} {are} at work on {token}{''.join(whose[:1])}: wait for it, or end what it left with "
+            "'fab clean'"
+        )
+    return Check("no other run at work", f"{len(at_work)} found", tuple(faults))
 
 
 def lifetime(inventory: Inventory, wanted: Wanted) -> Check:

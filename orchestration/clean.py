@@ -28,8 +28,8 @@ def clean(
         removed = sum(_of_sweep(place, paths, jobs, say) for paths in sweeps if (jobs := _jobs(paths)))
         if others := _others(place):
             say(
-                f"left alone: {len(others)} runs of sweeps that this is not about ({', '.join(others[:8])}): "
-                "--sweep FOLDER names a sweep that lies elsewhere"
+                f"left alone, of sweeps that lie elsewhere: {', '.join(others[:8])}{' ..' if len(others) > 8 else ''} "
+                "(--sweep FOLDER names such a sweep)"
             )
     except HeadLostError as error:
         raise Refusal(f"{error}: is the cluster up?") from error

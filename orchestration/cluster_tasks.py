@@ -202,7 +202,7 @@ def clean(_context: Context, sweep: Sequence[str], cluster: str = "") -> None:
     found = find(cluster, ROOT, utc_now())
     sweeps = [at(Path(name), found) for name in sweep] or of_cluster(found, RunsFolder(RUNS))
     removed = clean_up(found, sweeps, kept_environment(dict(os.environ)), print_line)
-    print(f"{cluster}: {removed} runs' leftovers removed" if removed else f"{cluster}: nothing of ours is left there")
+    print(f"{cluster}: {removed} runs' leftovers removed" if removed else f"{cluster}: nothing to remove")
 
 
 def _trust(found: Inventory, fingerprints: Sequence[str]) -> None:

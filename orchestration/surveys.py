@@ -30,7 +30,9 @@ SURVEY_SHAPE = {
     "addresses": (list, type(None)),
     "fabrics": [str],
     "strays": [{"pid": int, "token": str}],
+    "lease": (dict, type(None)),
 }
+LEASE_SHAPE = {"sweep": str, "folder": str, "who": str}
 MACHINE_SHAPE = {
     "node": str,
     "boot_id": str,
@@ -49,6 +51,8 @@ def parse(answer: Answer) -> dict[str, Any] | Answer:
         check_shape(document, SURVEY_SHAPE, "the description")
         if isinstance(document["machine"], dict):
             check_shape(document["machine"], MACHINE_SHAPE, "the description's machine")
+        if document["lease"] is not None:
+            check_shape(document["lease"], LEASE_SHAPE, "the description's lease")
         for address in document["addresses"] or []:
             ipaddress.ip_address(address)
     except (ValueError, RecursionError) as error:

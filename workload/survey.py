@@ -46,6 +46,7 @@ def survey(workdir: Path, marker: str) -> dict[str, Any]:
         "addresses": addresses(),
         "fabrics": fabrics(Path("/sys/class/infiniband")),
         "strays": strays(),
+        "lease": lease(workdir),
     }
 
 
@@ -119,6 +120,15 @@ def strays() -> list[dict[str, Any]]:
             if token is not None:
                 found.append({"pid": int(folder.name), "token": token})
     return found
+
+
+def lease(workdir: Path) -> dict[str, str] | None:
+    """Whose the cluster was last, on its head; None where nobody's, as far as can be read."""
+    try:
+        document = json.loads(text(workdir / "jobs" / "lease.json"))
+        return {name: str(document[name]) for name in ("sweep", "folder", "who")}
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def text(path: Path) -> str:

@@ -128,12 +128,13 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(desk, tmp_path):
     desk.wait_for_ranks(desk.hosts.hosts[1])
     done = desk.sweep(out=tmp_path / "other")
     assert done.returncode == 2, done.stdout
-    assert "node1 is at work on" in done.stderr
+    assert "node1, node2 are at work on" in done.stderr
+    assert f"of the sweep in {desk.paths.folder}" in done.stderr
     first.kill()
     first.wait()
-    assert "node1 is at work on" in desk.sweep(out=tmp_path / "other").stderr
+    assert "node1, node2 are at work on" in desk.sweep(out=tmp_path / "other").stderr
     others = desk.fab("clean", "--cluster", desk.hosts.inventory)
-    assert "left alone: 1 runs of sweeps that this is not about" in others.stdout
+    assert "left alone, of sweeps that lie elsewhere: " in others.stdout
     held = desk.hosts.head.folder / "convscale" / "jobs" / "lease.json"
     assert json.loads(held.read_text())["folder"] == str(desk.paths.folder)
     cleaned = desk.fab("clean", "--cluster", desk.hosts.inventory, "--sweep", desk.paths.folder)

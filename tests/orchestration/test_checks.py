@@ -95,6 +95,16 @@ def test_a_node_outside_the_subnet():
     assert "node2 has no address in 10.0.0.0/24 (it has 10.0.1.2)" in line
 
 
+def test_a_run_at_work_on_several_nodes_is_one_line_that_names_its_sweep():
+    token = "0123456789abcdef-01234567"
+    lease = {"sweep": "01234567", "folder": "/runs/a", "who": "me@here, process 7"}
+    cluster = make_inventory(2, nodes=2)
+    told = [survey(n, strays=[{"pid": 1, "token": token}, {"pid": 2, "token": token}]) for n in (1, 2)]
+    pairs = list(zip(cluster.nodes, [told[0] | {"lease": lease}, told[1]], strict=True))
+    (line,) = checks.strays(cluster, pairs, WANTED).faults
+    assert line.startswith(f"node1, node2 are at work on {token} of the sweep in /runs/a (me@here, process 7): wait")
+
+
 def test_the_runs_of_this_very_sweep_are_no_strays():
     token = "0123456789abcdef-01234567"
     own = Wanted(WANTED.workload, WANTED.utc, own="-01234567")
