@@ -33,7 +33,7 @@ def screenshot(page: Path, folder: Path, width: int, *extra: str) -> Image.Image
     target = folder / f"{width}-{len(extra)}.png"
     command = [
         str(CHROMIUM), *FLAGS, *extra, f"--user-data-dir={folder / f'profile-{target.stem}'}",
-        f"--window-size={width},1600", f"--screenshot={target}", page.as_uri(),
+        f"--window-size={width},2400", f"--screenshot={target}", page.as_uri(),
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     return Image.open(target).convert("RGB")
@@ -119,10 +119,10 @@ def test_the_page_renders_at_both_widths_and_in_both_schemes(maker: Any, tmp_pat
     page = make([maker.finish()]).path
     for width, extra, scheme in ((1300, (), "light"), (390, (), "light"), (390, (DARK,), "dark")):
         image = screenshot(page, tmp_path, width, *extra)
-        assert image.size == (width, 1600)
+        assert image.size == (width, 2400)
         assert image.getpixel((2, 2)) == PAGES[scheme]
         line = (0x2F, 0x7E, 0xD8)  # the first line's colour: the drawings are shown, too
         pixels = image.getcolors(maxcolors=2**24) or []
         assert sum(count for count, colour in pixels if colour == line) > 50
-        edge = image.crop((width - 3, 0, width, 1600)).getcolors() or []
+        edge = image.crop((width - 3, 0, width, 2400)).getcolors() or []
         assert [colour for _, colour in edge] == [PAGES[scheme]], "nothing runs over the page's edge"
