@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from results import probe
-from results.formats import mib, number
+from results.formats import mib, number, plural
+from results.noise import LOAD_BEYOND
 from results.probe import Link, Probe
 from results.table import Column, Table, build, plain, shown
 
@@ -21,7 +22,20 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
         f"that spread by {found.spread:.0%} (quartiles' distance over median, in the median): no forecast can be much "
         "closer than that."
     ]
-    return [*([_links(found)] if found.links else []), _rates(found, notes)]
+    return [*([_links(found)] if found.links else []), _rates(found, [*notes, *_disturbed(document)])]
+
+
+def _disturbed(document: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each node that had more processes at work than the probe's own ranks."""
+    for node in document["nodes"]:
+        machine = node.get("machine")
+        load = machine.get("load_1m") if isinstance(machine, Mapping) else None
+        ranks = node.get("ranks")
+        if isinstance(load, (int, float)) and isinstance(ranks, int) and load > ranks + LOAD_BEYOND:
+            yield (
+                f"Other work was on {machine.get('node', 'a node')}: a load of {load:.1f} with {plural(ranks, 'rank')} "
+                "of ours. These are the figures of a disturbed machine: probe again when it is idle."
+            )
 
 
 def _links(found: Probe) -> Table:

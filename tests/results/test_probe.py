@@ -134,3 +134,10 @@ def test_a_messages_time_lies_between_those_of_the_measured_sizes() -> None:
     assert 1e-6 < found.seconds(100) < 1e-5
     assert found.seconds(1000) == pytest.approx(1e-5)
     assert found.seconds(10**6) == pytest.approx(1e-2)
+
+
+@pytest.mark.parametrize(("load", "told"), [(5.1, True), (4.9, False), (None, False), ("busy", False)])
+def test_other_work_beside_the_probe_is_told(load: object, told: bool) -> None:
+    busy = node() | {"machine": {"node": "vm", "load_1m": load}}
+    notes = tables({**DOCUMENT, "nodes": [busy]})[-1].notes
+    assert [note.startswith("Other work was on vm: a load of") for note in notes[1:]] == [True] * told
