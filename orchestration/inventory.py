@@ -17,6 +17,10 @@ from workload.record import SchemaError, read_json
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 ADDRESS = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"  # never a leading dash: it stands in argument lists
+PATTERNS = {
+    NAME: "give letters, digits and . _ -, a letter or digit first",
+    ADDRESS: "give a host's name or address: letters, digits and . _ : -, a letter or digit first",
+}
 NODE_PATH = r"/[A-Za-z0-9._+@/-]+"  # absolute and without a space: mpirun takes its daemons' command apart at spaces
 Name = Annotated[str, Field(pattern=NAME, max_length=200)]
 Address = Annotated[str, Field(pattern=ADDRESS, max_length=255)]
@@ -121,7 +125,7 @@ def parse(document: dict[str, Any], name: str) -> Inventory:
     try:
         return Inventory.model_validate(document)
     except ValidationError as error:
-        raise Refusal(f"{name}: {explain(error, Inventory)}") from error
+        raise Refusal(f"{name}: {explain(error, Inventory, PATTERNS)}") from error
 
 
 def read(path: Path) -> Inventory:

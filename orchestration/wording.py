@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -21,8 +21,11 @@ def unknown(what: str, word: str, known: Iterable[str]) -> str:
     return f"{what} {word!r} is unknown{nearest(word, names)}: it is one of {', '.join(names) or 'none'}"
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first thing wrong: its key, the value, why; for an unknown key the nearest right one."""
+def explain(error: ValidationError, model: type[BaseModel], patterns: Mapping[str, str] | None = None) -> str:
+    """The first thing wrong: its key, the value, why; for an unknown key the nearest right one.
+
+    `patterns` says in words what a text of each pattern is.
+    """
     # a misspelt key also leaves the right one missing: the misspelling is what helps
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
     place, value = first["loc"], first.get("input")
@@ -33,7 +36,11 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return f"key {key} is missing: add it"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key} = {repr(value)[:80]} is wrong: {message[0].lower()}{message[1:]}"
+    message = (patterns or {}).get(str(first.get("ctx", {}).get("pattern")), message)
+    shown = repr(value)
+    # a long list cut short says nothing
+    what = key if isinstance(value, list | dict) and len(shown) > 80 else f"{key} = {shown[:80]}"
+    return f"{what} is wrong: {message[0].lower()}{message[1:]}"
 
 
 def _dotted(place: tuple[int | str, ...]) -> str:

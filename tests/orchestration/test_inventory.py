@@ -40,6 +40,11 @@ def document(**changes):
     return hostfile.describe(LIGHT, NODES)[1] | changes
 
 
+def test_what_to_give_is_said_in_words():
+    with pytest.raises(Refusal, match=r"nodes\[0\]\.address = '-x' is wrong: give a host's name or address: letters"):
+        inventory.parse(document(nodes=[NODES[0] | {"address": "-x"}]), "i")
+
+
 def test_what_infra_describes_is_an_inventory():
     found = inventory.parse(document(), "light")
     assert found.slots == 2
