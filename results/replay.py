@@ -29,7 +29,9 @@ class Row:
     allgather), `replayed_light` by that of its light one (broadcast to gather), `correct` forward time.
     `images` is what a rank of the replay convolves, `work` that over the batch of one rank. `convolve_cpu` and
     `convolve` are the replay's CPU and wall seconds of convolve; `crowding` is N over the cores where there are
-    fewer cores than ranks, and else 1: `convolve` is expected to be `work` times it.
+    fewer cores than ranks, and else 1: `convolve` is expected to be `work` times it. `least_cpu` is of the least CPU
+    seconds of any rank and repeat: other work only ever adds to them, so they tell how much was convolved, on a busy
+    machine too. It is expected to be `work`.
     """
 
     backend: str
@@ -43,6 +45,7 @@ class Row:
     replayed_light: Estimate | None
     correct: Estimate | None
     convolve_cpu: Estimate | None
+    least_cpu: float | None
     convolve: Estimate | None
     run_ids: tuple[str, ...]
 
@@ -89,6 +92,7 @@ def _rows(series: Series, replays: list[Point]) -> Iterator[Row]:
             replayed_light=_ratio(point, base, _median("forward_s")),
             correct=_ratio(correct.get(run.ranks), correct.get(1), _median("forward_s")),
             convolve_cpu=_ratio(point, base, _median("convolve_cpu_s")),
+            least_cpu=_least_cpu(point, base),
             convolve=_ratio(point, base, _median("convolve_s")),
             run_ids=point.run_ids,
         )
@@ -105,6 +109,18 @@ def _ratio(point: Point | None, base: Point | None, seconds: Seconds) -> Estimat
     if not above or not below or min(*above, *below) <= 0.0:
         return None
     return one(len(above)) if point is base else ratio_estimate(above, below)
+
+
+def _least_cpu(point: Point, base: Point | None) -> float | None:
+    one_s = None if base is None else _least_cpu_s(base)
+    least_s = _least_cpu_s(point)
+    return least_s / one_s if one_s and least_s is not None else None
+
+
+def _least_cpu_s(point: Point) -> float | None:
+    """Of convolve, over all ranks, repeats and launches."""
+    repeats = [repeat for launch in replayed(point) for repeat in launch.repeats]
+    return min((rank.convolve_cpu_s for repeat in repeats for rank in repeat.ranks), default=None)
 
 
 def _usable(point: Point) -> list[Launch]:

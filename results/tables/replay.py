@@ -24,6 +24,8 @@ def tables(series: Series) -> list[Table]:
         "images. Its answer is wrong from two ranks on, and it enters no speedup.",
         *(f"{cluster.capitalize()} clock: {CLOCKS[cluster][0]}." for cluster in CLUSTERS),
         "Correct: scatter-gather of the same sweep, forward time. Every ratio is t(N)/t(1) of its own column.",
+        "Least CPU: of convolve, over all ranks and repeats. Other work only adds to CPU seconds, so the least tell "
+        "how much a rank convolved; they are expected to be the work of a rank.",
     ]
     if crowded:
         told = ", ".join(map(str, crowded))
@@ -47,6 +49,7 @@ def _columns() -> list[Column[Row]]:
         _ratio("Correct", "correct", lambda row: row.correct),
         plain("Images a rank, replay", "replay_images", lambda row: row.images),
         shown("Work of a rank", "work", lambda row: row.work, lambda row: number(row.work, 3)),
+        shown("Replay's least CPU", "least_cpu", lambda row: row.least_cpu, lambda row: number(row.least_cpu, 3)),
         _ratio("Replay's convolve, CPU", "convolve_cpu", lambda row: row.convolve_cpu),
         shown(
             "Convolve, expected",

@@ -114,8 +114,31 @@ def test_a_replay_is_the_third_grade(maker: Any) -> None:
             maker.add("strong", law=law, **kind)
     maker.noise = 0.001
     (finding,) = [each for each in published_audit.make([maker.read()]).audit.findings if each.grade == REPLAY]
-    assert "floor(floor(B/N)/N) at N = 2, 4, 8" in finding.words
+    assert "CPU seconds of convolve follow floor(floor(B/N)/N) at N = 2, 4, 8" in finding.words
     assert len(finding.evidence) == 9
+
+
+def _busy(record: dict[str, Any]) -> None:
+    """Other work beside all but one rank and repeat."""
+    for number, repeat in enumerate(record["repeats"]):
+        for rank in repeat["ranks"]:
+            rank["convolve_cpu_s"] *= 1.0 if rank["rank"] == number == 0 else 1.7
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (replica_images, "convolve follow"),
+        (lambda batch, ranks: batch // ranks, "convolve do not follow"),  # each rank its share
+    ],
+)
+def test_a_busy_machine_changes_nothing_of_what_a_replay_convolved(maker: Any, images: Any, words: str) -> None:
+    for ranks in (1, 2, 4):
+        outcome = "ok" if ranks == 1 else "wrong_answer"
+        law = lambda run: 0.004 * images(run.problem.batch, run.ranks)  # noqa: E731
+        maker.add("strong", law=law, change=_busy, movement="replica", ranks=ranks, batch=64, outcome=outcome)
+    (finding,) = [each for each in published_audit.make([maker.read()]).audit.findings if each.grade == REPLAY]
+    assert words in finding.words
 
 
 def test_all_sixteen_residuals_are_printed(made: PublishedAudit) -> None:
