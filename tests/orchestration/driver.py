@@ -29,10 +29,10 @@ tasks.surroundings = lambda: Surroundings(
 )
 if behaviour == "mute-canary":
     canary.PROGRAM, canary.BRIEF_TIMEOUT_S = ("-c", "import time; time.sleep(600)"), 1.0
+forecast_tasks.keep = lambda *_: None  # the errors of forecasts are remembered beside a person's own probe
 if not whole:
     tasks._report = lambda *_: None  # the records of a fake say nothing worth a report
     forecast_tasks.aside = lambda _: Aside()
-    forecast_tasks.keep = lambda *_: None
 try:
     tasks.sweep(
         Context(), **{name: value == "yes" if value in ("yes", "no") else value for name, value in given.items()}
