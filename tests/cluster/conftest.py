@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.paths import SweepPaths
-from tests.cluster.hosts import Host, Hosts, reason_against, wait_for
+from tests.cluster.host import Host, wait_for
+from tests.cluster.hosts import Hosts, reason_against
 from tests.orchestration.support import ROOT
 from workload.record import read_record
 

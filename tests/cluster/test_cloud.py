@@ -8,7 +8,7 @@ from orchestration import clusters, keys
 from orchestration.cloud import pairing, unpulled
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.refusal import Refusal
-from tests.cluster.hosts import wait_for
+from tests.cluster.host import wait_for
 
 UTC = "2026-11-23T02:10:00+00:00"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.hosts import wait_for
+from tests.cluster.host import wait_for
 
 LONG = 100_000
 GROUPS = Path("/sys/fs/cgroup/memory")

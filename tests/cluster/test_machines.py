@@ -9,7 +9,7 @@ from orchestration import clusters, trust
 from orchestration.clusters import ClusterFolder
 from orchestration.machines import Login, add
 from orchestration.refusal import Refusal
-from tests.cluster.hosts import WORKDIR
+from tests.cluster.host import WORKDIR
 from tests.orchestration.support import ROOT
 
 

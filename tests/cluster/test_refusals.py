@@ -8,7 +8,8 @@ import pytest
 from orchestration.clusters import find
 from orchestration.refusal import Refusal
 from orchestration.ssh import Connection, target
-from tests.cluster.hosts import WORKDIR, _make_key
+from tests.cluster.host import WORKDIR
+from tests.cluster.hosts import make_key
 from tests.orchestration.support import ROOT
 
 
@@ -52,7 +53,7 @@ def test_a_changed_host_key_of_another_node(desk):
 
 
 def test_the_wrong_key(desk):
-    _make_key(desk.hosts.inventory.parent / "other")
+    make_key(desk.hosts.inventory.parent / "other")
     desk.hosts.describe(key_file="other")
     assert refused(desk.sweep(), "refuses user root with", "/other")
     desk.hosts.describe(key_file="missing")

@@ -10,7 +10,7 @@ from orchestration.lease import held
 from orchestration.paths import SweepPaths
 from orchestration.provenance import digest
 from orchestration.remote import Remote
-from tests.cluster.hosts import wait_for
+from tests.cluster.host import wait_for
 from tests.orchestration.support import ROOT
 
 LONG = 100_000

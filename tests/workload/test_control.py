@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster.hosts import wait_for
+from tests.cluster.host import wait_for
 from workload import control, supervise
 from workload.daemon import COUNTERS
 

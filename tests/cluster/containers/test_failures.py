@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.engine import Engine
 from tests.cluster.conftest import Desk
-from tests.cluster.hosts import TOKEN, wait_for
+from tests.cluster.host import TOKEN, wait_for
 
 LONG = 100_000
 STRANGER = "time.sleep(600)"

@@ -7,7 +7,8 @@ import shutil
 import sys
 
 from orchestration.keys import public_key
-from tests.cluster.hosts import SSHD, Host, Hosts
+from tests.cluster.host import SSHD, Host
+from tests.cluster.hosts import Hosts
 from tests.infra.engine.desk import Desk
 
 PLACES = (

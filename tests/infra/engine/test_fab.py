@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from orchestration import inventory
-from tests.cluster.hosts import wait_for
+from tests.cluster.host import wait_for
 from tests.orchestration.cloud.plays import HOST_KEY
 
 QUOTAS = {"CPUS": 24, "CPUS_ALL_REGIONS": 32, "INSTANCES": 24, "SSD_TOTAL_GB": 500, "IN_USE_ADDRESSES": 4}

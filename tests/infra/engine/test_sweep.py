@@ -11,7 +11,8 @@ import pytest
 
 from infra import hostfile
 from orchestration.paths import SweepPaths
-from tests.cluster.hosts import WORKDIR, Hosts, reason_against
+from tests.cluster.host import WORKDIR
+from tests.cluster.hosts import Hosts, reason_against
 from tests.infra.engine.nodes import Nodes
 from tests.orchestration.support import ROOT
 from workload.record import read_record
