@@ -24,6 +24,7 @@ USER = "convscale"
 MEMORY_SHARE = 0.8  # of this machine's memory, for one node: the rest is the engine's and the operator's
 START_S = 60.0
 UP_S = 300.0
+DEMANDED = {"CONVSCALE_BY": "fab"}  # compose.yaml demands it, so that Compose alone says what to use
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class Containers:
         self.folder.folder.mkdir(parents=True, exist_ok=True)
         port = self._port()
         settings = {
+            **DEMANDED,
             "CONVSCALE_IMAGE": name,
             "CONVSCALE_CPUS": str(shape.cpus),
             "CONVSCALE_MEMORY": str(shape.memory_bytes),
@@ -132,11 +134,8 @@ class Containers:
 
     def down(self) -> None:
         """Removes containers, network and the cluster's files; nothing where there is none. Raises Refusal, OSError."""
-        # what compose.yaml demands to be set does not matter for what is removed
-        names = ("IMAGE", "CPUS", "MEMORY", "SSH_PORT", "OPERATOR_KEY")
-        unused = {f"CONVSCALE_{name}": "1" for name in names}
         try:
-            self._compose(unused, "down", "--volumes", "--timeout", "2", limit_s=UP_S)
+            self._compose(DEMANDED, "down", "--volumes", "--timeout", "2", limit_s=UP_S)
         except EngineError as error:
             raise Refusal(f"{self.folder.name} cannot be taken down ({error}): try again") from error
         clusterfiles.remove(self.folder)
