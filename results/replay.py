@@ -30,8 +30,8 @@ class Row:
     `images` is what a rank of the replay convolves, `work` that over the batch of one rank. `convolve_cpu` and
     `convolve` are the replay's CPU and wall seconds of convolve; `crowding` is N over the cores where there are
     fewer cores than ranks, and else 1: `convolve` is expected to be `work` times it. `least_cpu` is of the least CPU
-    seconds of any rank and repeat: other work only ever adds to them, so they tell how much was convolved, on a busy
-    machine too. It is expected to be `work`.
+    seconds of any rank and repeat, which other work disturbs least; where no repeat was undisturbed, it is off too. It
+    is expected to be `work`.
     """
 
     backend: str

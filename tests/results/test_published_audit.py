@@ -132,7 +132,7 @@ def _busy(record: dict[str, Any]) -> None:
         (lambda batch, ranks: batch // ranks, "convolve do not follow"),  # each rank its share
     ],
 )
-def test_a_busy_machine_changes_nothing_of_what_a_replay_convolved(maker: Any, images: Any, words: str) -> None:
+def test_one_undisturbed_repeat_tells_what_a_replay_convolved(maker: Any, images: Any, words: str) -> None:
     for ranks in (1, 2, 4):
         outcome = "ok" if ranks == 1 else "wrong_answer"
         law = lambda run: 0.004 * images(run.problem.batch, run.ranks)  # noqa: E731
