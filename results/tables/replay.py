@@ -24,8 +24,8 @@ def tables(series: Series) -> list[Table]:
         "images. Its answer is wrong from two ranks on, and it enters no speedup.",
         *(f"{cluster.capitalize()} clock: {CLOCKS[cluster][0]}." for cluster in CLUSTERS),
         "Correct: scatter-gather of the same sweep, forward time. Every ratio is t(N)/t(1) of its own column.",
-        "Least CPU: of convolve, over all ranks and repeats, expected to be the work of a rank. Other work disturbs the "
-        "least CPU seconds least; the column beside it has the medians, with their interval.",
+        "Least CPU: of convolve, over all ranks and repeats, expected to be the work of a rank. Other work disturbs "
+        "the least CPU seconds least; the column beside it has the medians, with their interval.",
     ]
     if crowded:
         told = ", ".join(map(str, crowded))
