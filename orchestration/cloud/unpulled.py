@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import PurePosixPath
 
+from orchestration.clean import of_cluster
 from orchestration.inventory import Inventory
-from orchestration.inventory import read as read_inventory
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.refusal import Refusal
 from orchestration.ssh import Connection, UnreachableError, target
@@ -20,7 +19,8 @@ def check(found: Inventory, runs: RunsFolder) -> str:
     Raises Refusal where it holds, or may hold, what is not here.
     """
     name = found.cluster
-    begun = {token: paths for paths in _sweeps(found, runs) for token in _begun(paths)}
+    sweeps = of_cluster(found, runs)
+    begun = {token: paths for paths in sweeps for token in _begun(paths)}
     remedy = f"'fab pull --cluster {name}' brings it; --discard lets it go"
     try:
         tokens = _on_head(found)
@@ -32,7 +32,7 @@ def check(found: Inventory, runs: RunsFolder) -> str:
                 f"be asked ({error}): {remedy}"
             ) from error
         return f"the head cannot be asked what it holds ({error}); no sweep here waits for anything of it"
-    recorded = {token for paths in _sweeps(found, runs) for token in tokens if _recorded(paths, token)}
+    recorded = {token for paths in sweeps for token in tokens if _recorded(paths, token)}
     if left := [token for token in tokens if token not in recorded]:
         ours = sorted({begun[token].folder.name for token in left if token in begun})
         whose = f"of {', '.join(ours)}" if ours else "of another checkout, or left by a killed sweep"
@@ -46,15 +46,6 @@ def _on_head(found: Inventory) -> list[str]:
     with closing(Connection(target(found, found.nodes[0]))) as connection:
         done = connection.run(["find", str(folder), "-mindepth", "1", "-maxdepth", "1", "-printf", "%f\\n"])
     return [line for line in done.out.decode(errors="replace").splitlines() if supervise.TOKEN.fullmatch(line)]
-
-
-def _sweeps(found: Inventory, runs: RunsFolder) -> Iterator[SweepPaths]:
-    for paths in runs.sweeps():
-        try:
-            if read_inventory(paths.inventory).cluster == found.cluster:
-                yield paths
-        except Refusal:
-            continue
 
 
 def _begun(paths: SweepPaths) -> list[str]:
