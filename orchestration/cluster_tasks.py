@@ -210,7 +210,7 @@ def _trust(found: Inventory, fingerprints: Sequence[str]) -> None:
     from rich.table import Table
 
     from orchestration import trust
-    from orchestration.keys import reached_at
+    from orchestration.pins import reached_at
 
     shown = trust.scan(found)
     table = Table("node", "reached at", "key", "fingerprint", "")

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from orchestration.clusters import ClusterFolder
-from orchestration.inventory import Inventory, Node
+from orchestration.inventory import Inventory
+from orchestration.pins import pinned_as, reached_at
 from orchestration.refusal import Refusal
 from workload.record import write_whole
 
@@ -55,14 +56,6 @@ def for_operator(inventory: Inventory, keys: Mapping[str, str]) -> str:
     for node in inventory.nodes:
         if node.name in keys:
             host, port = reached_at(node)
-            lines[f"{host if port == 22 else f'[{host}]:{port}'} {keys[node.name]}\n"] = None
+            lines[f"{pinned_as(host, port)} {keys[node.name]}\n"] = None
             lines[f"{node.address} {keys[node.name]}\n"] = None
     return "".join(lines)
-
-
-def reached_at(node: Node) -> tuple[str, int]:
-    """Host and port that the operator's connection to the node names."""
-    ssh = node.ssh
-    if ssh is None:
-        return node.address, 22
-    return (ssh.host or node.address) if ssh.via == "direct" else node.address, ssh.port or 22

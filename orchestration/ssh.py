@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import base64
 import logging
+import selectors
 import shlex
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestration.inventory import Inventory, Node
+from orchestration.pins import Pins, pinned_as, reached_at
 from orchestration.refusal import Refusal
 
 CONNECT_S = 5.0
 TUNNEL_S = 30.0  # Google's tunnel takes seconds before the node behind it says a word
 KEEPALIVE_S = 2
+WAKE_S = 1.0  # paramiko's thread wakes so often while nothing comes; by itself it would ten times a second
 LIMIT_BYTES = 2**24  # of what a command may print
+LOOK_S = 1.0  # paramiko's word may be lost between its threads: so often it is looked anyway
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are for nobody: we say what was wrong
 
 
@@ -113,6 +117,7 @@ class Connection:
             with _explained(self.target):
                 made.open()
                 made.transport.set_keepalive(KEEPALIVE_S)
+                made.transport.sock.settimeout(WAKE_S)
         except BaseException:
             made.close()
             raise
@@ -142,12 +147,7 @@ class Connection:
             connect_timeout=int(CONNECT_S),
             connect_kwargs=arguments,
         )
-        try:
-            made.client.load_host_keys(str(to.known_hosts))
-        except (OSError, paramiko.SSHException) as error:
-            raise Refusal(
-                f"{to.known_hosts}, the pinned host keys, cannot be read ({error}): pin them first"
-            ) from error
+        _pin(made.client.get_host_keys(), to)
         made.client.set_missing_host_key_policy(paramiko.RejectPolicy())
         return made
 
@@ -162,14 +162,13 @@ class Connection:
     def run(self, argv: Sequence[str], stdin: bytes = b"", limit_s: float = 60.0) -> Done:
         """Carries a command out. Raises UnreachableError where it is not over within the limit, or breaks."""
         channel = self.begin(argv)
-        with _explained(self.target):
+        with _explained(self.target), closing(channel):
             channel.settimeout(limit_s)
             channel.sendall(stdin)
             channel.shutdown_write()
             out, err = _read(channel, time.monotonic() + limit_s)
             channel.status_event.wait(CONNECT_S)
             status = channel.exit_status
-            channel.close()
         if status < 0:
             raise UnreachableError(f"{self.target.label}: the connection broke")
         return Done(status, out, err)
@@ -205,28 +204,49 @@ class Connection:
             self._gateway.close()
 
 
+def _pin(keys: Any, to: Target) -> None:
+    """Puts what is pinned for the target into paramiko's host keys. Raises Refusal."""
+    from paramiko import PKey, SSHException
+    from paramiko.pkey import UnknownKeyType
+
+    name = pinned_as(to.host, to.port)
+    for kind, key in Pins(to.known_hosts).of(name).items():
+        try:
+            keys.add(name, kind, PKey.from_type_string(kind, base64.b64decode(key)))
+        except UnknownKeyType:
+            continue  # a kind that OpenSSH alone knows: the others of the name decide
+        except (SSHException, ValueError) as error:
+            raise Refusal(
+                f"the {kind} key that {to.known_hosts} pins for {name} is damaged: pin it again with 'fab trust'"
+            ) from error
+
+
 def _read(channel: Any, deadline: float) -> tuple[bytes, bytes]:
-    """Both outputs to their ends, each bounded. Raises UnreachableError, TimeoutError."""
+    """Both outputs to their ends, each bounded. Raises UnreachableError, TimeoutError.
+
+    Sleeps until paramiko says that there is something: a command of minutes costs its waiter next to nothing.
+    """
     streams = [
         (bytearray(), channel.recv_ready, channel.recv),
         (bytearray(), channel.recv_stderr_ready, channel.recv_stderr),
     ]
-    pause = 0.005
-    while True:
-        idle, over = True, channel.eof_received or channel.closed
-        for kept, ready, take in streams:
-            while ready():
-                kept.extend(take(65536))
-                idle = False
-                if len(kept) > LIMIT_BYTES:
-                    raise UnreachableError(f"a command printed more than {LIMIT_BYTES} bytes")
-        if idle and over:
-            return bytes(streams[0][0]), bytes(streams[1][0])
-        if time.monotonic() > deadline:
-            raise TimeoutError("no answer in time")
-        # a command of minutes costs its waiter next to nothing, one of milliseconds is not held up
-        pause = min(2 * pause, 0.2) if idle else 0.005
-        time.sleep(pause if idle else 0)
+    with selectors.DefaultSelector() as waiter:
+        waiter.register(channel.fileno(), selectors.EVENT_READ)
+        while True:
+            idle, over = True, channel.eof_received or channel.closed
+            for kept, ready, take in streams:
+                while ready():
+                    kept.extend(take(65536))
+                    idle = False
+                    if len(kept) > LIMIT_BYTES:
+                        raise UnreachableError(f"a command printed more than {LIMIT_BYTES} bytes")
+            if idle and over:
+                return bytes(streams[0][0]), bytes(streams[1][0])
+            left_s = deadline - time.monotonic()
+            if left_s <= 0.0:
+                raise TimeoutError("no answer in time")
+            if idle:
+                waiter.select(min(left_s, LOOK_S))
 
 
 @contextmanager
@@ -288,27 +308,16 @@ def node_known_hosts(inventory: Inventory) -> str:
 
     Raises Refusal naming the nodes without one.
     """
-    import paramiko
-
-    keys = paramiko.HostKeys()
-    try:
-        keys.load(str(inventory.known_hosts))
-    except (OSError, paramiko.SSHException) as error:
-        raise Refusal(f"{inventory.known_hosts}, the pinned host keys, cannot be read ({error})") from error
+    pins = Pins(target(inventory, inventory.nodes[0]).known_hosts)
     lines, missing = [], []
     for node in inventory.nodes:
-        found = next((found for name in _names(inventory, node) if (found := keys.lookup(name))), None)
+        # how the operator reaches it, how the nodes call it
+        found = pins.of(pinned_as(*reached_at(node)), node.address, node.name)
         if not found:
             missing.append(node.name)
             continue
-        lines += [f"{node.address} {kind} {key.get_base64()}\n" for kind, key in found.items()]
+        lines += [f"{node.address} {kind} {key}\n" for kind, key in found.items()]
     if missing:
         names = ", ".join(missing)
         raise Refusal(f"{names} has no pinned host key in {inventory.known_hosts}: compare and pin it with 'fab trust'")
     return "".join(lines)
-
-
-def _names(inventory: Inventory, node: Node) -> list[str]:
-    """The names a node's key may be pinned under: how the operator reaches it, how the nodes call it."""
-    to = target(inventory, node)
-    return [to.host if to.port == 22 else f"[{to.host}]:{to.port}", node.address, node.name]

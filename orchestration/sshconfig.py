@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestration.inventory import Inventory, Node
-from orchestration.keys import reached_at
+from orchestration.pins import reached_at
 from orchestration.refusal import Refusal
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from orchestration import keys
 from orchestration.inventory import Inventory, Node
+from orchestration.pins import Pins, pinned_as, reached_at
 from orchestration.refusal import Refusal
 from orchestration.ssh import Connection, Target, UnreachableError, fingerprint, quote, target
 from workload.record import write_whole
@@ -88,7 +89,7 @@ def _socket(to: Target) -> Any:
 
 def _offered_to(connection: Connection, node: Node) -> str:
     """The host key that a node shows the head. Raises UnreachableError."""
-    host, port = keys.reached_at(node)
+    host, port = reached_at(node)
     done = connection.run(["ssh-keyscan", "-T", "5", "-t", "ed25519", "-p", str(port), "--", host])
     for line in done.out.decode(errors="replace").splitlines():
         words = line.split()
@@ -121,21 +122,12 @@ def _judged(node: Node, known: Mapping[str, Sequence[str]], ask: Callable[[], st
 
 def pinned(inventory: Inventory) -> dict[str, list[str]]:
     """The keys pinned for each node, by name; none where the file is not there yet. Raises Refusal."""
-    import paramiko
-
-    found = paramiko.HostKeys()
     path = _file(inventory)
-    if path.exists():
-        try:
-            found.load(str(path))
-        except (OSError, paramiko.SSHException) as error:
-            raise Refusal(f"{path}, the pinned host keys, cannot be read ({error}): move it away") from error
+    pins = Pins(path) if path.exists() else None
     known: dict[str, list[str]] = {}
     for node in inventory.nodes:
-        host, port = keys.reached_at(node)
-        names = (host if port == 22 else f"[{host}]:{port}", node.address)
-        lookups = [entries for name in names if (entries := found.lookup(name))]
-        known[node.name] = [f"{kind} {key.get_base64()}" for entries in lookups[:1] for kind, key in entries.items()]
+        found = {} if pins is None else pins.of(pinned_as(*reached_at(node)), node.address)
+        known[node.name] = [f"{kind} {key}" for kind, key in found.items()]
     return known
 
 
