@@ -1,4 +1,4 @@
-"""The fab tasks that look ahead, and what a sweep writes down of it: short bodies, as in tasks.py."""
+"""The fab tasks that look ahead: short bodies, as in tasks.py."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from orchestration.refusal import Refusal
 from workload.record import SchemaError
 
 if TYPE_CHECKING:
-    from orchestration.carrying import Aside
     from orchestration.inventory import Inventory
-    from orchestration.paths import SweepPaths
-    from orchestration.sweep import Sweep
 
 
 @task(
@@ -67,6 +64,7 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
 ) -> None:
     """Forecast a study's runs from the cluster's probe: time by phase, memory, price, and where scaling stops."""
     from orchestration import forecast as planned
+    from orchestration.foretelling import band
     from orchestration.study import Overrides, load
     from results import forecast_files, forecasting
     from results import probe as probes
@@ -102,7 +100,7 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
             len(inventory.nodes),
             extrapolate,
             read_sweep(sweep_folder(sweep)) if sweep else None,
-            None if stated else _band(cluster),
+            None if stated else band(cluster, ROOT),
             stated,
             min(node.memory_bytes for node in inventory.nodes),
         )
@@ -141,106 +139,3 @@ def _known(cluster: str) -> tuple[Inventory, Mapping[str, Any], tuple[str, ...],
         found = stated.describe(cluster, ROOT, utc_now(), read("local", ROOT))
         return found.inventory, found.probe, found.notes, True
     return find(cluster, ROOT, utc_now()), read(cluster, ROOT), (), False
-
-
-def _band(cluster: str) -> Any:
-    """The interval that earlier forecasts' errors on this cluster allow; None where there were too few."""
-    from results.residuals import band
-
-    return band([value for values in _residuals(cluster).values() for value in values])
-
-
-def _residuals(cluster: str) -> dict[str, list[tuple[int, float]]]:
-    from orchestration.probe import residuals
-    from results.residuals import parse
-
-    path, document = residuals(cluster, ROOT)
-    try:
-        return {} if document is None else parse(document, str(path))
-    except SchemaError as error:
-        raise Refusal(str(error)) from error
-
-
-def of_sweep(prepared: Sweep) -> dict[str, Any] | None:
-    """A forecast of every run of a sweep, as its ledger keeps it; None where its cluster was never probed."""
-    from orchestration.probe import path_of, read
-    from results import foretold
-    from results.model import Case
-    from results.probe import parse
-
-    cluster = prepared.request.cluster
-    if not path_of(cluster, ROOT).exists():
-        return None
-    cases = {
-        item.run.run_id: Case(
-            item.run.problem,
-            item.run.grid,
-            item.run.movement,
-            item.run.backend,
-            item.run.ranks_per_node,
-            item.run.options,
-        )
-        for item in prepared.plan.runs
-    }
-    try:
-        return foretold.document(cases, parse(read(cluster, ROOT), f"the probe of {cluster}"), _band(cluster))
-    except SchemaError as error:
-        raise Refusal(str(error)) from error
-
-
-def takes_s(prepared: Sweep) -> float:
-    """What a sweep takes at the least: its runs' starts, and their repeats as far as they are forecast."""
-    from orchestration.checks import RUN_S
-
-    forecasts = (of_sweep(prepared) or {}).get("forecasts", {})
-    total = 0.0
-    for item in prepared.plan.runs:
-        forecast = forecasts.get(item.run.run_id)
-        repeats = item.run.warmups + item.run.repeats
-        total += RUN_S + (0.0 if forecast is None else repeats * float(forecast["total_s"]))
-    return total
-
-
-def lifetime(prepared: Sweep) -> tuple[str, ...]:
-    """A line where the cluster's lifetime ends before the sweep's runs can."""
-    from orchestration import checks
-
-    runs = len(prepared.plan.runs)
-    wanted = checks.Wanted("", prepared.surroundings.utc_now(), runs, takes_s(prepared))
-    faults = checks.lifetime(prepared.inventory, wanted).faults
-    return tuple(f"lifetime: {fault}; what would outlive it is skipped" for fault in faults)
-
-
-def forward_s(forecast: Mapping[str, Any] | None, run_id: str) -> float | None:
-    """The forward time that `of_sweep` forecasts for a run; None where it has none."""
-    from results import foretold
-
-    return foretold.seconds(forecast, run_id)
-
-
-def aside(prepared: Sweep) -> Aside:
-    """What goes to a sweep's ledger beside its runs: the forecast, and the canary round its blocks."""
-    from orchestration import canary
-    from orchestration.carrying import Aside
-
-    def ask(paths: SweepPaths) -> Mapping[str, Any]:
-        found = canary.between(prepared.place, prepared.inventory, prepared.cores, paths)
-        return {**found, "multiply_adds_per_s": canary.by_node(found, prepared.place.names)}
-
-    return Aside(of_sweep(prepared), ask)
-
-
-def keep(prepared: Sweep, folder: Path) -> None:
-    """Remembers beside the probe how far this sweep's forecasts were off. Raises Refusal."""
-    from orchestration.probe import keep_residuals
-    from results import foretold
-    from results.residuals import document
-    from results.store import read_sweep
-
-    rows = foretold.of_sweep(read_sweep(folder))
-    if rows:
-        cluster = prepared.request.cluster
-        known = _residuals(cluster)
-        keep_residuals(
-            cluster, ROOT, document(known, folder.name, [(row.point.run.ranks, row.log_ratio) for row in rows])
-        )

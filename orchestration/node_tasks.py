@@ -31,9 +31,10 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from orchestration import forecast_tasks, preflight, provenance
+    from orchestration import preflight, provenance
     from orchestration.checks import Wanted
     from orchestration.clusters import find, living
+    from orchestration.foretelling import foretell
     from orchestration.place import HeadLostError
     from orchestration.sweep import connect
     from workload.supervise import utc_now
@@ -44,7 +45,7 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
     place = connect(inventory, around.environment)
     try:
         planned = _planned(cluster, study, place)
-        runs, takes_s = ((), 0.0) if planned is None else (planned.plan.runs, forecast_tasks.takes_s(planned))
+        runs, takes_s = ((), 0.0) if planned is None else (planned.plan.runs, foretell(planned).takes_s())
         wanted = Wanted(provenance.digest(ROOT / "workload"), utc_now(), len(runs), takes_s)
         found = preflight.everything(place, inventory, wanted, RUNS, runs)
     except HeadLostError as error:

@@ -193,18 +193,20 @@ def studies(_context: Context) -> None:
 
 def _carry_out(prepared: Sweep, down: Callable[[], None] | None) -> None:
     """Carries the sweep out, reports, takes the cluster `down`; ends with exit status 1 where a run failed."""
-    from orchestration import forecast_tasks
     from orchestration.carrying import carry_out
+    from orchestration.foretelling import foretell
 
+    foretelling = foretell(prepared)
     paths = prepared.find()
     print("another sweep:" if paths is None else "going on with", end=" ")
     again = [] if paths is None else prepared.rebooted(paths)
     paths = paths or prepared.new_folder()
-    notes = (*again, *prepared.plan.notes, *forecast_tasks.lifetime(prepared))
+    notes = (*again, *prepared.plan.notes, *filter(None, [foretelling.why]), *foretelling.lifetime())
     print(short(paths.folder), *notes, sep="\n", flush=True)
-    result = carry_out(prepared, paths, _progress(), forecast_tasks.aside(prepared))
+    result = carry_out(prepared, paths, _progress(), foretelling.aside())
     _report([paths.folder], None)
-    forecast_tasks.keep(prepared, paths.folder)
+    if unkept := foretelling.keep(paths.folder):
+        print(unkept)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(result.counts.items()))
     print(f"{sum(result.counts.values())} runs: {counts}")
     if down is not None:
@@ -238,11 +240,11 @@ def _list_runs(prepared: Sweep) -> None:
     """The runs in order, and what is to become of each."""
     from rich.table import Table
 
-    from orchestration import forecast_tasks
+    from orchestration.foretelling import foretell
 
     paths = prepared.find()
     pending = prepared.plan.runs if paths is None else prepared.pending(paths)
-    forecast = forecast_tasks.of_sweep(prepared)
+    foretelling = foretell(prepared)
     table = Table("#", "series", "ranks", "batch", "movement", "backend", "launch", "predicted MiB", "forecast s", "")
     for item in prepared.plan.runs:
         run = item.run
@@ -250,15 +252,15 @@ def _list_runs(prepared: Sweep) -> None:
         fate = f"skipped: {reason}" if (reason := prepared.skip_reason(item)) else ""
         fate = fate if item in pending else "done"
         cells = [item.sequence, "+".join(item.series), run.ranks, run.problem.batch, run.movement, run.backend]
-        seconds = forecast_tasks.forward_s(forecast, run.run_id)
+        seconds = foretelling.forward_s(run.run_id)
         told = "" if seconds is None else f"{seconds:.3g}"
         table.add_row(*map(str, [*cells, run.launch + 1, f"{mib:.0f}", told, fate]))
     console().print(table)
     print(*prepared.plan.notes, sep="\n")
     where = "another sweep" if paths is None else f"going on with {short(paths.folder)}"
     print(f"{where}: {len(pending)} of {len(prepared.plan.runs)} runs to do")
-    if forecast is None:
-        print(f"no forecast: 'fab probe --cluster {prepared.request.cluster}' measures what one rests on")
+    if foretelling.why:
+        print(foretelling.why)
 
 
 def _report(folders: list[Path], out: Path | None) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from orchestration import canary, forecast_tasks, tasks
+from orchestration import canary, tasks
 from orchestration.carrying import Aside
+from orchestration.foretelling import Foretelling
 from orchestration.launch import kept_environment
 from orchestration.paths import RunsFolder
 from orchestration.sweep import Surroundings
@@ -29,10 +30,10 @@ tasks.surroundings = lambda: Surroundings(
 )
 if behaviour == "mute-canary":
     canary.PROGRAM, canary.BRIEF_TIMEOUT_S = ("-c", "import time; time.sleep(600)"), 1.0
-forecast_tasks.keep = lambda *_: None  # the errors of forecasts are remembered beside a person's own probe
+Foretelling.keep = lambda *_: ""  # the errors of forecasts are remembered beside a person's own probe
 if not whole:
     tasks._report = lambda *_: None  # the records of a fake say nothing worth a report
-    forecast_tasks.aside = lambda _: Aside()
+    Foretelling.aside = lambda _: Aside()
 try:
     tasks.sweep(
         Context(), **{name: value == "yes" if value in ("yes", "no") else value for name, value in given.items()}

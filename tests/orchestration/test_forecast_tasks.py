@@ -1,21 +1,16 @@
-"""`fab forecast` as a person types it, and what a sweep writes down of what lies ahead."""
+"""`fab forecast` as a person types it."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from orchestration import forecast_tasks, probe
-from orchestration.refusal import Refusal
-from results import foretold
 from tests.orchestration.support import ROOT, make_inventory
 from tests.orchestration.test_stated import MEASURED
-from tests.results.conftest import SweepMaker
 from tests.results.test_probe import DOCUMENT
 from workload.record import write_json
 
@@ -121,56 +116,3 @@ def test_a_cluster_that_is_only_described_is_forecast_from_stated_figures(monkey
     assert len(inventory.nodes) == 8
     assert document["ranks"] == 8
     assert any("Nobody has measured light" in note for note in notes)
-
-
-def prepared(cluster, runs):
-    items = [SimpleNamespace(run=run) for run in runs]
-    return SimpleNamespace(request=SimpleNamespace(cluster=str(cluster)), plan=SimpleNamespace(runs=items))
-
-
-def test_a_sweep_forecasts_each_of_its_runs(cluster, tmp_path):
-    maker = SweepMaker(tmp_path / "sweep")
-    runs = [maker.run(ranks=ranks, backend="simd") for ranks in (1, 2)] + [maker.run(movement="replica")]
-    event = forecast_tasks.of_sweep(prepared(cluster, runs))
-    assert list(event["forecasts"]) == [run.run_id for run in runs[:2]]
-    assert list(event["left_out"]) == [runs[2].run_id]
-    assert forecast_tasks.forward_s(event, runs[0].run_id) > 0.0
-    assert forecast_tasks.forward_s(event, runs[2].run_id) is None
-    assert event["residuals"] == 0
-
-
-def test_a_cluster_that_was_never_probed_has_no_forecast(cluster):
-    cluster.with_name("probe.json").unlink()
-    assert forecast_tasks.of_sweep(prepared(cluster, [])) is None
-    assert forecast_tasks.forward_s(None, "a" * 16) is None
-
-
-def test_how_far_off_a_sweep_was_gives_the_next_its_interval(cluster, tmp_path):
-    maker = SweepMaker(tmp_path / "sweep")
-    maker.add_strong(counts=(1, 2, 4, 8), backend="simd")
-    maker.add_weak(counts=(2,), backend="simd")
-    folder = maker.finish()
-    runs = [maker.run(ranks=ranks, launch=launch, backend="simd") for ranks in (1, 2, 4, 8) for launch in range(3)]
-    runs += [maker.run(ranks=2, batch=8, launch=launch, backend="simd") for launch in range(3)]
-    sweep = prepared(cluster, runs)
-    event = forecast_tasks.of_sweep(sweep)
-    (folder / "ledger.jsonl").write_text(json.dumps({"event": foretold.EVENT, **event}) + "\n")
-    forecast_tasks.keep(sweep, folder)
-    kept = json.loads(cluster.with_name("residuals.json").read_text())["sweeps"]["sweep"]
-    assert sorted(ranks for ranks, _ in kept) == [1, 2, 2, 4, 8]
-    following = forecast_tasks.of_sweep(sweep)
-    assert following["residuals"] == 5
-    for entry in following["forecasts"].values():
-        low, high = entry["interval_s"]
-        assert 0.0 < low < high
-    forecast_tasks.keep(sweep, folder)
-    assert len(json.loads(cluster.with_name("residuals.json").read_text())["sweeps"]) == 1, "told once"
-
-
-def test_residuals_that_cannot_be_written_are_said(cluster, monkeypatch, tmp_path):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(probe, "write_json", full)
-    with pytest.raises(Refusal, match="cannot be written"):
-        probe.keep_residuals(str(cluster), tmp_path, {})
