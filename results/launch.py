@@ -5,6 +5,7 @@ Records may come from machines that are not trusted: values are proved here, tex
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -38,7 +39,11 @@ REPLICA = "replica"  # the movement that is wrong on purpose
 
 @dataclass(frozen=True)
 class RankTimes:
-    """One rank in one repeat, seconds; `parts_s` has PARTS."""
+    """One rank in one repeat, seconds; `parts_s` has PARTS.
+
+    `core_flops_per_s`: how fast its core did the yardstick round the repeat, all operations of before and after over
+    all their seconds; None where the record has none.
+    """
 
     rank: int
     parts_s: Mapping[str, float]
@@ -46,6 +51,7 @@ class RankTimes:
     mpi_s: float
     cpu_s: float
     convolve_cpu_s: float
+    core_flops_per_s: float | None
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,6 @@ class Repeat:
     def convolve_collect_s(self) -> float:
         """Longest convolve plus collect of a rank."""
         return max(rank.parts_s["convolve"] + rank.parts_s["collect"] for rank in self.ranks)
-
-    @property
-    def convolve_cpu_s(self) -> float:
-        """Most CPU seconds of a rank's convolve."""
-        return max(rank.convolve_cpu_s for rank in self.ranks)
 
 
 @dataclass(frozen=True)
@@ -232,8 +233,25 @@ def _repeat(item: Mapping[str, Any]) -> Repeat:
 def _rank_times(item: Mapping[str, Any]) -> RankTimes:
     parts = {phase: _seconds(item["phases_s"], phase) for phase in PHASES}
     parts["wait"] = _seconds(item, "wait_s")
-    others = (_seconds(item, key) for key in ("app_s", "mpi_s", "cpu_s", "convolve_cpu_s"))
-    return RankTimes(item["rank"], parts, *others)
+    return RankTimes(
+        item["rank"],
+        parts,
+        _seconds(item, "app_s"),
+        _seconds(item, "mpi_s"),
+        _seconds(item, "cpu_s"),
+        _seconds(item, "convolve_cpu_s"),
+        _core_speed(item.get("yardstick_flops_per_s")),
+    )
+
+
+def _core_speed(values: Any) -> float | None:
+    """The harmonic mean of the readings before and after."""
+    if values is None:
+        return None
+    before, after = map(float, values)
+    if not 0.0 < min(before, after) <= max(before, after) < math.inf:
+        raise SchemaError(f"yardstick_flops_per_s = {values} is no speed")
+    return 2.0 / (1.0 / before + 1.0 / after)
 
 
 def _seconds(item: Mapping[str, Any], key: str) -> float:

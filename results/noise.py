@@ -21,6 +21,7 @@ DRIFT_PROBABILITY = 0.01  # a drift is told where chance alone would show it les
 STEAL_SHARE = 0.01  # of a run's processor time taken by other virtual machines
 CANARY = "canary"
 CANARY_SHARE = 0.1  # of the fastest, by which a node's canary may be slower
+SLOW_SHARE = 0.1  # of the fastest core in runs alike, by which another may be slower
 LOAD_BEYOND = 1.0  # processes at work beyond the most that a run of the sweep has
 
 
@@ -144,11 +145,36 @@ def warnings(sweep: Sweep) -> list[str]:
             f"Steal: in {len(stolen)} of {len(sweep.launches)} runs other virtual machines took more than "
             f"{STEAL_SHARE:.0%} of the processors' time (first: run {stolen[0]})."
         )
-    return [*lines, *_canaries(sweep)]
+    return [*lines, *_slow_cores(sweep), *_canaries(sweep)]
 
 
 def _longer(change: float) -> str:
     return f"{abs(change):.1%} {'longer' if change > 0.0 else 'less time'}"
+
+
+def _slow_cores(sweep: Sweep) -> Iterator[str]:
+    """Runs in which a core did the yardstick more slowly than cores did it in runs of as many ranks with that backend.
+
+    Fewer ranks at work may well run faster, by the clock or by the threads of a core: they are held against each other.
+    """
+    alike: dict[tuple[object, ...], list[tuple[str, list[float]]]] = {}
+    for launch in sweep.launches:
+        speeds = [rank.core_flops_per_s for repeat in launch.repeats for rank in repeat.ranks if rank.core_flops_per_s]
+        if speeds:
+            key = (launch.run.backend, launch.run.ranks, launch.run.ranks_per_node)
+            alike.setdefault(key, []).append((launch.run_id, speeds))
+    slow, least = [], 1.0
+    for launches in alike.values():
+        fastest = max(max(speeds) for _, speeds in launches)
+        shares = [(run_id, min(speeds) / fastest) for run_id, speeds in launches]
+        slow += [run_id for run_id, share in shares if share < 1.0 - SLOW_SHARE]
+        least = min([least, *(share for _, share in shares)])
+    if slow:
+        yield (
+            f"Cores: in {len(slow)} of {sum(map(len, alike.values()))} runs a core did the same small piece of work "
+            f"more slowly than in runs alike, at {least:.0%} of the speed at the least (first: run {slow[0]}): its "
+            "clock, or another virtual machine on it. Steal time does not show that; the times of those runs hold it."
+        )
 
 
 def _canaries(sweep: Sweep) -> list[str]:

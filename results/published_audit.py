@@ -268,22 +268,28 @@ def _untold_memory(evidence: Sequence[ClusterEvidence]) -> Iterator[str]:
 
 
 def _replayed(sweep: Sweep) -> Iterator[Finding]:
-    """Whether the replay's least CPU seconds of convolve follow the twice divided batch."""
+    """Whether the replay's CPU seconds of convolve follow the twice divided batch."""
     for series in sweep.series:
-        rows = [row for row in replay.rows(series) if row.least_cpu is not None]
+        rows = [row for row in replay.rows(series) if _cpu(row) is not None]
         for backend in dict.fromkeys(row.backend for row in rows):
             those = [row for row in rows if row.backend == backend and row.ranks > 1 and row.work > 0.0]
             if not those:
                 continue
-            worst = max(abs(row.least_cpu / row.work - 1.0) for row in those if row.least_cpu is not None)
+            worst = max(abs(found.value / row.work - 1.0) for row in those if (found := _cpu(row)))
             follows = "follow" if worst <= FOLLOWS else "do not follow"
             counts = ", ".join(str(row.ranks) for row in those)
+            even = ", at equal core speed," if all(row.even_cpu for row in those) else ""
             words = (
-                f"the replay's least CPU seconds of convolve {follows} floor(floor(B/N)/N) at N = {counts} (off by "
+                f"the replay's CPU seconds of convolve{even} {follows} floor(floor(B/N)/N) at N = {counts} (off by "
                 f"{worst:.1%} at most)"
             )
             ids = tuple(run_id for row in those for run_id in row.run_ids)
             yield Finding(SHARE, f"{sweep.name}: {series.name}, {backend}", words, REPLAY, ids)
+
+
+def _cpu(row: replay.Row) -> Estimate | None:
+    """At equal core speed where the records tell it."""
+    return row.even_cpu or row.convolve_cpu
 
 
 def _unexplained(document: Mapping[str, Any], evidence: Sequence[ClusterEvidence]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from workload.footprint import replica_images
 from workload.record import OK, WRONG_ANSWER
 
 CORRECT = "scatter-gather"
-Seconds = Callable[[Launch], float]
+Quantity = Callable[[Launch], float | None]
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Row:
     allgather), `replayed_light` by that of its light one (broadcast to gather), `correct` forward time.
     `images` is what a rank of the replay convolves, `work` that over the batch of one rank. `convolve_cpu` and
     `convolve` are the replay's CPU and wall seconds of convolve; `crowding` is N over the cores where there are
-    fewer cores than ranks, and else 1: `convolve` is expected to be `work` times it. `least_cpu` is of the least CPU
-    seconds of any rank and repeat, which other work disturbs least; where no repeat was undisturbed, it is off too. It
-    is expected to be `work`.
+    fewer cores than ranks, and else 1: `convolve` is expected to be `work` times it. `even_cpu` and `even_convolve` are
+    the same at equal core speed: each rank's seconds times what its core did of the yardstick in a second just then
+    (workload.yardstick), so that a core which others slow does not look like more work.
     """
 
     backend: str
@@ -45,8 +45,9 @@ class Row:
     replayed_light: Estimate | None
     correct: Estimate | None
     convolve_cpu: Estimate | None
-    least_cpu: float | None
+    even_cpu: Estimate | None
     convolve: Estimate | None
+    even_convolve: Estimate | None
     run_ids: tuple[str, ...]
 
 
@@ -91,36 +92,57 @@ def _rows(series: Series, replays: list[Point]) -> Iterator[Row]:
             replayed_fat=_ratio(point, base, fat_clock_s),
             replayed_light=_ratio(point, base, _median("forward_s")),
             correct=_ratio(correct.get(run.ranks), correct.get(1), _median("forward_s")),
-            convolve_cpu=_ratio(point, base, _median("convolve_cpu_s")),
-            least_cpu=_least_cpu(point, base),
+            convolve_cpu=_ratio(point, base, _cpu_s),
+            even_cpu=_ratio(point, base, _even_cpu),
             convolve=_ratio(point, base, _median("convolve_s")),
+            even_convolve=_ratio(point, base, _even_convolve),
             run_ids=point.run_ids,
         )
 
 
-def _median(clock: str) -> Seconds:
+def _median(clock: str) -> Quantity:
     return lambda launch: launch.median_s(clock)
 
 
-def _ratio(point: Point | None, base: Point | None, seconds: Seconds) -> Estimate | None:
+def _cpu_s(launch: Launch) -> float:
+    """Of convolve, of a rank: the median of ranks, for all have as many images."""
+    return statistics.median(
+        statistics.median(rank.convolve_cpu_s for rank in repeat.ranks) for repeat in launch.repeats
+    )
+
+
+def _even_cpu(launch: Launch) -> float | None:
+    """As _cpu_s, in blocks of the yardstick; None where the record does not tell the cores' speed."""
+    if not _tells_speed(launch):
+        return None
+    return statistics.median(
+        statistics.median(rank.convolve_cpu_s * (rank.core_flops_per_s or 0.0) for rank in repeat.ranks)
+        for repeat in launch.repeats
+    )
+
+
+def _even_convolve(launch: Launch) -> float | None:
+    """The longest rank's convolve by the clock, in blocks of the yardstick; None where the speed is not told."""
+    if not _tells_speed(launch):
+        return None
+    return statistics.median(
+        max(rank.parts_s["convolve"] * (rank.core_flops_per_s or 0.0) for rank in repeat.ranks)
+        for repeat in launch.repeats
+    )
+
+
+def _tells_speed(launch: Launch) -> bool:
+    return all(rank.core_flops_per_s is not None for repeat in launch.repeats for rank in repeat.ranks)
+
+
+def _ratio(point: Point | None, base: Point | None, quantity: Quantity) -> Estimate | None:
     if point is None or base is None:
         return None
-    above, below = ([seconds(launch) for launch in _usable(p)] for p in (point, base))
-    if not above or not below or min(*above, *below) <= 0.0:
+    above, below = ([quantity(launch) for launch in _usable(p)] for p in (point, base))
+    values = [value for value in (*above, *below) if value is not None and value > 0.0]
+    if not above or not below or len(values) < len(above) + len(below):
         return None
-    return one(len(above)) if point is base else ratio_estimate(above, below)
-
-
-def _least_cpu(point: Point, base: Point | None) -> float | None:
-    one_s = None if base is None else _least_cpu_s(base)
-    least_s = _least_cpu_s(point)
-    return least_s / one_s if one_s and least_s is not None else None
-
-
-def _least_cpu_s(point: Point) -> float | None:
-    """Of convolve, over all ranks, repeats and launches."""
-    repeats = [repeat for launch in replayed(point) for repeat in launch.repeats]
-    return min((rank.convolve_cpu_s for repeat in repeats for rank in repeat.ranks), default=None)
+    return one(len(above)) if point is base else ratio_estimate(values[: len(above)], values[len(above) :])
 
 
 def _usable(point: Point) -> list[Launch]:

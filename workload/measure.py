@@ -18,6 +18,7 @@ from workload.grid import Block, block_of, covers_exactly, output_elements
 from workload.images import Source, make_weights, open_pool
 from workload.output import Output
 from workload.record import SCHEMA_VERSION, Run
+from workload.yardstick import Yardstick
 
 ROOT = 0
 
@@ -55,6 +56,7 @@ def measure(
     block = block_of(run.problem, run.grid, comm.rank)
     backend = convolve.load(run.backend)
     backend.compile(block.x_shape, block.w_shape)
+    yardstick = Yardstick(backend, clocks.cpu_now)
     source = Source(open_pool(pool_file, run.problem))
     weights = make_weights(run.weights, run.problem, run.seed)
     mover = movement.make(
@@ -71,7 +73,7 @@ def measure(
     memory.give_back_freed()  # the check's scratch is not the run's
     baseline_bytes = memory.rss_bytes()
     mover.prepare()
-    repeater = _Repeater(comm, clocks, mover, checker)
+    repeater = _Repeater(comm, clocks, mover, checker, yardstick)
     warmups, repeats = repeater.all(run)
     pss_bytes, swap_bytes = memory.pss_and_swap_bytes()
     mover.close()  # all ranks together: after an error on one, the others would wait here for ever
@@ -131,8 +133,16 @@ def _refuse_gaps(comm: MPI.Intracomm, run: Run, announced: list[Block]) -> None:
 class _Repeater:
     """Carries out one rank's repeats and gathers what they leave."""
 
-    def __init__(self, comm: MPI.Intracomm, clocks: Clocks, mover: movement.Movement, checker: Checker) -> None:
+    def __init__(
+        self,
+        comm: MPI.Intracomm,
+        clocks: Clocks,
+        mover: movement.Movement,
+        checker: Checker,
+        yardstick: Yardstick,
+    ) -> None:
         self.readings = _Readings()
+        self._yardstick = yardstick
         self._comm = comm
         self._clocks = clocks
         self._mover = mover
@@ -175,6 +185,7 @@ class _Repeater:
         self._mover.poison()
         gc.collect()
         clock = Clock(self._comm, self._clocks.now, self._clocks.cpu_now, after_phase)
+        before = self._yardstick.flops_per_s()
         peak_known = memory.reset_peak()
         faults = memory.major_faults()
         clock.start()
@@ -183,16 +194,18 @@ class _Repeater:
         faults = memory.major_faults() - faults
         if timed:
             _add(self.readings, clock, memory.peak_rss_bytes() if peak_known else None, faults)
+        speeds = [before, self._yardstick.flops_per_s()]
 
         if not self._mover.streams:
             self._checker.begin()
             for block, y in self._mover.outputs():
                 self._checker(block, y)
             self._take_verdicts(self._comm.gather(self._checker.finish(), root=ROOT))
-        gathered = self._comm.gather((clock.times, faults), root=ROOT)
+        gathered = self._comm.gather((clock.times, speeds, faults), root=ROOT)
         if gathered is None:
             return None
-        return _repeat_entry([times for times, _ in gathered], memory_bound=any(count for _, count in gathered))
+        ranks = [(times, speeds) for times, speeds, _ in gathered]
+        return _repeat_entry(ranks, memory_bound=any(count for _, _, count in gathered))
 
 
 def _add(readings: _Readings, clock: Clock, peak_bytes: int | None, faults: int) -> None:
@@ -207,8 +220,9 @@ def _add(readings: _Readings, clock: Clock, peak_bytes: int | None, faults: int)
         total.time_s += call.time_s
 
 
-def _repeat_entry(times: list[RankTimes], *, memory_bound: bool) -> dict[str, Any]:
+def _repeat_entry(ranks: list[tuple[RankTimes, list[float]]], *, memory_bound: bool) -> dict[str, Any]:
     """A record's `repeats` entry. A movement that streams has no forward section: its forward_s is total_s."""
+    times = [each for each, _ in ranks]
     total_s = max(each.app_s for each in times)
     forward = [each.forward_s for each in times if each.forward_s is not None]
     streamed = len(forward) < len(times)
@@ -227,8 +241,9 @@ def _repeat_entry(times: list[RankTimes], *, memory_bound: bool) -> dict[str, An
                 "mpi_s": each.mpi_s,
                 "cpu_s": each.cpu_s,
                 "convolve_cpu_s": each.convolve_cpu_s,
+                "yardstick_flops_per_s": speeds,
             }
-            for rank, each in enumerate(times)
+            for rank, (each, speeds) in enumerate(ranks)
         ],
     }
 

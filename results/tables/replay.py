@@ -24,8 +24,8 @@ def tables(series: Series) -> list[Table]:
         "images. Its answer is wrong from two ranks on, and it enters no speedup.",
         *(f"{cluster.capitalize()} clock: {CLOCKS[cluster][0]}." for cluster in CLUSTERS),
         "Correct: scatter-gather of the same sweep, forward time. Every ratio is t(N)/t(1) of its own column.",
-        "Least CPU: of convolve, over all ranks and repeats, expected to be the work of a rank. Other work disturbs "
-        "the least CPU seconds least; the column beside it has the medians, with their interval.",
+        "At equal core speed: each rank's seconds times what its core did of a fixed small block in a second, read "
+        "before and after every repeat. Beside them the seconds as they were, which also hold what slowed the cores.",
     ]
     if crowded:
         told = ", ".join(map(str, crowded))
@@ -49,8 +49,8 @@ def _columns() -> list[Column[Row]]:
         _ratio("Correct", "correct", lambda row: row.correct),
         plain("Images a rank, replay", "replay_images", lambda row: row.images),
         shown("Work of a rank", "work", lambda row: row.work, lambda row: number(row.work, 3)),
-        shown("Replay's least CPU", "least_cpu", lambda row: row.least_cpu, lambda row: number(row.least_cpu, 3)),
         _ratio("Replay's convolve, CPU", "convolve_cpu", lambda row: row.convolve_cpu),
+        _ratio("CPU at equal core speed", "even_cpu", lambda row: row.even_cpu),
         shown(
             "Convolve, expected",
             "convolve_expected",
@@ -58,6 +58,7 @@ def _columns() -> list[Column[Row]]:
             lambda row: number(row.work * row.crowding, 3),
         ),
         _ratio("Replay's convolve, time", "convolve", lambda row: row.convolve),
+        _ratio("Time at equal core speed", "even_convolve", lambda row: row.even_convolve),
         hidden("run_ids", lambda row: " ".join(row.run_ids)),
     ]
 

@@ -17,7 +17,7 @@ from workload.record import PHASES, SCHEMA_VERSION, Run
 def measurement(run: Run) -> dict[str, object]:
     """A whole measurement, as rank 0 would write it."""
     times = {"phases_s": dict.fromkeys(PHASES, 0.01), "wait_s": 0.0, "app_s": 0.1, "mpi_s": 0.01}
-    times |= {"cpu_s": 0.1, "convolve_cpu_s": 0.05}
+    times |= {"cpu_s": 0.1, "convolve_cpu_s": 0.05, "yardstick_flops_per_s": [1e9, 1e9]}
     repeat = {"total_s": 0.2, "forward_s": 0.1, "convolve_s": 0.05, "streamed": False, "memory_bound": False}
     repeat["ranks"] = [{"rank": rank, **times} for rank in range(run.ranks)]
     memory = {"peak_rss_bytes": 2, "pss_bytes": 2, "rss_after_phase_bytes": {}, "baseline_rss_bytes": 1}

@@ -35,6 +35,23 @@ def cpu(times: float, wall_s: float | None = None) -> Change:
     return change
 
 
+@pytest.mark.parametrize("speeds", [[0.0, 1e9], [1e9], [1e9, -1.0], ["fast", 1e9], 7, [1e9, 1e999], [1e9, 1e9, 1e9]])
+def test_a_speed_that_is_none_is_refused(made: Callable[..., Launch], speeds: Any) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["repeats"][0]["ranks"][0]["yardstick_flops_per_s"] = speeds
+
+    with pytest.raises((SchemaError, ValueError)):
+        made(change)
+
+
+def test_a_record_without_a_yardstick_is_read(made: Callable[..., Launch]) -> None:
+    def change(record: dict[str, Any]) -> None:
+        del record["repeats"][0]["ranks"][0]["yardstick_flops_per_s"]
+
+    assert made(change).repeats[0].ranks[0].core_flops_per_s is None
+    assert made(launch=1).repeats[0].ranks[0].core_flops_per_s == 1e9
+
+
 def test_an_honest_launch_counts_and_has_no_mark(made: Callable[..., Launch]) -> None:
     found = made(ranks=4)
     assert found.marks == frozenset()

@@ -63,6 +63,29 @@ def test_stolen_time_is_told(maker: Any) -> None:
     assert any(line.startswith("Steal: in 3 of 3 runs") for line in noise.warnings(maker.read()))
 
 
+def test_a_core_that_others_slow_is_told_where_steal_time_is_not(maker: Any) -> None:
+    def slowed(record: dict[str, Any]) -> None:
+        record["repeats"][1]["ranks"][0]["yardstick_flops_per_s"] = [0.5e9, 0.75e9]
+
+    maker.add_strong(counts=(1, 2, 4))
+    slow = maker.add("strong", ranks=2, launch=3, change=slowed)
+    (told,) = noise.warnings(maker.read())
+    assert told.startswith("Cores: in 1 of 10 runs a core did the same small piece of work more slowly than in runs")
+    assert "at 60% of the speed" in told
+    assert slow["run_id"] in told
+
+
+def test_fewer_ranks_may_run_faster(maker: Any) -> None:
+    def turbo(record: dict[str, Any]) -> None:
+        for repeat in record["repeats"]:
+            repeat["ranks"][0]["yardstick_flops_per_s"] = [1.5e9, 1.5e9]
+
+    maker.add_strong(counts=(2,))
+    for launch in range(3):
+        maker.add("strong", ranks=1, launch=launch, change=turbo)
+    assert noise.warnings(maker.read()) == []
+
+
 def canaries(maker: Any, *events: dict[str, Any]) -> list[str]:
     maker.add_strong(counts=(1,), law=flat)
     folder = maker.finish()

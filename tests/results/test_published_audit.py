@@ -106,39 +106,58 @@ def test_grades_are_kept_apart(made: PublishedAudit) -> None:
 
 
 def test_a_replay_is_the_third_grade(maker: Any) -> None:
+    maker.noise = 0.001
     for ranks in (1, 2, 4, 8):
         outcome = "ok" if ranks == 1 else "wrong_answer"
         law = lambda run: 0.004 * replica_images(run.problem.batch, run.ranks)  # noqa: E731
         for launch in range(3):
             kind = {"movement": "replica", "ranks": ranks, "batch": 64, "outcome": outcome, "launch": launch}
             maker.add("strong", law=law, **kind)
-    maker.noise = 0.001
     (finding,) = [each for each in published_audit.make([maker.read()]).audit.findings if each.grade == REPLAY]
-    assert "CPU seconds of convolve follow floor(floor(B/N)/N) at N = 2, 4, 8" in finding.words
+    assert "CPU seconds of convolve, at equal core speed, follow floor(floor(B/N)/N) at N = 2, 4, 8" in finding.words
     assert len(finding.evidence) == 9
 
 
-def _busy(record: dict[str, Any]) -> None:
-    """Other work beside all but one rank and repeat."""
+def _slowed(record: dict[str, Any]) -> None:
+    """Somebody else is on the cores of all ranks but one, in every repeat but the first."""
     for number, repeat in enumerate(record["repeats"]):
         for rank in repeat["ranks"]:
-            rank["convolve_cpu_s"] *= 1.0 if rank["rank"] == number == 0 else 1.7
+            slow = 1.0 if rank["rank"] == number == 0 else 1.7
+            rank["convolve_cpu_s"] *= slow
+            rank["yardstick_flops_per_s"] = [1e9 / slow, 1e9 / slow]
+
+
+def _without_yardstick(record: dict[str, Any]) -> None:
+    for repeat in record["repeats"]:
+        for rank in repeat["ranks"]:
+            del rank["yardstick_flops_per_s"]
 
 
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        (replica_images, "convolve follow"),
-        (lambda batch, ranks: batch // ranks, "convolve do not follow"),  # each rank its share
+        (replica_images, "convolve, at equal core speed, follow"),
+        (lambda batch, ranks: batch // ranks, "convolve, at equal core speed, do not follow"),  # each rank its share
     ],
 )
-def test_one_undisturbed_repeat_tells_what_a_replay_convolved(maker: Any, images: Any, words: str) -> None:
+def test_cores_that_others_slow_do_not_hide_what_a_replay_convolved(maker: Any, images: Any, words: str) -> None:
+    maker.noise = 0.001
     for ranks in (1, 2, 4):
         outcome = "ok" if ranks == 1 else "wrong_answer"
         law = lambda run: 0.004 * images(run.problem.batch, run.ranks)  # noqa: E731
-        maker.add("strong", law=law, change=_busy, movement="replica", ranks=ranks, batch=64, outcome=outcome)
+        maker.add("strong", law=law, change=_slowed, movement="replica", ranks=ranks, batch=64, outcome=outcome)
     (finding,) = [each for each in published_audit.make([maker.read()]).audit.findings if each.grade == REPLAY]
     assert words in finding.words
+
+
+def test_a_replay_without_a_yardstick_is_judged_by_its_cpu_seconds(maker: Any) -> None:
+    for ranks in (1, 2):
+        outcome = "ok" if ranks == 1 else "wrong_answer"
+        law = lambda run: 0.004 * replica_images(run.problem.batch, run.ranks)  # noqa: E731
+        kind = {"movement": "replica", "ranks": ranks, "batch": 64, "outcome": outcome}
+        maker.add("strong", law=law, change=_without_yardstick, **kind)
+    (finding,) = [each for each in published_audit.make([maker.read()]).audit.findings if each.grade == REPLAY]
+    assert "CPU seconds of convolve follow" in finding.words
 
 
 def test_all_sixteen_residuals_are_printed(made: PublishedAudit) -> None:

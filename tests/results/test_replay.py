@@ -76,6 +76,27 @@ def test_fewer_cores_than_ranks_are_said(maker: Any) -> None:
     assert record["convolve_expected"] == 2 * record["work"]  # type: ignore[operator]
 
 
+def test_a_slow_core_does_not_look_like_more_work(maker: Any) -> None:
+    def slowed(record: dict[str, Any]) -> None:
+        for repeat in record["repeats"]:
+            for rank in repeat["ranks"]:
+                rank["convolve_cpu_s"] *= 2.0
+                rank["phases_s"]["convolve"] *= 2.0
+                rank["yardstick_flops_per_s"] = [0.4e9, 2e9 / 3]  # 2 of them in 4 s
+
+    for ranks in (1, 2):
+        outcome = OK if ranks == 1 else WRONG_ANSWER
+        change = slowed if ranks == 2 else None
+        maker.add("strong", movement="replica", ranks=ranks, batch=64, outcome=outcome, law=slip, change=change)
+    (series,) = maker.read().series
+    _, row = replay.rows(series)
+    assert row.convolve_cpu is not None
+    assert row.even_cpu is not None
+    assert row.even_convolve is not None
+    assert row.even_cpu.value == pytest.approx(row.convolve_cpu.value / 2.0)
+    assert row.even_convolve.value == pytest.approx(row.even_cpu.value * 1.10 / 1.05), "of the longest rank"
+
+
 def test_without_a_replay_there_is_no_table_and_no_figure(full: Any) -> None:
     for series in full.read().series:
         assert replay.rows(series) == []
