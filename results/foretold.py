@@ -6,7 +6,8 @@ The clock is `forward_s`. A forecast counts for a point only if the ledger has i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,9 @@ def document(cases: Mapping[str, Case], probe: Probe, band: Band | None) -> dict
             "forward_s": found.forward_s, "total_s": found.total_s, "phases_s": dict(found.phases_s),
             "moved_bytes": found.moved_bytes, "interval_s": interval,
         }  # fmt: skip
-    basis = {"cluster": probe.cluster, "measured_utc": probe.measured_utc}
+    basis = {
+        "cluster": probe.cluster, "measured_utc": probe.measured_utc, "yardstick_flops_per_s": dict(probe.yardstick)
+    }  # fmt: skip
     return {"probe": basis, "residuals": band.count if band else 0, "forecasts": runs, "left_out": left_out}
 
 
@@ -82,6 +85,24 @@ def of_sweep(sweep: Sweep) -> list[Foretold]:
         first = entries[0]
         if first is not None:
             found.append(Foretold(point, first[0], first[1], time.value))
+    return found
+
+
+def core_speeds(sweep: Sweep, rows: Sequence[Foretold]) -> list[tuple[str, float, float]]:
+    """Of each backend that was forecast: how fast cores did the yardstick when probed, and in the rows' runs (median).
+
+    Operations a CPU second; nothing of a backend where either is not known.
+    """
+    event = next((event for event in sweep.events if event.get("event") == EVENT), {})
+    probe = event.get("probe")
+    probed = probe.get("yardstick_flops_per_s") if isinstance(probe, Mapping) else None
+    found = []
+    for backend, speed in probed.items() if isinstance(probed, Mapping) else ():
+        launches = [launch for row in rows if row.point.run.backend == backend for launch in row.point.counting]
+        ranks = [rank for launch in launches for repeat in launch.repeats for rank in repeat.ranks]
+        speeds = [rank.core_flops_per_s for rank in ranks if rank.core_flops_per_s]
+        if _positive(speed) and speeds:
+            found.append((str(backend), float(speed), statistics.median(speeds)))
     return found
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from workload.record import SchemaError, check_version
@@ -86,7 +86,8 @@ class Probe:
 
     `load`: bytes of x a second that one rank makes; `multiply_add` and `convolve`: operations a second of one rank.
     `spread`: distance of the quartiles over the median of a figure's rounds, the median of all figures; `ranks`: how
-    many it ran on.
+    many it ran on. `yardstick`: operations a CPU second that a core did of it (workload.yardstick) while all ranks were
+    at work, by backend; empty where a probe is older than that.
     """
 
     cluster: str
@@ -98,6 +99,7 @@ class Probe:
     convolve: Mapping[str, Rates]
     spread: float = 0.0
     ranks: int = 1
+    yardstick: Mapping[str, float] = field(default_factory=dict)
 
     def link(self, scope: str) -> Link | None:
         """The slowest link of a scope; None where none was measured."""
@@ -120,20 +122,32 @@ def parse(document: Mapping[str, Any], name: str) -> Probe:
             measured_utc=str(document.get("measured_utc", "")),
             links=tuple(_link(link) for link in document["links"]),
             memory=_copies([entry for node in nodes for entry in node["memory"]]),
-            load=_slowest([entry for node in nodes for entry in node["load"]], "bytes_per_s"),
-            multiply_add=_slowest(multiply_add, "flops_per_s") if multiply_add else None,
+            load=_undisturbed(_slowest([entry for node in nodes for entry in node["load"]], "bytes_per_s")),
+            multiply_add=_undisturbed(_slowest(multiply_add, "flops_per_s")) if multiply_add else None,
             convolve={
-                backend: _slowest(
-                    [entry for node in nodes for entry in node["convolve"] if entry["backend"] == backend],
-                    "flops_per_s",
+                backend: _undisturbed(
+                    _slowest(
+                        [entry for node in nodes for entry in node["convolve"] if entry["backend"] == backend],
+                        "flops_per_s",
+                    )
                 )
                 for backend in sorted(backends)
             },
             spread=_spread(document),
             ranks=_ranks(document),
+            yardstick=_yardstick(nodes),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise SchemaError(f"{name} is no probe ({error}): make another with 'fab probe'") from error
+
+
+def _yardstick(nodes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The slowest node's, by backend."""
+    found: dict[str, float] = {}
+    for entry in (entry for node in nodes for entry in node.get("yardstick", ())):
+        backend = str(entry["backend"])
+        found[backend] = min(found.get(backend, math.inf), _positive(entry["flops_per_s"]))
+    return found
 
 
 def _ranks(document: Mapping[str, Any]) -> int:
@@ -155,7 +169,11 @@ def _link(document: Mapping[str, Any]) -> Link:
 def _copies(entries: Sequence[Mapping[str, Any]]) -> Copies:
     sizes = sorted({int(_positive(entry["copy_bytes"])) for entry in entries})
     rates = {
-        size: _slowest([entry for entry in entries if entry["copy_bytes"] == size], "bytes_per_s") for size in sizes
+        size: _undisturbed(
+            _slowest([entry for entry in entries if entry["copy_bytes"] == size], "bytes_per_s"),
+            share=lambda active: 1.0 / active,
+        )
+        for size in sizes
     }
     if not rates:
         raise ValueError("no memory")
@@ -179,6 +197,17 @@ def _slowest(entries: Sequence[Mapping[str, Any]], key: str) -> Rates:
     if not rates or min(rates) < 1:
         raise ValueError(f"no {key}")
     return Rates(tuple(sorted(rates.items())))
+
+
+def _undisturbed(rates: Rates, share: Callable[[int], float] = lambda _: 1.0) -> Rates:
+    """The rates with none lower for a rank among fewer: company slows a rank, so where it measured faster in company
+    something else disturbed it alone. `share` is what of a rate is one rank's, by the ranks at work."""
+    found: list[tuple[int, float]] = []
+    best = 0.0
+    for active, rate in reversed(rates.by_active):
+        best = max(best, rate * share(active))
+        found.append((active, best / share(active)))
+    return Rates(tuple(reversed(found)))
 
 
 def _positive(value: Any) -> float:

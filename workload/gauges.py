@@ -106,7 +106,7 @@ def gauges(node: MPI.Comm, now: Now, scale: Scale) -> list[Gauge]:
     found = [_copy(size, active) for active in actives for size in _sizes(node, scale)]
     found += [_load(scale, active) for active in actives]
     found += [gauge for active in actives for gauge in _multiply_add(scale, active)]
-    for name in _backends():
+    for name in backends():
         block = _block(node, now, scale, name)
         found += [_convolve(name, block, active) for active in actives]
     return found
@@ -158,7 +158,7 @@ def _multiply_add(scale: Scale, active: int) -> Iterator[Gauge]:
     )
 
 
-def _backends() -> Iterator[str]:
+def backends() -> Iterator[str]:
     """The backends that this node can run."""
     for name in convolve.names():
         try:

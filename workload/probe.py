@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from workload import machine
+from workload import convolve, machine
 from workload.clock import Now
-from workload.gauges import ROOT, Gauge, Scale, gauges, spread
+from workload.gauges import ROOT, Gauge, Scale, backends, gauges, spread
 from workload.record import SCHEMA_VERSION, write_json
+from workload.yardstick import Yardstick
 
 MESSAGE_BYTES = (8, 1024, 16 * 1024, 256 * 1024, 4 * 2**20, 16 * 2**20, 64 * 2**20)
 LONGEST_BETWEEN = 16 * 2**20  # between nodes: no cache is in play there, and a slow network would take minutes
@@ -84,6 +85,7 @@ class Link:
 def probe(
     comm: MPI.Intracomm,
     now: Now,
+    cpu_now: Now,
     scale: Scale | None = None,
     sizes: tuple[int, ...] = MESSAGE_BYTES,
     passes: int = PASSES,
@@ -93,12 +95,17 @@ def probe(
     node = comm.Split_type(MPI.COMM_TYPE_SHARED)
     links = [Link(scope, pair) for scope, pair in _pairs(_nodes(comm, node))]
     found = gauges(node, now, scale)
+    yardsticks = {name: Yardstick(convolve.load(name), cpu_now) for name in backends()}
+    speeds: dict[str, list[float]] = {name: [] for name in yardsticks}
     for _ in range(passes):
         for link in links:
             link.take(comm, now, sizes)
         for gauge in found:
             gauge.take(node, now, scale)
-    local = _of_node(node, found) if node.rank == ROOT else None
+        node.Barrier()
+        for name, yardstick in yardsticks.items():
+            speeds[name] += node.allgather(yardstick.flops_per_s())
+    local = {**_of_node(node, found), "yardstick": _speeds(speeds)} if node.rank == ROOT else None
     node.Free()
     gathered = comm.gather(local, root=ROOT)
     if gathered is None:
@@ -118,6 +125,11 @@ def _of_node(node: MPI.Comm, found: list[Gauge]) -> dict[str, Any]:
         kinds[gauge.kind].append(gauge.figure())
     described = machine.describe(MPI.Get_library_version().split(",")[0].strip("\x00 \n"))
     return {**kinds, "machine": described, "ranks": node.size}
+
+
+def _speeds(speeds: dict[str, list[float]]) -> list[dict[str, Any]]:
+    """How fast the node's cores did the yardstick of each backend, all of its ranks at work: medians."""
+    return [{"backend": name, "flops_per_s": statistics.median(values)} for name, values in speeds.items()]
 
 
 def _nodes(comm: MPI.Intracomm, node: MPI.Comm) -> list[list[int]]:
@@ -145,7 +157,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="not used")
     arguments = parser.parse_args()
     try:
-        found = probe(MPI.COMM_WORLD, time.monotonic)
+        found = probe(MPI.COMM_WORLD, time.monotonic, time.process_time)
         if found is not None:
             write_json(arguments.record, found)
     except (OSError, ValueError, RuntimeError, MemoryError) as error:

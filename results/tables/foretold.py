@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from results import foretold
 from results.foretold import Foretold
 from results.formats import estimate, number, plural, with_options
+from results.noise import SLOW_SHARE
 from results.store import Sweep
 from results.table import Column, Table, bounded, build, hidden, plain, shown
 
@@ -43,6 +44,7 @@ def notes(sweep: Sweep, rows: Sequence[Foretold]) -> list[str]:
         "sizes alone.",
         quality(rows),
         *_by_movement(rows),
+        *_other_speed(sweep, rows),
     ]
     told = [row.inside for row in rows if row.inside is not None]
     if told:
@@ -53,6 +55,17 @@ def notes(sweep: Sweep, rows: Sequence[Foretold]) -> list[str]:
     else:
         lines.append("No interval: no earlier forecasts of this cluster were held against enough measurements.")
     return lines
+
+
+def _other_speed(sweep: Sweep, rows: Sequence[Foretold]) -> Iterator[str]:
+    """A line for each backend whose cores were not as fast as when the cluster was probed."""
+    for backend, probed, found in foretold.core_speeds(sweep, rows):
+        if abs(found / probed - 1.0) > SLOW_SHARE:
+            yield (
+                f"The cores were not as fast as when they were probed: of the same small piece of work with {backend} "
+                f"they did {number(found / 1e9, 3)} GFLOP in a CPU second, in the median of these runs, and "
+                f"{number(probed / 1e9, 3)} then. No forecast can know that; 'fab probe' measures again."
+            )
 
 
 def _by_movement(rows: Sequence[Foretold]) -> list[str]:

@@ -83,6 +83,8 @@ def look_at_times(repeat: dict[str, Any], ranks: int) -> None:
     for rank in repeat["ranks"]:
         assert rank["app_s"] == pytest.approx(sum(rank["phases_s"][phase] for phase in PHASES) + rank["wait_s"])
         assert 0 <= rank["convolve_cpu_s"] <= rank["cpu_s"]
+        assert len(rank["yardstick_flops_per_s"]) == 2
+        assert min(rank["yardstick_flops_per_s"]) > 0
         assert 0 <= rank["mpi_s"] <= rank["app_s"]
 
 

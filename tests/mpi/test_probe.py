@@ -34,6 +34,8 @@ def test_the_probe_finds_every_figure(ranks: int, mpirun: Callable[..., Any]) ->
     rates = [each["flops_per_s"] for each in (*node["multiply_add"], *node["convolve"])]
     assert all(rate > 0.0 for rate in (*rates, *(each["bytes_per_s"] for each in (*node["memory"], *node["load"]))))
     assert all(each["spread"] >= 0.0 for kind in ("memory", "load", "multiply_add", "convolve") for each in node[kind])
+    assert {each["backend"] for each in node["yardstick"]} == {each["backend"] for each in node["convolve"]}
+    assert all(each["flops_per_s"] > 0.0 for each in node["yardstick"])
     assert len(found["links"]) == (0 if ranks == 1 else 1)
     for link in found["links"]:
         assert (link["scope"], link["ranks"]) == ("within", [0, 1])

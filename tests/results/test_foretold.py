@@ -67,6 +67,17 @@ def test_a_forecast_written_after_a_run_began_does_not_count_for_its_point(maker
     assert [row.point.run.ranks for row in rows] == [2, 4]
 
 
+@pytest.mark.parametrize(("probed", "told"), [(1.05e9, False), (0.6e9, True), (1.7e9, True), (None, False)])
+def test_cores_of_another_speed_than_when_probed_are_told(maker: Any, probed: float | None, told: bool) -> None:
+    sweep = swept(maker)
+    path = sweep.folder / "ledger.jsonl"
+    line = json.loads(path.read_text())
+    line["probe"]["yardstick_flops_per_s"] = {} if probed is None else {"naive": probed, "simd": probed}
+    path.write_text(json.dumps(line) + "\n")
+    found = [note for (table,) in [tables.tables(read_sweep(sweep.folder))] for note in table.notes]
+    assert any("GFLOP in a CPU second" in note for note in found) is told
+
+
 def test_a_second_forecast_cannot_mend_the_first_of_a_run_that_has_started(maker: Any) -> None:
     run_id = first_run(maker)
     better = event("forecast", forecasts={run_id: {"forward_s": 123.0, "interval_s": None}})

@@ -72,6 +72,34 @@ def test_between_measured_counts_a_rate_lies_between_theirs() -> None:
     assert (rates.at(1), rates.at(4), rates.at(100)) == (4.0, 16.0, 16.0)
 
 
+def test_a_rank_alone_is_not_slower_than_in_company() -> None:
+    """Other work on a core for some seconds of a probe made every forecast of one rank too long by three quarters."""
+
+    def disturbed(document: dict[str, Any]) -> None:
+        for each in document["nodes"]:
+            each["convolve"] = [
+                {"backend": "simd", "active": active, "flops_per_s": rate}
+                for active, rate in ((1, 3.0), (2, 5.0), (4, 4.0))
+            ]
+            each["memory"] = [
+                {"active": active, "copy_bytes": 2**26, "bytes_per_s": rate}
+                for active, rate in ((1, 4.0), (2, 10.0), (4, 12.0))
+            ]
+
+    found = probe.parse(broken(disturbed), "p")
+    assert [found.convolve["simd"].at(active) for active in (1, 2, 4)] == [5.0, 5.0, 4.0]
+    assert [found.memory.at(active) for active in (1, 2, 4)] == [5.0, 10.0, 12.0]
+
+
+def test_the_yardstick_is_the_slowest_nodes_and_an_older_probe_has_none() -> None:
+    def told(document: dict[str, Any]) -> None:
+        for speed, each in enumerate(document["nodes"], 2):
+            each["yardstick"] = [{"backend": "simd", "flops_per_s": 1e9 * speed}]
+
+    assert probe.parse(broken(told), "p").yardstick == {"simd": 2e9}
+    assert probe.parse(DOCUMENT, "p").yardstick == {}
+
+
 @given(st.dictionaries(st.integers(1, 64), st.floats(1.0, 1e12), min_size=1), st.integers(1, 128))
 def test_no_rate_lies_outside_what_was_measured(measured: dict[int, float], active: int) -> None:
     rate = Rates(tuple(sorted(measured.items()))).at(active)
@@ -98,6 +126,7 @@ def broken(change: Any) -> dict[str, Any]:
         lambda document: document["nodes"][0]["memory"][0].update(spread=float("nan")),
         lambda document: [each.update(memory=[]) for each in document["nodes"]],
         lambda document: document["nodes"][0].pop("load"),
+        lambda document: document["nodes"][0].update(yardstick=[{"backend": "simd", "flops_per_s": 0.0}]),
         lambda document: document.pop("ranks"),
         lambda document: document.update(ranks="8"),
         lambda document: document["links"][0].update(scope="far"),
