@@ -159,8 +159,7 @@ def _slow_cores(sweep: Sweep) -> Iterator[str]:
     """
     alike: dict[tuple[object, ...], list[tuple[str, list[float]]]] = {}
     for launch in sweep.launches:
-        speeds = [rank.core_flops_per_s for repeat in launch.repeats for rank in repeat.ranks if rank.core_flops_per_s]
-        if speeds:
+        if speeds := _core_speeds(launch):
             key = (launch.run.backend, launch.run.ranks, launch.run.ranks_per_node)
             alike.setdefault(key, []).append((launch.run_id, speeds))
     slow, least = [], 1.0
@@ -172,9 +171,20 @@ def _slow_cores(sweep: Sweep) -> Iterator[str]:
     if slow:
         yield (
             f"Cores: in {len(slow)} of {sum(map(len, alike.values()))} runs a core did the same small piece of work "
-            f"more slowly than in runs alike, at {least:.0%} of the speed at the least (first: run {slow[0]}): its "
-            "clock, or another virtual machine on it. Steal time does not show that; the times of those runs hold it."
+            f"more slowly than in runs alike, at {least:.0%} of the fastest one's speed at the least (first: run "
+            f"{slow[0]}): its clock, or another virtual machine on it. Steal time does not show that; the times of "
+            "those runs hold it."
         )
+
+
+def _core_speeds(launch: Launch) -> list[float]:
+    """Of each rank, the median of its repeats: one reading of milliseconds says little."""
+    of_ranks: dict[int, list[float]] = {}
+    for repeat in launch.repeats:
+        for rank in repeat.ranks:
+            if rank.core_flops_per_s:
+                of_ranks.setdefault(rank.rank, []).append(rank.core_flops_per_s)
+    return [statistics.median(speeds) for speeds in of_ranks.values()]
 
 
 def _canaries(sweep: Sweep) -> list[str]:

@@ -64,7 +64,8 @@ def _other_speed(sweep: Sweep, rows: Sequence[Foretold]) -> Iterator[str]:
             yield (
                 f"The cores were not as fast as when they were probed: of the same small piece of work with {backend} "
                 f"they did {number(found / 1e9, 3)} GFLOP in a CPU second, in the median of these runs, and "
-                f"{number(probed / 1e9, 3)} then. No forecast can know that; 'fab probe' measures again."
+                f"{number(probed / 1e9, 3)} then. So far as they set the time, and not memory, a forecast is off by as "
+                "much; 'fab probe' measures again."
             )
 
 
