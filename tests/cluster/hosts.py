@@ -23,9 +23,17 @@ def reason_against() -> str:
     ]
     if missing:
         return f"hosts of their own need {', '.join(missing)}"
-    tried = quiet(["ip", "netns", "add", f"cs{os.getpid()}try"])
-    quiet(["ip", "netns", "del", f"cs{os.getpid()}try"])
+    tried = quiet(["ip", "netns", "add", f"cstry{os.getpid()}"])
+    quiet(["ip", "netns", "del", f"cstry{os.getpid()}"])
     return "" if tried else "this kernel refuses network namespaces"
+
+
+def claim() -> int:
+    """The number of a network that is nobody's: its namespace is made, which a second claim of the number cannot."""
+    for number in range(1, 255):
+        if quiet(["ip", "netns", "add", f"cs{number}br"]):
+            return number
+    raise OSError("every network of the tests is taken: 'ip netns' lists them")
 
 
 @dataclass
@@ -39,8 +47,8 @@ class Hosts:
     hosts: list[Host] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        number = os.getpid() % 200 + 1
-        self.prefix = f"cs{os.getpid()}"
+        number = claim()
+        self.prefix = f"cs{number}"
         self.subnet = f"10.213.{number}"
         self.bridge_space = f"{self.prefix}br"
 
@@ -64,7 +72,6 @@ class Hosts:
         return self.folder / "cluster" / "inventory.json"
 
     def _start(self) -> None:
-        run_here("ip", "netns", "add", self.bridge_space)
         run_here("ip", "-n", self.bridge_space, "link", "add", "br0", "type", "bridge")
         run_here("ip", "-n", self.bridge_space, "link", "set", "br0", "up")
         run_here(
