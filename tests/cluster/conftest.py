@@ -90,6 +90,11 @@ class Desk:
     def canaries(self) -> list[dict]:
         return [event for event in self.ledger() if event["event"] == "canary"]
 
+    def wait_for_exit(self) -> None:
+        """Until a run of this sweep is over on the head, where those of other sweeps may lie."""
+        jobs = self.hosts.head.folder / "convscale" / "jobs"
+        wait_for(lambda: list(jobs.glob(f"*{self.paths.token('')}/exit.json")))
+
     def wait_for_ranks(self, host: Host) -> None:
         wait_for(lambda: host.ranks() or self._ended())
         wait_for(lambda: list(self.paths.jobs.glob("*")))

@@ -125,11 +125,18 @@ class Host:
             )  # fmt: skip
 
     def members(self) -> list[psutil.Process]:
-        """Its processes; its first one is not in front."""
+        """Its processes, by their namespace: down the tree, those whose parent ends meanwhile would be missed."""
         assert self.process is not None
-        with contextlib.suppress(psutil.Error):
-            return psutil.Process(self.process.pid).children(recursive=True)
-        return []
+        found = []
+        with contextlib.suppress(OSError):
+            space = Path(f"/proc/{self.process.pid}/ns/pid_for_children").readlink()
+            if space == Path("/proc/self/ns/pid").readlink():
+                return []  # it has not come to its own yet
+            for process in psutil.process_iter():
+                with contextlib.suppress(OSError):
+                    if Path(f"/proc/{process.pid}/ns/pid").readlink() == space:
+                        found.append(process)
+        return found
 
     def ranks(self) -> list[psutil.Process]:
         """Its ranks of runs of ours; those of the canary between them are none."""

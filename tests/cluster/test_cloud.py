@@ -70,7 +70,7 @@ def begun_and_left(desk):
     process = desk.begin()
     wait_for(desk.hosts.head.ranks)
     process.kill()
-    wait_for(lambda: list((desk.hosts.head.folder / "convscale" / "jobs").glob("*/exit.json")))
+    desk.wait_for_exit()
     wait_for(lambda: not desk.hosts.head.ours())
 
 

@@ -58,7 +58,7 @@ def test_pull_takes_what_ended_while_fab_was_dead(desk):
     process = desk.begin()
     wait_for(desk.hosts.head.ranks)
     process.kill()
-    wait_for(lambda: list((desk.hosts.head.folder / "convscale" / "jobs").glob("*/exit.json")))
+    desk.wait_for_exit()
     done = desk.fab("pull", "--cluster", desk.hosts.inventory, "--sweep", desk.paths.folder)
     assert done.returncode == 0, done.stderr
     assert "1 records written, 0 runs at work" in done.stdout
@@ -123,7 +123,7 @@ def test_another_mpi_job_on_the_node_is_left_alone(desk):
 
 def test_two_sweeps_at_once_do_not_disturb_each_other(desk, tmp_path):
     """The second is told of the first, as long as that is at work; also of another checkout, by its fab or its run."""
-    desk.study([2], repeats=LONG, timeout_s=30.0)
+    desk.study([2], repeats=LONG, timeout_s=600.0)  # at work until it is cleaned away
     first = desk.begin()
     desk.wait_for_ranks(desk.hosts.hosts[1])
     done = desk.sweep(out=tmp_path / "other")
