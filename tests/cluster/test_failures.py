@@ -128,6 +128,7 @@ def test_a_head_that_is_started_again_under_a_living_fab(desk):
 
 
 @pytest.mark.skipif(not os.access(GROUPS, os.W_OK), reason="no writable memory control group (v1)")
+@pytest.mark.kills_for_memory
 def test_the_memory_limit_of_a_node(desk):
     node = desk.hosts.hosts[1]
     init = node.sshd()

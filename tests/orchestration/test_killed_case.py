@@ -108,6 +108,7 @@ def test_in_4_gb_the_movements_that_stream_finish_and_scatter_gather_is_not_star
     assert sum(skipped["predicted"]["peak_bytes"]) > 8e9
 
 
+@pytest.mark.kills_for_memory
 def test_in_4_gb_scatter_gather_when_forced_runs_out_of_memory(sweep: Sweep) -> None:
     done, records = sweep(4, ["scatter-gather"], force="yes")
     assert done.returncode == 1, done.stdout + done.stderr

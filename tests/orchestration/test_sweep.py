@@ -159,6 +159,7 @@ def test_a_rank_that_hangs_and_ignores_sigterm_is_ended_at_the_limit(lab):
 
 
 @pytest.mark.skipif(not os.access(GROUP, os.W_OK), reason="no writable memory control group (v1)")
+@pytest.mark.kills_for_memory
 def test_memory_limit_is_out_of_memory_with_the_counter(lab):
     own = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if ":memory:" in line).split(":")[2]
     group = GROUP / own.lstrip("/") / f"convscale-test-{os.getpid()}"

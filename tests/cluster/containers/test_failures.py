@@ -113,6 +113,7 @@ def test_a_node_that_falls_silent(desk, light, strike, mend):
     wait_for(lambda: not any(left(light, node) for node in ("node1", "node2", "node3")), 60)
 
 
+@pytest.mark.kills_for_memory
 def test_the_memory_limit_of_a_node(desk, light):
     """A run that the prediction would skip, forced: the kernel's counter on that node proves what killed it."""
     study = desk.folder / "small.toml"
