@@ -1,5 +1,5 @@
 # make sweep        measure how the convolution scales on this machine
-# make test         every test that this machine can run, three at a time (WORKERS=0: one by one)
+# make test         every test that this machine can run, two at a time (WORKERS=0: one by one)
 # make test-engine  those alone that need the program `pulumi`
 # make cloud        add what `pulumi up` needs (400 MB)
 # make bench        the benchmarks (ONLY=convolution for one)
@@ -9,8 +9,8 @@
 # The newest Python of 3.11 or above; PYTHON=/path/to/python3 overrides.
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print(sys.executable)' 2>/dev/null)))
-# Tests mostly wait, for nodes that fall silent and for runs: more of them at a time than there are cores.
-WORKERS ?= 3
+# A worker of the tests often waits, for nodes that fall silent and for runs, and at times takes several cores.
+WORKERS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
