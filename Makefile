@@ -26,7 +26,7 @@ test: lint
 test-engine: .venv/installed-test
 	@command -v pulumi >/dev/null || { echo "the program 'pulumi' is not on PATH:" \
 		"'curl -fsSL https://get.pulumi.com | sh' installs it" >&2; exit 2; }
-	@$(BIN)/pytest --durations=0 tests/infra/engine
+	@$(BIN)/pytest --numprocesses $(WORKERS) --durations=0 tests/infra/engine
 
 cloud: .venv/installed-cloud
 

@@ -172,7 +172,7 @@ def _slow_cores(sweep: Sweep) -> Iterator[str]:
         yield (
             f"Cores: in {len(slow)} of {sum(map(len, alike.values()))} runs a core did the same small piece of work "
             f"more slowly than in runs alike, at {least:.0%} of the fastest one's speed at the least (first: run "
-            f"{slow[0]}): its clock, or another virtual machine on it. Steal time does not show that; the times of "
+            f"{slow[0]}): its clock, or another virtual machine on it. Steal time need not show that; the times of "
             "those runs hold it."
         )
 

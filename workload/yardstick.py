@@ -1,9 +1,9 @@
 """The same small piece of work before and after every repeat: how fast a rank's core is just then.
 
-Where a core is shared with other virtual machines, or changes its clock, the same work takes half as long again, and
-neither CPU seconds nor steal time tell: the seconds themselves are slower. The yardstick is the run's own backend on a
-block of a few hundred kilobytes, as large as what a convolution works on at a time, so that what slows the one slows
-the other as much.
+Where a core is shared with other virtual machines, or changes its clock, the same work may take twice as long, and
+neither CPU seconds nor steal time need tell: the seconds themselves are slower. The yardstick is the run's own backend
+on a block of a few hundred kilobytes, as large as what a convolution works on at a time, so that what slows the one
+slows the other as much.
 """
 
 from __future__ import annotations
