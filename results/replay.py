@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from results import paper
-from results.launch import REPLICA, Launch
+from results.launch import REPLICA, Launch, RankTimes
 from results.point import Point
 from results.statistics import Estimate, one, ratio_estimate
 from results.store import STRONG, WEAK, Series
@@ -104,35 +104,26 @@ def _median(clock: str) -> Quantity:
     return lambda launch: launch.median_s(clock)
 
 
-def _cpu_s(launch: Launch) -> float:
-    """Of convolve, of a rank: the median of ranks, for all have as many images."""
-    return statistics.median(
-        statistics.median(rank.convolve_cpu_s for rank in repeat.ranks) for repeat in launch.repeats
-    )
+def _of_ranks(value: Callable[[RankTimes], float | None], over: Callable[[list[float]], float]) -> Quantity:
+    """The median over repeats of what `over` makes of the ranks' values; None where a rank has none."""
+
+    def quantity(launch: Launch) -> float | None:
+        repeats = [[value(rank) for rank in repeat.ranks] for repeat in launch.repeats]
+        told = [[found for found in ranks if found is not None] for ranks in repeats]
+        return statistics.median(map(over, told)) if told == repeats else None
+
+    return quantity
 
 
-def _even_cpu(launch: Launch) -> float | None:
-    """As _cpu_s, in blocks of the yardstick; None where the record does not tell the cores' speed."""
-    if not _tells_speed(launch):
-        return None
-    return statistics.median(
-        statistics.median(rank.convolve_cpu_s * (rank.core_flops_per_s or 0.0) for rank in repeat.ranks)
-        for repeat in launch.repeats
-    )
+def _even(rank: RankTimes, seconds: float) -> float | None:
+    """Seconds of a rank in operations of the yardstick; None where the record does not tell its core's speed."""
+    return None if rank.core_flops_per_s is None else seconds * rank.core_flops_per_s
 
 
-def _even_convolve(launch: Launch) -> float | None:
-    """The longest rank's convolve by the clock, in blocks of the yardstick; None where the speed is not told."""
-    if not _tells_speed(launch):
-        return None
-    return statistics.median(
-        max(rank.parts_s["convolve"] * (rank.core_flops_per_s or 0.0) for rank in repeat.ranks)
-        for repeat in launch.repeats
-    )
-
-
-def _tells_speed(launch: Launch) -> bool:
-    return all(rank.core_flops_per_s is not None for repeat in launch.repeats for rank in repeat.ranks)
+# of a rank, the median of ranks: all have as many images
+_cpu_s = _of_ranks(lambda rank: rank.convolve_cpu_s, statistics.median)
+_even_cpu = _of_ranks(lambda rank: _even(rank, rank.convolve_cpu_s), statistics.median)
+_even_convolve = _of_ranks(lambda rank: _even(rank, rank.parts_s["convolve"]), max)
 
 
 def _ratio(point: Point | None, base: Point | None, quantity: Quantity) -> Estimate | None:

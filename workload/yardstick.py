@@ -34,9 +34,8 @@ class Yardstick:
 
     def flops_per_s(self) -> float:
         """Operations a CPU second, over LEAST_S of them."""
-        self._do(
-            (self._turns + 1) // 2
-        )  # what came before has left other data in the caches, and perhaps a lower clock
+        # what came before has left other data in the caches, and perhaps a lower clock
+        self._do((self._turns + 1) // 2)
         while True:
             begun = self._cpu_now()
             self._do(self._turns)

@@ -58,11 +58,11 @@ def notes(sweep: Sweep, rows: Sequence[Foretold]) -> list[str]:
 
 
 def _other_speed(sweep: Sweep, rows: Sequence[Foretold]) -> Iterator[str]:
-    """A line for each backend whose cores were not as fast as when the cluster was probed."""
+    """A line for each backend whose cores were of another speed than when the cluster was probed."""
     for backend, probed, found in foretold.core_speeds(sweep, rows):
         if abs(found / probed - 1.0) > SLOW_SHARE:
             yield (
-                f"The cores were not as fast as when they were probed: of the same small piece of work with {backend} "
+                f"The cores were of another speed than when probed: of the same small piece of work with {backend} "
                 f"they did {number(found / 1e9, 3)} GFLOP in a CPU second, in the median of these runs, and "
                 f"{number(probed / 1e9, 3)} then. So far as they set the time, and not memory, a forecast is off by as "
                 "much; 'fab probe' measures again."
