@@ -32,8 +32,8 @@ from benchmarks.common.limits import Copy
 from benchmarks.common.timing import Timing, interleaved
 from workload.convolve import load
 from workload.convolve.simd import Compiler
-from workload.multiply_add import MultiplyAdd
-from workload.record import SCHEMA_VERSION, write_json
+from workload.probe.multiply_add import MultiplyAdd
+from workload.record.run import SCHEMA_VERSION, write_json
 
 Array = NDArray[np.float32]
 Call = Callable[[], object]

@@ -17,9 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run by its path as well as by its name
 
-from results import fits
-from results.fits import AMDAHL, GUSTAFSON, PEAK, USL_STRONG, USL_WEAK, Law
-from results.laws import amdahl, gustafson
+from results.scaling import fits
+from results.scaling.fits import AMDAHL, GUSTAFSON, PEAK, USL_STRONG, USL_WEAK, Law
+from results.scaling.laws import amdahl, gustafson
 
 ONE_RANK_S = 2.0
 FRACTION, CONTENTION, COHERENCY = 0.95, 0.05, 0.004

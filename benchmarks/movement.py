@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from workload.grid import Grid
-from workload.machine import describe, mpi_version
-from workload.problem import Problem
-from workload.record import Images, Run, write_json
+from workload.domain.grid import Grid
+from workload.domain.problem import Problem
+from workload.instruments.machine import describe, mpi_version
+from workload.record.run import Images, Run, write_json
 
 PROBLEM = Problem(80, 3, 3, 1024, 1024, 3)
 RANKS = (2, 4, 8)

@@ -1,7 +1,7 @@
 """Nodes -> mpirun's hostfile and the inventory: one function makes both, so that they cannot disagree.
 
 Pure functions on plain dictionaries, standard library only: Pulumi's program and the operator's side
-both use them. They check nothing: orchestration/inventory.py does.
+both use them. They check nothing: orchestration/clusters/inventory.py does.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workload import record
+from workload.record import run
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Writes text (UTF-8, line ends as they are) or bytes. Raises OSError, leaving no part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    record.write_whole(path, content)
+    run.write_whole(path, content)

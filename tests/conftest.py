@@ -19,10 +19,10 @@ LONG = (
     "tests/mpi/test_movements.py",
     "tests/cluster/test_failures.py",
     "tests/cluster/test_sweep.py",
-    "tests/orchestration/test_killed_case.py",
+    "tests/orchestration/sweep/test_killed_fab.py",
     "tests/infra/engine/",
     "tests/cluster/",
-    "tests/orchestration/test_sweep.py",
+    "tests/orchestration/sweep/test_sweep.py",
     "tests/mpi/",
 )
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from workload.grid import Grid
-from workload.problem import Problem
-from workload.record import Images, Run
+from workload.domain.grid import Grid
+from workload.domain.problem import Problem
+from workload.record.run import Images, Run
 
 
 def make_run(problem: Problem, ranks: int, **changes: Any) -> Run:

@@ -8,7 +8,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("workload", "orchestration", "results", "infra", "benchmarks", "tests", "fabfile")
-PLANNING = {"workload.problem", "workload.grid", "workload.footprint", "workload.record", "workload.supervise"}
+PLANNING = {
+    "workload.domain.problem",
+    "workload.domain.grid",
+    "workload.domain.footprint",
+    "workload.record.run",
+    "workload.agent.supervise",
+}
 # What the nodes have besides the standard library
 RUNTIME = {"numpy", "mpi4py", "psutil", "llvmlite"}
 STANDARD_ONLY = {"problem", "grid", "footprint", "record"}

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
+from workload.data.output import Output
+from workload.data.preview import preview
 from workload.measure import Clocks, measure
-from workload.output import Output
-from workload.preview import preview
-from workload.record import Run, SchemaError, read_json, write_json
+from workload.record.run import Run, SchemaError, read_json, write_json
 
 
 def main() -> None:

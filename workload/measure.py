@@ -11,14 +11,16 @@ from typing import Any
 import psutil
 from mpi4py import MPI
 
-from workload import checksum, convolve, machine, memory, movement
-from workload.checksum import Checker, Verdict
-from workload.clock import CallStatistics, Clock, Now, RankTimes
-from workload.grid import Block, block_of, covers_exactly, output_elements
-from workload.images import Source, make_weights, open_pool
-from workload.output import Output
-from workload.record import SCHEMA_VERSION, Run
-from workload.yardstick import Yardstick
+from workload import convolve, movement
+from workload.data import checksum
+from workload.data.checksum import Checker, Verdict
+from workload.data.images import Source, make_weights, open_pool
+from workload.data.output import Output
+from workload.domain.grid import Block, block_of, covers_exactly, output_elements
+from workload.instruments import machine, memory
+from workload.instruments.clock import CallStatistics, Clock, Now, RankTimes
+from workload.instruments.yardstick import Yardstick
+from workload.record.run import SCHEMA_VERSION, Run
 
 ROOT = 0
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from workload.grid import Block, Span, covers_exactly, whole
-from workload.problem import Problem
-from workload.record import SchemaError, read_json
+from workload.domain.grid import Block, Span, covers_exactly, whole
+from workload.domain.problem import Problem
+from workload.record.run import SchemaError, read_json
 
 
 def merge(folder: Path, out: Path) -> Problem:

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from results.store import STRONG, WEAK, Series, Sweep
+from results.records.sweep import STRONG, WEAK, Series, Sweep
 from results.table import Table
-from results.tables import (
-    check,
-    joint,
-    laws,
-    memory,
-    profile,
-    provenance,
-    published,
-    replay,
-    scaling,
-    share,
-    spread,
-    versus,
-)
+from results.tables.across import joint, versus
+from results.tables.series import laws, memory, profile, published, replay, scaling, share, spread
+from results.tables.sweep import check, provenance
 
 
 def of_series(sweep: Sweep, series: Series) -> list[Table]:

@@ -4,10 +4,11 @@ import time
 
 import pytest
 
-from orchestration import clusters, keys
-from orchestration.cloud import pairing, unpulled
+from orchestration.clusters import registry
+from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder, SweepPaths
-from orchestration.refusal import Refusal
+from orchestration.provision.cloud import pairing, unfetched
+from orchestration.ssh import keys
 from tests.cluster.host import wait_for
 
 UTC = "2026-11-23T02:10:00+00:00"
@@ -15,7 +16,7 @@ UTC = "2026-11-23T02:10:00+00:00"
 
 @pytest.fixture
 def inventory(desk):
-    return clusters.find(str(desk.hosts.inventory), desk.folder, UTC)
+    return registry.find(str(desk.hosts.inventory), desk.folder, UTC)
 
 
 def host_keys(desk):
@@ -76,15 +77,15 @@ def begun_and_left(desk):
 
 def test_what_lies_on_the_head_alone_is_found(desk, inventory):
     none = RunsFolder(desk.folder / "none")
-    assert unpulled.check(inventory, none) == ""
+    assert unfetched.check(inventory, none) == ""
     begun_and_left(desk)
     with pytest.raises(Refusal, match=r"holds 1 runs that are not here \(of out\): 'fab pull"):
-        unpulled.check(inventory, RunsFolder(desk.folder))
+        unfetched.check(inventory, RunsFolder(desk.folder))
     with pytest.raises(Refusal, match=r"not here \(of another checkout"):
-        unpulled.check(inventory, none)
+        unfetched.check(inventory, none)
     (job,) = SweepPaths(desk.folder / "out").jobs.iterdir()
     SweepPaths(desk.folder / "out").record(job.name.partition("-")[0]).write_text("{}")
-    assert unpulled.check(inventory, RunsFolder(desk.folder)) == ""
+    assert unfetched.check(inventory, RunsFolder(desk.folder)) == ""
 
 
 def test_pull_needs_the_head_alone(desk):

@@ -5,10 +5,11 @@ import sys
 import psutil
 import pytest
 
-from orchestration import clusters, trust
-from orchestration.clusters import ClusterFolder
-from orchestration.machines import Login, add
-from orchestration.refusal import Refusal
+from orchestration.clusters import registry
+from orchestration.clusters.registry import ClusterFolder
+from orchestration.errors import Refusal
+from orchestration.provision.own_machines import Login, add
+from orchestration.ssh import trust
 from tests.cluster.host import WORKDIR
 from tests.orchestration.support import ROOT
 
@@ -38,7 +39,7 @@ def test_names_become_a_cluster_that_can_be_reached(hosts, login, tmp_path):
     addresses = [host.address for host in hosts.hosts]
     folder = ClusterFolder(tmp_path / "mine")
     add(folder, addresses, login, (None, None), "2026-01-01T00:00:00Z", pinned_by(fingerprints(hosts)))
-    found = clusters.find(str(folder.inventory), ROOT, "")
+    found = registry.find(str(folder.inventory), ROOT, "")
     assert [node.address for node in found.nodes] == addresses
     assert found.interface_subnet == f"{hosts.subnet}.0/24"
     assert {node.slots for node in found.nodes} == {psutil.cpu_count(logical=False)}

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from orchestration.clusters import find
-from orchestration.refusal import Refusal
-from orchestration.ssh import Connection, target
+from orchestration.clusters.registry import find
+from orchestration.errors import Refusal
+from orchestration.ssh.connection import Connection, target
 from tests.cluster.host import WORKDIR
 from tests.cluster.hosts import make_key
 from tests.orchestration.support import ROOT

@@ -4,15 +4,15 @@ import json
 import signal
 import time
 
-from orchestration.channels import SILENCE_S
-from orchestration.clusters import find
-from orchestration.lease import held
+from orchestration.clusters.registry import find
+from orchestration.jobs.remote.executor import Remote
+from orchestration.jobs.remote.protocol import SILENCE_S
 from orchestration.paths import SweepPaths
-from orchestration.provenance import digest
-from orchestration.remote import Remote
+from orchestration.planning.code_version import digest
+from orchestration.sweep.locks import held
 from tests.cluster.host import wait_for
 from tests.orchestration.support import ROOT
-from workload import lease
+from workload.agent import lease
 
 LONG = 100_000
 

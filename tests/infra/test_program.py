@@ -8,7 +8,7 @@ import pulumi
 import pytest
 import rules
 
-from orchestration import inventory
+from orchestration.clusters import inventory
 from tests.infra import program
 
 VARIANTS = {

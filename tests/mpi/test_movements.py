@@ -9,9 +9,9 @@ import numpy as np
 import psutil
 import pytest
 
-from workload.grid import Grid
-from workload.problem import Problem
-from workload.record import MEASUREMENT_SHAPE, PHASES, Images, Run, check_shape
+from workload.domain.grid import Grid
+from workload.domain.problem import Problem
+from workload.record.run import MEASUREMENT_SHAPE, PHASES, Images, Run, check_shape
 
 PROBLEM = Problem(7, 3, 4, 33, 29, 3)
 

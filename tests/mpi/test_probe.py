@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from workload import convolve
-from workload.gauges import counts
+from workload.probe.gauges import counts
 
 
 @pytest.mark.parametrize(("ranks", "expected"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (8, [1, 2, 4, 8])])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestration.push import archive
-from workload.receive import digest, sha256
+from orchestration.jobs.remote.upload import archive
+from workload.agent.standalone.receive import digest, sha256
 
 
 @pytest.fixture

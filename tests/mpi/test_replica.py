@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workload.footprint import predict
-from workload.grid import Grid
+from workload.domain.footprint import predict
+from workload.domain.grid import Grid
+from workload.domain.problem import Problem
 from workload.movement import make
-from workload.problem import Problem
-from workload.record import Images, Run
+from workload.record.run import Images, Run
 
 PROBLEM = Problem(64, 3, 3, 160, 160, 3)
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from workload.domain.problem import Problem
 from workload.merge import main, merge
-from workload.problem import Problem
-from workload.record import SchemaError
+from workload.record.run import SchemaError
 
 
 @pytest.mark.parametrize("ranks", [1, 3, 5])

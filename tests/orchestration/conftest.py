@@ -15,8 +15,8 @@ import pytest
 
 from orchestration.paths import SweepPaths
 from tests.orchestration.support import ROOT
-from workload.record import read_record
-from workload.supervise import kill_carriers
+from workload.agent.supervise import kill_carriers
+from workload.record.run import read_record
 
 STUDY = """
 schema_version = 1

@@ -11,31 +11,32 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from orchestration import canary, tasks
-from orchestration.carrying import Aside
-from orchestration.foretelling import Foretelling
-from orchestration.launch import kept_environment
+from orchestration.checks import canary
+from orchestration.forecast.sweep import Foretelling
+from orchestration.jobs.mpirun import kept_environment
 from orchestration.paths import RunsFolder
-from orchestration.sweep import Surroundings
+from orchestration.sweep.prepare import Surroundings
+from orchestration.sweep.runner import Aside
+from orchestration.tasks import sweep
 from tests.orchestration.support import ROOT
-from workload.supervise import utc_now
+from workload.agent.supervise import utc_now
 
 runs, behaviour, *flags = sys.argv[1:]
 given = dict(flag.split("=", 1) for flag in flags)
 whole = behaviour in ("real", "mute-canary")
 real = whole or behaviour == "bare"
 program = ("-m", "workload") if real else ("-m", "tests.orchestration.fake_workload", behaviour)
-tasks.surroundings = lambda: Surroundings(
+sweep.surroundings = lambda: Surroundings(
     ROOT, RunsFolder(Path(runs)), utc_now, kept_environment(dict(os.environ)), program
 )
 if behaviour == "mute-canary":
     canary.PROGRAM, canary.BRIEF_TIMEOUT_S = ("-c", "import time; time.sleep(600)"), 1.0
 Foretelling.keep = lambda *_: ""  # the errors of forecasts are remembered beside a person's own probe
 if not whole:
-    tasks._report = lambda *_: None  # the records of a fake say nothing worth a report
+    sweep._report = lambda *_: None  # the records of a fake say nothing worth a report
     Foretelling.aside = lambda _: Aside()
 try:
-    tasks.sweep(
+    sweep.sweep(
         Context(), **{name: value == "yes" if value in ("yes", "no") else value for name, value in given.items()}
     )
 except Exit as exit_:

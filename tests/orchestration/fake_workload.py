@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
-from workload.grid import block_of, output_elements
-from workload.record import PHASES, SCHEMA_VERSION, Run
+from workload.domain.grid import block_of, output_elements
+from workload.record.run import PHASES, SCHEMA_VERSION, Run
 
 
 def measurement(run: Run) -> dict[str, object]:

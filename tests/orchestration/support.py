@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from orchestration.inventory import Inventory, parse
+from orchestration.clusters.inventory import Inventory, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from results.laws import amdahl, gustafson
-from results.store import Sweep, read_sweep
-from workload.footprint import predict
-from workload.grid import AXES, Grid, block_of, output_elements
-from workload.problem import Problem
-from workload.record import OK, PHASES, SCHEMA_VERSION, WRONG_ANSWER, Images, Run, Workload, read_json, write_json
+from results.records.sweep import Sweep, read_sweep
+from results.scaling.laws import amdahl, gustafson
+from workload.domain.footprint import predict
+from workload.domain.grid import AXES, Grid, block_of, output_elements
+from workload.domain.problem import Problem
+from workload.record.run import OK, PHASES, SCHEMA_VERSION, WRONG_ANSWER, Images, Run, Workload, read_json, write_json
 
 SMALL = Problem(batch=16, in_channels=3, out_channels=3, height=64, width=64, kernel_size=3)
 DIGEST = "d" * 64

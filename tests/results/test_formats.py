@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.formats import estimate, mib, number, plural, shape, slug
-from results.statistics import EXACT, INTERVAL, RANGE, Estimate
+from results.records.estimates import EXACT, INTERVAL, RANGE, Estimate
 
 
 @pytest.mark.parametrize(

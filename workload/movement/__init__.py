@@ -11,10 +11,10 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
-from workload.clock import Clock
 from workload.convolve import Convolve
-from workload.grid import Block, Grid, Span
-from workload.problem import Problem
+from workload.domain.grid import Block, Grid, Span
+from workload.domain.problem import Problem
+from workload.instruments.clock import Clock
 
 ROOT = 0
 Float32 = NDArray[np.float32]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mpi4py import MPI
 
-from workload.grid import Span
+from workload.domain.grid import Span
 
 MOST = 2**30  # elements in one plain count
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 from mpi4py import MPI
 
-from workload.clock import Clock
-from workload.grid import Block, block_of, finisher
+from workload.domain.chunks import chunk_bytes_of, piece, pieces_of
+from workload.domain.grid import Block, block_of, finisher
+from workload.instruments.clock import Clock
 from workload.movement import ROOT, Float32, Sink, Task, index, touched
 from workload.movement.partial_sums import PartialSums
-from workload.pieces import chunk_bytes_of, piece, pieces_of
 
 
 class Distributed:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mpi4py import MPI
 
-from workload.clock import Clock
-from workload.grid import Grid, finisher
+from workload.domain.grid import Grid, finisher
+from workload.instruments.clock import Clock
 from workload.movement import Float32
 
 MOST = 2**28  # elements of one reduction: below MPI's counts, above any size where it costs

@@ -17,9 +17,9 @@ from dataclasses import replace
 import numpy as np
 from mpi4py import MPI
 
-from workload.clock import Clock
-from workload.footprint import replica_images
-from workload.grid import Block, Grid, Span, whole
+from workload.domain.footprint import replica_images
+from workload.domain.grid import Block, Grid, Span, whole
+from workload.instruments.clock import Clock
 from workload.movement import ROOT, Float32, Sink, Task, touched
 from workload.movement.datatypes import image_type
 from workload.movement.spread import Spread

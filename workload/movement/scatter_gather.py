@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from mpi4py import MPI
 
-from workload.clock import Clock
-from workload.grid import Block, block_of, finisher, whole
+from workload.domain.grid import Block, block_of, finisher, whole
+from workload.instruments.clock import Clock
 from workload.movement import ROOT, Float32, Sink, Spans, Task, index, touched
 from workload.movement.partial_sums import PartialSums
 from workload.movement.spread import PartsSpread, Spread

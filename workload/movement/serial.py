@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workload.clock import Clock
-from workload.grid import Block, whole
+from workload.domain.grid import Block, whole
+from workload.instruments.clock import Clock
 from workload.movement import Float32, Sink, Task, touched
 
 

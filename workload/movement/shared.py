@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 from mpi4py import MPI
 
-from workload.clock import Clock
-from workload.grid import AXES, Block, Span, block_of, cut, finisher, whole
+from workload.domain.grid import AXES, Block, Span, block_of, cut, finisher, whole
+from workload.instruments.clock import Clock
 from workload.movement import ROOT, Float32, Sink, Spans, Task, index, touched
 from workload.movement.datatypes import part_type
 from workload.movement.nodes import node_of, nodes_of

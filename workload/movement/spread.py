@@ -7,8 +7,8 @@ from typing import Protocol
 
 from mpi4py import MPI
 
-from workload.clock import Clock
-from workload.grid import Span
+from workload.domain.grid import Span
+from workload.instruments.clock import Clock
 from workload.movement import ROOT, Float32, Spans, index
 from workload.movement.datatypes import image_type, part_type, run_type
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import clusters
-from orchestration.clusters import ClusterFolder
-from orchestration.containers import SHAPES, Containers
-from orchestration.engine import Engine
-from orchestration.inventory import Inventory
-from orchestration.refusal import Refusal
+from orchestration.clusters import registry
+from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.registry import ClusterFolder
+from orchestration.errors import Refusal
+from orchestration.provision.containers.cluster import SHAPES, Containers
+from orchestration.provision.containers.docker import Engine
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,7 +31,7 @@ class Cluster:
 
     @property
     def inventory(self) -> Inventory:
-        return clusters.find(str(self.folder.inventory), ROOT, "")
+        return registry.find(str(self.folder.inventory), ROOT, "")
 
     def ids(self) -> dict[str, str]:
         """Container by node name."""

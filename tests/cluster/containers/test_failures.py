@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from orchestration.engine import Engine
+from orchestration.provision.containers.docker import Engine
 from tests.cluster.conftest import Desk
 from tests.cluster.host import TOKEN, wait_for
 

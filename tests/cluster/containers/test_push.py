@@ -2,9 +2,9 @@ import shutil
 
 import pytest
 
-from orchestration.provenance import digest
-from orchestration.push import push
-from orchestration.refusal import Refusal
+from orchestration.errors import Refusal
+from orchestration.jobs.remote.upload import push
+from orchestration.planning.code_version import digest
 from tests.cluster.containers.conftest import ROOT
 
 NAMES = [f"node{n}" for n in range(1, 9)]

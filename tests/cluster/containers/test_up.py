@@ -5,12 +5,12 @@ import subprocess
 
 import pytest
 
-from orchestration import trust
-from orchestration.containers import SHAPES
+from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder
-from orchestration.refusal import Refusal
-from orchestration.ssh import Connection, target
-from orchestration.takedown import take_down
+from orchestration.provision.containers.cluster import SHAPES
+from orchestration.ssh import trust
+from orchestration.ssh.connection import Connection, target
+from orchestration.tasks.takedown import take_down
 from tests.cluster.containers.conftest import ROOT, started
 
 NAMES = [f"node{n}" for n in range(1, 9)]

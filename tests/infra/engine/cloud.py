@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.infra.engine.shapes import UNKNOWN
-from tests.orchestration.cloud.compute import Compute
-from tests.orchestration.cloud.plays import HOST_KEY
+from tests.orchestration.provision.cloud.compute import Compute
+from tests.orchestration.provision.cloud.plays import HOST_KEY
 
 READY = {"convscale/bootstrap": "ready", "hostkeys/ssh-ed25519": HOST_KEY}
 HEAD = "198.51.100.9"

@@ -19,7 +19,7 @@ def sit(tmp_path: Path) -> Iterator[Callable[[str], Desk]]:
     from tests.infra.engine.cloud import Cloud
     from tests.infra.engine.desk import Desk
     from tests.infra.engine.provider import Provider, Serving
-    from tests.orchestration.cloud.compute import serving
+    from tests.orchestration.provision.cloud.compute import serving
 
     made: list[Desk] = []
     with serving() as compute:

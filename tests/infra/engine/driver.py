@@ -4,7 +4,7 @@ import sys
 
 from fabric.main import program
 
-from orchestration.cloud import pairing
+from orchestration.provision.cloud import pairing
 
 pairing.pair = lambda *_: None
 sys.exit(program.run())

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 
-from orchestration.keys import public_key
+from orchestration.ssh.keys import public_key
 from tests.cluster.host import SSHD, Host
 from tests.cluster.hosts import Hosts
 from tests.infra.engine.desk import Desk

@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from orchestration import inventory
+from orchestration.clusters import inventory
 from tests.cluster.host import wait_for
-from tests.orchestration.cloud.plays import HOST_KEY
+from tests.orchestration.provision.cloud.plays import HOST_KEY
 
 QUOTAS = {"CPUS": 24, "CPUS_ALL_REGIONS": 32, "INSTANCES": 24, "SSD_TOTAL_GB": 500, "IN_USE_ADDRESSES": 4}
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from orchestration import inventory
+from orchestration.clusters import inventory
 from tests.infra.engine.cloud import HEAD
 
 NODES = {"fat": 1, "light": 8}

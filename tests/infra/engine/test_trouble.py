@@ -5,7 +5,7 @@ import threading
 import pytest
 from pulumi import automation
 
-from orchestration.cloud.events import Heard
+from orchestration.provision.cloud.clients.events import Heard
 from tests.infra.engine.desk import SECRET
 
 

@@ -14,7 +14,7 @@ from workload import convolve
 from workload.convolve import tiles
 from workload.measure import Clocks, measure
 from workload.movement.scatter_gather import ScatterGather
-from workload.record import Run
+from workload.record.run import Run
 
 answer, runs, pool = map(Path, sys.argv[1:4])
 comm = MPI.COMM_WORLD

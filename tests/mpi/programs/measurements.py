@@ -8,7 +8,7 @@ from pathlib import Path
 from mpi4py import MPI
 
 from workload.measure import Clocks, measure
-from workload.record import Run
+from workload.record.run import Run
 
 answer, runs, pool = map(Path, sys.argv[1:4])
 clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)

@@ -11,10 +11,10 @@ from pathlib import Path
 from mpi4py import MPI
 
 from tests.runs import make_run
-from workload.footprint import predict
-from workload.grid import AXES, Grid
+from workload.domain.footprint import predict
+from workload.domain.grid import AXES, Grid
+from workload.domain.problem import Problem
 from workload.measure import Clocks, measure
-from workload.problem import Problem
 
 answer, pool = map(Path, sys.argv[1:3])
 comm = MPI.COMM_WORLD

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mpi4py import MPI
 
-from workload.gauges import Scale
-from workload.probe import probe
+from workload.probe.gauges import Scale
+from workload.probe.run import probe
 
 answer = Path(sys.argv[1])
 small = Scale((2**16, 2**20), 2**20, (1, 1, 8, 8), (1, 3, 32, 32), rounds=2, round_s=0.001)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mpi4py import MPI
 
-from workload.receive import Release, receive
+from workload.agent.standalone.receive import Release, receive
 
 comm = MPI.COMM_WORLD
 answer, folder, digest, sha256, broken = sys.argv[1:]

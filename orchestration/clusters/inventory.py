@@ -1,0 +1,143 @@
+"""The inventory: what a cluster is, as the tools that made it wrote it down."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from orchestration.errors import Refusal
+from orchestration.messages import explain
+from workload.record.run import SchemaError, read_json
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+ADDRESS = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"  # never a leading dash: it stands in argument lists
+PATTERNS = {
+    NAME: "give letters, digits and . _ -, a letter or digit first",
+    ADDRESS: "give a host's name or address: letters, digits and . _ : -, a letter or digit first",
+}
+NODE_PATH = r"/[A-Za-z0-9._+@/-]+"  # absolute and without a space: mpirun takes its daemons' command apart at spaces
+Name = Annotated[str, Field(pattern=NAME, max_length=200)]
+Address = Annotated[str, Field(pattern=ADDRESS, max_length=255)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Ssh(_Strict):
+    """How the operator reaches a node: straight, through the head, or through Google's IAP."""
+
+    via: Literal["direct", "head", "iap"]
+    host: Address | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    project: Name | None = None
+    zone: Name | None = None
+    instance: Name | None = None
+
+
+class Price(_Strict):
+    """What the whole cluster costs an hour, as of a date."""
+
+    amount_per_hour: Annotated[float, Field(ge=0)]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class Node(_Strict):
+    """One machine; `address` is what the nodes call each other by, `slots` how many ranks it takes."""
+
+    name: Name
+    address: Address
+    slots: Annotated[int, Field(ge=1, le=65536)]
+    memory_bytes: Annotated[int, Field(ge=1)]
+    machine_type: str | None = None
+    ssh: Ssh | None = None
+
+
+class Inventory(_Strict):
+    """A cluster; `nodes[0]` is the head. `python` has mpirun beside it; `workdir` holds workload/."""
+
+    schema_version: Literal[1]
+    cluster: Name
+    profile: Name
+    default_study: str
+    launcher: Literal["local", "ssh"]  # before the paths, which it decides on
+    python: str
+    workdir: str
+    user: Name | None = None
+    key_file: str | None = None
+    known_hosts: str | None = None
+    interface_subnet: Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/\d{1,3}$")] | None = None
+    transport: Literal["auto", "tcp"]
+    created_at: str
+    expires_at: str | None = None
+    price: Price | None = None
+    nodes: Annotated[list[Node], Field(min_length=1)]
+
+    @field_validator("python", "workdir")
+    @classmethod
+    def _path_on_nodes(cls, value: str, info: ValidationInfo) -> str:
+        plain = re.fullmatch(NODE_PATH, value) and ".." not in value.split("/")
+        if info.data.get("launcher") == "ssh" and not plain:
+            raise ValueError("give an absolute path of letters, digits and . _ + @ / -")
+        return value
+
+    @field_validator("interface_subnet")
+    @classmethod
+    def _subnet(cls, value: str | None) -> str | None:
+        if value is not None:
+            ipaddress.ip_network(value, strict=False)
+        return value
+
+    @field_validator("expires_at")
+    @classmethod
+    def _time(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                datetime.datetime.fromisoformat(value)
+            except ValueError:
+                raise ValueError("give a time such as 2026-07-30T18:00:00Z") from None
+        return value
+
+    @field_validator("nodes")
+    @classmethod
+    def _apart(cls, nodes: list[Node]) -> list[Node]:
+        for what in ("name", "address"):
+            (value, count), *_ = Counter(getattr(node, what) for node in nodes).most_common(1)
+            if count > 1:
+                raise ValueError(f"{count} nodes have the {what} {value}: name every machine once")
+        return nodes
+
+    @property
+    def slots(self) -> int:
+        """Ranks that all nodes take together."""
+        return sum(node.slots for node in self.nodes)
+
+
+def parse(document: dict[str, Any], name: str) -> Inventory:
+    """The inventory of a document that came from `name`. Raises Refusal naming the first wrong key."""
+    try:
+        return Inventory.model_validate(document)
+    except ValidationError as error:
+        raise Refusal(f"{name}: {explain(error, Inventory, PATTERNS)}") from error
+
+
+def read(path: Path) -> Inventory:
+    """The inventory in a JSON file. Raises Refusal."""
+    try:
+        return parse(read_json(path), str(path))
+    except SchemaError as error:
+        raise Refusal(str(error)) from error
+    except OSError as error:
+        raise Refusal(f"{path}: the inventory cannot be read ({error.strerror}): give another file") from error
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of the document."""
+    return Inventory.model_json_schema()

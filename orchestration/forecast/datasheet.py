@@ -1,0 +1,157 @@
+"""A cluster that nobody has measured: its inventory from the stack's file, a probe's document from stated figures.
+
+infra/machines.toml says what a machine can do, with source and date. How much of a core's multiply-add rate a backend
+reaches is taken from a probe of this machine, for nobody states it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra import hostfile
+from orchestration.clusters import inventory
+from orchestration.clusters.inventory import Inventory
+from orchestration.errors import Refusal
+from orchestration.provision.cloud.clients.stack_settings import config, stack_name
+from workload.record.run import SCHEMA_VERSION
+
+WITHIN_LATENCY_S = 1e-6  # order of magnitude of a message through shared memory
+COPY_BYTES = 2**26
+LOAD = 2.0  # bytes of memory traffic a byte of x that is made costs: the line read, and written
+COPIES = 4.0  # bytes of memory traffic a byte sent within a node costs: copied in, copied out
+NEEDED = ("cores", "memory_bytes_per_s", "flops_per_s", "network_bytes_per_s", "network_latency_s")
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What is known of a cluster before it is there; `notes` say from where."""
+
+    inventory: Inventory
+    probe: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+def describe(cluster: str, root: Path, utc: str, measured: Mapping[str, Any]) -> Stated:
+    """The cluster of a stack's name; `measured` is the document of a probe of this machine. Raises Refusal."""
+    name = stack_name(cluster, root)
+    keys = config(name, root)
+    catalogue = tomllib.loads((root / "infra" / "machines.toml").read_text(encoding="utf-8"))
+    machine_type = str(keys.get("convscale:machine_type"))
+    machine = catalogue["machines"].get(machine_type, {})
+    limits = machine.get("limits", {})
+    if lacking := [key for key in NEEDED if key not in limits]:
+        raise Refusal(
+            f"infra/machines.toml does not state {', '.join(lacking)} of {machine_type}: state them, or bring the "
+            f"cluster up and measure it with 'fab probe --cluster {name}'"
+        )
+    nodes, slots = (_count(keys, name, key, least) for key, least in (("nodes", 1), ("slots", machine["vcpus"])))
+    values = {key: float(limits[key]["value"]) for key in NEEDED}
+    found = _inventory(name, nodes, slots, machine_type, catalogue, utc)
+    notes = [f"Nobody has measured {name}: these are stated figures of {machine_type}, no interval follows from them."]
+    notes += [f"{key} {values[key]:g}: {limits[key]['basis']}, {_source(limits[key])}" for key in NEEDED]
+    notes.append("Of a core's multiply-add rate each backend is taken to reach what it does on this machine.")
+    price = machine["on_demand"]
+    notes.append(
+        f"The price is the machines' alone, on demand, without disks, addresses and traffic: {price['source']} "
+        f"({price['date']})."
+    )
+    return Stated(found, _probe(name, nodes * slots, values, _shares(measured), limits), tuple(notes))
+
+
+def _count(keys: Mapping[str, Any], name: str, key: str, default: int) -> int:
+    value = keys.get(f"convscale:{key}", default)
+    try:
+        count = int(value)
+    except (TypeError, ValueError):
+        count = 0
+    if count < 1:
+        raise Refusal(f"Pulumi.{name}.yaml: convscale:{key} {value!r} is no count: give a whole number of at least 1")
+    return count
+
+
+def _source(limit: Mapping[str, Any]) -> str:
+    return f"{limit['source']} ({limit['date']})."
+
+
+def _inventory(
+    name: str, nodes: int, slots: int, machine_type: str, catalogue: Mapping[str, Any], utc: str
+) -> Inventory:
+    machine = catalogue["machines"][machine_type]
+    price = machine["on_demand"]
+    cluster = {
+        "cluster": name, "profile": name, "default_study": "paper", "launcher": "ssh",
+        "python": "/opt/convscale/venv/bin/python", "workdir": "/opt/convscale", "transport": "tcp", "created_at": utc,
+        "price": {
+            "amount_per_hour": nodes * float(price["amount_per_hour"]), "currency": catalogue["currency"],
+            "date": price["date"],
+        },
+    }  # fmt: skip
+    made = [
+        {
+            "name": f"node{number}", "address": f"node{number}", "slots": slots,
+            "memory_bytes": int(machine["memory_bytes"]), "machine_type": machine_type,
+        }
+        for number in range(1, nodes + 1)
+    ]  # fmt: skip
+    return inventory.parse(hostfile.describe(cluster, made)[1], f"Pulumi.{name}.yaml")
+
+
+def _shares(measured: Mapping[str, Any]) -> dict[str, float]:
+    """What each backend reaches of the multiply-add rate of one rank that is alone at work. Raises Refusal."""
+    try:
+        node = measured["nodes"][0]
+        peak = max(float(item["flops_per_s"]) for item in node["multiply_add"] if item["active"] == 1)
+        alone = {item["backend"]: float(item["flops_per_s"]) for item in node["convolve"] if item["active"] == 1}
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise Refusal(f"the probe of this machine lacks {error}: run 'fab probe' again") from error
+    return {backend: min(1.0, rate / peak) for backend, rate in alone.items()}
+
+
+def _probe(
+    name: str, ranks: int, values: Mapping[str, float], shares: Mapping[str, float], limits: Mapping[str, Any]
+) -> dict[str, Any]:
+    """As workload.probe would write it."""
+    cores = int(values["cores"])
+    core = values["flops_per_s"] / cores
+    within = values["memory_bytes_per_s"] / COPIES
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "probe",
+        "cluster": name,
+        "measured_utc": f"stated, {min(str(limits[key]['date']) for key in NEEDED)}",
+        "ranks": ranks,
+        "links": [
+            _link("within", WITHIN_LATENCY_S, within),
+            _link("between", values["network_latency_s"], values["network_bytes_per_s"]),
+        ],
+        "nodes": [
+            {
+                "memory": [
+                    {"active": active, "copy_bytes": COPY_BYTES, "bytes_per_s": values["memory_bytes_per_s"]}
+                    for active in {1, cores}
+                ],
+                "load": [
+                    {"active": active, "bytes_per_s": values["memory_bytes_per_s"] / LOAD / active}
+                    for active in {1, cores}
+                ],
+                "multiply_add": [{"active": active, "flops_per_s": core} for active in {1, cores}],
+                "convolve": [
+                    {"backend": backend, "active": active, "flops_per_s": share * core}
+                    for backend, share in shares.items()
+                    for active in {1, cores}
+                ],
+            }
+        ],
+    }
+
+
+def _link(scope: str, latency_s: float, bytes_per_s: float) -> dict[str, Any]:
+    sizes = (8, 2**14, 2**24)
+    return {
+        "scope": scope,
+        "messages": [{"bytes": size, "one_way_s": latency_s + size / bytes_per_s} for size in sizes],
+    }

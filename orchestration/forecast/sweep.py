@@ -1,0 +1,114 @@
+"""What is forecast of a sweep's runs before they start, and what that is used for: its ledger, its time, the next one's
+interval. A forecast stands beside the runs: what is wrong with it is said, and stops none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.checks import canary, nodes
+from orchestration.errors import Refusal
+from orchestration.forecast import probe
+from orchestration.sweep.runner import Aside
+from results.forecast import accuracy, residuals
+from results.forecast.model import Case
+from results.forecast.probe import parse
+from results.records.sweep import read_sweep
+from workload.record.run import SchemaError
+
+if TYPE_CHECKING:
+    from orchestration.paths import SweepPaths
+    from orchestration.sweep.prepare import Sweep
+
+
+@dataclass(frozen=True)
+class Foretelling:
+    """The values of the ledger's event `forecast`; None, and in `why` a line, where nothing is forecast."""
+
+    sweep: Sweep
+    values: Mapping[str, Any] | None
+    why: str = ""
+
+    def forward_s(self, run_id: str) -> float | None:
+        """Of one run; None where it has no forecast."""
+        return accuracy.seconds(self.values, run_id)
+
+    def takes_s(self) -> float:
+        """What the sweep takes at the least: its runs' starts, and their repeats as far as they are forecast."""
+        forecasts = (self.values or {}).get("forecasts", {})
+        total = 0.0
+        for item in self.sweep.plan.runs:
+            forecast = forecasts.get(item.run.run_id)
+            repeats = item.run.warmups + item.run.repeats
+            total += nodes.RUN_S + (0.0 if forecast is None else repeats * float(forecast["total_s"]))
+        return total
+
+    def lifetime(self) -> tuple[str, ...]:
+        """A line where the cluster's lifetime ends before the sweep's runs can."""
+        runs = len(self.sweep.plan.runs)
+        wanted = nodes.Wanted("", self.sweep.surroundings.utc_now(), runs, self.takes_s())
+        faults = nodes.lifetime(self.sweep.inventory, wanted).faults
+        return tuple(f"lifetime: {fault}; what would outlive it is skipped" for fault in faults)
+
+    def aside(self) -> Aside:
+        """What goes to the ledger beside the runs: the forecast, and the canary round their blocks."""
+        prepared = self.sweep
+
+        def ask(paths: SweepPaths) -> Mapping[str, Any]:
+            found = canary.between(prepared.place, prepared.inventory, prepared.cores, paths)
+            return {**found, "multiply_adds_per_s": canary.by_node(found, prepared.place.names)}
+
+        return Aside(self.values, ask)
+
+    def keep(self, folder: Path) -> str:
+        """Remembers beside the probe how far the forecasts were off; where that fails, why, in a line."""
+        cluster, root = self.sweep.request.cluster, self.sweep.surroundings.root
+        rows = accuracy.of_sweep(read_sweep(folder))
+        if not rows:
+            return ""
+        try:
+            known = _residuals(cluster, root)
+            off = [(row.point.run.ranks, row.log_ratio) for row in rows]
+            probe.keep_residuals(cluster, root, residuals.document(known, folder.name, off))
+        except Refusal as refusal:
+            return f"how far the forecast was off is not kept: {refusal}"
+        return ""
+
+
+def foretell(prepared: Sweep) -> Foretelling:
+    """The forecast of every run of a sweep."""
+    cluster, root = prepared.request.cluster, prepared.surroundings.root
+    if not probe.path_of(cluster, root).exists():
+        return Foretelling(prepared, None, f"no forecast: 'fab probe --cluster {cluster}' measures what one rests on")
+    cases = {
+        item.run.run_id: Case(
+            item.run.problem,
+            item.run.grid,
+            item.run.movement,
+            item.run.backend,
+            item.run.ranks_per_node,
+            item.run.options,
+        )
+        for item in prepared.plan.runs
+    }
+    try:
+        found = parse(probe.read(cluster, root), f"the probe of {cluster}")
+        return Foretelling(prepared, accuracy.document(cases, found, band(cluster, root)))
+    except (Refusal, SchemaError) as error:
+        return Foretelling(prepared, None, f"no forecast: {error}")
+
+
+def band(cluster: str, root: Path) -> residuals.Band | None:
+    """The interval that earlier forecasts' errors on a cluster allow; None where there were too few. Raises Refusal."""
+    return residuals.band([value for values in _residuals(cluster, root).values() for value in values])
+
+
+def _residuals(cluster: str, root: Path) -> dict[str, list[tuple[int, float]]]:
+    path, document = probe.residuals(cluster, root)
+    try:
+        return {} if document is None else residuals.parse(document, str(path))
+    except SchemaError as error:
+        raise Refusal(str(error)) from error

@@ -1,0 +1,193 @@
+"""This machine as the place where mpirun runs: the job's folder on the operator's side is the one it runs in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import psutil
+
+from orchestration.errors import Refusal
+from orchestration.jobs.executor import Site, State, Traces
+from workload.agent import supervise
+from workload.record.run import SchemaError, read_json
+
+STOP_S = 3 * supervise.GRACE_S
+
+
+@dataclass
+class Here:
+    """This machine; `root` holds workload/, `python` has mpirun beside it."""
+
+    root: Path
+    python: Path
+    environment: Mapping[str, str] = field(default_factory=dict)  # what mpirun starts with
+
+    def __post_init__(self) -> None:
+        self._children: dict[Path, subprocess.Popen[bytes]] = {}
+
+    @property
+    def node(self) -> str:
+        """The name that this machine gives itself in a record's `machines`."""
+        return socket.gethostname()
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def site(self) -> Site:
+        temporary = PurePosixPath(tempfile.gettempdir())
+        return Site(uid=os.getuid(), temporary=temporary, environment=self.environment)
+
+    def folder(self, job: Path) -> PurePosixPath:
+        """The job's folder."""
+        return PurePosixPath(job)
+
+    def bring(self, pool: Path) -> PurePosixPath:
+        """The pool lies here already."""
+        return PurePosixPath(pool)
+
+    def lost(self, nodes: int) -> list[str]:  # noqa: ARG002  as every place
+        """This machine is never lost to itself."""
+        return []
+
+    def machines(self) -> list[dict[str, Any]]:
+        """What each node says of itself, as in a record's `machines`. Raises Refusal."""
+        done = subprocess.run(  # noqa: S603  our own interpreter
+            [str(self.python), "-m", "workload.instruments.machine"],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        try:
+            return [json.loads(done.stdout)]
+        except ValueError as error:
+            last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+            raise Refusal(
+                f"{self.python} -m workload.machine fails here ({last}): install the project again"
+            ) from error
+
+    def start(self, job: Path) -> None:
+        """Starts the supervisor of the job's folder, detached. Raises OSError."""
+        with (job / "supervisor.log").open("wb") as log:
+            self._children[job] = subprocess.Popen(  # noqa: S603  our own interpreter
+                [str(self.python), "-m", "workload.agent.supervise", str(job)],
+                cwd=self.root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def state(self, job: Path) -> State:
+        """What became of the job."""
+        child = self._children.get(job)
+        living = child.poll() is None if child is not None else self._supervised(job)
+        # asked before the file is looked for: the supervisor writes it just before it ends
+        if (job / supervise.EXIT).exists():
+            return State.ENDED
+        if living:
+            return State.ALIVE
+        return State.GONE if job.exists() else State.ABSENT
+
+    def restarted(self, job: Path) -> bool:  # noqa: ARG002  as every place
+        """Who could ask was restarted as well."""
+        return False
+
+    def wait(self, job: Path, limit_s: float) -> State:
+        """Waits until the job is no longer at work, at most `limit_s` seconds; returns what became of it."""
+        deadline = time.monotonic() + limit_s
+        while (state := self.state(job)) is State.ALIVE and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return state
+
+    def fetch(self, job: Path, name: str, limit_bytes: int) -> bytes | None:
+        """A file of the job, None where there is none. Raises ValueError where it is larger than the limit."""
+        path = job / name
+        try:
+            size = path.stat().st_size
+            if size > limit_bytes:
+                raise ValueError(f"{name} has {size} bytes, more than the {limit_bytes} that are taken")
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def fetch_tail(self, job: Path, name: str, limit_bytes: int) -> bytes:
+        """The end of a file of the job; nothing where there is none."""
+        try:
+            with (job / name).open("rb") as file:
+                size = file.seek(0, 2)
+                file.seek(max(0, size - limit_bytes))
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def fetch_file(self, job: Path, name: str, target: Path) -> None:
+        """Brings a whole file of the job to `target`, where it appears whole or not at all. Raises OSError."""
+        partial = target.with_name(f".{target.name}.partial")
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(job / name, partial)
+                partial.replace(target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+    def stop(self, job: Path) -> None:
+        """Ends the job: through its supervisor, and by its token where that does not answer."""
+        who = self._identity(job)
+        child = self._children.get(job)
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if child is not None:
+                child.send_signal(signal.SIGTERM)
+            elif who is not None and supervise.lives(who):
+                psutil.Process(who["pid"]).send_signal(signal.SIGTERM)
+        self.wait(job, STOP_S)
+        self.end_leftovers(job)
+
+    def end_leftovers(self, job: Path) -> Traces:
+        """Ends what still carries the job's token and removes the folders that it made."""
+        supervise.kill_carriers(job.name)
+        child = self._children.pop(job, None)
+        if child is not None:
+            child.wait()
+        try:
+            made = supervise.Job.read(job).make
+        except (OSError, ValueError, KeyError):
+            return Traces()
+        for folder in made:
+            shutil.rmtree(folder, ignore_errors=True)
+        return Traces()
+
+    def clean(self, job: Path) -> None:
+        """Removes the folder of a job that is over. Raises OSError."""
+        child = self._children.pop(job, None)
+        if child is not None:
+            child.wait()
+        if job.exists():
+            shutil.rmtree(job)
+
+    def _supervised(self, job: Path) -> bool:
+        who = self._identity(job)
+        return who is not None and supervise.lives(who)
+
+    def _identity(self, job: Path) -> dict[str, Any] | None:
+        try:
+            who = read_json(job / supervise.SUPERVISOR)
+        except (OSError, SchemaError):
+            return None
+        return who if isinstance(who.get("pid"), int) else None

@@ -1,0 +1,226 @@
+"""What a person is shown before Google is asked for anything: resources, open ports, price, quota, lifetime."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from orchestration.errors import Refusal
+from orchestration.messages import explain
+from orchestration.provision.cloud.clients.compute import Quota
+from orchestration.provision.cloud.clients.events import Change
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+SHORTEST_S = 900  # below that the nodes would end before they are ready
+LONGEST_S = 7 * 86400  # as infra/rules.py has it
+Positive = Annotated[float, Field(ge=0)]
+
+
+class _Output(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Item(_Output):
+    """One line of the price."""
+
+    item: str
+    count: float
+    unit: str
+    amount_per_hour: Positive
+    source: str
+    date: str
+
+
+class Price(_Output):
+    """What all items cost together."""
+
+    currency: str
+    amount_per_hour: Positive
+    amount_for_lifetime: Positive
+    items: list[Item]
+
+
+class Need(_Output):
+    """So much of one of Google's quotas."""
+
+    metric: str
+    needed: float
+
+
+class Port(_Output):
+    """Who may reach what from where."""
+
+    protocol: str
+    ports: list[str]
+    sources: list[str] = Field(alias="from")
+    to: str
+
+
+class Access(_Output):
+    """Where the cluster is to stand, and who may enter."""
+
+    project: str
+    region: str
+    zone: str
+    ssh_from: list[str]
+    open_ports: list[Port]
+
+
+class Instance(_Output):
+    """A node: the inventory's name of it, and Google's."""
+
+    node: str
+    name: str
+    zone: str
+
+
+class Offer(_Output):
+    """The program's outputs that need no answer of Google's."""
+
+    lifetime_s: Annotated[int, Field(ge=1)]
+    price: Price
+    quota: list[Need]
+    access: Access
+    instances: Annotated[list[Instance], Field(min_length=1)]
+
+
+def parse(outputs: Mapping[str, Any]) -> Offer:
+    """The offer in a stack's outputs. Raises Refusal naming the first wrong key."""
+    try:
+        return Offer.model_validate(dict(outputs))
+    except ValidationError as error:
+        raise Refusal(f"the Pulumi program's outputs are none that fab knows: {explain(error, Offer)}") from error
+
+
+def lifetime_for(budget: float, price: Price) -> int:
+    """Whole seconds that so much money buys, a minute's multiple. Raises Refusal where that is no use, or endless."""
+    if not math.isfinite(budget) or budget <= 0:
+        raise Refusal(f"--budget {budget:g} is no amount of money: give for example --budget 5")
+    if price.amount_per_hour == 0:
+        raise Refusal(f"--budget {budget:g} says no lifetime: this cluster's price is 0 an hour")
+    seconds = int(budget / price.amount_per_hour * 60) * 60
+    if seconds < SHORTEST_S:
+        least = SHORTEST_S / 3600 * price.amount_per_hour
+        raise Refusal(
+            f"--budget {budget:g} {price.currency} buys {duration(seconds)} at {price.amount_per_hour:.3f} an hour, "
+            f"less than the nodes need to start and measure: give at least {math.ceil(least * 100) / 100:.2f}"
+        )
+    if seconds > LONGEST_S:
+        most = LONGEST_S / 3600 * price.amount_per_hour
+        raise Refusal(
+            f"--budget {budget:g} {price.currency} buys {duration(seconds)}, and no cluster lives longer than "
+            f"{duration(LONGEST_S)}: give at most {math.floor(most * 100) / 100:.2f}"
+        )
+    return seconds
+
+
+def with_lifetime(offer: Offer, seconds: int) -> Offer:
+    """The offer with another lifetime, priced anew."""
+    amount = offer.price.amount_per_hour * seconds / 3600
+    price = offer.price.model_copy(update={"amount_for_lifetime": amount})
+    return offer.model_copy(update={"lifetime_s": seconds, "price": price})
+
+
+def duration(seconds: float) -> str:
+    """`3 h 20 min` for 12000."""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    words = [f"{hours} h"] if hours else []
+    return " ".join(words + ([f"{minutes} min"] if minutes or not hours else []))
+
+
+@dataclass(frozen=True)
+class Room:
+    """One quota: what is needed beside what the project has; `have` is None where it could not be read."""
+
+    metric: str
+    needed: float
+    have: Quota | None
+
+    @property
+    def short(self) -> bool:
+        return self.have is not None and self.needed > self.have.limit - self.have.usage
+
+
+def rooms(offer: Offer, quotas: Mapping[str, Quota]) -> list[Room]:
+    """The quotas that the offer needs, beside the project's own."""
+    return [Room(need.metric, need.needed, quotas.get(need.metric)) for need in offer.quota]
+
+
+def check_room(offer: Offer, found: Sequence[Room]) -> None:
+    """Raises Refusal naming every quota that a new cluster would pass."""
+    wrong = [
+        f"{room.metric}: {room.needed:g} needed, {room.have.usage:g} of {room.have.limit:g} in use"
+        for room in found
+        if room.short and room.have is not None
+    ]
+    if wrong:
+        raise Refusal(
+            f"project {offer.access.project} has not the quota in {offer.access.region} ({'; '.join(wrong)}): "
+            "ask Google for more, or set another zone, machine type or node count"
+        )
+
+
+def tables(offer: Offer, changes: Sequence[Change], found: Sequence[Room], unread: str) -> list[RenderableType]:
+    """For rich's console; `unread` says why the project's quota is not known."""
+    return [_changes(offer, changes), _ports(offer), _price(offer.price), _quota(offer, found, unread)]
+
+
+def _changes(offer: Offer, changes: Sequence[Change]) -> RenderableType:
+    from rich.table import Table
+
+    place = f"{offer.access.project}, {offer.access.zone}"
+    table = Table("what", "count", "of", title=f"Resources ({place})", title_justify="left")
+    for (what, noun), count in Counter((change.what, change.noun) for change in changes).items():
+        names = [change.name for change in changes if (change.what, change.noun) == (what, noun)]
+        shown = names if len(names) <= 2 else [names[0], "...", names[-1]]
+        table.add_row(what, f"{count} {noun}", " ".join(shown))
+    return table if changes else "Resources: nothing changes"
+
+
+def _ports(offer: Offer) -> RenderableType:
+    from rich.table import Table
+
+    table = Table("protocol", "ports", "from", "to", title="Open ports, all others closed", title_justify="left")
+    for port in offer.access.open_ports:
+        table.add_row(port.protocol, ", ".join(port.ports) or "all", ", ".join(port.sources), port.to)
+    return table
+
+
+def _price(price: Price) -> RenderableType:
+    from rich.table import Table
+
+    table = Table("item", "count", f"{price.currency}/h", "source", "date", title="Price", title_justify="left")
+    for item in price.items:
+        table.add_row(item.item, f"{item.count:g} {item.unit}", f"{item.amount_per_hour:.4f}", item.source, item.date)
+    table.add_row("together", "", f"{price.amount_per_hour:.4f}", "", "")
+    return table
+
+
+def _quota(offer: Offer, found: Sequence[Room], unread: str) -> RenderableType:
+    from rich.table import Table
+
+    table = Table("quota", "needed", "in use", "limit", "", title_justify="left", caption_justify="left")
+    table.title = f"Quota of the project ({offer.access.region})"
+    for room in found:
+        have = ["?", "?"] if room.have is None else [f"{room.have.usage:g}", f"{room.have.limit:g}"]
+        table.add_row(room.metric, f"{room.needed:g}", *have, "unknown" if room.have is None else "")
+    if unread:
+        table.caption = f"the project's own cannot be read: {unread}"
+    return table
+
+
+def bill(offer: Offer) -> str:
+    """The line that the question stands under."""
+    price = offer.price
+    return (
+        f"lifetime {duration(offer.lifetime_s)}, then Google itself ends the nodes: at most "
+        f"{price.amount_for_lifetime:.2f} {price.currency} until then ({price.amount_per_hour:.3f} an hour, traffic to "
+        "the internet apart); the head's disk stays, and bills, until 'fab down'"
+    )

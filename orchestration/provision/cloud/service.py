@@ -1,0 +1,150 @@
+"""The parts of a cloud task put together: the stack, Google, the cluster's folder, the person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from orchestration.checks.nodes import lifetime_left_s
+from orchestration.clusters import inventory, registry
+from orchestration.clusters.inventory import Inventory
+from orchestration.errors import Refusal
+from orchestration.paths import RunsFolder
+from orchestration.provision.cloud import down, pairing, unfetched, wake
+from orchestration.provision.cloud import offer as offers
+from orchestration.provision.cloud.bootstrap import NotReadyError, Waiting
+from orchestration.provision.cloud.clients import pulumi_stack, stack_settings
+from orchestration.provision.cloud.clients.compute import Google, GoogleError
+from orchestration.provision.cloud.clients.prompt import Person
+from orchestration.provision.cloud.clients.pulumi_stack import Pulumi, StackError
+from orchestration.provision.cloud.up import Clock, Up
+
+PACKAGES = ("google.cloud.compute_v1", "pulumi", "yaml")
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What every cloud task needs of the world outside; `root` is the project's folder, absolute."""
+
+    root: Path
+    environment: Mapping[str, str]
+    person: Person
+    clock: Clock
+
+    def up(self, cluster: str, budget: float | None, keep: bool) -> Inventory:
+        """`fab up`. Raises Refusal, Stopped."""
+        name = stack_settings.stack_name(cluster, self.root)
+        google = self._google(name)
+        chosen = self._select(name, create=True)
+        return Up(chosen, google, registry.folder(name, self.root), self.person, self.clock, budget, keep).up()
+
+    def down(self, cluster: str, runs: RunsFolder, discard: bool) -> None:
+        """`fab down`. Raises Refusal, Stopped."""
+        name = stack_settings.stack_name(cluster, self.root)
+        chosen, folder = self._select(name, create=False), registry.folder(name, self.root)
+        google = self._google(name, _project(chosen))
+        if folder.inventory.exists() and not discard:
+            found = pairing.beside(inventory.read(folder.inventory), folder.folder)
+            if line := self._unpulled(google, chosen, found, runs):
+                self.person.say(line)
+        down.Down(chosen, google, folder, self.person, self.clock.utc()).down()
+
+    def orphans(self, cluster: str, project: str, discard: bool) -> int:
+        """`fab down --orphans`: how many things it deleted. Raises Refusal, Stopped."""
+        if cluster and not stack_settings.NAME.fullmatch(cluster):
+            raise Refusal(f"--cluster {cluster!r} is no stack's name: give lower-case letters and digits")
+        if not cluster and self.person.yes:
+            raise Refusal("--orphans --yes without --cluster would delete every cluster of the project: name one")
+        alive = [name for name in registry.stacks(self.root) if registry.folder(name, self.root).inventory.exists()]
+        if not discard and (mine := [name for name in alive if cluster in ("", name)]):
+            raise Refusal(
+                f"{', '.join(mine)} is no orphan, its inventory is here: 'fab down --cluster {mine[0]}', or --discard"
+            )
+        google = self._google(cluster, project)
+        return down.orphans(google, stack_settings.prefix(cluster), self.person)
+
+    def files(self, cluster: str) -> Inventory:
+        """`fab inventory --cluster`: the cluster's files, from the stack's outputs. Raises Refusal."""
+        name = stack_settings.stack_name(cluster, self.root)
+        try:
+            outputs = self._select(name, create=False).outputs()
+        except StackError as error:
+            raise Refusal(str(error)) from error
+        found, offer = pairing.of_outputs(outputs, name), offers.parse(outputs)
+        google = self._google(name, offer.access.project)
+        waiting = Waiting(google, self.clock.now, self.clock.sleep, lambda _: None, limit_s=0.0)
+        host_keys: dict[str, str] = {}
+        for item in offer.instances:
+            try:
+                host_keys |= waiting.host_keys([item])
+            except NotReadyError as error:
+                self.person.say(f"not pinned: {error}")
+        folder = registry.folder(name, self.root)
+        pairing.write(folder, found, host_keys)
+        if found.key_file and not folder.key.exists():
+            self.person.say(f"{folder.key} is not here: bring it from the machine that made the cluster (mode 0600)")
+        return found
+
+    @contextmanager
+    def head_awake(self, cluster: str) -> Iterator[None]:
+        """Inside, the head of a stack past its end runs, which Google stopped; afterwards it is stopped again.
+
+        Nothing for any other cluster. Raises Refusal.
+        """
+        if cluster not in registry.stacks(self.root):
+            yield
+            return
+        folder = registry.folder(cluster, self.root)
+        found = registry.find(cluster, self.root, self.clock.utc())
+        if found.expires_at is None or lifetime_left_s(found.expires_at, self.clock.utc()) > 0:
+            yield
+            return
+        with wake.awake(self._google(cluster), folder, found, self.person):
+            yield
+
+    def _google(self, name: str, project: str = "") -> Google:
+        """Google for a stack, or for none in particular. Raises Refusal."""
+        _equipped()
+        known = stack_settings.read(name, self.root) if name else stack_settings.Settings("")
+        return Google(project or known.project, known.endpoint)
+
+    def _select(self, name: str, create: bool) -> Pulumi:
+        _equipped()
+        try:
+            return pulumi_stack.select(self.root, name, self.environment, self.person.say, create)
+        except StackError as error:
+            raise Refusal(str(error)) from error
+
+    def _unpulled(self, google: Google, chosen: Pulumi, found: Inventory, runs: RunsFolder) -> str:
+        """Nothing can be lost where the head is gone. Raises Refusal as `unpulled.check` does."""
+        try:
+            head = offers.parse(chosen.outputs()).instances[0]
+            if google.status(head.zone, head.name) is None:
+                return f"{head.name} is gone already, and with it whatever was on it"
+        except (StackError, GoogleError, Refusal) as error:
+            self.person.say(f"whether the head still stands is not known: {error}")
+        return unfetched.check(found, runs)
+
+
+def _project(chosen: Pulumi) -> str:
+    """Where the cluster stands, which on another machine no setting says; empty where the state says nothing either."""
+    try:
+        return offers.parse(chosen.outputs()).access.project
+    except (StackError, Refusal):
+        return ""
+
+
+def _equipped() -> None:
+    """Raises Refusal where a package is missing."""
+    if missing := [package for package in PACKAGES if not _installed(package)]:
+        raise Refusal(f"{', '.join(missing)} is not installed: 'make cloud' brings what clouds need")
+
+
+def _installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # not even what it lies in
+        return False

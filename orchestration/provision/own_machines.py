@@ -1,0 +1,142 @@
+"""A person's own machines as a cluster: names to inventory, after their keys are pinned and they were asked."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from infra import hostfile
+from orchestration.clusters import inventory
+from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.registry import COMPOSE, ClusterFolder
+from orchestration.errors import Refusal
+from orchestration.provision import files
+from orchestration.ssh.connection import Connection, UnreachableError, target
+
+Sizes = tuple[int | None, int | None]  # slots and GiB of a machine; None: it is asked
+
+
+@dataclass(frozen=True)
+class Login:
+    """How the machines are entered, the same on all; paths on the nodes, `key_file` here."""
+
+    user: str
+    key_file: str | None
+    python: str
+    workdir: str
+    subnet: str | None
+
+
+def add(
+    folder: ClusterFolder,
+    hosts: Sequence[str],
+    login: Login,
+    sizes: Sizes,
+    utc: str,
+    trust: Callable[[Inventory], None],
+) -> Inventory:
+    """Writes the cluster's files; `trust` pins the host keys of an inventory first. Raises Refusal, OSError."""
+    if folder.name in COMPOSE:
+        raise Refusal(f"--name {folder.name} is a cluster of containers: give another name")
+    # what the person gave is checked before anybody is asked; what is to be asked stands as 1 until then
+    given = (1 if sizes[0] is None else sizes[0], (1 if sizes[1] is None else sizes[1]) * 2**30)
+    unsized = describe(folder, hosts, login, [given] * len(hosts), utc)
+    reached = unsized.model_copy(update={"known_hosts": str(folder.known_hosts)})
+    trust(reached)
+    if login.subnet is None:
+        login = replace(login, subnet=_between(reached))
+    found = describe(folder, hosts, login, [_sizes(reached, number, sizes) for number in range(len(hosts))], utc)
+    files.write(folder, found)
+    return found
+
+
+def describe(
+    folder: ClusterFolder, hosts: Sequence[str], login: Login, sizes: Sequence[tuple[int, int]], utc: str
+) -> Inventory:
+    """The inventory of the hosts, with slots and bytes of memory of each. Raises Refusal."""
+    nodes = [
+        {
+            "name": host if re.fullmatch(inventory.NAME, host) else f"node{number}",
+            "address": host,
+            "slots": slots,
+            "memory_bytes": memory,
+            "ssh": {"via": "direct"},
+        }
+        for number, (host, (slots, memory)) in enumerate(zip(hosts, sizes, strict=True), start=1)
+    ]
+    cluster = {
+        "cluster": folder.name,
+        "profile": "own",
+        "default_study": "quick",
+        "python": login.python,
+        "workdir": login.workdir,
+        "user": login.user,
+        "key_file": login.key_file,
+        "known_hosts": folder.known_hosts.name,
+        "interface_subnet": login.subnet,
+        "launcher": "ssh",
+        "transport": "auto",
+        "created_at": utc,
+    }
+    return inventory.parse(hostfile.describe(cluster, nodes)[1], "--hosts")
+
+
+def _sizes(found: Inventory, number: int, given: Sizes) -> tuple[int, int]:
+    """Slots and bytes of memory: as given, else as the machine says. Raises Refusal."""
+    slots, gib = given
+    node = found.nodes[number]
+    if slots is not None and gib is not None:
+        return slots, gib * 2**30
+    try:
+        with closing(Connection(target(found, node))) as connection:
+            cores = connection.run(["lscpu", "-p=CORE,SOCKET"]).out.decode(errors="replace")
+            memory = connection.run(["cat", "/proc/meminfo"]).out.decode(errors="replace")
+        return slots or physical_cores(cores), gib * 2**30 if gib else total_memory(memory)
+    except (UnreachableError, ValueError) as error:
+        raise Refusal(
+            f"{node.name} does not say its cores and memory ({error}): give --slots and --memory-gib"
+        ) from error
+
+
+def _between(found: Inventory) -> str | None:
+    """The network by which the head reaches all others, None where it cannot say: 'fab check' asks for it then."""
+    others = [node.address for node in found.nodes[1:]]
+    if not others:
+        return None
+    try:
+        with closing(Connection(target(found, found.nodes[0]))) as connection:
+            own = connection.run(["ip", "-o", "addr", "show", "scope", "global"]).out.decode(errors="replace")
+            names = [connection.run(["getent", "ahosts", other]).out.decode(errors="replace") for other in others]
+    except UnreachableError:
+        return None
+    return shared_network(own, [name.split()[0] if name.split() else "" for name in names])
+
+
+def shared_network(own: str, others: Sequence[str]) -> str | None:
+    """The one network of what `ip -o addr` lists that holds all the other addresses; None where none or several do."""
+    networks = {ipaddress.ip_interface(text).network for text in re.findall(r"\binet6? ([0-9a-fA-F.:]+/\d+)", own)}
+    try:
+        addresses = [ipaddress.ip_address(text) for text in others]
+    except ValueError:
+        return None
+    holding = [network for network in networks if all(address in network for address in addresses)]
+    return str(holding[0]) if len(holding) == 1 else None
+
+
+def physical_cores(listed: str) -> int:
+    """Cores in what `lscpu -p=CORE,SOCKET` prints. Raises ValueError."""
+    cores = {line for line in listed.splitlines() if re.fullmatch(r"\d+,\d*", line)}
+    if not cores:
+        raise ValueError("lscpu lists no core")
+    return len(cores)
+
+
+def total_memory(meminfo: str) -> int:
+    """Bytes in /proc/meminfo's text. Raises ValueError."""
+    found = re.search(r"^MemTotal:\s+(\d+) kB$", meminfo, re.MULTILINE)
+    if found is None:
+        raise ValueError("/proc/meminfo has no MemTotal")
+    return int(found[1]) * 1024

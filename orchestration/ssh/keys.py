@@ -1,0 +1,61 @@
+"""SSH keys as text: a pair for the operator, known_hosts lines, the line that admits the head."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.registry import ClusterFolder
+from orchestration.errors import Refusal
+from orchestration.ssh.known_hosts import pinned_as, reached_at
+from workload.record.run import write_whole
+
+PUBLIC = re.compile(r"(ssh-ed25519) ([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?")
+
+
+def make_pair(folder: ClusterFolder) -> str:
+    """The operator's public key of a cluster, one line; makes the pair where there is none. Raises OSError."""
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    if folder.key.exists():
+        private = form.load_ssh_private_key(folder.key.read_bytes(), password=None)
+    else:
+        private = Ed25519PrivateKey.generate()
+        pem = private.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption())
+        write_whole(folder.key, pem.decode("ascii"), mode=0o600)
+    public = private.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH)
+    line = f"{public.decode('ascii')} operator"
+    write_whole(folder.public_key, line + "\n")
+    return line
+
+
+def public_key(text: str, whose: str) -> str:
+    """`ssh-ed25519 KEY` of a public key's line, without its comment. Raises Refusal."""
+    found = PUBLIC.fullmatch(text.strip())
+    if found is None:
+        raise Refusal(f"{whose} gives {text[:80]!r} for its key, which is no ed25519 public key: make the node again")
+    return f"{found[1]} {found[2]}"
+
+
+def admission(head_key: str, subnet: str) -> str:
+    """The authorized_keys line that lets the head in, from the cluster's own network alone, to run commands."""
+    return f'from="{subnet}",restrict {head_key} head\n'
+
+
+def between_nodes(inventory: Inventory, keys: Mapping[str, str]) -> str:
+    """known_hosts for the nodes, by name and address: `keys` are the host keys by node name."""
+    names = ((node, dict.fromkeys((node.name, node.address))) for node in inventory.nodes)
+    return "".join(f"{','.join(words)} {keys[node.name]}\n" for node, words in names)
+
+
+def for_operator(inventory: Inventory, keys: Mapping[str, str]) -> str:
+    """known_hosts for the operator: how each node is reached, and its address; nodes without a key are left out."""
+    lines: dict[str, None] = {}
+    for node in inventory.nodes:
+        if node.name in keys:
+            host, port = reached_at(node)
+            lines[f"{pinned_as(host, port)} {keys[node.name]}\n"] = None
+            lines[f"{node.address} {keys[node.name]}\n"] = None
+    return "".join(lines)

@@ -1,0 +1,82 @@
+"""`fab clean`: ends and removes, token by token, what sweeps of this checkout left on a cluster. Nothing by pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.inventory import read as read_inventory
+from orchestration.errors import Refusal
+from orchestration.jobs.executor import HeadLostError, Place
+from orchestration.jobs.remote.executor import Remote
+from orchestration.paths import RunsFolder, SweepPaths
+from orchestration.sweep.locks import let_go, locked
+from orchestration.sweep.prepare import connect
+from workload.agent import supervise
+
+
+def clean(
+    inventory: Inventory, sweeps: Sequence[SweepPaths], environment: Mapping[str, str], say: Callable[[str], None]
+) -> int:
+    """How many runs' leftovers were removed; a sweep that another `fab` is at work on is left alone, and named.
+
+    Raises Refusal where the cluster cannot be reached.
+    """
+    place = connect(inventory, environment)
+    try:
+        removed = sum(_of_sweep(place, paths, jobs, say) for paths in sweeps if (jobs := _jobs(paths)))
+        if others := _others(place):
+            say(
+                f"left alone, of sweeps that lie elsewhere: {', '.join(others[:8])}{' ..' if len(others) > 8 else ''} "
+                "(--sweep FOLDER names such a sweep)"
+            )
+    except HeadLostError as error:
+        raise Refusal(f"{error}: is the cluster up?") from error
+    return removed
+
+
+def of_cluster(inventory: Inventory, runs: RunsFolder) -> list[SweepPaths]:
+    """The sweeps on this cluster; one whose inventory cannot be read says nothing of where it ran."""
+    return [paths for paths in runs.sweeps() if _cluster(paths) == inventory.cluster]
+
+
+def at(folder: Path, inventory: Inventory) -> SweepPaths:
+    """The sweep that a person named. Raises Refusal where it is none, or of another cluster."""
+    paths = SweepPaths(folder.resolve())
+    if (cluster := _cluster(paths)) != inventory.cluster:
+        what = f"is a sweep on {cluster}" if cluster else "is no sweep's folder (it has no inventory.json)"
+        raise Refusal(f"--sweep {folder} {what}: give a sweep on {inventory.cluster}")
+    return paths
+
+
+def _cluster(paths: SweepPaths) -> str | None:
+    try:
+        return read_inventory(paths.inventory).cluster
+    except Refusal:
+        return None
+
+
+def _of_sweep(place: Place, paths: SweepPaths, jobs: Sequence[Path], say: Callable[[str], None]) -> int:
+    """How many were removed. Raises HeadLostError."""
+    try:
+        with locked(paths):
+            for job in jobs:
+                place.stop(job)
+                place.clean(job)
+            let_go(place, paths)
+    except Refusal as refusal:
+        say(f"left alone: {refusal}")
+        return 0
+    return len(jobs)
+
+
+def _jobs(paths: SweepPaths) -> list[Path]:
+    if not paths.jobs.is_dir():
+        return []
+    return sorted(job for job in paths.jobs.iterdir() if supervise.TOKEN.fullmatch(job.name))
+
+
+def _others(place: Place) -> list[str]:
+    """The tokens of the runs that still lie on the head; none where it is this machine, or cannot be asked."""
+    return place.tokens() if isinstance(place, Remote) else []

@@ -1,0 +1,193 @@
+"""A study planned on a cluster: what a person asked for, what the nodes are, which runs are to be made, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from orchestration.checks.nodes import Wanted, too_late
+from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.registry import find as find_cluster
+from orchestration.errors import Refusal
+from orchestration.jobs.executor import Place
+from orchestration.jobs.local import Here
+from orchestration.jobs.remote.executor import Remote
+from orchestration.jobs.remote.upload import push
+from orchestration.paths import RunsFolder, SweepPaths
+from orchestration.planning import code_version, study
+from orchestration.planning import plan as plans
+from orchestration.planning.images import Pools
+from orchestration.planning.plan import Plan, PlannedRun
+from orchestration.planning.study import LoadedStudy, Overrides
+from orchestration.sweep import resume
+from orchestration.sweep.resume import Flags, Identity
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for."""
+
+    cluster: str = "local"
+    study: str | None = None
+    out: Path | None = None
+    new: bool = False
+    flags: Flags = field(default_factory=Flags)
+    overrides: Overrides = field(default_factory=Overrides)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Everything outside that a sweep uses: project, folders, clock, environment, and the ranks' program."""
+
+    root: Path
+    runs: RunsFolder
+    utc_now: Callable[[], str]
+    environment: Mapping[str, str]
+    program: Sequence[str] = ("-m", "workload")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A study, planned on a cluster, before any folder is made."""
+
+    surroundings: Surroundings
+    request: Request
+    loaded: LoadedStudy
+    inventory: Inventory
+    machines: Sequence[Mapping[str, Any]]
+    plan: Plan
+    place: Place
+    pools: Pools
+    identity: Identity
+
+    @property
+    def cores(self) -> int:
+        """Physical cores of a node, the least of them; 0 where nodes share one machine's."""
+        return cores(self.machines)
+
+    def wanted(self, paths: SweepPaths) -> Wanted:
+        """What the nodes are held against before the sweep in that folder."""
+        saves = any(item.run.save and item.run.nodes > 1 for item in self.plan.runs)
+        utc = self.surroundings.utc_now()
+        return Wanted(self.identity.workload, utc, runs=0, saves=saves, own=paths.token(""))
+
+    def skip_reason(self, planned: PlannedRun) -> str | None:
+        """Why the run is not to start; None where it is, or where a person forces it."""
+        if expired := too_late(self.inventory.expires_at, self.surroundings.utc_now(), None):
+            return expired
+        if lost := self.place.lost(planned.run.nodes):
+            return f"node lost: {', '.join(lost)}"
+        if self.request.flags.force:
+            return None
+        limits = [machine["cgroup_memory_bytes"] for machine in self.machines]
+        return plans.skip_reason(planned, self.inventory, limits)
+
+    def pending(self, paths: SweepPaths) -> list[PlannedRun]:
+        """The runs of the plan that the folder still wants. Raises Refusal."""
+        return resume.pending(self.plan, resume.records(paths), self.request.flags, self.skip_reason)
+
+    def find(self) -> SweepPaths | None:
+        """The folder of the sweep that goes on; None where another is to be made. Raises Refusal."""
+        out = self.request.out
+        if out is None:
+            runs = self.surroundings.runs
+            return (
+                None if self.request.new else resume.find(runs, self.identity, lambda paths: bool(self.pending(paths)))
+            )
+        paths = SweepPaths(out.absolute())
+        if not paths.ledger.exists():
+            _refuse_foreign(paths.folder)
+            return None
+        if self.request.new:
+            raise Refusal(f"--new, but {out} holds a sweep: give another --out")
+        resume.check_unchanged(paths, self.identity)
+        return paths
+
+    def rebooted(self, paths: SweepPaths) -> list[str]:
+        """A line where nodes were started again since that sweep began."""
+        names = resume.rebooted(paths, self.identity)
+        line = f"{', '.join(names)} started again since: no speedup is formed across two boots (--new begins afresh)"
+        return [line] if names else []
+
+    def new_folder(self) -> SweepPaths:
+        """The path of another sweep's folder."""
+        if self.request.out is not None:
+            return SweepPaths(self.request.out.absolute())
+        time = self.surroundings.utc_now()[:19].replace("-", "").replace(":", "") + "Z"
+        name = f"{self.loaded.study.name}-{self.inventory.cluster}-{time}"
+        folder = self.surroundings.runs.folder.absolute()
+        taken = {path.name for path in folder.glob(f"{name}*")}
+        unique = next(
+            text for n in range(1, len(taken) + 2) if (text := name if n == 1 else f"{name}-{n}") not in taken
+        )
+        return SweepPaths(folder / unique)
+
+
+def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Mapping[str, Any]] | None = None) -> Sweep:
+    """Reads, checks and plans; makes nothing but the pools of pictures. Raises Refusal.
+
+    `machines` are the nodes as the sweep's folder knows them: then none is asked, and nothing pushed to any.
+    """
+    inventory = find_cluster(request.cluster, surroundings.root, surroundings.utc_now())
+    loaded = study.load(request.study or inventory.default_study, request.overrides)
+    workload = code_version.describe(surroundings.root)
+    place = connect(inventory, surroundings.environment)
+    if machines is None:
+        if isinstance(place, Remote) and place.lack(workload.digest):
+            push(inventory, surroundings.root)
+            place.forget()
+        machines = place.machines()
+    elif len(machines) != len(inventory.nodes):
+        raise Refusal(f"that sweep had {len(machines)} nodes, {inventory.cluster} has {len(inventory.nodes)}")
+    loaded, fallback = _usable(loaded, machines)
+    pools = Pools(surroundings.runs.images.absolute())
+    try:
+        plan = plans.make(loaded, inventory, cores(machines), pools.get, workload)
+    except OSError as error:
+        raise Refusal(f"{error.filename}: the pictures cannot be prepared ({error.strerror})") from error
+    identity = Identity(
+        study=resume.study_digest(loaded.document),
+        cluster=inventory.cluster,
+        workload=workload.digest,
+        facts=resume.facts(machines, _slots(machines, inventory)),
+    )
+    plan = replace(plan, notes=(*fallback, *plan.notes))
+    return Sweep(surroundings, request, loaded, inventory, machines, plan, place, pools, identity)
+
+
+def _slots(machines: Sequence[Mapping[str, Any]], inventory: Inventory) -> list[int]:
+    """Of each node; nodes that a sweep's folder knows stand in another order than the inventory's."""
+    return [int(item.get("slots", node.slots)) for item, node in zip(machines, inventory.nodes, strict=True)]
+
+
+def _usable(loaded: LoadedStudy, machines: Sequence[Mapping[str, Any]]) -> tuple[LoadedStudy, tuple[str, ...]]:
+    """The study that the machines can carry out, and the line that says what was put in place of what."""
+    reasons = [str(machine["simd"]) for machine in machines if str(machine.get("simd", "")).startswith("none: ")]
+    if not reasons or "simd" not in study.backends(loaded.study):
+        return loaded, ()
+    return study.without_simd(loaded), (f"backend numpy in place of simd ({reasons[0].removeprefix('none: ')})",)
+
+
+def connect(inventory: Inventory, environment: Mapping[str, str]) -> Place:
+    """The place where the cluster's mpirun runs. Raises Refusal."""
+    if inventory.launcher == "local":
+        return Here(Path(inventory.workdir), Path(inventory.python), environment)
+    return Remote(inventory)
+
+
+def cores(machines: Sequence[Mapping[str, Any]]) -> int:
+    """Physical cores of a node, the least of them; 0 where nodes share a kernel, and so its cores, as containers do."""
+    boots = {machine["boot_id"] for machine in machines}
+    return min(int(machine["cores"]) for machine in machines) if len(boots) == len(machines) else 0
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raises Refusal where the folder holds files of something else."""
+    try:
+        holds = folder.exists() and any(path.name != ".lock" for path in folder.iterdir())
+    except OSError as error:
+        raise Refusal(f"--out {folder} cannot be read ({error.strerror}): give another --out") from error
+    if holds:
+        raise Refusal(f"--out {folder} holds files, but no sweep's: give an empty or a new folder")

@@ -1,0 +1,155 @@
+"""What of a plan is still to do, in which folder, and whether the place is still the one that began it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestration.errors import Refusal
+from orchestration.paths import RunsFolder, SweepPaths
+from orchestration.planning.plan import Plan, PlannedRun
+from orchestration.sweep.ledger import Ledger
+from workload.record.run import OK, SKIPPED, SchemaError, canonical_json, read_record
+
+MACHINE_KEYS = ("node", "boot_id", "cpu_model", "cores", "threads", "memory_bytes", "cgroup_memory_bytes", "kernel")
+SOFTWARE_KEYS = ("python", "numpy", "mpi", "blas")
+BOOT = ".boot_id"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """`retry`: what is not ok as well; `force`: what was skipped as well."""
+
+    retry: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which sweep this is (study as carried out, cluster, code), and on what."""
+
+    study: str  # digest of the study as carried out
+    cluster: str
+    workload: str  # digest of workload/
+    facts: Mapping[str, Any]  # what must not change within a sweep
+
+    def event(self) -> dict[str, Any]:
+        """The values of the ledger's `planned` event."""
+        return {"study": self.study, "cluster": self.cluster, "workload": self.workload, "facts": dict(self.facts)}
+
+
+def study_digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 over a study as carried out."""
+    return hashlib.sha256(canonical_json(document).encode()).hexdigest()
+
+
+def facts(machines: Sequence[Mapping[str, Any]], slots: Sequence[int]) -> dict[str, Any]:
+    """What two halves of a sweep must share, flat, by node."""
+    flat: dict[str, Any] = {}
+    for machine, count in zip(machines, slots, strict=True):
+        for key in (*MACHINE_KEYS, *SOFTWARE_KEYS):
+            flat[f"{machine['node']}.{key}"] = machine.get(key)
+        flat[f"{machine['node']}.slots"] = count
+    return flat
+
+
+def machines(paths: SweepPaths) -> list[dict[str, Any]]:
+    """The nodes as they were when the sweep was planned, each with its slots. Raises Refusal where it never was."""
+    planned = Ledger(paths.ledger).last("planned")
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in (planned or {}).get("facts", {}).items():
+        node, _, key = name.rpartition(".")
+        found.setdefault(node, {})[key] = value
+    if not found:
+        raise Refusal(f"{paths.folder} says nothing of the nodes that it was planned for: give another sweep")
+    return list(found.values())
+
+
+def records(paths: SweepPaths) -> dict[str, dict[str, Any]]:
+    """The folder's records by run id. Raises Refusal naming one that cannot be read."""
+    found = {}
+    for path in sorted(paths.records.glob("*.json")):
+        try:
+            record = read_record(path)
+        except (SchemaError, OSError) as error:
+            raise Refusal(f"{paths.records}: {error}; remove that record and its run is done again") from error
+        found[record["run_id"]] = record
+    return found
+
+
+def pending(
+    plan: Plan,
+    done: Mapping[str, Mapping[str, Any]],
+    flags: Flags,
+    skip_reason: Callable[[PlannedRun], str | None],
+) -> list[PlannedRun]:
+    """The runs to carry out now: without a record, skipped for a reason that no longer holds, or asked for again."""
+    return [item for item in plan.runs if _wanted(item, done.get(item.run.run_id), flags, skip_reason)]
+
+
+def _wanted(
+    item: PlannedRun,
+    record: Mapping[str, Any] | None,
+    flags: Flags,
+    skip_reason: Callable[[PlannedRun], str | None],
+) -> bool:
+    if record is None:
+        return True
+    if record["outcome"] == SKIPPED:
+        return flags.force or skip_reason(item) is None
+    return flags.retry and record["outcome"] != OK
+
+
+def find(runs: RunsFolder, identity: Identity, unfinished: Callable[[SweepPaths], bool]) -> SweepPaths | None:
+    """The newest unfinished sweep of the same study, cluster and code. Raises Refusal where its machine changed."""
+    for paths in runs.sweeps():
+        planned = Ledger(paths.ledger).last("planned")
+        same = planned is not None and all(
+            planned.get(key) == getattr(identity, key) for key in ("study", "cluster", "workload")
+        )
+        if same and unfinished(paths):
+            check_unchanged(paths, identity)
+            return paths
+    return None
+
+
+def check_unchanged(paths: SweepPaths, identity: Identity) -> None:
+    """Raises Refusal where the folder is of another study or cluster, or code, MPI or machine changed since."""
+    planned = Ledger(paths.ledger).last("planned")
+    if planned is None:
+        raise Refusal(f"{paths.folder} has a ledger without a plan: give another --out")
+    if planned.get("study") != identity.study or planned.get("cluster") != identity.cluster:
+        raise Refusal(
+            f"{paths.folder} is a sweep of another study or cluster, or with other overrides: give another --out"
+        )
+    before = {"workload digest": planned.get("workload"), **_fixed(planned.get("facts", {}))}
+    now = {"workload digest": identity.workload, **_fixed(identity.facts)}
+    if changed := list(_differences(before, now)):
+        raise Refusal(
+            f"{paths.folder} was begun under other conditions: {'; '.join(changed)}: "
+            "start another sweep with --new, or restore them"
+        )
+
+
+def rebooted(paths: SweepPaths, identity: Identity) -> list[str]:
+    """The nodes that were started again since the sweep began. It goes on, but no speedup crosses two boots."""
+    planned = Ledger(paths.ledger).last("planned") or {}
+    before = planned.get("facts", {})
+    return [key.removesuffix(BOOT) for key, now in identity.facts.items() if _is_boot(key) and before.get(key) != now]
+
+
+def _fixed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the boots: a node that was lost and started again is the same node."""
+    return {key: value for key, value in facts.items() if not _is_boot(key)}
+
+
+def _is_boot(key: str) -> bool:
+    return key.endswith(BOOT)
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key):
+            yield f"{key} was {before.get(key)!r}, is {now.get(key)!r}"

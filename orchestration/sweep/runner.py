@@ -1,0 +1,222 @@
+"""A sweep at work in its folder: one run after the other, each leaving a record, whatever becomes of it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestration.checks import preflight
+from orchestration.checks.nodes import too_late
+from orchestration.errors import Refusal, Stopped
+from orchestration.jobs.executor import HeadLostError, State
+from orchestration.jobs.job import Builder
+from orchestration.paths import SweepPaths
+from orchestration.planning.plan import PlannedRun
+from orchestration.sweep import resume
+from orchestration.sweep.ledger import Ledger
+from orchestration.sweep.locks import held, locked
+from orchestration.sweep.prepare import Sweep
+from orchestration.sweep.progress import Progress
+from orchestration.sweep.recorder import Recorder
+from workload.agent import supervise
+from workload.record.run import OK, SKIPPED, WRONG_ANSWER, write_json
+
+INTERRUPTED = "interrupted: no rank is left; the same command (without --new) goes on where this stopped"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How many runs of a plan ended how, and whether all ended as planned."""
+
+    counts: Counter[str]
+    as_planned: bool
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What is put down in the ledger beside the runs.
+
+    `forecast`: what is forecast of the runs, written before the first of them starts. `canary`: what the nodes answer
+    to a fixed kernel, asked before each launch's block of runs and after the last; it raises Stopped.
+    """
+
+    forecast: Mapping[str, Any] | None = None
+    canary: Callable[[SweepPaths], Mapping[str, Any]] | None = None
+
+
+@dataclass
+class Carrying:
+    """A sweep at work in its folder, which it holds the lock of."""
+
+    sweep: Sweep
+    paths: SweepPaths
+    progress: Progress
+    aside: Aside = field(default_factory=Aside)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.paths.ledger)
+        self.utc_now = self.sweep.surroundings.utc_now
+        self.recorder = Recorder(self.paths, self.sweep.place)
+        self.builder = Builder(
+            self.sweep.inventory,
+            self.sweep.cores,
+            self.sweep.surroundings.program,
+            self.sweep.place,
+        )
+
+    def carry_out(self) -> Result:
+        """Carries out what is pending; returns how the plan's runs ended. Raises Refusal, Stopped, OSError."""
+        self._begin()
+        pending = self._adopted_first(self.sweep.pending(self.paths))
+        block: int | None = None
+        with self.progress.shown(pending):
+            for planned in pending:
+                # an adopted run may be at work: nothing beside it
+                if planned.run.launch != block and not self.paths.job(planned.run.run_id).exists():
+                    block = planned.run.launch
+                    self._canary(f"before launch {block + 1}")
+                self._one(planned)
+            if pending:
+                self._canary("after the last run")
+        done = resume.records(self.paths)
+        ended = [(item, str(done[item.run.run_id]["outcome"])) for item in self.sweep.plan.runs]
+        result = Result(Counter(outcome for _, outcome in ended), all(as_planned(*each) for each in ended))
+        self.ledger.append("finished", self.utc_now(), outcomes=dict(result.counts))
+        return result
+
+    def _begin(self) -> None:
+        """Writes what the folder says of itself, once."""
+        if self.ledger.last("planned") is not None:
+            self.ledger.append("resumed", self.utc_now(), pid=os.getpid())
+            return
+        self.paths.study.write_text(self.sweep.loaded.text(), encoding="utf-8")
+        write_json(self.paths.inventory, self.sweep.inventory.model_dump(mode="json"))
+        runs = [item.run.run_id for item in self.sweep.plan.runs]
+        values = {**self.sweep.identity.event(), "runs": runs, "notes": list(self.sweep.plan.notes)}
+        self.ledger.append("planned", self.utc_now(), pid=os.getpid(), **values)
+        if self.aside.forecast is not None:
+            self.ledger.append("forecast", self.utc_now(), **self.aside.forecast)
+
+    def _canary(self, when: str) -> None:
+        """Asks the canary; where it fails the ledger says so and the sweep goes on. Raises Stopped on Ctrl-C."""
+        if self.aside.canary is None or too_late(self.sweep.inventory.expires_at, self.utc_now(), None):
+            return
+        try:
+            found = dict(self.aside.canary(self.paths))
+        except (Stopped, HeadLostError, OSError) as error:
+            found = {"failed": str(error)}
+        except KeyboardInterrupt:
+            self.ledger.append("interrupted", self.utc_now(), canary=when)
+            raise Stopped(INTERRUPTED) from None
+        self.ledger.append("canary", self.utc_now(), when=when, **found)
+
+    def _adopted_first(self, pending: list[PlannedRun]) -> list[PlannedRun]:
+        """Puts what a lost `fab` left at work, or ended, in front; ends and removes what nobody waits for."""
+        place, wanted = self.sweep.place, {self.paths.job(item.run.run_id): item for item in pending}
+        first = []
+        for job in sorted(self.paths.jobs.iterdir()):
+            if job in wanted and self._adoptable(job):
+                first.append(wanted[job])
+            elif supervise.TOKEN.fullmatch(job.name):
+                place.stop(job)
+                place.clean(job)
+        return first + [item for item in pending if item not in first]
+
+    def _adoptable(self, job: Path) -> bool:
+        state = self.sweep.place.state(job)
+        return state is State.ALIVE or (state is State.ENDED and not self.recorder.interrupted(job))
+
+    def _one(self, planned: PlannedRun) -> None:
+        """One run from start to record. Raises Stopped where a person ended it, OSError where a file failed."""
+        job = self.paths.job(planned.run.run_id)
+        self.progress.begin(planned)
+        try:
+            reason = self.sweep.skip_reason(planned) or self._too_late(planned)
+            record = self._carry_through(planned, job) if reason is None else self.recorder.skipped(planned, reason)
+            about = {"run_id": planned.run.run_id, "outcome": record["outcome"], "reason": record["reason"]}
+            self.ledger.append("ended", self.utc_now(), **about)
+        except KeyboardInterrupt:
+            self._interrupt(planned, job)
+            raise Stopped(INTERRUPTED) from None
+        except OSError:
+            if self.sweep.place.state(job) is State.ALIVE:
+                self.sweep.place.stop(job)
+            raise
+        self.progress.end(planned, record)
+
+    def _too_late(self, planned: PlannedRun) -> str | None:
+        """Why the run would outlive the cluster, by what others took; None where it would not."""
+        return too_late(self.sweep.inventory.expires_at, self.utc_now(), self.progress.expected_s(planned))
+
+    def _carry_through(self, planned: PlannedRun, job: Path) -> dict[str, Any]:
+        try:
+            self._launch(planned, job)
+            return self._await(planned, job)
+        except HeadLostError as error:
+            return self.recorder.lost(planned, error)
+
+    def _launch(self, planned: PlannedRun, job: Path) -> None:
+        """Starts the run, unless a lost `fab` did."""
+        place, run_id = self.sweep.place, planned.run.run_id
+        if job.exists():
+            if self._adoptable(job):
+                self.ledger.append("adopted", self.utc_now(), run_id=run_id)
+                return
+            place.end_leftovers(job)
+            place.clean(job)
+        pool = place.bring(self.sweep.pools.path(planned.run.images))
+        self.builder.write(job, planned, pool, preview=not self.paths.picture("input").exists())
+        self.ledger.append("started", self.utc_now(), run_id=run_id, sequence=planned.sequence)
+        place.start(job)
+
+    def _await(self, planned: PlannedRun, job: Path) -> dict[str, Any]:
+        """Waits for the run's end and records it."""
+        place = self.sweep.place
+        # the supervisor holds the run's own limit; this one is for a supervisor that hangs
+        state = place.wait(job, planned.timeout_s + 60)
+        if state is State.ALIVE:
+            place.stop(job)
+        record = self.recorder.ended(planned, job)
+        place.clean(job)
+        return record
+
+    def _interrupt(self, planned: PlannedRun, job: Path) -> None:
+        """Ends the run at work; it leaves no record."""
+        if job.exists():
+            self.sweep.place.stop(job)
+            self.sweep.place.clean(job)
+        self.ledger.append("interrupted", self.utc_now(), run_id=planned.run.run_id)
+
+
+def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, aside: Aside | None = None) -> Result:
+    """Carries out the sweep in the folder, which it makes where it is not there. Raises Refusal, Stopped."""
+    existing = next(folder for folder in (paths.folder, *paths.folder.parents) if folder.is_dir())
+    of_nodes = preflight.of_nodes(sweep.place, sweep.inventory, sweep.wanted(paths))
+    fewest = min(int(machine["cores"]) for machine in sweep.machines)
+    if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, fewest, existing, of_nodes):
+        raise Refusal("\nconvscale: ".join(wrong))
+    with locked(paths), held(sweep.place, paths, sweep.surroundings.utc_now()):
+        carrying = Carrying(sweep, paths, progress, aside or Aside())
+        try:
+            sweep.surroundings.runs.point_latest(paths)
+        except OSError as error:
+            raise Refusal(f"{sweep.surroundings.runs.latest} cannot be written ({error.strerror})") from error
+        try:
+            return carrying.carry_out()
+        except BrokenPipeError:
+            raise  # nobody reads what we print: no trouble of the disk's
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise Stopped(
+                f"{where}{error.strerror or error}: nothing recorded is lost; mend that, and the same command "
+                "(without --new) goes on"
+            ) from error
+
+
+def as_planned(planned: PlannedRun, outcome: str) -> bool:
+    """True for ok, for skipped, and for the wrong answer of `replica`, which is wrong on purpose."""
+    return outcome in (OK, SKIPPED) or (outcome == WRONG_ANSWER and planned.run.movement == "replica")

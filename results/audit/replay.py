@@ -1,0 +1,155 @@
+"""The published method replayed beside the correct one: how t(N) / t(1) falls in each, and with how much work.
+
+The replay's runs of two ranks and more give a wrong answer, as planned; nothing here is a speedup.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from results.audit import paper
+from results.records.estimates import Estimate, one, ratio_estimate
+from results.records.launch import REPLICA, Launch, RankTimes
+from results.records.point import Point
+from results.records.sweep import STRONG, WEAK, Series
+from workload.domain.footprint import replica_images
+from workload.record.run import OK, WRONG_ANSWER
+
+CORRECT = "scatter-gather"
+Quantity = Callable[[Launch], float | None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rank count of one backend. Ratios are t(N) / t(1); None where there is no such time.
+
+    `published` is by cluster. `replayed_fat` is by the clock of the paper's fat cluster (convolution, barrier,
+    allgather), `replayed_light` by that of its light one (broadcast to gather), `correct` forward time.
+    `images` is what a rank of the replay convolves, `work` that over the batch of one rank. `convolve_cpu` and
+    `convolve` are the replay's CPU and wall seconds of convolve; `crowding` is N over the cores where there are
+    fewer cores than ranks, and else 1: `convolve` is expected to be `work` times it. `even_cpu` and `even_convolve` are
+    the same at equal core speed: each rank's seconds times what its core did of the yardstick in a second just then
+    (workload.yardstick), so that a core which others slow does not look like more work.
+    """
+
+    backend: str
+    ranks: int
+    batch: int
+    images: int
+    work: float
+    crowding: float
+    published: Mapping[str, float | None]
+    replayed_fat: Estimate | None
+    replayed_light: Estimate | None
+    correct: Estimate | None
+    convolve_cpu: Estimate | None
+    even_cpu: Estimate | None
+    convolve: Estimate | None
+    even_convolve: Estimate | None
+    run_ids: tuple[str, ...]
+
+
+def rows(series: Series) -> list[Row]:
+    """A row a backend and rank count; none where the series replays nothing on two ranks or more."""
+    replays = [point for point in series.points if point.run.movement == REPLICA]
+    if series.scaling not in (STRONG, WEAK) or all(point.run.ranks == 1 for point in replays):
+        return []
+    return list(_rows(series, replays))
+
+
+def replayed(point: Point) -> list[Launch]:
+    """The launches of a replay that ran to their end: right at one rank, wrong beyond, as planned."""
+    return [launch for launch in point.launches if launch.outcome in (OK, WRONG_ANSWER) and launch.repeats]
+
+
+def fat_clock_s(launch: Launch) -> float:
+    """Median seconds of convolution, barrier and allgather, the longest rank: convolve and collect but the gather."""
+    count = len(launch.repeats)
+    gather_s = {call.rank: call.time_s / count for call in launch.mpi_calls if call.call == "Gatherv"}
+    return statistics.median(
+        max(rank.parts_s["convolve"] + rank.parts_s["collect"] - gather_s.get(rank.rank, 0.0) for rank in repeat.ranks)
+        for repeat in launch.repeats
+    )
+
+
+def _rows(series: Series, replays: list[Point]) -> Iterator[Row]:
+    for point in replays:
+        run = point.run
+        base = next((p for p in replays if p.run.ranks == 1 and p.run.backend == run.backend), None)
+        correct = {p.run.ranks: p for p in series.points if (p.run.movement, p.run.backend) == (CORRECT, run.backend)}
+        one_batch = base.run.problem.batch if base else run.problem.batch
+        images = replica_images(run.problem.batch, run.ranks)
+        yield Row(
+            backend=run.backend,
+            ranks=run.ranks,
+            batch=run.problem.batch,
+            images=images,
+            work=images / one_batch,
+            crowding=max(1.0, run.ranks / cores) if (cores := _cores(point)) else 1.0,
+            published=_published(series.scaling, run.ranks),
+            replayed_fat=_ratio(point, base, fat_clock_s),
+            replayed_light=_ratio(point, base, _median("forward_s")),
+            correct=_ratio(correct.get(run.ranks), correct.get(1), _median("forward_s")),
+            convolve_cpu=_ratio(point, base, _cpu_s),
+            even_cpu=_ratio(point, base, _even_cpu),
+            convolve=_ratio(point, base, _median("convolve_s")),
+            even_convolve=_ratio(point, base, _even_convolve),
+            run_ids=point.run_ids,
+        )
+
+
+def _median(clock: str) -> Quantity:
+    return lambda launch: launch.median_s(clock)
+
+
+def _of_ranks(value: Callable[[RankTimes], float | None], over: Callable[[list[float]], float]) -> Quantity:
+    """The median over repeats of what `over` makes of the ranks' values; None where a rank has none."""
+
+    def quantity(launch: Launch) -> float | None:
+        repeats = [[value(rank) for rank in repeat.ranks] for repeat in launch.repeats]
+        told = [[found for found in ranks if found is not None] for ranks in repeats]
+        return statistics.median(map(over, told)) if told == repeats else None
+
+    return quantity
+
+
+def _even(rank: RankTimes, seconds: float) -> float | None:
+    """Seconds of a rank in operations of the yardstick; None where the record does not tell its core's speed."""
+    return None if rank.core_flops_per_s is None else seconds * rank.core_flops_per_s
+
+
+# of a rank, the median of ranks: all have as many images
+_cpu_s = _of_ranks(lambda rank: rank.convolve_cpu_s, statistics.median)
+_even_cpu = _of_ranks(lambda rank: _even(rank, rank.convolve_cpu_s), statistics.median)
+_even_convolve = _of_ranks(lambda rank: _even(rank, rank.parts_s["convolve"]), max)
+
+
+def _ratio(point: Point | None, base: Point | None, quantity: Quantity) -> Estimate | None:
+    if point is None or base is None:
+        return None
+    above, below = ([quantity(launch) for launch in _usable(p)] for p in (point, base))
+    values = [value for value in (*above, *below) if value is not None and value > 0.0]
+    if not above or not below or len(values) < len(above) + len(below):
+        return None
+    return one(len(above)) if point is base else ratio_estimate(values[: len(above)], values[len(above) :])
+
+
+def _usable(point: Point) -> list[Launch]:
+    return replayed(point) if point.run.movement == REPLICA else list(point.counting)
+
+
+def _cores(point: Point) -> int:
+    """Cores of the machines that one launch ran on, 0 where they are not told."""
+    counts = [machine.details.get("cores") for machine in point.launches[0].machines]
+    return sum(count for count in counts if isinstance(count, int))
+
+
+def _published(scaling: str, ranks: int) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for cluster in paper.CLUSTERS:
+        times = {run.processes: run.time_s for run in paper.runs() if (run.cluster, run.scaling) == (cluster, scaling)}
+        time_s, one_s = times.get(ranks), times.get(1)
+        found[cluster] = time_s / one_s if time_s and one_s else None
+    return found

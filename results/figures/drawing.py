@@ -1,0 +1,115 @@
+"""A figure as files: SVG whose values show on hovering, PNG, and the drawn values as CSV."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from results.formats import estimate
+from results.records.estimates import Estimate
+from results.records.point import Point
+from results.table import csv_of
+
+INK, GRID, BAD = "#1f2933", "#d3d9e0", "#c8372d"
+PNG_DPI = 160
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure as files; `name` is their stem, `title` what a reader who cannot see it is told.
+
+    `data`: the drawn values as CSV, each with the runs it rests on; empty where they were not kept.
+    """
+
+    name: str
+    title: str
+    svg: bytes
+    png: bytes
+    data: str = ""
+
+
+@dataclass
+class Values:
+    """The values of a figure as they are drawn: what hovering over each shows, and its row of data."""
+
+    rows: list[Mapping[str, object]] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def add(self, artist: Any, text: str, row: Mapping[str, object]) -> None:
+        """Notes one value; `artist`, where it has one, is what the reader hovers over."""
+        if artist is not None:
+            name = f"value-{len(self.texts)}"
+            artist.set_gid(name)
+            self.texts[name] = text
+        self.rows.append(row)
+
+    def csv(self) -> str:
+        keys = list(dict.fromkeys(key for row in self.rows for key in row))
+        return csv_of(keys, ([row.get(key) for key in keys] for row in self.rows)) if keys else ""
+
+
+def row_of(label: str, point: Point, value: Estimate | float | None) -> dict[str, object]:
+    """A point's row of data: its value with bounds, its outcome and its runs."""
+    bounds = value if isinstance(value, Estimate) else None
+    return {
+        "line": label,
+        "ranks": point.run.ranks,
+        "batch": point.run.problem.batch,
+        "value": bounds.value if bounds else value,
+        "low": bounds.low if bounds else None,
+        "high": bounds.high if bounds else None,
+        "bounds": bounds.bounds if bounds else None,
+        "outcome": point.outcome,
+        "run_ids": " ".join(point.run_ids),
+    }
+
+
+def text_of(label: str, point: Point, value: Estimate) -> str:
+    """What hovering over a point shows."""
+    return f"{label}: {point.run.ranks} ranks, B = {point.run.problem.batch}: {estimate(value)}"
+
+
+def as_files(figure: Any, name: str, title: str, values: Values | None = None) -> Drawing:
+    """The figure as SVG, the same for the same data, and as PNG."""
+    svg, png = io.BytesIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Title": title})
+    figure.savefig(png, format="png", dpi=PNG_DPI, facecolor="white")
+    values = values or Values()
+    return Drawing(name, title, _titled(svg.getvalue().decode(), values).encode(), png.getvalue(), values.csv())
+
+
+def _titled(svg: str, values: Values) -> str:
+    """The SVG with a title, which browsers show on hovering, in the group of each value."""
+
+    def title(match: re.Match[str]) -> str:
+        text = values.texts.get(match[1])
+        return match[0] if text is None else f"{match[0]}<title>{html.escape(text)}</title>"
+
+    return re.sub(r'<g id="(value-\d+)">', title, svg)
+
+
+def adaptive(svg: bytes) -> bytes:
+    """The SVG for a page: its ink, grid and alarm colours follow the reader's light or dark preference."""
+    style = (
+        f"<style>svg{{--ink:{INK};--grid:{GRID};--bad:{BAD}}}"
+        "@media(prefers-color-scheme:dark){svg{--ink:#dfe5ec;--grid:#39434f;--bad:#ff7b6e}}</style>"
+    )
+    text = svg.decode()
+    for colour, variable in ((INK, "ink"), (GRID, "grid"), (BAD, "bad")):
+        text = text.replace(colour, f"var(--{variable})")
+    return re.sub(r"(<svg\b[^>]*>)", lambda match: match[1] + style, text, count=1).encode()
+
+
+def inline(drawing: Drawing, prefix: str) -> str:
+    """The adaptive SVG as an element of a page: named for those who cannot see it, ids its own by `prefix`."""
+    text = adaptive(drawing.svg).decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
+    text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
+    label = html.escape(drawing.title, quote=True)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

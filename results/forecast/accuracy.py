@@ -1,0 +1,135 @@
+"""Forecasts as the ledger keeps them, written before the runs, and beside what was measured then.
+
+The clock is `forward_s`. A forecast counts for a point only if the ledger has it before each of the point's runs.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from results.forecast.model import Case, ForecastError, forecast
+from results.forecast.probe import Probe
+from results.forecast.residuals import Band
+from results.records.point import Point
+from results.records.sweep import Sweep
+
+EVENT = "forecast"
+STARTED = ("started", "adopted")
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """A point with its forecast, its interval (None where nothing was known of earlier errors), and what came."""
+
+    point: Point
+    forecast_s: float
+    interval_s: tuple[float, float] | None
+    measured_s: float
+
+    @property
+    def error(self) -> float:
+        """Forecast over measured time, less one."""
+        return self.forecast_s / self.measured_s - 1.0
+
+    @property
+    def log_ratio(self) -> float:
+        """Logarithm of measured over forecast."""
+        return math.log(self.measured_s / self.forecast_s)
+
+    @property
+    def inside(self) -> bool | None:
+        """Whether the measured time lies in the interval; None where there is none."""
+        return None if self.interval_s is None else self.interval_s[0] <= self.measured_s <= self.interval_s[1]
+
+
+def document(cases: Mapping[str, Case], probe: Probe, band: Band | None) -> dict[str, Any]:
+    """The values of the ledger's event: a forecast of each run by its id, and why some have none."""
+    runs: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
+    for run_id, case in cases.items():
+        try:
+            found = forecast(case, probe)
+        except (ForecastError, ValueError) as error:
+            left_out[run_id] = str(error)
+            continue
+        interval = None if band is None else [found.forward_s * factor for factor in band.at(case.ranks)]
+        runs[run_id] = {
+            "forward_s": found.forward_s, "total_s": found.total_s, "phases_s": dict(found.phases_s),
+            "moved_bytes": found.moved_bytes, "interval_s": interval,
+        }  # fmt: skip
+    basis = {
+        "cluster": probe.cluster, "measured_utc": probe.measured_utc, "yardstick_flops_per_s": dict(probe.yardstick)
+    }  # fmt: skip
+    return {"probe": basis, "residuals": band.count if band else 0, "forecasts": runs, "left_out": left_out}
+
+
+def seconds(values: Mapping[str, Any] | None, run_id: str) -> float | None:
+    """The forward time that an event forecasts for a run."""
+    entry = (values or {}).get("forecasts", {}).get(run_id)
+    return None if entry is None else float(entry["forward_s"])
+
+
+def of_sweep(sweep: Sweep) -> list[Foretold]:
+    """The sweep's points that were forecast before their first run, and measured."""
+    kept = _kept(sweep)
+    found = []
+    for point in sweep.points:
+        time = point.time()
+        entries = [kept.get(launch.run_id) for launch in point.counting]
+        if time is None or not entries or any(entry is None for entry in entries):
+            continue
+        first = entries[0]
+        if first is not None:
+            found.append(Foretold(point, first[0], first[1], time.value))
+    return found
+
+
+def core_speeds(sweep: Sweep, rows: Sequence[Foretold]) -> list[tuple[str, float, float]]:
+    """Of each backend that was forecast: how fast cores did the yardstick when probed, and in the rows' runs (median).
+
+    Operations a CPU second; nothing of a backend where either is not known.
+    """
+    event = next((event for event in sweep.events if event.get("event") == EVENT), {})
+    probe = event.get("probe")
+    probed = probe.get("yardstick_flops_per_s") if isinstance(probe, Mapping) else None
+    found = []
+    for backend, speed in probed.items() if isinstance(probed, Mapping) else ():
+        launches = [launch for row in rows if row.point.run.backend == backend for launch in row.point.counting]
+        ranks = [rank for launch in launches for repeat in launch.repeats for rank in repeat.ranks]
+        speeds = [rank.core_flops_per_s for rank in ranks if rank.core_flops_per_s]
+        if _positive(speed) and speeds:
+            found.append((str(backend), float(speed), statistics.median(speeds)))
+    return found
+
+
+def _kept(sweep: Sweep) -> dict[str, tuple[float, tuple[float, float] | None]]:
+    """Forecast and interval by run, of runs that had not started when they were written."""
+    found: dict[str, tuple[float, tuple[float, float] | None]] = {}
+    started: set[str] = set()
+    for event in sweep.events:
+        if event.get("event") in STARTED:
+            started.add(str(event.get("run_id")))
+        forecasts = event.get("forecasts") if event.get("event") == EVENT else None
+        for run_id, entry in forecasts.items() if isinstance(forecasts, Mapping) else ():
+            parsed = _entry(entry)
+            if parsed is not None and run_id not in started:
+                found[run_id] = parsed
+    return found
+
+
+def _entry(entry: object) -> tuple[float, tuple[float, float] | None] | None:
+    """What the ledger says of a run; None where it is no forecast."""
+    if not isinstance(entry, Mapping) or not _positive(entry.get("forward_s")):
+        return None
+    interval = entry.get("interval_s")
+    if isinstance(interval, list) and len(interval) == 2 and all(map(_positive, interval)):
+        return float(entry["forward_s"]), (float(interval[0]), float(interval[1]))
+    return float(entry["forward_s"]), None
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0.0 < value < math.inf

@@ -1,0 +1,111 @@
+"""Forecasts of a study's runs from a probe, beside what a sweep measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from results.comparison.clusters import Price
+from results.forecast.model import Case, Forecast, ForecastError, cost, forecast
+from results.forecast.probe import Probe
+from results.forecast.residuals import Band
+from results.records.point import Point
+from results.records.sweep import Sweep
+
+FAR_WORDS, STATED = "far beyond the probe", "stated figures"
+FAR, TOO_FAR = 2, 8  # times the probed ranks: beyond, a forecast is marked; beyond, it has to be asked for
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A point to forecast: the series that wants it, the case, on how many nodes it would be, and how often done."""
+
+    series: str
+    case: Case
+    nodes: int
+    repeats: int = 1  # of all its launches, warm-ups among them
+
+
+@dataclass(frozen=True)
+class Row:
+    """One forecast, its price a repeat (None where the cluster has none), and the measured point, if there is one."""
+
+    asked: Asked
+    found: Forecast
+    price: float | None
+    basis: str
+    measured: Point | None
+    interval_s: tuple[float, float] | None = None  # of the forward time
+
+    @property
+    def node_bytes(self) -> int:
+        """Peak bytes of all ranks of the node that holds most."""
+        peaks, per_node = self.found.peak_bytes, self.asked.case.ranks_per_node
+        return max(sum(peaks[first : first + per_node]) for first in range(0, len(peaks), per_node))
+
+    @property
+    def measured_s(self) -> float | None:
+        time = self.measured.time() if self.measured else None
+        return time.value if time else None
+
+    @property
+    def error(self) -> float | None:
+        """Forecast over measured forward time, less one."""
+        return None if self.measured_s is None else self.found.forward_s / self.measured_s - 1.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What forecasts rest on: the probe, its ranks, the price of the cluster's nodes, a sweep to stand beside."""
+
+    probe: Probe
+    probed_ranks: int
+    price: Price | None
+    cluster_nodes: int
+    extrapolate: bool = False
+    sweep: Sweep | None = None
+    band: Band | None = None  # how far earlier forecasts of this cluster were off
+    stated: bool = False  # the probe is made of stated figures
+    node_memory_bytes: int | None = None  # of the node that has least
+
+
+def rows(asked: Sequence[Asked], terms: Terms) -> list[Row]:
+    """The forecasts of these runs. Raises ForecastError where the probe does not carry them."""
+    return [_row(each, terms) for each in asked]
+
+
+def _row(asked: Asked, terms: Terms) -> Row:
+    ranks, probed = asked.case.ranks, terms.probed_ranks
+    if ranks > TOO_FAR * probed and not terms.extrapolate:
+        raise ForecastError(
+            f"{ranks} ranks are more than {TOO_FAR} times the {probed} that were probed: probe a larger cluster, or "
+            "give --extrapolate"
+        )
+    found = forecast(asked.case, terms.probe)
+    price = None
+    if terms.price is not None and terms.cluster_nodes > 0:
+        price = cost(found.total_s, terms.price.amount_per_hour * asked.nodes / terms.cluster_nodes)
+    interval = None
+    if terms.band is not None:
+        low, high = terms.band.at(ranks)
+        interval = (found.forward_s * low, found.forward_s * high)
+    return Row(asked, found, price, _basis(ranks, terms), _measured(asked.case, terms.sweep), interval)
+
+
+def _basis(ranks: int, terms: Terms) -> str:
+    if terms.stated:
+        return STATED
+    if ranks <= terms.probed_ranks:
+        return "probed"
+    return FAR_WORDS if ranks > FAR * terms.probed_ranks else "beyond the probe"
+
+
+def _measured(case: Case, sweep: Sweep | None) -> Point | None:
+    def same(point: Point) -> bool:
+        run = point.run
+        ran = (run.problem, run.grid, run.movement, run.backend, run.ranks_per_node, dict(run.options))
+        per_node = min(case.ranks_per_node, case.ranks)
+        asked = (case.problem, case.grid, case.movement, case.backend, per_node, dict(case.options))
+        return bool(point.counting) and ran == asked
+
+    return next((point for point in sweep.points if same(point)), None) if sweep else None

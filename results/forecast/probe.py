@@ -1,0 +1,217 @@
+"""A cluster's probe (workload.probe) as frozen types: what its links, its memory and its cores can do."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from workload.record.run import SchemaError, check_version
+
+WITHIN, BETWEEN = "within", "between"
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two ranks: seconds one way by bytes of the message, ascending."""
+
+    scope: str
+    one_way_s: tuple[tuple[int, float], ...]
+
+    @property
+    def latency_s(self) -> float:
+        return self.one_way_s[0][1]
+
+    @property
+    def bytes_per_s(self) -> float:
+        """Of the longest message."""
+        size, seconds = self.one_way_s[-1]
+        return size / seconds
+
+    def seconds(self, size: float) -> float:
+        """One way: between measured sizes in logarithms, below the shortest as it, beyond the longest at its rate."""
+        if size <= self.one_way_s[0][0]:
+            return self.latency_s
+        if size >= self.one_way_s[-1][0]:
+            return size / self.bytes_per_s
+        above = next(index for index, (measured, _) in enumerate(self.one_way_s) if measured >= size)
+        (low, fast), (high, slow) = self.one_way_s[above - 1 : above + 1]
+        share = math.log(size / low) / math.log(high / low)
+        return float(fast ** (1.0 - share) * slow**share)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A rate by the number of ranks of a node at work at once, ascending."""
+
+    by_active: tuple[tuple[int, float], ...]
+
+    def at(self, active: int) -> float:
+        """At that many ranks: between two measured counts in logarithms, beyond the last as at the last."""
+        below = [point for point in self.by_active if point[0] <= active] or [self.by_active[0]]
+        above = [point for point in self.by_active if point[0] >= active] or [self.by_active[-1]]
+        (low, slow), (high, fast) = below[-1], above[0]
+        if low >= high:
+            return fast if high == active else slow
+        share = math.log(active / low) / math.log(high / low)
+        return float(slow ** (1.0 - share) * fast**share)
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Bytes a second, read and written, of all active ranks that copy arrays, by the arrays' bytes, ascending.
+
+    A C library takes long copies past the caches, at another rate than short ones.
+    """
+
+    by_size: tuple[tuple[int, Rates], ...]
+
+    @property
+    def most_active(self) -> int:
+        """The largest number of ranks that were measured at once."""
+        return self.by_size[0][1].by_active[-1][0]
+
+    def at(self, active: int, size: float | None = None) -> float:
+        """Of arrays of so many bytes: the nearest measured size in logarithms. Without a size the shortest copies."""
+        if size is None or size < 1.0:
+            return self.by_size[0][1].at(active)
+        return min(self.by_size, key=lambda each: abs(math.log(each[0] / size)))[1].at(active)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What the slowest node can do, for the others wait for it.
+
+    `load`: bytes of x a second that one rank makes; `multiply_add` and `convolve`: operations a second of one rank.
+    `spread`: distance of the quartiles over the median of a figure's rounds, the median of all figures; `ranks`: how
+    many it ran on. `yardstick`: operations a CPU second that a core did of it (workload.yardstick) while all ranks were
+    at work, by backend; empty where a probe is older than that.
+    """
+
+    cluster: str
+    measured_utc: str
+    links: tuple[Link, ...]
+    memory: Copies
+    load: Rates
+    multiply_add: Rates | None
+    convolve: Mapping[str, Rates]
+    spread: float = 0.0
+    ranks: int = 1
+    yardstick: Mapping[str, float] = field(default_factory=dict)
+
+    def link(self, scope: str) -> Link | None:
+        """The slowest link of a scope; None where none was measured."""
+        return min(
+            (link for link in self.links if link.scope == scope), key=lambda link: link.bytes_per_s, default=None
+        )
+
+
+def parse(document: Mapping[str, Any], name: str) -> Probe:
+    """The probe of a document. Raises SchemaError, naming it, where it is none."""
+    check_version(document, name)
+    try:
+        if document["kind"] != "probe":
+            raise ValueError("its kind is not probe")
+        nodes = document["nodes"]
+        backends = {entry["backend"] for node in nodes for entry in node["convolve"]}
+        multiply_add = [entry for node in nodes for entry in node["multiply_add"]]
+        return Probe(
+            cluster=str(document.get("cluster", "")),
+            measured_utc=str(document.get("measured_utc", "")),
+            links=tuple(_link(link) for link in document["links"]),
+            memory=_copies([entry for node in nodes for entry in node["memory"]]),
+            load=_undisturbed(_slowest([entry for node in nodes for entry in node["load"]], "bytes_per_s")),
+            multiply_add=_undisturbed(_slowest(multiply_add, "flops_per_s")) if multiply_add else None,
+            convolve={
+                backend: _undisturbed(
+                    _slowest(
+                        [entry for node in nodes for entry in node["convolve"] if entry["backend"] == backend],
+                        "flops_per_s",
+                    )
+                )
+                for backend in sorted(backends)
+            },
+            spread=_spread(document),
+            ranks=_ranks(document),
+            yardstick=_yardstick(nodes),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise SchemaError(f"{name} is no probe ({error}): make another with 'fab probe'") from error
+
+
+def _yardstick(nodes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The slowest node's, by backend."""
+    found: dict[str, float] = {}
+    for entry in (entry for node in nodes for entry in node.get("yardstick", ())):
+        backend = str(entry["backend"])
+        found[backend] = min(found.get(backend, math.inf), _positive(entry["flops_per_s"]))
+    return found
+
+
+def _ranks(document: Mapping[str, Any]) -> int:
+    ranks = document["ranks"]
+    if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
+        raise ValueError(f"{ranks!r} ranks")
+    return ranks
+
+
+def _link(document: Mapping[str, Any]) -> Link:
+    if document["scope"] not in (WITHIN, BETWEEN):
+        raise ValueError(f"a link is {document['scope']!r}")
+    messages = sorted((int(item["bytes"]), _positive(item["one_way_s"])) for item in document["messages"])
+    if not messages:
+        raise ValueError("a link has no message")
+    return Link(document["scope"], tuple(messages))
+
+
+def _copies(entries: Sequence[Mapping[str, Any]]) -> Copies:
+    sizes = sorted({int(_positive(entry["copy_bytes"])) for entry in entries})
+    rates = {
+        size: _undisturbed(
+            _slowest([entry for entry in entries if entry["copy_bytes"] == size], "bytes_per_s"),
+            share=lambda active: 1.0 / active,
+        )
+        for size in sizes
+    }
+    if not rates:
+        raise ValueError("no memory")
+    return Copies(tuple(rates.items()))
+
+
+def _spread(document: Mapping[str, Any]) -> float:
+    lists = [link["messages"] for link in document["links"]]
+    lists += [node[kind] for node in document["nodes"] for kind in ("memory", "load", "multiply_add", "convolve")]
+    found = [float(entry.get("spread", 0.0)) for entries in lists for entry in entries]
+    if not all(map(math.isfinite, found)):
+        raise ValueError("a spread is no number")
+    return statistics.median(found) if found else 0.0
+
+
+def _slowest(entries: Sequence[Mapping[str, Any]], key: str) -> Rates:
+    rates: dict[int, float] = {}
+    for entry in entries:
+        active = int(entry["active"])
+        rates[active] = min(rates.get(active, math.inf), _positive(entry[key]))
+    if not rates or min(rates) < 1:
+        raise ValueError(f"no {key}")
+    return Rates(tuple(sorted(rates.items())))
+
+
+def _undisturbed(rates: Rates, share: Callable[[int], float] = lambda _: 1.0) -> Rates:
+    """The rates with none lower for a rank among fewer: company slows a rank, so where it measured faster in company
+    something else disturbed it alone. `share` is what of a rate is one rank's, by the ranks at work."""
+    found: list[tuple[int, float]] = []
+    best = 0.0
+    for active, rate in reversed(rates.by_active):
+        best = max(best, rate * share(active))
+        found.append((active, best / share(active)))
+    return Rates(tuple(reversed(found)))
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if not (math.isfinite(number) and number > 0.0):
+        raise ValueError(f"{value} is no measurement")
+    return number

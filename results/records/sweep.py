@@ -1,0 +1,211 @@
+"""Reads sweep folders: every record that can be trusted as a type, every other one as a one-line problem."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from results.records.launch import Launch, parse
+from results.records.point import Point, group
+from workload.record.run import SchemaError, read_json, read_record
+
+STRONG, WEAK, SIZE = "strong", "weak", "size"
+
+
+class SweepError(ValueError):
+    """A folder is no sweep that can be reported; one line says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """A line of the study over rank counts (or, for `size`, over batches)."""
+
+    sweep: str
+    name: str
+    scaling: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep folder. `study` and `inventory` are the documents as read, empty where absent.
+
+    `unfinished` counts the runs that the ledger names and that left no record.
+    """
+
+    name: str
+    folder: Path
+    launches: tuple[Launch, ...]
+    study: Mapping[str, Any]
+    inventory: Mapping[str, Any]
+    unfinished: int
+    problems: tuple[str, ...]
+    events: tuple[Mapping[str, Any], ...] = ()  # the ledger's lines, as read
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        return group(self.launches)
+
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        """Series in the study's order, then those only records name."""
+        scalings = {
+            str(item["name"]): str(item.get("scaling", ""))
+            for item in _tables(self.study.get("series"))
+            if "name" in item
+        }
+        named = {name: None for point in self.points for name in sorted(point.series)}
+        found = []
+        for name in [*(name for name in scalings if name in named), *(name for name in named if name not in scalings)]:
+            points = tuple(point for point in self.points if name in point.series)
+            scaling = scalings.get(name, "")
+            known = scaling in (STRONG, WEAK, SIZE)
+            found.append(Series(self.name, name, scaling if known else _scaling_of(points), points))
+        return tuple(found)
+
+    @property
+    def study_name(self) -> str:
+        return str(self.study.get("name", ""))
+
+    @property
+    def profile(self) -> str:
+        return str(self.inventory.get("profile", ""))
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """The sweep in a folder.
+
+    Raises:
+        SweepError: there is no such folder, or it has no records/.
+    """
+    records = folder / "records"
+    if not records.is_dir():
+        raise SweepError(f"{folder} is no sweep folder: it has no records/; give a folder that fab sweep made")
+    problems: list[str] = []
+    study = _study(folder / "study.toml", problems)
+    inventory = _inventory(folder / "inventory.json", problems)
+    launches = _launches(records, _slots(inventory), problems)
+    events = _events(folder / "ledger.jsonl", problems)
+    mentioned = _mentioned(events)
+    present = {path.stem for path in records.glob("*.json")}
+    return Sweep(
+        name=folder.resolve().name,
+        folder=folder,
+        launches=tuple(launches),
+        study=study,
+        inventory=inventory,
+        unfinished=len(mentioned - present),
+        problems=tuple(problems),
+        events=events,
+    )
+
+
+def read_sweeps(folders: Sequence[Path]) -> tuple[Sweep, ...]:
+    """The sweeps of several folders, their names made distinct. Raises SweepError as `read_sweep`."""
+    sweeps: list[Sweep] = []
+    for folder in folders:
+        sweep = read_sweep(folder)
+        if any(sweep.folder.resolve() == other.folder.resolve() for other in sweeps):
+            raise SweepError(f"{folder} is given twice: give each sweep once")
+        if any(sweep.name == other.name for other in sweeps):
+            sweep = Sweep(**{**_fields(sweep), "name": f"{sweep.name} ({len(sweeps) + 1})"})
+        sweeps.append(sweep)
+    return tuple(sweeps)
+
+
+def _fields(sweep: Sweep) -> dict[str, Any]:
+    return {name: getattr(sweep, name) for name in Sweep.__dataclass_fields__}
+
+
+def _launches(records: Path, slots: Mapping[str, int], problems: list[str]) -> list[Launch]:
+    launches = []
+    for path in sorted(records.glob("*.json")):
+        try:
+            record = read_record(path)
+            if record["run_id"] != path.stem:
+                raise SchemaError(f"{path.name} holds the record of run {record['run_id']}: name it after its run")
+            launches.append(parse(record, slots))
+        except (SchemaError, OSError, RecursionError) as error:
+            text = " ".join(str(error).replace(str(path), path.name).split())
+            problems.append(text if path.stem in text else f"{path.name}: {text}")
+    return sorted(launches, key=lambda launch: (launch.sequence, launch.run_id))
+
+
+def _study(path: Path, problems: list[str]) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problems.append(f"{path.name} is absent: each series' kind of scaling is told from its records")
+    except (OSError, ValueError) as error:
+        problems.append(f"{path.name} cannot be read ({error}): each series' kind of scaling is told from its records")
+    return {}
+
+
+def _inventory(path: Path, problems: list[str]) -> Mapping[str, Any]:
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        problems.append(f"{path.name} is absent: oversubscribed points are not marked")
+    except (OSError, SchemaError) as error:
+        problems.append(f"{path.name} cannot be read ({error}): oversubscribed points are not marked")
+    return {}
+
+
+def _slots(inventory: Mapping[str, Any]) -> dict[str, int]:
+    slots = {}
+    for node in _tables(inventory.get("nodes")):
+        count = node.get("slots")
+        if isinstance(count, int):
+            slots.update({str(node[key]): count for key in ("name", "address") if key in node})
+    return slots
+
+
+def _events(path: Path, problems: list[str]) -> tuple[Mapping[str, Any], ...]:
+    """The ledger's lines."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        problems.append(f"{path.name} cannot be read ({error}): runs that never ended are not counted")
+        return ()
+    found = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue  # the last line of a killed sweep may be torn
+        if isinstance(entry, dict):
+            found.append(entry)
+    return tuple(found)
+
+
+def _mentioned(events: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Ids of all runs that the ledger names."""
+    found: set[str] = set()
+    for entry in events:
+        planned = entry.get("runs")
+        named = [entry.get("run_id"), *(planned if isinstance(planned, list) else [])]
+        found.update(name for name in named if isinstance(name, str))
+    return found
+
+
+def _scaling_of(points: Sequence[Point]) -> str:
+    """What the points themselves show: one rank count, one batch, or a batch that grows with the ranks."""
+    ranks = {point.run.ranks for point in points}
+    batches = {point.run.problem.batch for point in points}
+    if len(ranks) == 1 and len(batches) > 1:
+        return SIZE
+    if len(batches) == 1:
+        return STRONG
+    shares = {point.run.problem.batch / point.run.ranks for point in points}
+    return WEAK if len(shares) == 1 else STRONG
+
+
+def _tables(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

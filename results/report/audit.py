@@ -1,0 +1,58 @@
+"""Carries an audit out: of sweeps from their records alone, or of the published tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from results.audit import gates
+from results.audit import published as published_audit
+from results.files import write_whole
+from results.formats import slug
+from results.records.sweep import SweepError, read_sweeps
+from results.table import Table, csv_text, markdown
+from results.tables.sweep import audit as tables
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit left: its tables, how many findings there are, and one line for each record it could not use."""
+
+    tables: tuple[Table, ...]
+    findings: int
+    problems: tuple[str, ...]
+
+
+def make(folders: Sequence[Path], *, published: bool, out: Path | None = None) -> Audited:
+    """Audits the published tables (with the sweeps as replays of them), or else each sweep.
+
+    Writes the tables as Markdown and CSV into `out`, where it is given.
+
+    Raises:
+        SweepError: nothing to audit, a folder that is no sweep, one given twice, or `out` cannot be written.
+    """
+    if not folders and not published:
+        raise SweepError("there is nothing to audit: give --sweep DIR, --published, or both")
+    sweeps = read_sweeps(folders)
+    problems = tuple(f"{sweep.name}: {line}" for sweep in sweeps for line in sweep.problems)
+    if published:
+        made = published_audit.make(sweeps)
+        found = tuple(tables.published(made))
+        count = len(made.audit.findings)
+    else:
+        audits = [gates.of_sweep(sweep) for sweep in sweeps]
+        found = tuple(tables.findings(each, slug("audit", each.subject)) for each in audits)
+        count = sum(len(each.findings) for each in audits)
+    if out is not None:
+        _write(found, out)
+    return Audited(found, count, problems)
+
+
+def _write(found: Sequence[Table], out: Path) -> None:
+    try:
+        for table in found:
+            write_whole(out / f"{table.name}.md", markdown(table))
+            write_whole(out / f"{table.name}.csv", csv_text(table))
+    except OSError as error:
+        raise SweepError(f"{error.filename or out}: the audit cannot be written ({error.strerror})") from error

@@ -1,0 +1,77 @@
+"""The measurements for other tools: Extra-P's JSON for each line of a series, and all samples as Parquet."""
+
+from __future__ import annotations
+
+import io
+import json
+import statistics
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from results.formats import slug
+from results.records.launch import PARTS, Launch
+from results.records.sweep import Series, Sweep
+from results.report.samples import COLUMNS, rows
+from results.scaling.line import lines
+
+CLOCKS = ("forward_s", "total_s", "convolve_s")
+INTEGERS = ("ranks", "batch", "launch", "sequence", "repeat", "rank")
+SECONDS = "time_s"
+
+
+def extra_p(series: Series) -> dict[str, str]:
+    """Documents by file name: one a line, of the launches' medians of each clock and of each phase's longest rank.
+
+    The format is Extra-P's newer JSON (extra-p/extrap, docs/file-formats.md): one parameter, the rank count.
+    Points that are not ok or share cores are left out, as they are from our fits.
+    """
+    found = {}
+    for line in lines(series):
+        if not line.fitted:
+            continue
+        callpaths: dict[str, Any] = {clock.removesuffix("_s"): {"time": []} for clock in CLOCKS}
+        callpaths |= {f"total->{part}": {"time": []} for part in PARTS}
+        for point in line.fitted:
+            place = [point.run.ranks]
+            for clock in CLOCKS:
+                callpaths[clock.removesuffix("_s")]["time"].append({"point": place, "values": point.medians_s(clock)})
+            for part in PARTS:
+                values = [_longest_s(launch, part) for launch in point.counting]
+                callpaths[f"total->{part}"]["time"].append({"point": place, "values": values})
+        name = slug(series.scaling, series.name, line.movement, line.backend)
+        found[f"{name}.extrap.json"] = (
+            json.dumps({"parameters": ["ranks"], "measurements": callpaths}, indent=1, allow_nan=False) + "\n"
+        )
+    return found
+
+
+def _longest_s(launch: Launch, part: str) -> float:
+    """Longest of the ranks' median seconds of a part."""
+    by_rank: dict[int, list[float]] = {}
+    for repeat in launch.repeats:
+        for rank in repeat.ranks:
+            by_rank.setdefault(rank.rank, []).append(rank.parts_s[part])
+    return max(statistics.median(times) for times in by_rank.values())
+
+
+def has_parquet() -> bool:
+    """Whether Parquet can be written: pyarrow (150 MB) is an extra, since samples.csv holds the same."""
+    return find_spec("pyarrow") is not None
+
+
+def parquet(sweeps: Sequence[Sweep]) -> bytes:
+    """The rows of samples.csv as a Parquet file, typed. Raises ImportError where pyarrow is absent."""
+    import pyarrow as arrow
+    from pyarrow import parquet as files
+
+    columns: list[list[Any]] = [[] for _ in COLUMNS]
+    for row in rows(sweeps):
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
+    kinds = {**dict.fromkeys(COLUMNS, arrow.string()), **dict.fromkeys(INTEGERS, arrow.int64())}
+    kinds[SECONDS] = arrow.float64()
+    schema = arrow.schema([(name, kinds[name]) for name in COLUMNS])
+    target = io.BytesIO()
+    files.write_table(arrow.table(dict(zip(COLUMNS, columns, strict=True)), schema=schema), target)
+    return target.getvalue()

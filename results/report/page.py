@@ -1,0 +1,214 @@
+"""Makes the report of one or more sweeps from their records alone: samples, tables, figures, one page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from results import tables
+from results.audit import gates
+from results.figures import movements, replay
+from results.figures import series as figures
+from results.figures.drawing import Drawing, inline
+from results.files import write_whole
+from results.formats import slug
+from results.records.sweep import Series, Sweep, SweepError, read_sweeps
+from results.report import verdict
+from results.report.exports import extra_p, has_parquet, parquet
+from results.report.samples import samples_csv
+from results.report.summary import sentences
+from results.table import Table, csv_text, markdown
+from results.tables.series.movements import table as movements_table
+from results.tables.sweep import audit as audit_tables
+from results.tables.sweep.accuracy import tables as foretold_tables
+from results.tables.sweep.check import not_ok
+
+TEMPLATES = Path(__file__).parent / "templates"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_PICTURE_BYTES = 16 * 2**20
+WORDS_AMONG_NUMBERS = ("—", "not finite", "-killed process-", "not possible")
+OPEN_ROWS = 40  # longer tables are folded on the page
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `make` left: the page, the tables for a terminal, and one line for each thing it could not use."""
+
+    path: Path
+    tables: tuple[Table, ...]
+    problems: tuple[str, ...]
+
+
+def make(folders: Sequence[Path], out: Path | None = None) -> Report:
+    """Writes samples.csv, tables/, figures/, exports/ and report.html into `out`, each file whole or not at all.
+
+    `out` is the sweep's own folder where it is not given; of several sweeps, a folder beside the first, named
+    after all of them.
+
+    Raises:
+        SweepError: no folder, one that is no sweep, one given twice, or `out` cannot be written.
+    """
+    if not folders:
+        raise SweepError("no sweep is given: name a sweep's folder")
+    sweeps = read_sweeps(folders)
+    target = out or _default_folder(folders)
+    try:
+        return _write(sweeps, target)
+    except OSError as error:
+        place = error.filename or target
+        raise SweepError(
+            f"{place}: the report cannot be written ({error.strerror}): free it or name another"
+        ) from error
+
+
+def _default_folder(folders: Sequence[Path]) -> Path:
+    if len(folders) == 1:
+        return folders[0]
+    names = "\n".join(str(folder.resolve()) for folder in folders)
+    return folders[0].resolve().parent / f"joint-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
+
+
+def _write(sweeps: Sequence[Sweep], target: Path) -> Report:
+    page = _Page(sweeps, target)
+    write_whole(target / "samples.csv", samples_csv(sweeps))
+    if has_parquet():
+        write_whole(target / "samples.parquet", parquet(sweeps))
+    across = page.tables(tables.of_all(sweeps), "")
+    described = [page.sweep(sweep) for sweep in sweeps]
+    problems = tuple(f"{sweep.name}: {line}" for sweep in sweeps for line in sweep.problems)
+    path = target / "report.html"
+    write_whole(path, _render(sweeps=described, across=across, problems=problems, title=_title(sweeps)))
+    return Report(path, tuple(tables.console(sweeps)), problems)
+
+
+def _title(sweeps: Sequence[Sweep]) -> str:
+    return " and ".join(sweep.name for sweep in sweeps)
+
+
+class _Page:
+    """Writes tables and figures as files and hands the template what it shows of them."""
+
+    def __init__(self, sweeps: Sequence[Sweep], target: Path) -> None:
+        self._target = target
+        self._several = len(sweeps) > 1
+        self._names: set[str] = set()
+        self._figures = 0
+
+    def sweep(self, sweep: Sweep) -> dict[str, Any]:
+        prefix = sweep.name if self._several else ""
+        environment, check, machines, failed = self.tables(tables.of_sweep(sweep), prefix)
+        return {
+            "name": sweep.name,
+            "study": sweep.study_name,
+            "cluster": str(sweep.inventory.get("cluster", "")),
+            "verdicts": verdict.sentences(sweep),
+            "summary": sentences(sweep),
+            "pictures": _pictures(sweep.folder),
+            "series": [self._series(sweep, series, prefix) for series in sweep.series],
+            "movements": {
+                "figures": [self._figure(drawing, prefix) for drawing in movements.of_sweep(sweep)],
+                "tables": self.tables(movements_table(sweep), prefix),
+            },
+            "environment": environment,
+            "audit": self.tables([audit_tables.findings(gates.of_sweep(sweep))], prefix)[0],
+            "foretold": self.tables(foretold_tables(sweep), prefix),
+            "check": check,
+            "machines": machines,
+            "failed": failed,
+            "logs": [launch for launch in not_ok(sweep) if launch.log_tail],
+        }
+
+    def _series(self, sweep: Sweep, series: Series, prefix: str) -> dict[str, Any]:
+        for name, text in extra_p(series).items():
+            write_whole(self._target / "exports" / (f"{slug(prefix)}-{name}" if prefix else name), text)
+        drawings = [*figures.of_series(sweep, series), *replay.of_series(series)]
+        return {
+            "name": series.name,
+            "scaling": series.scaling,
+            "figures": [self._figure(drawing, prefix) for drawing in drawings],
+            "tables": self.tables(tables.of_series(sweep, series), prefix),
+        }
+
+    def tables(self, found: Sequence[Table], prefix: str) -> list[dict[str, Any]]:
+        shown = []
+        for table in found:
+            stem = self._stem(table.name, prefix)
+            write_whole(self._target / "tables" / f"{stem}.md", markdown(table))
+            write_whole(self._target / "tables" / f"{stem}.csv", csv_text(table))
+            numeric = [_numeric(table, column) for column in range(len(table.columns))]
+            shown.append(
+                {
+                    "table": table,
+                    "numeric": numeric,
+                    "folded": len(table.rows) > OPEN_ROWS,
+                    "file": f"{stem}.csv",
+                    "data": _csv_uri(csv_text(table)),
+                }
+            )
+        return shown
+
+    def _figure(self, drawing: Drawing, prefix: str) -> dict[str, Any]:
+        from markupsafe import Markup
+
+        stem = self._stem(drawing.name, prefix)
+        write_whole(self._target / "figures" / f"{stem}.svg", drawing.svg)
+        write_whole(self._target / "figures" / f"{stem}.png", drawing.png)
+        if drawing.data:
+            write_whole(self._target / "figures" / f"{stem}.csv", drawing.data)
+        self._figures += 1
+        svg = Markup(inline(drawing, f"f{self._figures}"))  # noqa: S704  # our own drawing; its texts are escaped
+        return {"title": drawing.title, "svg": svg, "file": f"{stem}.csv", "data": _csv_uri(drawing.data)}
+
+    def _stem(self, name: str, prefix: str) -> str:
+        """A file's stem that no other table or figure of this report has."""
+        stem = base = slug(prefix, name)
+        count = 1
+        while stem in self._names:
+            count += 1
+            stem = f"{base}-{count}"
+        self._names.add(stem)
+        return stem
+
+
+def _numeric(table: Table, column: int) -> bool:
+    cells = [row[column] for row in table.rows]
+    return bool(cells) and all(cell.lstrip("+-")[:1].isdigit() or cell in WORDS_AMONG_NUMBERS for cell in cells)
+
+
+def _pictures(folder: Path) -> dict[str, str]:
+    """Figure 2: input and output as data, where the folder has both and they are pictures of bounded size."""
+    found = {}
+    for name in ("input", "output"):
+        path = folder / "pictures" / f"{name}.png"
+        if not path.is_file() or path.stat().st_size > MAX_PICTURE_BYTES:
+            return {}
+        data = path.read_bytes()
+        if not data.startswith(PNG_SIGNATURE):
+            return {}
+        found[name] = _data_uri("image/png", data)
+    return found
+
+
+def _data_uri(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _csv_uri(text: str) -> str:
+    return _data_uri("text/csv", text.encode()) if text else ""
+
+
+def _render(**values: object) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    # The page's policy lets this one script run, whatever text the records bring.
+    return environment.get_template("report.html").render(script=script, script_digest=digest, **values)

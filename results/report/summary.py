@@ -1,0 +1,117 @@
+"""What a sweep showed, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from results.forecast import accuracy
+from results.formats import estimate, number, plural
+from results.records.launch import MARKS, OVERSUBSCRIBED, REPLICA, SMT, Check, Launch
+from results.records.point import Point
+from results.records.sweep import STRONG, WEAK, Series, Sweep
+from results.scaling.noise import warnings
+from results.scaling.speedup import Ratio, absolute_speedup, relative_speedup, scaled_speedup, weak_efficiency
+from results.tables.sweep.accuracy import quality
+from results.tables.sweep.check import NOT_FINITE, checks, largest
+from results.tables.sweep.provenance import bindings
+from workload.record.run import OK
+
+
+def sentences(sweep: Sweep) -> list[str]:
+    """Counts by outcome, fastest point, speedup at the largest count, the check, binding and marks."""
+    lines = [_ran(sweep), *_fastest(sweep)]
+    for series in sweep.series:
+        lines += _at_the_largest(sweep, series)
+    lines += [*warnings(sweep), *_foretold(sweep), *_checked(sweep)]
+    if policy := bindings(sweep):
+        lines.append(f"Binding policy of all runs: {policy}.")
+    return [*lines, *_marked(sweep)]
+
+
+def _foretold(sweep: Sweep) -> list[str]:
+    rows = accuracy.of_sweep(sweep)
+    return [quality(rows)] if rows else []
+
+
+def _ran(sweep: Sweep) -> str:
+    counts = Counter(launch.outcome for launch in sweep.launches)
+    ordered = sorted(counts.items(), key=lambda item: (item[0] != OK, item[0]))
+    told = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in ordered) or "none recorded"
+    late = f" {plural(sweep.unfinished, 'planned run')} left no record." if sweep.unfinished else ""
+    return f"{plural(len(sweep.launches), 'run')}: {told}.{late}"
+
+
+def _fastest(sweep: Sweep) -> list[str]:
+    timed = [point for point in sweep.points if point.counting]
+    if not timed:
+        return ["No run is ok: there is no time to report."]
+    point = max(timed, key=_images_per_s)
+    run, time = point.run, point.time()
+    rate = run.problem.flops / time.value / 1e9 if time else None
+    return [
+        f"Highest rate: {number(_images_per_s(point), 3)} images/s ({number(rate, 3)} GFLOP/s, forward time "
+        f"{estimate(time, 3)} s) by {_name(point)} in series {', '.join(sorted(point.series))}."
+    ]
+
+
+def _images_per_s(point: Point) -> float:
+    time = point.time()
+    return point.run.problem.batch / time.value if time else 0.0
+
+
+def _name(point: Point) -> str:
+    run = point.run
+    apart = "".join(f", {mark}" for mark in (OVERSUBSCRIBED, SMT) if mark in point.marks)
+    return f"{run.movement} with {run.backend} on {plural(run.ranks, 'rank')}{apart}, B = {run.problem.batch}"
+
+
+def _at_the_largest(sweep: Sweep, series: Series) -> Iterator[str]:
+    counting = [point for point in series.points if point.counting]
+    ranks = max((point.run.ranks for point in counting), default=1)
+    if ranks == 1:
+        return
+    best = max((point for point in counting if point.run.ranks == ranks), key=_images_per_s)
+    if series.scaling == STRONG:
+        relative, absolute = relative_speedup(best, series.points), absolute_speedup(best, sweep.points)
+        against = f" against {_name(absolute.baseline)}" if absolute.baseline else ""
+        told = f"relative speedup {_told(relative)}, absolute {_told(absolute)}{against}"
+        yield f"Strong scaling ({series.name}), {_name(best)}: {told}."
+    elif series.scaling == WEAK:
+        efficiency, scaled = weak_efficiency(best, series.points), scaled_speedup(best, series.points)
+        told = f"efficiency {_told(efficiency)}, scaled speedup {_told(scaled)}"
+        yield f"Weak scaling ({series.name}), {_name(best)}: {told}."
+
+
+def _told(ratio: Ratio) -> str:
+    return estimate(ratio.estimate, 3) if ratio.estimate else f"none ({ratio.why_not})"
+
+
+def _checked(sweep: Sweep) -> list[str]:
+    replays = [check for point in sweep.points if point.run.movement == REPLICA for check in checks(point)]
+    found = [check for point in sweep.points if point.run.movement != REPLICA for check in checks(point)]
+    planned = f"{plural(sum(not check.passed for check in replays), 'replay')} gave a wrong answer, as planned."
+    return [*_check_of(found), planned] if replays else _check_of(found)
+
+
+def _check_of(found: Sequence[Check]) -> list[str]:
+    if not found:
+        return ["No answer was checked."]
+    repeats, rows = sum(check.repeats_checked for check in found), sum(check.rows_checked for check in found)
+    wrong = sum(not check.passed for check in found)
+    worst = largest([check.worst_error_over_tolerance for check in found])
+    told = "not finite" if worst is not None and worst >= NOT_FINITE else f"{number(worst, 2)} of the tolerance"
+    least = number(largest([check.detectable_abs_error for check in found]), 3)
+    verdict = f"{plural(wrong, 'run')} gave a wrong answer" if wrong else "every answer was right"
+    return [
+        f"Check: {repeats:,} repeats, {rows:,} output rows: {verdict}; worst error {told}. "
+        f"An error above {least} in any one element would have been caught."
+    ]
+
+
+def _marked(sweep: Sweep) -> list[str]:
+    marked: dict[str, list[Launch]] = {mark: [] for mark in MARKS}
+    for launch in sweep.launches:
+        for mark in launch.marks:
+            marked[mark].append(launch)
+    return [f"Marked {mark} ({MARKS[mark]}): {plural(len(found), 'run')}." for mark, found in marked.items() if found]

@@ -1,0 +1,187 @@
+"""What scales, to where, what stops it and what to try next, in sentences: one paragraph a line of a series."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+
+from results.formats import estimate, number, plural
+from results.records.estimates import ratio_estimate
+from results.records.launch import PARTS
+from results.records.point import Point
+from results.records.sweep import Series, Sweep
+from results.scaling.line import Line, PointLaws, label, lines
+from results.scaling.noise import resolution
+from workload.domain.grid import AXES, block_of
+
+HALF = 0.5  # of the ranks' time, or of a growth
+COARSE = 0.2  # a smallest difference that hides most of what there is to find
+FINER = "First of all free the nodes of other work, then take more launches (--launches): both resolve less."
+NEARLY = 0.02  # of the ranks' time: a loss this small names no cause
+FORWARD_PARTS = tuple(part for part in PARTS if part not in ("load", "save"))
+SLOWED, STARVED = "convolve, slowed", "convolve, starved"
+CAUSES = {
+    "distribute": "sending the input out",
+    SLOWED: "the convolution, which takes more processor time in all than on one rank: the ranks share memory "
+    "bandwidth, caches or cores",
+    STARVED: "the convolution, which takes longer but no more processor time: something else ran on the ranks' cores",
+    "collect": "taking the output in",
+    "wait": "ranks that wait for each other",
+}
+MOVING = ("distribute", "collect")
+STEPS = {
+    "distribute": "try a movement that sends less through the root: shared on one node, distributed on several",
+    "collect": "try a movement that takes less in at the root: shared on one node, distributed on several",
+    SLOWED: "use fewer ranks a node, or bind them to cores of their own",
+    STARVED: "free the nodes of other work, and measure again",
+    "wait": "cut the batch into equal parts, or another axis of the grid: see the load imbalance",
+}
+BEST_MOVEMENTS = ("shared", "distributed")
+WAIT = "wait"
+EQUAL_STEP = (
+    "see in the phases whom the ranks wait for: their parts are equal, so it is the root's own work, or other work on "
+    "the nodes"
+)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What grew most, a key of CAUSES, and its growth as a share of the ranks' time."""
+
+    cause: str
+    share: float
+
+
+def sentences(sweep: Sweep) -> list[str]:
+    """A paragraph a line that has points of more than one rank count, and what the sweep can resolve at all."""
+    told = [told for series in sweep.series for line in lines(series) if (told := _paragraph(series, line))]
+    return [*told, _resolves(sweep)] if told else []
+
+
+def _resolves(sweep: Sweep) -> str:
+    found = resolution(sweep.points)
+    if found is None:
+        return "No point has launches enough to say which differences this sweep can resolve."
+    told = (
+        f"The smallest difference that this sweep can resolve is {100 * found.smallest:.1f} %: between launches times "
+        f"vary by {100 * found.noise:.1f} % (one standard deviation), and a point has {found.launches:g} of them."
+    )
+    return told if found.smallest < COARSE else f"{told} {FINER}"
+
+
+def loss(line: Line, point: Point) -> Loss | None:
+    """What a point's ranks spend beyond what the one-rank point of its line spends on the same work.
+
+    In a weak series the work of N ranks is N times that of the one-rank point. None without a one-rank point.
+    """
+    one = next((other for other in line.points if other.run.ranks == 1 and other.counting), None)
+    time = point.time()
+    if one is None or time is None or point is one:
+        return None
+    scale = point.run.problem.batch / one.run.problem.batch
+    before, after = _sums(one), _sums(point)
+    grown = {name: after[name] - scale * before[name] for name in FORWARD_PARTS}
+    part = max(grown, key=lambda name: grown[name])
+    share = grown[part] / (point.run.ranks * time.value)
+    if part != "convolve":
+        return Loss(part, share)
+    processor_s = _convolve_cpu_s(point) - scale * _convolve_cpu_s(one)
+    return Loss(SLOWED if processor_s > HALF * grown[part] else STARVED, share)
+
+
+def _convolve_cpu_s(point: Point) -> float:
+    """Processor time of convolve, all ranks together: median over repeats."""
+    return statistics.median(
+        sum(rank.convolve_cpu_s for rank in repeat.ranks) for launch in point.timed for repeat in launch.repeats
+    )
+
+
+def _sums(point: Point) -> dict[str, float]:
+    ranks = point.parts_s().values()
+    return {part: sum(parts[part] for parts in ranks) for part in FORWARD_PARTS}
+
+
+def _paragraph(series: Series, line: Line) -> str:
+    shown = [each for each in line.each() if each.point in line.fitted]
+    if len(shown) < 2:
+        return ""
+    best = max(shown, key=lambda each: _rate(each.point))
+    last = shown[-1]
+    return " ".join(
+        [
+            f"{series.scaling.capitalize()} scaling, {label(line)} ({series.name}):",
+            _reach(shown, best),
+            _half(shown),
+            *_stop(line, last),
+        ]
+    )
+
+
+def _rate(point: Point) -> float:
+    time = point.time()
+    return point.run.problem.batch / time.value if time else 0.0
+
+
+def _reach(shown: list[PointLaws], best: PointLaws) -> str:
+    """The count of most throughput, and whether noise lets it be told from the least or from the largest count."""
+    first, last = shown[0], shown[-1]
+    at = f"{number(_rate(best.point), 3)} images/s at {plural(best.point.run.ranks, 'rank')}"
+    if best is last:
+        told = f"throughput rises to the largest count that was measured without sharing a core, {at}"
+        return f"{told}{_unsure(best.point, first.point)}."
+    told = f"throughput is highest with {at}, and no higher up to {last.point.run.ranks}"
+    return f"{told}{_unsure(best.point, last.point)}."
+
+
+def _unsure(best: Point, other: Point) -> str:
+    """That no difference can be claimed between the throughputs of two points, where that is so."""
+    share = best.run.problem.batch / other.run.problem.batch
+    ratio = ratio_estimate(other.medians_s(), best.medians_s()).scaled(share)
+    if not ratio.low <= 1.0 <= ratio.high:
+        return ""
+    return (
+        f", {estimate(ratio, 3)} times the rate at {plural(other.run.ranks, 'rank')}: no difference between the two "
+        "can be claimed"
+    )
+
+
+def _half(shown: list[PointLaws]) -> str:
+    known = [(each.point.run.ranks, each.efficiency) for each in shown if each.efficiency and each.point.run.ranks > 1]
+    if not known:
+        return "There is no one-rank point to take an efficiency from."
+    good = [(ranks, value) for ranks, value in known if value.low >= HALF]
+    unsure = [(ranks, value) for ranks, value in known if value.low < HALF <= value.high]
+    told = []
+    if good:
+        ranks, value = good[-1]
+        told.append(f"Efficiency is at least {HALF:.0%} up to {plural(ranks, 'rank')} ({estimate(value, 2)}).")
+    elif known[0] not in unsure:
+        ranks, value = known[0]
+        told.append(f"Efficiency is below {HALF:.0%} from {plural(ranks, 'rank')} on ({estimate(value, 2)}).")
+    if unsure:
+        ranks, value = unsure[0]
+        told.append(
+            f"Whether efficiency is above or below {HALF:.0%} at {plural(ranks, 'rank')} cannot be told from the noise "
+            f"({estimate(value, 2)})."
+        )
+    return " ".join(told)
+
+
+def _stop(line: Line, last: PointLaws) -> list[str]:
+    found = loss(line, last.point)
+    if found is None or found.share < NEARLY:
+        return ["Nothing that was measured stops it: go on to more ranks."] if found else []
+    told = f"What stops it most at {plural(last.point.run.ranks, 'rank')} is {CAUSES[found.cause]}"
+    step = STEPS[found.cause]
+    if found.cause == WAIT and _equal_parts(last.point):
+        step = EQUAL_STEP
+    elif found.cause in MOVING and line.movement in BEST_MOVEMENTS:
+        step = "give each rank more work: a larger batch"
+    return [f"{told} ({found.share:.0%} of the ranks' time). Next: {step}."]
+
+
+def _equal_parts(point: Point) -> bool:
+    """Whether all ranks have blocks of the same sizes."""
+    run = point.run
+    blocks = [block_of(run.problem, run.grid, rank) for rank in range(run.ranks)]
+    return len({tuple(len(getattr(block, axis)) for axis in AXES) for block in blocks}) == 1

@@ -1,0 +1,245 @@
+"""Scaling laws fitted to the times of all launches, in log time. Pure arithmetic over scipy.
+
+Every law here is linear in its coefficients c once written for T or for 1 / T (T the time on n ranks):
+
+    Amdahl (strong)      T = c0 + c1 / n                                    p = c1 / (c0 + c1)
+    Gustafson (weak)     1 / T = c0 + c1 / n                                p = c0 / (c0 + c1)
+    USL (strong)         T = (c0 + c1 (n - 1) + c2 n (n - 1)) / n           contention c1 / c0, coherency c2 / c0
+    USL (weak)           T = c0 + c1 (n - 1) + c2 n (n - 1)                 the same of the scaled speedup
+
+(Amdahl 1967; Gustafson 1988; Gunther's Universal Scalability Law, 1993.) Noise multiplies times, so the squares
+of log(measured / law) are made least. Intervals are Student's t by the delta method; that of the ratio which gives
+the rank count of peak throughput, sqrt((1 - contention) / coherency), is Fieller's (1954): it is unbounded above
+where the coherency may be zero. A parameter may leave its textbook range (a serial fraction below zero): it is
+reported as the times give it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from results.records.estimates import CONFIDENCE, INTERVAL, Estimate
+from results.records.sweep import STRONG, WEAK
+
+SPARE = 3  # distinct rank counts that a fit needs beyond its parameters
+LACK_OF_FIT = 0.01  # probability below which the points are said not to follow the law
+TINY = 1e-300
+LEAST_SHARE = 1e-4  # of the smallest measured value that a law's smallest may be: below, it has left the data
+
+
+class NoFitError(ValueError):
+    """The law cannot be fitted to these times; one line says why."""
+
+
+class TooFewPointsError(NoFitError):
+    """There are too few distinct rank counts to fit the law; one line says how many are needed."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law of one kind of scaling: its terms in n, and its parameters as ratios of coefficients (over, under).
+
+    `inverse`: the terms add up to 1 / T, not to T.
+    """
+
+    name: str
+    scaling: str
+    terms: Callable[[float], tuple[float, ...]]
+    parameters: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]
+    inverse: bool = False
+    has_peak: bool = False
+
+    @property
+    def count(self) -> int:
+        """Fitted parameters, the one-rank time among them."""
+        return len(self.terms(1.0))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted law. `one_rank_s` is its T1, seconds; `noise` the standard deviation of log time about it.
+
+    `residuals` by rank count: mean of log(measured / law), so 0.05 is 5 % slower than the law. `lack_of_fit` is the
+    probability of residuals this systematic if the law held (F test against the spread between launches of one
+    point); None where no point has two launches.
+    """
+
+    law: Law
+    one_rank_s: Estimate
+    parameters: Mapping[str, Estimate]
+    residuals: Mapping[int, float]
+    noise: float
+    lack_of_fit: float | None
+    launches: int
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the points may follow the law; None where that cannot be told."""
+        return None if self.lack_of_fit is None else self.lack_of_fit >= LACK_OF_FIT
+
+
+AMDAHL = Law("Amdahl", STRONG, lambda n: (1.0, 1.0 / n), {"p": ((0, 1), (1, 1)), "serial fraction": ((1, 0), (1, 1))})
+GUSTAFSON = Law(
+    "Gustafson",
+    WEAK,
+    lambda n: (1.0, 1.0 / n),
+    {"p": ((1, 0), (1, 1)), "serial fraction": ((0, 1), (1, 1))},
+    inverse=True,
+)
+_USL = {"contention": ((0, 1, 0), (1, 0, 0)), "coherency": ((0, 0, 1), (1, 0, 0))}
+USL_STRONG = Law("USL", STRONG, lambda n: (1.0 / n, (n - 1.0) / n, n - 1.0), _USL, has_peak=True)
+USL_WEAK = Law("USL", WEAK, lambda n: (1.0, n - 1.0, n * (n - 1.0)), _USL, has_peak=True)
+LAWS = (AMDAHL, GUSTAFSON, USL_STRONG, USL_WEAK)
+PEAK = "ranks at peak"
+
+
+def laws_of(scaling: str) -> tuple[Law, ...]:
+    return tuple(law for law in LAWS if law.scaling == scaling)
+
+
+def fit(law: Law, times: Sequence[tuple[int, float]]) -> Fit:
+    """The law fitted to (ranks, seconds) of every launch.
+
+    Raises:
+        TooFewPointsError: fewer distinct rank counts than parameters + SPARE.
+        NoFitError: the nearest the law comes to these times is no positive time.
+        ValueError: a time or a rank count that is none.
+    """
+    import numpy as np
+    from scipy import optimize
+
+    _check(law, times)
+    matrix = np.array([law.terms(float(n)) for n, _ in times])
+    logs = np.log([time for _, time in times])
+    sign = -1.0 if law.inverse else 1.0
+    target = np.exp(sign * logs)
+    # Relative least squares of the linear form starts next to the answer.
+    start = np.linalg.lstsq(matrix / target[:, None], np.ones(len(target)), rcond=None)[0]
+
+    def misses(coefficients: Any) -> Any:
+        return logs - sign * np.log(np.maximum(matrix @ coefficients, TINY))
+
+    def slopes(coefficients: Any) -> Any:
+        return -sign * matrix / np.maximum(matrix @ coefficients, TINY)[:, None]
+
+    scale = np.maximum(np.abs(start), 1e-6 * np.max(np.abs(start)))
+    found = optimize.least_squares(misses, start, slopes, method="lm", x_scale=scale, xtol=1e-12, ftol=1e-12).x
+    if np.min(matrix @ found) <= LEAST_SHARE * np.min(target):
+        raise NoFitError(f"{law.name}'s law comes nowhere near these times: they jump up and down with the rank count")
+    left, slope = misses(found), slopes(found)
+    freedom = len(times) - law.count
+    variance = float(left @ left) / freedom
+    covariance = variance * np.linalg.pinv(slope.T @ slope, rcond=1e-14, hermitian=True)
+    ratios = _Ratios(found.tolist(), covariance.tolist(), freedom, len(times))
+    at_one = law.terms(1.0)
+    one_rank = ratios.log_interval(at_one, inverse=law.inverse)
+    parameters = {name: ratios.interval(over, under) for name, (over, under) in law.parameters.items()}
+    if law.has_peak and (peak := ratios.peak()) is not None:
+        parameters[PEAK] = peak
+    by_count = _by_count(times, left.tolist())
+    return Fit(
+        law=law,
+        one_rank_s=one_rank,
+        parameters=parameters,
+        residuals={ranks: math.fsum(misses) / len(misses) for ranks, misses in by_count.items()},
+        noise=math.sqrt(variance),
+        lack_of_fit=_lack_of_fit(by_count, law.count),
+        launches=len(times),
+    )
+
+
+def _check(law: Law, times: Sequence[tuple[int, float]]) -> None:
+    counts = {ranks for ranks, _ in times}
+    needed = law.count + SPARE
+    if len(counts) < needed:
+        raise TooFewPointsError(
+            f"{len(counts)} distinct rank counts are too few to fit {law.name}'s law ({law.count} parameters): "
+            f"{needed} are needed"
+        )
+    for ranks, time in times:
+        if ranks < 1 or not (math.isfinite(time) and time > 0.0):
+            raise ValueError(f"{time} s on {ranks} ranks is no measurement: both are positive and finite")
+
+
+def _by_count(times: Sequence[tuple[int, float]], misses: Sequence[float]) -> dict[int, list[float]]:
+    found: dict[int, list[float]] = {}
+    for (ranks, _), miss in zip(times, misses, strict=True):
+        found.setdefault(ranks, []).append(miss)
+    return dict(sorted(found.items()))
+
+
+def _lack_of_fit(by_count: Mapping[int, Sequence[float]], parameters: int) -> float | None:
+    """F test of the points' means about the law against the launches' spread about those means."""
+    from scipy.stats import f
+
+    means = {ranks: math.fsum(misses) / len(misses) for ranks, misses in by_count.items()}
+    pure = math.fsum((miss - means[ranks]) ** 2 for ranks, misses in by_count.items() for miss in misses)
+    lack = math.fsum(len(misses) * means[ranks] ** 2 for ranks, misses in by_count.items())
+    pure_freedom = sum(len(misses) - 1 for misses in by_count.values())
+    lack_freedom = len(by_count) - parameters
+    if pure_freedom < 1 or pure <= 0.0:
+        return None
+    return float(f.sf((lack / lack_freedom) / (pure / pure_freedom), lack_freedom, pure_freedom))
+
+
+@dataclass(frozen=True)
+class _Ratios:
+    """Ratios of linear forms of fitted coefficients, with intervals at CONFIDENCE."""
+
+    coefficients: Sequence[float]
+    covariance: Sequence[Sequence[float]]
+    freedom: int
+    launches: int
+
+    @property
+    def _t(self) -> float:
+        from scipy.stats import t
+
+        return float(t.ppf(0.5 + CONFIDENCE / 2.0, self.freedom))
+
+    def _value(self, form: Sequence[float]) -> float:
+        return math.fsum(weight * c for weight, c in zip(form, self.coefficients, strict=True))
+
+    def _covariance(self, one: Sequence[float], other: Sequence[float]) -> float:
+        return math.fsum(
+            a * row[j] * b for a, row in zip(one, self.covariance, strict=True) for j, b in enumerate(other)
+        )
+
+    def interval(self, over: Sequence[float], under: Sequence[float]) -> Estimate:
+        """Of over / under, by the delta method."""
+        value, below = self._value(over) / self._value(under), self._value(under)
+        gradient = [(a - value * b) / below for a, b in zip(over, under, strict=True)]
+        half = self._t * math.sqrt(max(0.0, self._covariance(gradient, gradient)))
+        return Estimate(value, value - half, value + half, INTERVAL, self.launches)
+
+    def log_interval(self, form: Sequence[float], *, inverse: bool) -> Estimate:
+        """Of the form (or one over it), a positive quantity, by the delta method in logarithms."""
+        value = self._value(form)
+        half = self._t * math.sqrt(max(0.0, self._covariance(form, form))) / value
+        low, high = value * math.exp(-half), value * math.exp(half)
+        if inverse:
+            return Estimate(1.0 / value, 1.0 / high, 1.0 / low, INTERVAL, self.launches)
+        return Estimate(value, low, high, INTERVAL, self.launches)
+
+    def peak(self) -> Estimate | None:
+        """Of sqrt((c0 - c1) / c2); None where the fitted throughput has no peak.
+
+        Fieller: all ratios r for which (c0 - c1) - r c2 lies within t standard errors of zero.
+        """
+        over, under = (1.0, -1.0, 0.0), (0.0, 0.0, 1.0)
+        above, below = self._value(over), self._value(under)
+        if above <= 0.0 or below <= 0.0:
+            return None
+        square = self._t**2
+        a = below**2 - square * self._covariance(under, under)
+        b = above * below - square * self._covariance(over, under)
+        c = above**2 - square * self._covariance(over, over)
+        roots = math.sqrt(max(0.0, b * b - a * c))
+        if a > 0.0:
+            low, high = (b - roots) / a, (b + roots) / a
+        else:  # the coherency may be zero: bounded below at most
+            low, high = ((b - roots) / a if a < 0.0 < c else 0.0), math.inf
+        return Estimate(math.sqrt(above / below), math.sqrt(max(0.0, low)), math.sqrt(high), INTERVAL, self.launches)

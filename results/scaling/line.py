@@ -1,0 +1,136 @@
+"""A line of a series (one movement and backend over rank counts): the laws fitted to it, and what each point shows."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from results.records.estimates import EXACT, Estimate, time_estimate
+from results.records.launch import OVERSUBSCRIBED, REPLICA, SMT
+from results.records.point import Point, line_of
+from results.records.sweep import STRONG, WEAK, Series
+from results.scaling import fits
+from results.scaling.fits import Fit, NoFitError
+from results.scaling.laws import karp_flatt, scaled_serial_fraction
+from results.scaling.speedup import conflict, relative_speedup, scaled_speedup, weak_efficiency
+
+APART = frozenset({OVERSUBSCRIBED, SMT})  # points that other laws govern: two ranks of theirs share a core
+SERIAL = "serial"
+
+
+@dataclass(frozen=True)
+class PointLaws:
+    """What one point shows: parallel efficiency, the serial fraction behind it, and its residual to each law.
+
+    `residuals` by law: log(measured / law), only of points that entered the fit.
+    """
+
+    point: Point
+    efficiency: Estimate | None
+    serial_fraction: Estimate | None
+    residuals: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Line:
+    """The points of one movement and backend of a strong or weak series, by rank count."""
+
+    scaling: str
+    points: tuple[Point, ...]
+
+    @property
+    def movement(self) -> str:
+        return self.points[0].run.movement
+
+    @property
+    def backend(self) -> str:
+        return self.points[0].run.backend
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        return tuple(run_id for point in self.fitted for run_id in point.run_ids)
+
+    @cached_property
+    def fitted(self) -> tuple[Point, ...]:
+        """The points that enter a fit: those that count, and share no core."""
+        return tuple(point for point in self.points if point.counting and not point.marks & APART)
+
+    @cached_property
+    def _outcomes(self) -> Mapping[str, Fit | str]:
+        found: dict[str, Fit | str] = {}
+        times = [(point.run.ranks, time_s) for point in self.fitted for time_s in point.medians_s()]
+        for law in fits.laws_of(self.scaling):
+            try:
+                found[law.name] = conflict(self.fitted) or fits.fit(law, times)
+            except NoFitError as error:
+                found[law.name] = str(error)
+        return found
+
+    @property
+    def laws(self) -> dict[str, Fit]:
+        """The fits, by law."""
+        return {name: found for name, found in self._outcomes.items() if isinstance(found, Fit)}
+
+    @property
+    def why_not(self) -> dict[str, str]:
+        """Why there is no fit, by law."""
+        return {name: found for name, found in self._outcomes.items() if isinstance(found, str)}
+
+    @property
+    def parallel_fraction(self) -> Estimate | None:
+        """p as measured: convolve over total time on one rank. None without a one-rank point that counts."""
+        one_rank = next((point for point in self.points if point.run.ranks == 1 and point.counting), None)
+        if one_rank is None:
+            return None
+        return time_estimate(
+            [
+                statistics.median(repeat.convolve_s / repeat.total_s for repeat in launch.repeats)
+                for launch in one_rank.counting
+            ]
+        )
+
+    def each(self) -> list[PointLaws]:
+        """What every point with a time shows."""
+        return [self._one(point) for point in self.points if point.timed]
+
+    def _one(self, point: Point) -> PointLaws:
+        ranks = point.run.ranks
+        if self.scaling == STRONG:
+            speedup = relative_speedup(point, self.points).estimate
+            efficiency = speedup.scaled(1.0 / ranks) if speedup else None
+            fraction = _falling(speedup, lambda value: karp_flatt(value, ranks)) if ranks > 1 else None
+        else:
+            efficiency = weak_efficiency(point, self.points).estimate
+            scaled = scaled_speedup(point, self.points).estimate
+            fraction = _falling(scaled, lambda value: scaled_serial_fraction(value, ranks)) if ranks > 1 else None
+        entered = point in self.fitted
+        residuals = {name: found.residuals[ranks] for name, found in self.laws.items()} if entered else {}
+        return PointLaws(point, efficiency, fraction, residuals)
+
+
+def lines(series: Series) -> list[Line]:
+    """The lines of a strong or weak series that have more than one rank count; the replay is no measurement."""
+    if series.scaling not in (STRONG, WEAK):
+        return []
+    members: dict[str, list[Point]] = {}
+    for point in series.points:
+        if point.run.movement not in (SERIAL, REPLICA):
+            members.setdefault(line_of(point.run), []).append(point)
+    return [
+        Line(series.scaling, tuple(sorted(points, key=lambda point: point.run.ranks)))
+        for points in members.values()
+        if len({point.run.ranks for point in points}) > 1
+    ]
+
+
+def label(line: Line) -> str:
+    return f"{line.movement} with {line.backend}"
+
+
+def _falling(value: Estimate | None, function: Callable[[float], float]) -> Estimate | None:
+    """The estimate of a decreasing function of the quantity; none for a point against itself."""
+    if value is None or value.bounds == EXACT:
+        return None
+    return Estimate(function(value.value), function(value.high), function(value.low), value.bounds, value.launches)

@@ -1,0 +1,104 @@
+"""Movements and grids side by side: time, the root's memory, bytes moved, and the balance of uneven blocks."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from results.formats import with_options
+from results.records.launch import PARTS
+from results.records.point import Point
+from workload.domain.footprint import predict
+from workload.domain.grid import AXES, block_of
+
+SERIAL = "serial"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One point as a choice of grid and movement."""
+
+    point: Point
+
+    @property
+    def grid(self) -> str:
+        """The axes that are cut, by their number of parts."""
+        parts = {axis: getattr(self.point.run.grid, axis) for axis in AXES}
+        return " x ".join(f"{axis} {count}" for axis, count in parts.items() if count > 1) or "whole"
+
+    @property
+    def movement(self) -> str:
+        """The movement with its options."""
+        return with_options(self.point.run.movement, self.point.run.options)
+
+    @property
+    def label(self) -> str:
+        return f"{self.movement}, {self.point.run.backend}, {self.grid}"
+
+    @property
+    def images_per_s(self) -> float | None:
+        """By total time, which movements that stream have as well."""
+        total = self.point.time("total_s")
+        return self.point.run.problem.batch / total.value if total else None
+
+    @property
+    def root_peak_bytes(self) -> int | None:
+        return self.point.peak_bytes().get(0)
+
+    @property
+    def moved_bytes(self) -> float | None:
+        """Bytes that crossed between ranks in a repeat: each is counted by its sender and its receiver."""
+        moved = [
+            sum(call.bytes for call in launch.mpi_calls) / (2 * len(launch.repeats)) for launch in self.point.timed
+        ]
+        return statistics.fmean(moved) if moved else None
+
+    @cached_property
+    def predicted_moved_bytes(self) -> int | None:
+        run = self.point.run
+        try:
+            return predict(run.problem, run.grid, run.movement, run.options, run.ranks_per_node).moved_bytes
+        except ValueError:
+            return None  # a movement this version does not know
+
+    @property
+    def imbalance(self) -> float | None:
+        """Longest convolve over the mean of all ranks."""
+        return self.point.imbalance()["convolve"]
+
+    @property
+    def ideal_imbalance(self) -> float:
+        """Multiplications of the largest block over their mean: what no code can avoid with this grid."""
+        run = self.point.run
+        work = [len_product(block_of(run.problem, run.grid, rank)) for rank in range(run.ranks)]
+        return max(work) / statistics.fmean(work)
+
+    def mean_parts_s(self) -> dict[str, float]:
+        """Seconds of each part of a repeat, mean over ranks."""
+        ranks = list(self.point.parts_s().values())
+        return {part: statistics.fmean(rank[part] for rank in ranks) for part in PARTS}
+
+
+def len_product(block: object) -> int:
+    """Multiplications of a block."""
+    product = 1
+    for axis in AXES:
+        product *= len(getattr(block, axis))
+    return product
+
+
+def rows(points: Sequence[Point]) -> list[Row]:
+    """Every point but the serial ones, which move nothing, by rank count, batch and label."""
+    found = [Row(point) for point in points if point.run.movement != SERIAL]
+    return sorted(found, key=lambda row: (row.point.run.ranks, row.point.run.problem.batch, row.label))
+
+
+def worth_showing(points: Sequence[Point]) -> bool:
+    """True where there is something to compare: several movements, options or grids of one rank count."""
+    choices: dict[tuple[int, int], set[str]] = {}
+    for row in rows(points):
+        run = row.point.run
+        choices.setdefault((run.ranks, run.problem.batch), set()).add(f"{row.movement} {row.grid}")
+    return any(len(found) > 1 for found in choices.values()) or any(row.ideal_imbalance > 1 for row in rows(points))

@@ -1,0 +1,94 @@
+"""Speedup, efficiency and scaled speedup of points, each with its baseline or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from results.records.estimates import Estimate, one, ratio_estimate
+from results.records.point import Point, line_of
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """T1 / TN with the point that gave T1; or no estimate, and why."""
+
+    estimate: Estimate | None
+    baseline: Point | None
+    why_not: str
+
+    def scaled(self, factor: float) -> Ratio:
+        return Ratio(self.estimate.scaled(factor) if self.estimate else None, self.baseline, self.why_not)
+
+
+def relative_speedup(point: Point, series: Sequence[Point]) -> Ratio:
+    """Strong scaling: against the one-rank point of the same series, movement and backend, by forward time."""
+    same = [other for other in _one_rank(series, point) if other.run.problem == point.run.problem]
+    return _against(point, same, "forward_s", "no one-rank point of this series, movement and backend ran")
+
+
+def absolute_speedup(point: Point, sweep: Sequence[Point]) -> Ratio:
+    """Strong scaling: against the fastest one-rank point of the problem in the sweep, any backend or movement.
+
+    By forward time; a streamed point has none of its own, so it stands against all others by total time.
+    """
+    clock = "total_s" if point.streamed else "forward_s"
+    candidates = [
+        other
+        for other in sweep
+        if other.run.ranks == 1 and other.run.problem == point.run.problem and (point.streamed or not other.streamed)
+    ]
+    return _against(point, candidates, clock, "no one-rank point of this problem ran in this sweep")
+
+
+def weak_efficiency(point: Point, series: Sequence[Point]) -> Ratio:
+    """Weak scaling: T1 at the one-rank batch over TN, of the same series, movement and backend, by forward time."""
+    share = point.run.problem.batch / point.run.ranks
+    same = [other for other in _one_rank(series, point) if other.run.problem.batch == share]
+    return _against(point, same, "forward_s", "no one-rank point of this series, movement and backend ran")
+
+
+def scaled_speedup(point: Point, series: Sequence[Point]) -> Ratio:
+    """Weak scaling: N T1 / TN, the quantity of Gustafson's law."""
+    return weak_efficiency(point, series).scaled(point.run.ranks)
+
+
+def conflict(points: Iterable[Point]) -> str:
+    """Why the times of these points may not be compared; empty where they may."""
+    boots: dict[str, set[str]] = {}
+    digests = set()
+    for point in points:
+        for launch in point.timed:
+            digests.add(launch.run.workload.digest)
+            for machine in launch.machines:
+                boots.setdefault(machine.node, set()).add(machine.boot_id)
+    if len(digests) > 1:
+        return "its times come from two versions of the workload"
+    rebooted = sorted(node for node, ids in boots.items() if len(ids) > 1)
+    return f"its times come from two boots of {', '.join(rebooted)}" if rebooted else ""
+
+
+def _one_rank(series: Sequence[Point], point: Point) -> list[Point]:
+    return [other for other in series if other.run.ranks == 1 and line_of(other.run) == line_of(point.run)]
+
+
+def _against(point: Point, candidates: Sequence[Point], clock: str, none_ran: str) -> Ratio:
+    if point.why_no_speedup:
+        return Ratio(None, None, point.why_no_speedup)
+    if not candidates:
+        return Ratio(None, None, none_ran)
+    usable = [other for other in candidates if other.counting]
+    if not usable:
+        return Ratio(None, None, f"the one-rank point enters none: {candidates[0].why_no_speedup}")
+    comparable = [other for other in usable if not conflict((point, other))]
+    if not comparable:
+        return Ratio(None, None, conflict((point, usable[0])))
+    baseline = min(comparable, key=lambda other: _seconds(other, clock))
+    if baseline is point:
+        return Ratio(one(len(point.counting)), baseline, "")
+    return Ratio(ratio_estimate(baseline.medians_s(clock), point.medians_s(clock)), baseline, "")
+
+
+def _seconds(point: Point, clock: str) -> float:
+    time = point.time(clock)
+    return time.value if time else float("inf")

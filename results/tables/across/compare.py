@@ -1,0 +1,59 @@
+"""Two sweeps against each other, point by point, with a verdict on each and on all."""
+
+from __future__ import annotations
+
+from results.comparison import sweeps
+from results.comparison.sweeps import SAME, Comparison, Pair
+from results.formats import estimate, number, plural, with_options
+from results.records.estimates import CONFIDENCE
+from results.records.sweep import Sweep
+from results.scaling.speedup import conflict
+from results.table import Column, Table, bounded, build, hidden, plain, shown
+
+
+def table(first: Sweep, second: Sweep, found: Comparison) -> Table:
+    """A row a pair; the notes hold the verdict on all of them."""
+    columns: list[Column[Pair]] = [
+        plain("Ranks", "ranks", lambda pair: pair.first.run.ranks),
+        plain("Batch", "batch", lambda pair: pair.first.run.problem.batch),
+        plain("Movement", "movement", lambda pair: with_options(pair.first.run.movement, pair.first.run.options)),
+        plain("Backend", "backend", lambda pair: pair.first.run.backend),
+        Column("A (s)", lambda pair: estimate(pair.first.time(pair.clock)), lambda pair: _time("a", pair, 0)),
+        Column("B (s)", lambda pair: estimate(pair.second.time(pair.clock)), lambda pair: _time("b", pair, 1)),
+        Column("B / A", lambda pair: estimate(pair.ratio, 3), lambda pair: bounded("ratio", "", pair.ratio)),
+        shown("p, corrected", "probability", lambda pair: pair.probability, lambda pair: number(pair.probability, 2)),
+        plain("B is", "verdict", lambda pair: pair.verdict),
+        hidden("clock", lambda pair: pair.clock),
+        hidden("run_ids", lambda pair: " ".join((*pair.first.run_ids, *pair.second.run_ids))),
+    ]
+    notes = [
+        f"A is {first.name}, B is {second.name}.",
+        _verdict(found),
+        "Time is forward time, total time where a movement streams. A difference is claimed where Welch's test in log "
+        f"time finds it at {1 - CONFIDENCE:.0%}, corrected for the number of points (Holm).",
+    ]
+    if any(found.alone):
+        told = f"{plural(found.alone[0], 'point')} of A and {plural(found.alone[1], 'point')} of B"
+        notes.append(f"{told} have no counterpart.")
+    if why := conflict(point for pair in found.pairs for point in (pair.first, pair.second)):
+        notes.append(f"The two differ in more than what was meant to be compared: {why}.")
+    return build("Comparison", columns, found.pairs, name="compare", notes=notes)
+
+
+def _time(key: str, pair: Pair, which: int) -> dict[str, object]:
+    point = (pair.first, pair.second)[which]
+    return dict(bounded(key, "_s", point.time(pair.clock)))
+
+
+def _verdict(found: Comparison) -> str:
+    if not found.pairs:
+        return "The two sweeps have no point in common: nothing can be compared."
+    counts = {word: sum(pair.verdict == word for pair in found.pairs) for word in (sweeps.FASTER, sweeps.SLOWER)}
+    points = (
+        f"{counts[sweeps.FASTER]} of {plural(len(found.pairs), 'point')} faster, {counts[sweeps.SLOWER]} slower, "
+        f"{len(found.pairs) - sum(counts.values())} without a difference that can be claimed"
+    )
+    if found.verdict == SAME:
+        ratio = f" (mean B / A {estimate(found.overall, 3)})" if found.overall else ""
+        return f"Verdict: {SAME} between A and B over all points{ratio}; {points}."
+    return f"Verdict: B is {found.verdict} than A over all points, mean B / A {estimate(found.overall, 3)}; {points}."

@@ -1,0 +1,140 @@
+"""The laws fitted to each line of a series, and what each of its points shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from results.audit.paper import PARALLEL_FRACTION
+from results.formats import NONE, estimate, number, slug
+from results.records.estimates import CONFIDENCE, Estimate
+from results.records.sweep import STRONG, Series
+from results.scaling.fits import LACK_OF_FIT, SPARE, Fit
+from results.scaling.line import Line, PointLaws, lines
+from results.table import Column, Table, bounded, build, hidden, plain, shown
+
+A_PRIORI = "a priori, as the paper assumes"
+MEASURED = "measured: convolve over total time, one rank"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One parameter of one law of one line; or why the law is not fitted."""
+
+    line: Line
+    law: str
+    parameter: str
+    value: Estimate | float | None
+    fit: Fit | None
+    remark: str
+
+
+def tables(series: Series) -> list[Table]:
+    """Parameters, then points; none where the series has no line of several rank counts."""
+    found = lines(series)
+    if not any(line.fitted for line in found):
+        return []
+    return [_parameters(series, found), _points(series, found)]
+
+
+def _parameters(series: Series, found: list[Line]) -> Table:
+    rows = [row for line in found for row in _rows(line)]
+    columns: list[Column[Row]] = [
+        plain("Movement", "movement", lambda row: row.line.movement),
+        plain("Backend", "backend", lambda row: row.line.backend),
+        plain("Law", "law", lambda row: row.law),
+        plain("Parameter", "parameter", lambda row: row.parameter),
+        Column("Value", _show, lambda row: bounded("value", "", _estimate(row))),
+        plain("Rank counts", "rank_counts", lambda row: len({point.run.ranks for point in row.line.fitted})),
+        shown("Noise (%)", "noise", _noise, lambda row: _percent(_noise(row))),
+        shown("Lack of fit, p", "lack_of_fit", _lack, lambda row: number(_lack(row), 2)),
+        plain("Remark", "remark", lambda row: row.remark),
+        hidden("run_ids", lambda row: " ".join(row.line.run_ids)),
+    ]
+    notes = [
+        f"Fitted to all launches' medians of forward time, in log time; intervals at {CONFIDENCE:.0%}. No law is "
+        f"fitted to fewer distinct rank counts than its parameters (its one-rank time is one) plus {SPARE}.",
+        "Points that are oversubscribed, share cores or are suspect are left out.",
+        f"Lack of fit: probability of points this far off the law, had they followed it; below {LACK_OF_FIT} they do "
+        "not, and its parameters describe nothing.",
+        "USL: Universal Scalability Law; ranks at peak is where throughput is highest. A serial fraction below zero "
+        "means a speedup above the rank count.",
+    ]
+    title = f"Laws: {series.name}"
+    return build(title, columns, rows, name=slug("laws", series.name), notes=notes)
+
+
+def _rows(line: Line) -> Iterator[Row]:
+    if line.scaling == STRONG:
+        yield Row(line, A_PRIORI, "p", PARALLEL_FRACTION, None, "")
+        remark = "" if line.parallel_fraction else "no one-rank point counts"
+        yield Row(line, MEASURED, "p", line.parallel_fraction, None, remark)
+    for name, why_not in line.why_not.items():
+        yield Row(line, name, NONE, None, None, f"not fitted: {why_not}")
+    for name, fit in line.laws.items():
+        told = {True: "the points follow the law", False: "the points do not follow the law", None: ""}[fit.holds]
+        for parameter, value in fit.parameters.items():
+            yield Row(line, name, parameter, value, fit, told)
+        yield Row(line, name, "one-rank time (s)", fit.one_rank_s, fit, told)
+
+
+def _estimate(row: Row) -> Estimate | None:
+    return row.value if isinstance(row.value, Estimate) else None
+
+
+def _show(row: Row) -> str:
+    return number(row.value, 3) if isinstance(row.value, float) else estimate(row.value, 3)
+
+
+def _noise(row: Row) -> float | None:
+    return row.fit.noise if row.fit else None
+
+
+def _lack(row: Row) -> float | None:
+    return row.fit.lack_of_fit if row.fit else None
+
+
+def _percent(value: float | None) -> str:
+    return NONE if value is None else f"{100 * value:.1f}"
+
+
+def _points(series: Series, found: list[Line]) -> Table:
+    rows = [(line, shows) for line in found for shows in line.each()]
+    names = list(dict.fromkeys(name for line in found for name in line.laws))
+    formula = "Karp and Flatt: (1/S - 1/N) / (1 - 1/N)" if series.scaling == STRONG else "Gustafson: (N - S) / (N - 1)"
+    columns: list[Column[tuple[Line, PointLaws]]] = [
+        plain("Ranks", "ranks", lambda row: row[1].point.run.ranks),
+        plain("Batch", "batch", lambda row: row[1].point.run.problem.batch),
+        plain("Movement", "movement", lambda row: row[0].movement),
+        plain("Backend", "backend", lambda row: row[0].backend),
+        _bounded("Parallel efficiency", "efficiency", 0),
+        _bounded("Serial fraction", "serial_fraction", 1),
+        *(_residual(name) for name in names),
+        hidden("run_ids", lambda row: " ".join(row[1].point.run_ids)),
+    ]
+    notes = [
+        f"Serial fraction of the point, {formula}.",
+        "Residual: measured over law, less one; empty for points left out of the fit.",
+    ]
+    name = slug("efficiency", series.name)
+    return build(f"Efficiency and residuals: {series.name}", columns, rows, name=name, notes=notes)
+
+
+def _bounded(header: str, key: str, which: int) -> Column[tuple[Line, PointLaws]]:
+    def value(row: tuple[Line, PointLaws]) -> Estimate | None:
+        return (row[1].efficiency, row[1].serial_fraction)[which]
+
+    return Column(header, lambda row: estimate(value(row), 3), lambda row: bounded(key, "", value(row)))
+
+
+def _residual(law: str) -> Column[tuple[Line, PointLaws]]:
+    def value(row: tuple[Line, PointLaws]) -> float | None:
+        log_ratio = row[1].residuals.get(law)
+        return None if log_ratio is None else math.expm1(log_ratio)
+
+    def show(row: tuple[Line, PointLaws]) -> str:
+        found = value(row)
+        return NONE if found is None else f"{100 * found:+.1f}"
+
+    return shown(f"Residual, {law} (%)", f"residual_{law.lower()}", value, show)

@@ -1,0 +1,61 @@
+"""Peak memory per rank, a row a point: the paper's tables 5, 7, 9 and 11."""
+
+from __future__ import annotations
+
+from results.formats import mib, shape, slug
+from results.records.point import Point
+from results.records.sweep import Series
+from results.table import Column, Table, build, hidden, plain, shown
+
+MAX_COLUMNS = 16  # ranks with a column of their own; beyond, the other ranks' smallest and largest
+
+
+def per_rank(series: Series) -> Table:
+    """Resident peak of each rank and in all. Where there are many ranks the share tables have them one by one."""
+    ranks = max((point.run.ranks for point in series.points), default=0)
+    own = [_rank(rank) for rank in range(ranks)] if ranks <= MAX_COLUMNS else [_rank(0), *_others()]
+    columns: list[Column[Point]] = [
+        plain("Ranks", "ranks", lambda point: point.run.ranks),
+        plain("Batch", "batch", lambda point: point.run.problem.batch),
+        plain("Movement", "movement", lambda point: point.run.movement),
+        plain("Backend", "backend", lambda point: point.run.backend),
+        *own,
+        shown("All ranks", "all_ranks_bytes", _total, lambda point: mib(_total(point))),
+        plain("Output shape", "output_shape", lambda point: shape(point.run.problem.y_shape)),
+        plain("Outcome", "outcome", lambda point: point.outcome),
+        hidden("run_ids", lambda point: " ".join(point.run_ids)),
+    ]
+    notes = [
+        "MiB: resident peak of each rank from just before the timed repeats, the largest over launches; pages that "
+        "ranks share are counted in each."
+    ]
+    name = slug("memory", series.name)
+    return build(f"Memory per rank (MiB): {series.name}", columns, series.points, name=name, notes=notes)
+
+
+def _rank(rank: int) -> Column[Point]:
+    def value(point: Point) -> int | None:
+        return point.peak_bytes().get(rank)
+
+    return shown(f"Rank {rank}", f"rank_{rank}_bytes", value, lambda point: mib(value(point)))
+
+
+def _others() -> list[Column[Point]]:
+    def smallest(point: Point) -> int | None:
+        return min(_workers(point), default=None)
+
+    def largest(point: Point) -> int | None:
+        return max(_workers(point), default=None)
+
+    return [
+        shown("Others, smallest", "others_smallest_bytes", smallest, lambda point: mib(smallest(point))),
+        shown("Others, largest", "others_largest_bytes", largest, lambda point: mib(largest(point))),
+    ]
+
+
+def _workers(point: Point) -> list[int]:
+    return [peak for rank, peak in point.peak_bytes().items() if rank != 0]
+
+
+def _total(point: Point) -> int | None:
+    return sum(point.peak_bytes().values()) or None

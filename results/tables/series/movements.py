@@ -1,0 +1,50 @@
+"""Movements and grids side by side: one table of a sweep."""
+
+from __future__ import annotations
+
+from results.formats import estimate, mib, number
+from results.records.sweep import Sweep
+from results.scaling import movements
+from results.scaling.movements import Row
+from results.table import Column, Table, bounded, build, hidden, plain, shown
+
+
+def table(sweep: Sweep) -> list[Table]:
+    """One table, or none where the sweep has nothing to compare."""
+    if not movements.worth_showing(sweep.points):
+        return []
+    columns: list[Column[Row]] = [
+        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
+        plain("Batch", "batch", lambda row: row.point.run.problem.batch),
+        plain("Grid", "grid", lambda row: row.grid),
+        plain("Movement", "movement", lambda row: row.movement),
+        plain("Backend", "backend", lambda row: row.point.run.backend),
+        Column(
+            "Total time (s)",
+            lambda row: estimate(row.point.time("total_s")),
+            lambda row: bounded("total", "_s", row.point.time("total_s")),
+        ),
+        shown("Images/s", "images_per_s", lambda row: row.images_per_s, lambda row: number(row.images_per_s)),
+        shown(
+            "Root peak (MiB)", "root_peak_bytes", lambda row: row.root_peak_bytes, lambda row: mib(row.root_peak_bytes)
+        ),
+        shown("Moved (MiB)", "moved_bytes", lambda row: row.moved_bytes, lambda row: mib(row.moved_bytes)),
+        shown(
+            "Predicted moved (MiB)",
+            "predicted_moved_bytes",
+            lambda row: row.predicted_moved_bytes,
+            lambda row: mib(row.predicted_moved_bytes),
+        ),
+        shown("Imbalance", "convolve_imbalance", lambda row: row.imbalance, lambda row: number(row.imbalance)),
+        shown("Ideal", "ideal_imbalance", lambda row: row.ideal_imbalance, lambda row: number(row.ideal_imbalance)),
+        plain("Outcome", "outcome", lambda row: row.point.outcome),
+        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+    ]
+    notes = [
+        "Total time and images/s by it: movements that stream have no other clock, so these stand side by side.",
+        "Moved: bytes that cross between ranks in one repeat, as the calls were measured, and as predicted.",
+        "Imbalance: longest convolve over the mean of the ranks; ideal: the same of the blocks' multiplications, "
+        "which no code can avoid with that grid.",
+    ]
+    rows = movements.rows(sweep.points)
+    return [build("Movements and grids side by side", columns, rows, name="movements", notes=notes)]

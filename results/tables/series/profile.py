@@ -1,0 +1,152 @@
+"""Where the time of the ranks went: load imbalance, and time inside MPI as mpiP prints it (the paper's Table 3)."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+
+from results.formats import NONE, number, slug
+from results.records.launch import PARTS
+from results.records.point import Point
+from results.records.sweep import Series
+from results.table import Column, Table, build, hidden, plain, shown
+
+ALL_TASKS = "*"  # mpiP's name for the sum over ranks
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One rank of a point, or all of them: median seconds of a repeat, and those inside MPI."""
+
+    point: Point
+    task: str
+    app_s: float
+    mpi_s: float
+
+    @property
+    def percent(self) -> float | None:
+        return 100.0 * self.mpi_s / self.app_s if self.app_s > 0.0 else None
+
+
+@dataclass(frozen=True)
+class CallRow:
+    """One MPI function on one rank of a point, mean over launches."""
+
+    point: Point
+    rank: int
+    call: str
+    count: float
+    bytes: float
+    time_s: float
+    share: float | None
+
+
+def imbalance(series: Series) -> Table:
+    """Maximum over mean, over ranks, of each part of a repeat."""
+    points = [point for point in series.points if point.timed]
+    columns = [*_sizes(), *(_part(part) for part in PARTS), hidden("run_ids", _run_ids)]
+    notes = [
+        "Longest rank over the mean of all ranks, of median times; 1 is even. Where one rank does all of a phase it is "
+        "the number of ranks. A dash: no rank spent time there."
+    ]
+    name = slug("imbalance", series.name)
+    return build(f"Load imbalance, maximum over mean: {series.name}", columns, points, name=name, notes=notes)
+
+
+def mpi(series: Series) -> Table:
+    """AppTime, MPITime and MPI% of every rank."""
+    rows = [row for point in series.points if point.timed for row in tasks(point)]
+    columns: list[Column[TaskRow]] = [
+        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
+        plain("Batch", "batch", lambda row: row.point.run.problem.batch),
+        plain("Movement", "movement", lambda row: row.point.run.movement),
+        plain("Backend", "backend", lambda row: row.point.run.backend),
+        plain("Task", "task", lambda row: row.task),
+        shown("AppTime (s)", "app_s", lambda row: row.app_s, lambda row: number(row.app_s)),
+        shown("MPITime (s)", "mpi_s", lambda row: row.mpi_s, lambda row: number(row.mpi_s)),
+        shown("MPI%", "mpi_percent", lambda row: row.percent, lambda row: _percent(row.percent)),
+        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+    ]
+    notes = [
+        "As mpiP prints it, for one repeat (the median). MPI% is the share of time inside MPI calls, waiting for other "
+        "ranks included: it does not measure parallel work. The task * is the sum over ranks."
+    ]
+    name = slug("mpi", series.name)
+    return build(f"MPI profile: {series.name}", columns, rows, name=name, notes=notes)
+
+
+def calls(series: Series) -> Table:
+    """Count, bytes and time of each MPI function on each rank."""
+    rows = [row for point in series.points if point.timed for row in _calls(point)]
+    columns: list[Column[CallRow]] = [
+        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
+        plain("Movement", "movement", lambda row: row.point.run.movement),
+        plain("Backend", "backend", lambda row: row.point.run.backend),
+        plain("Rank", "rank", lambda row: row.rank),
+        plain("Call", "call", lambda row: row.call),
+        shown("Count", "count", lambda row: row.count, lambda row: f"{row.count:g}"),
+        shown("Bytes", "bytes", lambda row: row.bytes, lambda row: f"{row.bytes:.0f}"),
+        shown("Time (s)", "time_s", lambda row: row.time_s, lambda row: number(row.time_s)),
+        shown("Share of MPI time (%)", "share_percent", lambda row: row.share, lambda row: _percent(row.share)),
+        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+    ]
+    notes = ["All timed repeats of a launch together, mean over launches. Bytes are those the rank sends and receives."]
+    name = slug("mpi-calls", series.name)
+    return build(f"MPI calls: {series.name}", columns, rows, name=name, notes=notes)
+
+
+def _sizes() -> list[Column[Point]]:
+    return [
+        plain("Ranks", "ranks", lambda point: point.run.ranks),
+        plain("Batch", "batch", lambda point: point.run.problem.batch),
+        plain("Movement", "movement", lambda point: point.run.movement),
+        plain("Backend", "backend", lambda point: point.run.backend),
+    ]
+
+
+def _part(part: str) -> Column[Point]:
+    def value(point: Point) -> float | None:
+        return point.imbalance()[part]
+
+    return shown(part.capitalize(), f"{part}_max_over_mean", value, lambda point: number(value(point), 3))
+
+
+def _run_ids(point: Point) -> str:
+    return " ".join(point.run_ids)
+
+
+def tasks(point: Point) -> list[TaskRow]:
+    """A row a rank, then the sum over ranks."""
+    samples: dict[int, list[tuple[float, float]]] = {}
+    for launch in point.timed:
+        for repeat in launch.repeats:
+            for rank in repeat.ranks:
+                samples.setdefault(rank.rank, []).append((rank.app_s, rank.mpi_s))
+    rows = [
+        TaskRow(point, str(rank), *(statistics.median(column) for column in zip(*times, strict=True)))
+        for rank, times in sorted(samples.items())
+    ]
+    total = TaskRow(point, ALL_TASKS, sum(row.app_s for row in rows), sum(row.mpi_s for row in rows))
+    return [*rows, total]
+
+
+def _calls(point: Point) -> list[CallRow]:
+    found: dict[tuple[int, str], list[tuple[int, int, float]]] = {}
+    for launch in point.timed:
+        for call in launch.mpi_calls:
+            found.setdefault((call.rank, call.call), []).append((call.count, call.bytes, call.time_s))
+    means = {
+        key: [sum(column) / len(point.timed) for column in zip(*values, strict=True)]
+        for key, values in sorted(found.items())
+    }
+    in_mpi_s: dict[int, float] = {}
+    for (rank, _), (_, _, time_s) in means.items():
+        in_mpi_s[rank] = in_mpi_s.get(rank, 0.0) + time_s
+    return [
+        CallRow(point, rank, call, count, size, time_s, 100.0 * time_s / in_mpi_s[rank] if in_mpi_s[rank] else None)
+        for (rank, call), (count, size, time_s) in means.items()
+    ]
+
+
+def _percent(value: float | None) -> str:
+    return NONE if value is None else f"{value:.2f}"

@@ -1,0 +1,74 @@
+"""t(N) / t(1) published, replayed and correct, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from results.audit import replay
+from results.audit.paper import CLOCKS, CLUSTERS, document
+from results.audit.replay import Row
+from results.formats import estimate, number, slug
+from results.records.estimates import Estimate
+from results.records.sweep import Series
+from results.table import Column, Table, bounded, build, hidden, plain, shown
+
+
+def tables(series: Series) -> list[Table]:
+    """One table where the series replays the published method, else none."""
+    rows = replay.rows(series)
+    if not rows:
+        return []
+    crowded = sorted({row.ranks for row in rows if row.crowding > 1.0})
+    notes = [
+        "The replay divides the batch by N twice, as the published program does: a rank convolves floor(floor(B/N)/N) "
+        "images. Its answer is wrong from two ranks on, and it enters no speedup.",
+        *(f"{cluster.capitalize()} clock: {CLOCKS[cluster][0]}." for cluster in CLUSTERS),
+        "Correct: scatter-gather of the same sweep, forward time. Every ratio is t(N)/t(1) of its own column.",
+        "At equal core speed: each rank's seconds times what its core did of a fixed small block in a second, read "
+        "before and after every repeat. Beside them the seconds as they were, which also hold what slowed the cores.",
+    ]
+    if crowded:
+        told = ", ".join(map(str, crowded))
+        notes.append(
+            f"At {told} ranks there are fewer cores than ranks: convolve time is expected to be the work times "
+            "N/cores. CPU time is not."
+        )
+    notes.append(f"Published: {document()['source']}.")
+    title = f"Published, replayed and correct: {series.name}"
+    return [build(title, _columns(), rows, name=slug("replay", series.name), notes=notes)]
+
+
+def _columns() -> list[Column[Row]]:
+    return [
+        plain("Ranks", "ranks", lambda row: row.ranks),
+        plain("Batch", "batch", lambda row: row.batch),
+        plain("Backend", "backend", lambda row: row.backend),
+        *(_published(cluster) for cluster in CLUSTERS),
+        _ratio("Replayed, fat clock", "replayed_fat", lambda row: row.replayed_fat),
+        _ratio("Replayed, light clock", "replayed_light", lambda row: row.replayed_light),
+        _ratio("Correct", "correct", lambda row: row.correct),
+        plain("Images a rank, replay", "replay_images", lambda row: row.images),
+        shown("Work of a rank", "work", lambda row: row.work, lambda row: number(row.work, 3)),
+        _ratio("Replay's convolve, CPU", "convolve_cpu", lambda row: row.convolve_cpu),
+        _ratio("CPU at equal core speed", "even_cpu", lambda row: row.even_cpu),
+        shown(
+            "Convolve, expected",
+            "convolve_expected",
+            lambda row: row.work * row.crowding,
+            lambda row: number(row.work * row.crowding, 3),
+        ),
+        _ratio("Replay's convolve, time", "convolve", lambda row: row.convolve),
+        _ratio("Time at equal core speed", "even_convolve", lambda row: row.even_convolve),
+        hidden("run_ids", lambda row: " ".join(row.run_ids)),
+    ]
+
+
+def _published(cluster: str) -> Column[Row]:
+    def value(row: Row) -> float | None:
+        return row.published[cluster]
+
+    return shown(f"Published, {cluster}", f"published_{cluster}", value, lambda row: number(value(row), 3))
+
+
+def _ratio(header: str, key: str, value: Callable[[Row], Estimate | None]) -> Column[Row]:
+    return Column(header, lambda row: estimate(value(row), 3), lambda row: bounded(key, "", value(row)))

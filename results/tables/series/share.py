@@ -1,0 +1,89 @@
+"""What each rank of each point had: its part of the problem, time and memory. The paper's Table 2."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+
+from results.formats import NONE, mib, number, plural, slug
+from results.records.launch import RankBlock
+from results.records.point import Point
+from results.records.sweep import Series
+from results.table import Column, Table, build, hidden, plain, shown
+from workload.domain.grid import AXES, axis_lengths
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rank of one point."""
+
+    point: Point
+    block: RankBlock
+    time_s: float | None
+
+
+def tables(series: Series) -> Table:
+    """A row a rank; axes other than the batch have a column where some point of the series cuts them."""
+    rows = [row for point in series.points for row in _rows(point)]
+    cut = [
+        axis
+        for axis in AXES[1:]
+        if any(row.block.spans.get(axis) not in (None, (0, axis_lengths(row.point.run.problem)[axis])) for row in rows)
+    ]
+    notes = ["Ranges are start:end, the end not included. Time is the median repeat of the rank, load and save in it."]
+    notes += [_summary(point) for point in series.points if point.timed]
+    name = slug("ranks", series.name)
+    return build(f"Shares per rank: {series.name}", _columns(cut), rows, name=name, notes=notes)
+
+
+def _rows(point: Point) -> list[Row]:
+    source = next((launch for launch in point.launches if launch.blocks), None)
+    times: dict[int, list[float]] = {}
+    for launch in point.timed:
+        for repeat in launch.repeats:
+            for rank in repeat.ranks:
+                times.setdefault(rank.rank, []).append(rank.app_s)
+    medians = {rank: statistics.median(values) for rank, values in times.items()}
+    return [Row(point, block, medians.get(block.rank)) for block in source.blocks] if source else []
+
+
+def _columns(cut: list[str]) -> list[Column[Row]]:
+    return [
+        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
+        plain("Movement", "movement", lambda row: row.point.run.movement),
+        plain("Backend", "backend", lambda row: row.point.run.backend),
+        plain("Rank", "rank", lambda row: row.block.rank),
+        _span("batch", "Batch range"),
+        plain("Local batch", "local_batch", lambda row: _length(row.block.spans.get("batch"))),
+        *(_span(axis, f"{axis.replace('_', ' ').capitalize()} range") for axis in cut),
+        plain("Output elements", "output_elements", lambda row: row.block.output_elements),
+        shown("Time (s)", "repeat_s", lambda row: row.time_s, lambda row: number(row.time_s)),
+        shown("Memory (MiB)", "peak_rss_bytes", _peak, lambda row: mib(_peak(row))),
+        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+    ]
+
+
+def _span(axis: str, header: str) -> Column[Row]:
+    return plain(header, f"{axis}_range", lambda row: _range(row.block.spans.get(axis)))
+
+
+def _range(span: tuple[int, int] | None) -> str:
+    return f"{span[0]}:{span[1]}" if span else NONE
+
+
+def _length(span: tuple[int, int] | None) -> object:
+    return span[1] - span[0] if span else NONE
+
+
+def _peak(row: Row) -> int | None:
+    return row.point.peak_bytes().get(row.block.rank)
+
+
+def _summary(point: Point) -> str:
+    run = point.run
+    longest = max(repeat.total_s for launch in point.timed for repeat in launch.repeats)
+    total = sum(point.peak_bytes().values()) or None
+    return (
+        f"{run.movement}, {run.backend}, {plural(run.ranks, 'rank')}: output shape {run.problem.y_shape}, "
+        f"longest total time {number(longest)} s, memory of all ranks {mib(total)} MiB."
+    )

@@ -1,0 +1,59 @@
+"""How the forward times of a point spread: quartiles, outliers, noise between and within launches."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from results.formats import NONE, number, slug
+from results.records.point import Point
+from results.records.sweep import Series
+from results.scaling.noise import FENCE, Spread, spread
+from results.table import Column, Table, build, hidden, plain, shown
+
+
+@dataclass(frozen=True)
+class Row:
+    point: Point
+    spread: Spread
+
+
+def table(series: Series) -> Table:
+    """A row a point that has a time."""
+    rows = [Row(point, found) for point in series.points if (found := spread(point)) is not None]
+    columns: list[Column[Row]] = [
+        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
+        plain("Batch", "batch", lambda row: row.point.run.problem.batch),
+        plain("Movement", "movement", lambda row: row.point.run.movement),
+        plain("Backend", "backend", lambda row: row.point.run.backend),
+        plain("Repeats", "repeats", lambda row: sum(len(launch.repeats) for launch in row.point.timed)),
+        _seconds("Shortest (s)", "forward_min_s", lambda found: found.low_s),
+        _seconds("Lower quartile (s)", "forward_q1_s", lambda found: found.quartiles_s[0]),
+        _seconds("Median (s)", "forward_median_s", lambda found: found.quartiles_s[1]),
+        _seconds("Upper quartile (s)", "forward_q3_s", lambda found: found.quartiles_s[2]),
+        _seconds("Longest (s)", "forward_max_s", lambda found: found.high_s),
+        shown("Between launches (%)", "noise_between_launches", _between, lambda row: _percent(_between(row))),
+        plain("Outliers", "outliers", lambda row: len(row.spread.outliers)),
+        hidden("outlier_repeats", lambda row: " ".join(f"{o.run_id}/{o.repeat}" for o in row.spread.outliers)),
+        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+    ]
+    notes = [
+        "Forward time of every timed repeat of all launches. Between launches: standard deviation of their medians.",
+        f"Outliers lie more than {FENCE} quartile distances outside the quartiles (Tukey). They are marked, and kept.",
+    ]
+    return build(f"Spread: {series.name}", columns, rows, name=slug("spread", series.name), notes=notes)
+
+
+def _seconds(header: str, key: str, value: Callable[[Spread], float]) -> Column[Row]:
+    return shown(header, key, lambda row: value(row.spread), lambda row: number(value(row.spread)))
+
+
+def _between(row: Row) -> float | None:
+    logs = [math.log(median) for median in row.point.medians_s()]
+    return statistics.stdev(logs) if len(logs) > 1 else None
+
+
+def _percent(value: float | None) -> str:
+    return NONE if value is None else f"{100 * value:.1f}"

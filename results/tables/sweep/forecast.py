@@ -1,0 +1,119 @@
+"""Forecasts of a study's runs as a table, with what follows from them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+
+from results.forecast import outlook
+from results.forecast.model import PHASES
+from results.forecast.predict import Row, Terms
+from results.formats import NONE, mib, number, plural, with_options
+from results.table import Column, Table, build, hidden, plain, shown
+
+
+def table(rows: Sequence[Row], terms: Terms) -> Table:
+    """The forecasts as a table, with what follows from them."""
+    currency = terms.price.currency if terms.price else ""
+    beside = terms.sweep is not None
+    columns: list[Column[Row]] = [
+        plain("Series", "series", lambda row: row.asked.series),
+        plain("Ranks", "ranks", lambda row: row.asked.case.ranks),
+        _where(plain("Nodes", "nodes", lambda row: row.asked.nodes), any(row.asked.nodes > 1 for row in rows)),
+        plain("Batch", "batch", lambda row: row.asked.case.problem.batch),
+        plain("Movement", "movement", lambda row: with_options(row.asked.case.movement, row.asked.case.options)),
+        plain("Backend", "backend", lambda row: row.asked.case.backend),
+        *(_seconds(phase) for phase in PHASES),
+        shown("Forward (s)", "forward_s", lambda row: row.found.forward_s, lambda row: number(row.found.forward_s, 3)),
+        _where(Column("Interval (s)", _interval, _bounds), terms.band is not None),
+        shown("Total (s)", "total_s", lambda row: row.found.total_s, lambda row: number(row.found.total_s, 3)),
+        shown("Root's peak (MiB)", "root_peak_bytes", lambda row: row.found.peak_bytes[0], _root),
+        shown("Others' peak (MiB)", "other_peak_bytes", _others_bytes, lambda row: mib(_others_bytes(row))),
+        shown("Moved (MiB)", "moved_bytes", lambda row: row.found.moved_bytes, lambda row: mib(row.found.moved_bytes)),
+        _where(shown(f"A repeat ({currency})", "price", lambda row: row.price, _price), terms.price is not None),
+        _where(shown("Measured forward (s)", "measured_s", lambda row: row.measured_s, _measured_text), beside),
+        _where(shown("Error (%)", "error", lambda row: row.error, lambda row: _percent(row.error)), beside),
+        plain("Fits", "fits", lambda row: "yes" if outlook.fits(row, terms) else "no"),
+        _where(plain("Basis", "basis", lambda row: row.basis), len({row.basis for row in rows}) > 1),
+        hidden("run_ids", lambda row: " ".join(row.measured.run_ids) if row.measured else ""),
+    ]
+    return build(
+        "Forecast",
+        columns,
+        rows,
+        name="forecast",
+        notes=[*_notes(rows, terms), *outlook.sentences(rows, terms), *outlook.study_cost(rows, terms)],
+    )
+
+
+def _notes(rows: Sequence[Row], terms: Terms) -> list[str]:
+    if terms.stated:
+        basis = f"From stated figures of cluster {terms.probe.cluster}, which nobody has measured,"
+    else:
+        probed = plural(terms.probed_ranks, "rank")
+        basis = f"From the probe of cluster {terms.probe.cluster}, {probed}, {terms.probe.measured_utc[:19]},"
+    notes = [
+        f"{basis} and the sizes alone. Backends are measured with 3 filters of 3 x 3 over 3 channels: those of another "
+        "shape may be faster or slower."
+    ]
+    if terms.probe.spread:
+        notes.append(f"The probe's own rounds spread by {terms.probe.spread:.0%}: no forecast can be much closer.")
+    if terms.band is not None:
+        notes.append(
+            f"Interval: 95%, from how far forecasts of {plural(terms.band.count, 'point')} of this cluster were off; "
+            "it widens with the distance from the rank counts of those."
+        )
+    elif not terms.stated:
+        notes.append("No interval: too few forecasts of this cluster were held against measurements yet.")
+    errors = [abs(row.error) for row in rows if row.error is not None]
+    if errors:
+        notes.append(
+            f"Beside {plural(len(errors), 'measured point')}: median error {statistics.median(errors):.0%}, "
+            f"worst {max(errors):.0%}."
+        )
+    return notes
+
+
+def _where(column: Column[Row], says_something: bool) -> Column[Row]:
+    """The column; in the CSV alone where it would say the same, or nothing, in every row."""
+    return column if says_something else replace(column, header="")
+
+
+def _price(row: Row) -> str:
+    return number(row.price, 3)
+
+
+def _measured_text(row: Row) -> str:
+    return number(row.measured_s, 3)
+
+
+def _seconds(phase: str) -> Column[Row]:
+    return shown(
+        f"{phase.capitalize()} (s)",
+        f"{phase}_s",
+        lambda row: row.found.phases_s[phase],
+        lambda row: number(row.found.phases_s[phase], 3),
+    )
+
+
+def _others_bytes(row: Row) -> int | None:
+    """The largest peak of a rank that is not the root; None of one rank."""
+    return max(row.found.peak_bytes[1:], default=None)
+
+
+def _root(row: Row) -> str:
+    return mib(row.found.peak_bytes[0])
+
+
+def _interval(row: Row) -> str:
+    return NONE if row.interval_s is None else f"[{number(row.interval_s[0], 3)}, {number(row.interval_s[1], 3)}]"
+
+
+def _bounds(row: Row) -> dict[str, object]:
+    low, high = row.interval_s or (None, None)
+    return {"forward_low_s": low, "forward_high_s": high}
+
+
+def _percent(value: float | None) -> str:
+    return NONE if value is None else f"{100 * value:+.0f}"

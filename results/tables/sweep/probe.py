@@ -1,0 +1,71 @@
+"""What a probe found, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from results.forecast import probe
+from results.forecast.probe import Link, Probe
+from results.formats import mib, number, plural
+from results.scaling.noise import LOAD_BEYOND
+from results.table import Column, Table, build, plain, shown
+
+GIGA = 1e9
+
+
+def tables(document: Mapping[str, Any]) -> list[Table]:
+    """Links, then rates by the number of ranks at work. Raises SchemaError where the document is no probe."""
+    found = probe.parse(document, "the probe")
+    notes = [
+        f"Measured {found.measured_utc} on cluster {found.cluster}; of several nodes the slowest. Medians of rounds "
+        f"that spread by {found.spread:.0%} (quartiles' distance over median, in the median): no forecast can be much "
+        "closer than that."
+    ]
+    return [*([_links(found)] if found.links else []), _rates(found, [*notes, *_disturbed(document)])]
+
+
+def _disturbed(document: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each node that had more processes at work than the probe's own ranks."""
+    for node in document["nodes"]:
+        machine = node.get("machine")
+        load = machine.get("load_1m") if isinstance(machine, Mapping) else None
+        ranks = node.get("ranks")
+        if isinstance(load, (int, float)) and isinstance(ranks, int) and load > ranks + LOAD_BEYOND:
+            yield (
+                f"Other work was on {machine.get('node', 'a node')}: a load of {load:.1f} with {plural(ranks, 'rank')} "
+                "of ours. These are the figures of a disturbed machine: probe again when it is idle."
+            )
+
+
+def _links(found: Probe) -> Table:
+    columns: list[Column[Link]] = [
+        plain("Ranks' nodes", "scope", lambda link: "the same" if link.scope == probe.WITHIN else "different"),
+        shown("Latency (us)", "latency_s", lambda link: link.latency_s, lambda link: number(1e6 * link.latency_s, 3)),
+        shown(
+            "Bandwidth (GB/s)",
+            "bytes_per_s",
+            lambda link: link.bytes_per_s,
+            lambda link: number(link.bytes_per_s / GIGA, 3),
+        ),
+    ]
+    return build("Links", columns, found.links, name="probe-links")
+
+
+def _rates(found: Probe, notes: list[str]) -> Table:
+    rows = [
+        (f"copies of {mib(size)} MiB, all ranks", "GB/s", active, rate)
+        for size, rates in found.memory.by_size
+        for active, rate in rates.by_active
+    ]
+    rows += [("load of x, a rank", "GB/s", *each) for each in found.load.by_active]
+    if found.multiply_add is not None:
+        rows += [("multiply-adds, a rank", "GFLOP/s", *each) for each in found.multiply_add.by_active]
+    for backend, rates in found.convolve.items():
+        rows += [(f"convolution with {backend}, a rank", "GFLOP/s", *each) for each in rates.by_active]
+    columns: list[Column[tuple[str, str, int, float]]] = [
+        plain("What", "what", lambda row: row[0]),
+        plain("Ranks of a node at work", "active", lambda row: row[2]),
+        shown("Rate", "rate", lambda row: row[3], lambda row: f"{number(row[3] / GIGA, 3)} {row[1]}"),
+    ]
+    return build("Rates", columns, rows, name="probe-rates", notes=notes)

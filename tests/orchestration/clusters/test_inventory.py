@@ -1,0 +1,138 @@
+import json
+
+import pytest
+
+from infra import hostfile
+from orchestration.clusters import inventory, registry
+from orchestration.errors import Refusal
+from tests.orchestration.support import ROOT, make_inventory
+
+LIGHT = {
+    "cluster": "light",
+    "profile": "light",
+    "default_study": "paper",
+    "python": "/opt/convscale/venv/bin/python",
+    "workdir": "/opt/convscale",
+    "user": "convscale",
+    "key_file": "id_ed25519",
+    "known_hosts": "known_hosts",
+    "interface_subnet": "10.0.0.0/24",
+    "launcher": "ssh",
+    "transport": "tcp",
+    "created_at": "2026-07-30T00:00:00Z",
+    "expires_at": None,
+    "price": {"amount_per_hour": 0.268, "currency": "USD", "date": "2026-07-30"},
+}
+NODES = [
+    {
+        "name": f"node{n}",
+        "address": f"10.0.0.{n}",
+        "slots": 1,
+        "memory_bytes": 2**32,
+        "machine_type": "e2-medium",
+        "ssh": {"via": "direct", "host": "127.0.0.1", "port": 2200 + n} if n == 1 else {"via": "head"},
+    }
+    for n in (1, 2)
+]
+
+
+def document(**changes):
+    return hostfile.describe(LIGHT, NODES)[1] | changes
+
+
+def test_what_to_give_is_said_in_words():
+    with pytest.raises(Refusal, match=r"nodes\[0\]\.address = '-x' is wrong: give a host's name or address: letters"):
+        inventory.parse(document(nodes=[NODES[0] | {"address": "-x"}]), "i")
+
+
+def test_what_infra_describes_is_an_inventory():
+    found = inventory.parse(document(), "light")
+    assert found.slots == 2
+    assert found.nodes[0].ssh.port == 2201
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"nodes": []}, "nodes"),
+        ({"launcher": "rsh"}, "launcher = 'rsh' is wrong"),
+        ({"interface_subnet": "10.0.0.0/24 --mca x y"}, "interface_subnet"),
+        ({"nodes": [NODES[0] | {"address": "-oProxyCommand=x"}]}, r"nodes\[0\].address"),
+        ({"nodes": [NODES[0] | {"slots": 0}]}, r"nodes\[0\].slots = 0"),
+        ({"nodes": [NODES[0] | {"ssh": {"via": "command"}}]}, r"nodes\[0\].ssh.via"),
+        ({"nodes": [NODES[0] | {"slot": 1}]}, r"key nodes\[0\].slot is unknown \(did you mean slots\?\)"),
+        ({"schema_version": 2}, "schema_version"),
+        ({"nodes": [NODES[0], NODES[0]]}, "2 nodes have the name node1"),
+        ({"nodes": [NODES[0], NODES[1] | {"address": NODES[0]["address"]}]}, "2 nodes have the address 10.0.0.1"),
+        ({"nodes": [NODES[0] | {"address": "a;b"}]}, r"nodes\[0\].address = 'a;b'"),
+        ({"nodes": [NODES[0] | {"address": "a b"}]}, r"nodes\[0\].address = 'a b'"),
+        ({"nodes": [NODES[0] | {"address": "a\n"}]}, r"nodes\[0\].address"),
+        ({"nodes": [NODES[0] | {"ssh": {"via": "direct", "host": "-oProxyCommand=x"}}]}, r"nodes\[0\].ssh.host"),
+        ({"user": "-x"}, "user = '-x'"),
+        ({"workdir": "/opt/my folder"}, "workdir = '/opt/my folder'"),
+        ({"workdir": "/opt/../etc"}, "workdir"),
+        ({"workdir": "opt"}, "workdir"),
+        ({"python": "/v/bin/python;x"}, "python"),
+        ({"interface_subnet": "10.0.0.0/99"}, "interface_subnet"),
+        ({"expires_at": "soon"}, "expires_at = 'soon' is wrong.*give a time"),
+    ],
+)
+def test_a_wrong_key_is_named(changes, words):
+    with pytest.raises(Refusal, match=words):
+        inventory.parse(document(**changes), "light")
+
+
+def test_the_schema_describes_every_key():
+    schema = inventory.json_schema()
+    assert set(schema["properties"]) == set(document())
+    assert schema["additionalProperties"] is False
+
+
+def test_local_is_this_machine():
+    found = registry.find("local", ROOT, "2026-01-01T00:00:00Z")
+    assert found.cluster == found.profile == "local"
+    assert found.default_study == "quick"
+    assert len(found.nodes) == 1
+    assert 1 <= found.slots <= len(registry.os.sched_getaffinity(0))
+
+
+def test_an_unknown_cluster_lists_the_known_ones():
+    with pytest.raises(Refusal, match=r"cluster 'locl' is unknown \(did you mean local\?\)"):
+        registry.find("locl", ROOT, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "not whole JSON"),
+        ('{"schema_version": 9}', "schema_version 9"),
+        (json.dumps(document(launcher="local")), "2 nodes, launcher 'local'"),
+        (make_inventory(2).model_dump_json().replace(make_inventory(2).nodes[0].address, "elsewhere"), "elsewhere"),
+    ],
+)
+def test_a_file_that_does_not_describe_this_machine(tmp_path, content, words):
+    path = tmp_path / "inventory.json"
+    path.write_text(content)
+    with pytest.raises(Refusal, match=words):
+        registry.find(str(path), ROOT, "")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(Refusal, match="cannot be read"):
+        registry.find(str(tmp_path / "inventory.json"), ROOT, "")
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({"cpu.max": "150000 100000"}, 1.5),
+        ({"cpu.max": "max 100000"}, float("inf")),
+        ({"cpu.cfs_quota_us": "200000\n", "cpu.cfs_period_us": "100000\n"}, 2.0),
+        ({"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"}, float("inf")),
+        ({}, float("inf")),
+    ],
+)
+def test_quota_of_cpu_time(tmp_path, files, quota):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert registry._quota(tmp_path) == quota

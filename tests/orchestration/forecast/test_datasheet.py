@@ -1,0 +1,115 @@
+"""Clusters that nobody has measured: what is stated of their machines, and what is refused."""
+
+import shutil
+
+import pytest
+
+from orchestration.errors import Refusal
+from orchestration.forecast import datasheet
+from results.forecast import probe
+from tests.orchestration.support import ROOT
+
+UTC = "2026-01-01T00:00:00+00:00"
+MEASURED = {
+    "nodes": [
+        {
+            "multiply_add": [{"active": 1, "flops_per_s": 1e11}, {"active": 2, "flops_per_s": 5e10}],
+            "convolve": [
+                {"backend": "simd", "active": 1, "flops_per_s": 8e10},
+                {"backend": "naive", "active": 1, "flops_per_s": 1e9},
+                {"backend": "odd", "active": 1, "flops_per_s": 2e11},
+            ],
+        }
+    ]
+}
+LIGHT = "config: {convscale:nodes: 8, convscale:machine_type: e2-medium, convscale:slots: 1}"
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A project's root with the real machines.toml."""
+    (tmp_path / "infra").mkdir()
+    shutil.copy(ROOT / "infra" / "machines.toml", tmp_path / "infra")
+    return tmp_path
+
+
+def describe(root, text=LIGHT, measured=MEASURED):
+    (root / "Pulumi.light.yaml").write_text(text)
+    return datasheet.describe("light", root, UTC, measured)
+
+
+def test_the_probe_is_made_of_what_is_stated(root):
+    found = describe(root)
+    made = probe.parse(found.probe, "stated")
+    assert (made.memory.at(1), made.memory.at(8)) == (6e9, 6e9)
+    assert made.memory.most_active == 1, "one core"
+    assert made.convolve["simd"].at(1) == pytest.approx(0.8 * 7e10), "the share of the rate that it reaches here"
+    assert made.convolve["odd"].at(1) == pytest.approx(7e10), "no backend is faster than the multiply-adds"
+    between = made.link(probe.BETWEEN)
+    assert between.latency_s == pytest.approx(1e-4, rel=0.01)
+    assert between.bytes_per_s == pytest.approx(2.5e8, rel=0.01)
+    assert made.link(probe.WITHIN).bytes_per_s == pytest.approx(6e9 / datasheet.COPIES, rel=0.01)
+    assert found.probe["ranks"] == 8
+
+
+def test_a_node_of_several_cores_shares_what_is_stated_of_all(root):
+    found = describe(root, "config: {convscale:machine_type: n2-highcpu-16}")
+    made = probe.parse(found.probe, "stated")
+    assert made.memory.most_active == 8
+    assert made.multiply_add.at(8) == pytest.approx(1.74e12 / 8)
+    assert made.load.at(8) == pytest.approx(made.memory.at(8) / 8 / datasheet.LOAD)
+    assert [node.slots for node in found.inventory.nodes] == [16], "one node with a slot a vCPU where nothing is said"
+
+
+def test_source_and_date_of_every_figure_are_told(root):
+    notes = "\n".join(describe(root).notes)
+    for key in datasheet.NEEDED:
+        assert f"\n{key} " in notes
+    assert notes.count("(2026-11-2") >= len(datasheet.NEEDED)
+    assert "no interval follows from them" in notes
+    assert "without disks, addresses and traffic" in notes
+
+
+def test_the_inventory_has_the_lists_price(root):
+    found = describe(root).inventory
+    assert len(found.nodes) == 8
+    assert {node.memory_bytes for node in found.nodes} == {4294967296}
+    assert found.price.amount_per_hour == pytest.approx(8 * 0.03350571)
+
+
+def test_a_persons_own_setting_goes_before_the_profiles(root):
+    (root / "infra" / "stacks").mkdir()
+    (root / "infra" / "stacks" / "Pulumi.light.yaml").write_text('config: {"convscale:nodes": "3"}')
+    assert len(describe(root).inventory.nodes) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("config: {}", "does not state cores, .* of None: state them, or bring the cluster up"),
+        ("config: {convscale:machine_type: z9-huge}", "does not state cores, .* of z9-huge"),
+        ("config: {convscale:machine_type: e2-medium, convscale:nodes: many}", "convscale:nodes 'many' is no count"),
+        ("config: {convscale:machine_type: e2-medium, convscale:slots: 0}", "convscale:slots 0 is no count"),
+        ("config: {convscale:machine_type: e2-medium, convscale:slots: [1]}", r"convscale:slots \[1\] is no count"),
+        ("config: {", "cannot be read as YAML"),
+        ("- 1", "does not state"),
+    ],
+)
+def test_a_stack_that_does_not_say_enough_is_refused_in_one_line(root, text, words):
+    with pytest.raises(Refusal, match=words) as refusal:
+        describe(root, text)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_machine_without_one_of_the_figures_is_refused(root):
+    file = root / "infra" / "machines.toml"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("network_latency_s")]
+    file.write_text("\n".join(lines))
+    with pytest.raises(Refusal, match="does not state network_latency_s of e2-medium"):
+        describe(root)
+
+
+@pytest.mark.parametrize("measured", [{}, {"nodes": []}, {"nodes": [{"multiply_add": [], "convolve": []}]}])
+def test_without_a_probe_of_this_machine_nobody_knows_the_backends(root, measured):
+    with pytest.raises(Refusal, match="run 'fab probe' again"):
+        describe(root, measured=measured)

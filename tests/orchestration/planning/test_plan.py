@@ -1,0 +1,217 @@
+"""What a study becomes on a cluster: counts, grids, order, binding, and what is skipped."""
+
+import itertools
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestration.errors import Refusal
+from orchestration.planning import plan, study
+from orchestration.planning.study import LoadedStudy, Overrides, Series
+from tests.orchestration.support import make_inventory
+from workload.record.run import Images, Workload
+
+HEAD = """
+schema_version = 1
+name = "s"
+launches = 2
+seed = 3
+problem = { batch = 8, in_channels = 1, out_channels = 1, height = 8, width = 8, kernel_size = 3 }
+"""
+STRONG = '[[series]]\nname = "strong"\nscaling = "strong"\n'
+WEAK = '[[series]]\nname = "weak"\nscaling = "weak"\nbatch_per_rank = 2\n'
+
+
+def made(text, slots=4, cores=4, nodes=1, profile="local", head=HEAD):
+    document = tomllib.loads(head + text)
+    loaded = LoadedStudy(study.check(document, "s.toml"), document, "s.toml")
+    inventory = make_inventory(slots, nodes, profile=profile)
+    return plan.make(loaded, inventory, cores, lambda *_: Images("synthetic", "d"), Workload(digest="w"))
+
+
+def points(plan_, launch=0):
+    return sorted(
+        (item.run.ranks, item.run.problem.batch, item.run.movement) for item in plan_.runs if item.run.launch == launch
+    )
+
+
+@given(slots=st.integers(1, 300), oversubscribe=st.none() | st.integers(2, 8))
+def test_slots_are_powers_of_two_below_then_the_slots(slots, oversubscribe):
+    series = Series(name="s", scaling="strong", oversubscribe=oversubscribe)
+    counts = plan.rank_counts(series, slots)
+    if oversubscribe:
+        assert counts.pop() == slots * oversubscribe
+    assert counts[-1] == slots
+    assert all(a * 2 == b for a, b in itertools.pairwise(counts[:-1]))
+    assert all(count < slots for count in counts[:-1])
+    assert counts[0] == 1
+
+
+def test_strong_gets_one_serial_run():
+    assert points(made(STRONG)) == [
+        (1, 8, "scatter-gather"),
+        (1, 8, "serial"),
+        (2, 8, "scatter-gather"),
+        (4, 8, "scatter-gather"),
+    ]
+
+
+def test_weak_grows_the_batch():
+    assert points(made(WEAK, slots=3)) == [(1, 2, "scatter-gather"), (2, 4, "scatter-gather"), (3, 6, "scatter-gather")]
+
+
+def test_size_sweeps_the_batch_at_fixed_ranks():
+    text = '[[series]]\nname = "size"\nscaling = "size"\nranks = [2]\nbatch = [2, 4, 6]\n'
+    assert points(made(text)) == [(2, batch, "scatter-gather") for batch in (2, 4, 6)]
+
+
+def test_a_run_that_two_series_want_is_done_once_under_both_names():
+    found = made(WEAK + STRONG)
+    both = [item for item in found.runs if len(item.series) == 2]
+    assert [(item.run.ranks, item.run.problem.batch) for item in both] == [(4, 8)] * 2
+    assert {item.series for item in both} == {("weak", "strong")}
+    assert [item.sequence for item in found.runs] == list(range(len(found.runs)))
+
+
+def test_backends_and_movements_are_crossed_and_serial_stays_at_one_rank():
+    head = HEAD + 'backend = ["naive", "numpy"]\nmovement = ["serial", "scatter-gather"]\n'
+    found = made(STRONG, slots=2, head=head)
+    crossed = {(item.run.ranks, item.run.movement, item.run.backend) for item in found.runs}
+    assert crossed == {(1, m, b) for m in ("serial", "scatter-gather") for b in ("naive", "numpy")} | {
+        (2, "scatter-gather", b) for b in ("naive", "numpy")
+    }
+
+
+def test_launch_follows_launch_each_in_an_order_of_its_own():
+    found = made(STRONG + WEAK, slots=8, cores=8)
+    launches = [item.run.launch for item in found.runs]
+    assert launches == sorted(launches)
+    orders = [[item.run.ranks for item in found.runs if item.run.launch == launch] for launch in (0, 1)]
+    assert sorted(orders[0]) == sorted(orders[1])
+    assert orders[0] != orders[1]
+    assert [item.run.run_id for item in made(STRONG + WEAK, 8, 8).runs] == [item.run.run_id for item in found.runs]
+
+
+def test_counts_that_do_not_fit_are_left_out_by_the_rule_and_refused_in_a_list():
+    found = made(STRONG, slots=16, cores=16)
+    assert max(item.run.ranks for item in found.runs) == 8
+    assert any("16 ranks left out" in note and "only 8" in note for note in found.notes)
+    with pytest.raises(Refusal, match=r"s\.toml, series strong: ranks = 16: grid\.batch = 16 parts"):
+        made(STRONG + "ranks = [1, 16]\n")
+
+
+def test_max_ranks_leaves_out_and_names():
+    found = made(STRONG + "max_ranks = 2\noversubscribe = 2\n", slots=4)
+    assert max(item.run.ranks for item in found.runs) == 2
+    assert sum("max_ranks = 2" in note for note in found.notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ("batch = 0", "batch = 0 is out of range"),
+        ("batch = -3", "batch = -3 is out of range"),
+        ("height = 100000000000", "height = 100000000000 is out of range"),
+        ("batch = 2000000000, height = 30000, width = 30000", "more than the"),
+        ("kernel_size = 9", "kernel_size = 9 is larger than the 8 x 8 picture"),
+    ],
+)
+def test_sizes_out_of_range_are_refused(sizes, words):
+    with pytest.raises(Refusal, match=words) as refusal:
+        made(STRONG + f"problem = {{ {sizes} }}\n")
+    assert "s.toml, series strong" in str(refusal.value)
+
+
+def test_what_a_series_lacks_is_named():
+    with pytest.raises(Refusal, match="problem lacks batch"):
+        made(STRONG, head=HEAD.replace("batch = 8, ", ""))
+    with pytest.raises(Refusal, match="needs batch_per_rank"):
+        made(WEAK.replace("batch_per_rank = 2", ""))
+    with pytest.raises(Refusal, match="needs batch"):
+        made('[[series]]\nname = "size"\nscaling = "size"\nranks = [2]\n')
+
+
+def test_grids():
+    assert made(STRONG + 'ranks = [4]\ngrid = { row = "ranks" }\n').runs[0].run.grid.ranks in (1, 4)
+    with pytest.raises(Refusal, match="the grid has 2 parts, not 4"):
+        made(STRONG + "ranks = [4]\ngrid = { row = 2 }\n")
+    auto = made(STRONG + 'ranks = [4]\ngrid = "auto"\n')
+    assert {item.run.grid.batch for item in auto.runs} == {1, 4}
+    nine = max(made(STRONG + 'ranks = [9]\ngrid = "auto"\n').runs, key=lambda item: item.run.ranks).run.grid
+    assert nine.ranks == 9
+    assert nine.batch < 9  # 8 images: other axes are cut as well
+    with pytest.raises(Refusal, match="no grid of 10007 parts fits"):
+        made(STRONG + 'ranks = [10007]\ngrid = "auto"\n')
+
+
+def test_options_reach_the_movements_that_have_them():
+    both = STRONG + 'movement = ["pipeline", "shared"]\noptions = { chunk_bytes = 5000, group_ranks = 1 }\n'
+    found = {item.run.movement: dict(item.run.options) for item in made(both).runs}
+    assert found == {"serial": {}, "pipeline": {"chunk_bytes": 5000}, "shared": {"group_ranks": 1}}
+    with pytest.raises(Refusal, match=r"chunk_byte.*chunk_bytes"):
+        made(STRONG + "options = { chunk_byte = 5000 }\n")
+    with pytest.raises(Refusal, match="chunk_bytes = 0 is out of range"):
+        made(STRONG + "options = { chunk_bytes = 0 }\n")
+
+
+def test_profiles_hold_series_back():
+    fat = STRONG + 'profiles = ["fat"]\n'
+    assert [item.series for item in made(fat + WEAK, profile="light").runs if "strong" in item.series] == []
+    assert made(fat, profile="fat").runs
+    with pytest.raises(Refusal, match="no run on a cluster of profile local: give --series with some of strong"):
+        made(fat)
+
+
+@pytest.mark.parametrize(
+    ("text", "slots", "cores", "binding"),
+    [
+        (STRONG, 4, 4, "core"),
+        (STRONG + "oversubscribe = 2\n", 4, 4, "none"),
+        (STRONG, 4, 2, "none"),
+        (STRONG + "threads = 2\n", 2, 4, "core"),
+        (STRONG + "threads = 2\n", 4, 4, "none"),
+    ],
+)
+def test_one_binding_for_all(text, slots, cores, binding):
+    found = made(text, slots, cores)
+    assert {item.run.binding for item in found.runs} == {binding}
+    assert found.notes[-1].startswith("binding: ")
+
+
+def test_slots_are_filled_node_by_node():
+    inventory = make_inventory(2, nodes=3)
+    assert [plan.placement(ranks, inventory) for ranks in (1, 2, 3, 6, 12)] == [(1, 1), (1, 2), (2, 2), (3, 2), (3, 4)]
+
+
+def test_skips_more_ranks_than_asked_for_and_what_does_not_fit():
+    inventory = make_inventory(2)
+    item = made(STRONG + "ranks = [4]\n", slots=2).runs
+    four = next(each for each in item if each.run.ranks == 4)
+    assert "4 ranks on 2 slots" in plan.skip_reason(four, inventory, [None])
+    asked = next(
+        each for each in made(STRONG + "ranks = [4]\noversubscribe = 2\n", slots=2).runs if each.run.ranks == 4
+    )
+    assert plan.skip_reason(asked, inventory, [None]) is None
+    total = sum(asked.footprint.peak_bytes)
+    assert plan.skip_reason(asked, inventory, [int(total / 0.9) + 2]) is None
+    assert "predicted peaks on node1" in plan.skip_reason(asked, inventory, [int(total / 0.9) - 2])
+    small = make_inventory(2, memory_bytes=int(total / 0.9) - 2)
+    assert plan.skip_reason(asked, small, [2**40]) is not None
+
+
+def test_the_paper_on_its_own_clusters():
+    loaded = study.load("paper", Overrides())
+    pool = lambda *_: Images("sample", "d")  # noqa: E731
+    light = plan.make(loaded, make_inventory(1, 8, 2**32, "light"), 1, pool, Workload())
+    names = {name for item in light.runs for name in item.series}
+    assert names == {"light-strong", "light-strong-80", "light-weak"}
+    inventory = make_inventory(1, 8, 2**32, "light")
+    skipped = {
+        (item.run.problem.batch, item.run.ranks, item.run.movement)
+        for item in light.runs
+        if plan.skip_reason(item, inventory, [None] * 8)
+    }
+    assert (80, 1, "scatter-gather") in skipped
+    assert (40, 1, "scatter-gather") not in skipped

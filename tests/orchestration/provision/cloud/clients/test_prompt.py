@@ -1,0 +1,68 @@
+"""What a person sees: a bar on a terminal, lines elsewhere, never the same twice."""
+
+import io
+
+import pytest
+from pulumi.automation.events import EngineEvent
+from rich.console import Console
+
+from orchestration.errors import Refusal
+from orchestration.provision.cloud.clients.events import Heard
+from orchestration.provision.cloud.clients.prompt import Person
+from tests.orchestration.provision.cloud import plays
+
+
+def person(terminal=False, yes=False, ask=None):
+    return Person(Console(file=io.StringIO(), force_terminal=terminal, width=120), yes, ask)
+
+
+def hear(heard, *events):
+    for event in events:
+        heard.event(EngineEvent.from_json({"sequence": 0, "timestamp": 0} | event))
+
+
+def test_a_bar_on_a_terminal_counts_what_is_done():
+    someone = person(terminal=True)
+    with someone.following("up", 2) as heard:
+        hear(heard, plays.ends("create", "convscale-fat-node1"), plays.ends("same", "convscale-fat-node2"))
+    text = someone.console.file.getvalue()
+    assert "1/2" in text
+    assert "create Instance convscale-fat-node1" in text
+
+
+def test_a_line_for_each_change_elsewhere():
+    someone = person()
+    with someone.following("up", 2) as heard:
+        hear(heard, plays.ends("create", "a[b]"), plays.ends("create", "x", kind="convscale:infra:Cluster"))
+    with someone.following("preview") as heard:
+        hear(heard, plays.ends("create", "a"))
+    assert someone.console.file.getvalue() == "up: create Instance a[b]\n"
+
+
+def test_components_and_what_stays_are_no_changes():
+    heard = Heard()
+    hear(heard, plays.begins("same", "a"), plays.begins("replace", "b"), plays.begins("create", "c", "pulumi:x:Y"))
+    hear(heard, plays.begins("create-replacement", "b"), plays.begins("delete-replaced", "b"))
+    assert [str(change) for change in heard.planned] == ["make anew Instance b", "delete the old Instance b"]
+
+
+def test_an_advisory_policy_stops_nothing():
+    heard = Heard()
+    hear(
+        heard,
+        plays.breaks_policy("What ports are for\nbetter not", level="advisory"),
+        plays.says("late", severity="warning"),
+    )
+    assert heard.fault("error: boom") == "boom"
+    assert heard.warnings == ["convscale-fat-ssh: policy no-open-ssh: better not", "late"]
+
+
+@pytest.mark.parametrize(("answer", "agreed"), [("yes", True), (" yes ", True), ("YES", False), ("", False)])
+def test_only_yes_is_yes(answer, agreed):
+    assert person(ask=lambda _: answer).agrees("Really?") == agreed
+
+
+def test_nobody_to_ask():
+    with pytest.raises(Refusal, match=r"Really\? Nobody is here to ask: give --yes"):
+        person().agrees("Really?")
+    assert person(yes=True).agrees("Really?")

@@ -1,0 +1,168 @@
+"""Names of stacks, the missing program, a cluster's files on another machine, a stopped head woken for a pull."""
+
+import json
+import sys
+
+import pytest
+
+from orchestration.errors import Refusal
+from orchestration.provision.cloud.clients import stack_settings
+from tests.orchestration.provision.cloud import plays
+from tests.orchestration.provision.cloud.conftest import UTC
+
+
+@pytest.mark.parametrize("cluster", ["fat", "Pulumi.fat.yaml"])
+def test_a_stack_by_name_and_by_file(desk, cluster, monkeypatch):
+    monkeypatch.chdir(desk.root)
+    assert stack_settings.stack_name(cluster, desk.root) == "fat"
+
+
+@pytest.mark.parametrize(
+    ("cluster", "words"),
+    [
+        ("big", "there is no Pulumi.big.yaml"),
+        ("Fat", "'Fat' is no name"),
+        ("fat-2", "'fat-2' is no name"),
+        ("../fat", "is no name"),
+        ("/elsewhere/Pulumi.fat.yaml", "lies outside"),
+    ],
+)
+def test_what_is_no_stack(desk, cluster, words):
+    with pytest.raises(Refusal, match=words):
+        stack_settings.stack_name(cluster, desk.root)
+
+
+def test_a_persons_settings_come_first(desk):
+    (desk.root / "Pulumi.fat.yaml").write_text("config:\n  gcp:project: shared\n")
+    assert stack_settings.read("fat", desk.root).project == "lab"
+    (desk.root / "infra/stacks/Pulumi.fat.yaml").write_text("encryptionsalt: v1:x\n")
+    assert stack_settings.read("fat", desk.root).project == "shared"
+    (desk.root / "infra/stacks/Pulumi.fat.yaml").write_text("config: [")
+    with pytest.raises(Refusal, match="cannot be read as YAML"):
+        stack_settings.read("fat", desk.root)
+
+
+def test_without_the_program_up_says_how_to_install_it(desk):
+    (desk.engine.folder / "pulumi").unlink()
+    with pytest.raises(Refusal, match=r"'pulumi' is not on PATH: install it \('curl .*get\.pulumi\.com"):
+        desk.cloud().up("fat", None, keep=False)
+
+
+@pytest.mark.parametrize("package", ["yaml", "pulumi", "google", "google.cloud.compute_v1"])
+def test_without_the_packages_the_task_says_how_to_install_them(desk, monkeypatch, package):
+    class Hidden:
+        def find_spec(self, name, *_):
+            if name == package:
+                raise ModuleNotFoundError(name)
+
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Hidden(), *sys.meta_path])
+    for action in (
+        lambda cloud: cloud.up("fat", None, keep=False),
+        lambda cloud: cloud.orphans("fat", "", discard=False),
+        lambda cloud: cloud.files("fat"),
+    ):
+        with pytest.raises(Refusal, match="is not installed: 'make cloud'"):
+            action(desk.cloud())
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
+            "pulumi login --local",
+        ),
+        ("error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE or X", "export it as PULUMI_CONFIG_PASSPHRASE"),
+        ("warning: x\nerror: incorrect passphrase\nsee help", "the passphrase that the stack was made with"),
+    ],
+)
+def test_what_pulumi_itself_wants_first(desk, said, words):
+    desk.engine.play(plays.new_cluster() | {"stack select": {"status": 255, "stderr": said}})
+    with pytest.raises(Refusal) as refusal:
+        desk.cloud().up("fat", None, keep=False)
+    assert words in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_files_on_another_machine(desk):
+    desk.engine.play(plays.living_cluster())
+    own = desk.root / "infra" / "stacks" / "Pulumi.fat.yaml"
+    own.write_text(own.read_text().replace("  gcp:project: lab\n", ""))  # the outputs say which
+    del desk.compute.attributes["convscale-fat-node2"]
+    found = desk.cloud().files("fat")
+    assert len(found.nodes) == 2
+    assert json.loads((desk.folder / "inventory.json").read_text())["nodes"][1]["name"] == "node2"
+    assert "127.0.0.1]:9 ssh-ed25519" in (desk.folder / "known_hosts").read_text()
+    assert "10.0.0.3" not in (desk.folder / "known_hosts").read_text()
+    assert "not pinned: node2 not ready" in desk.text
+    assert "id_ed25519 is not here: bring it" in desk.text
+
+
+def test_the_files_of_a_stack_that_is_not_up(desk):
+    with pytest.raises(Refusal, match="puts out no inventory"):
+        desk.cloud().files("fat")
+
+
+# A head that Google stopped
+
+
+@pytest.fixture
+def over(desk):
+    """Up, and past its end: the workers are gone, the head is stopped."""
+    play = plays.new_cluster()
+    play["up"]["then"]["outputs"] = plays.outputs(expires="2026-11-23T02:00:00Z")
+    desk.engine.play(play)
+    desk.cloud(yes=True).up("fat", None, keep=False)
+    del desk.compute.held["zones/us-central1-a/instances/convscale-fat-node2"]
+    desk.compute.held[HEAD]["status"] = "TERMINATED"
+    return desk
+
+
+HEAD = "zones/us-central1-a/instances/convscale-fat-node1"
+
+
+def test_a_stopped_head_runs_for_the_pull_alone(over):
+    over.compute.next_address = "198.51.100.4"
+    over.answers = ["yes"]
+    with over.cloud().head_awake("fat"):
+        assert over.compute.held[HEAD]["status"] == "RUNNING"
+        inventory = json.loads((over.folder / "inventory.json").read_text())
+        assert inventory["nodes"][0]["ssh"]["host"] == "198.51.100.4"
+        assert "[198.51.100.4]:9 ssh-ed25519" in (over.folder / "known_hosts").read_text()
+    assert over.compute.held[HEAD]["status"] == "TERMINATED"
+    assert "ended at 2026-11-23T02:00:00Z, and its head is TERMINATED" in over.asked[0]
+
+
+def test_a_stopped_head_is_stopped_again_after_a_failure(over):
+    with pytest.raises(ZeroDivisionError), over.cloud(yes=True).head_awake("fat"):
+        raise ZeroDivisionError
+    assert over.compute.held[HEAD]["status"] == "TERMINATED"
+
+
+def test_a_stopped_head_stays_so_without_consent(over):
+    over.answers = ["no"]
+    with pytest.raises(Refusal, match="stays stopped"), over.cloud().head_awake("fat"):
+        pass
+    assert over.compute.held[HEAD]["status"] == "TERMINATED"
+
+
+def test_a_head_that_runs_is_left_alone(over):
+    over.compute.held[HEAD]["status"] = "RUNNING"
+    with over.cloud().head_awake("fat"):
+        pass
+    assert over.compute.held[HEAD]["status"] == "RUNNING"
+
+
+def test_a_head_that_is_gone(over):
+    del over.compute.held[HEAD]
+    with pytest.raises(Refusal, match="convscale-fat-node1 is gone"), over.cloud().head_awake("fat"):
+        pass
+
+
+def test_other_clusters_are_nobodys_to_wake(desk):
+    with desk.cloud().head_awake("local"):
+        pass
+    assert desk.compute.asked == []
+    assert UTC not in desk.text

@@ -1,0 +1,47 @@
+import io
+from dataclasses import replace
+
+import pytest
+
+from orchestration.planning.plan import PlannedRun
+from orchestration.sweep.progress import Estimate, Lines, result
+from tests.orchestration.jobs.test_mpirun import RUN
+from workload.domain.footprint import Footprint
+
+FIRST = PlannedRun(RUN, ("strong",), 0, 10.0, 4, Footprint((1,), (1,), 0))
+AGAIN = replace(FIRST, run=replace(RUN, launch=1))
+OTHER = replace(FIRST, run=replace(RUN, backend="naive"))
+OK = {"outcome": "ok", "started_utc": "t", "repeats": [{"forward_s": s} for s in (3.0, 1.0, 2.0)], "reason": ""}
+SKIPPED = {"outcome": "skipped", "started_utc": None, "repeats": [], "reason": "too large"}
+
+
+def test_time_left_is_the_points_own_where_it_ran_else_the_mean():
+    estimate = Estimate()
+    assert estimate.left_s([AGAIN]) is None
+    estimate.add(FIRST, 2.0)
+    estimate.add(OTHER, 6.0)
+    unseen = replace(FIRST, run=replace(RUN, movement="serial"))
+    assert estimate.left_s([AGAIN]) == pytest.approx(2.0)
+    assert estimate.left_s([AGAIN, unseen]) == pytest.approx(2.0 + 4.0)
+    assert estimate.left_s([]) == 0
+
+
+def test_result_says_the_median_or_why():
+    assert result(OK) == "ok, forward 2 s"
+    assert result(SKIPPED) == "skipped: too large"
+
+
+def test_one_line_a_run():
+    out, clock = io.StringIO(), iter([0.0, 5.0, 5.0, 5.0])
+    lines = Lines(out, lambda: next(clock))
+    with lines.shown([FIRST, AGAIN, OTHER]):
+        lines.begin(FIRST)
+        lines.end(FIRST, OK)
+        lines.begin(AGAIN)
+        lines.end(AGAIN, SKIPPED)
+    first, second = out.getvalue().splitlines()
+    assert first.startswith(
+        "[1/3] strong: 4 ranks, batch 8, scatter-gather, numpy, launch 1: ok, forward 2 s (10 s left)"
+    )
+    assert second.startswith("[2/3]")
+    assert second.endswith("skipped: too large (5 s left)")

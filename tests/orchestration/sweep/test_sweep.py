@@ -1,0 +1,373 @@
+"""Whole sweeps through the real mpirun and supervisor: what fails, what is interrupted, and what goes on."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from orchestration.sweep.runner import as_planned
+from tests.orchestration.support import make_inventory
+from workload.agent.supervise import SUPERVISOR
+
+GROUP = Path("/sys/fs/cgroup/memory")
+
+
+def no_trace(lab) -> bool:
+    """Neither ranks nor job folders nor shared memory are left."""
+    token = lab.paths.token("")
+    shared = [path for path in Path("/dev/shm").iterdir() if path.name.endswith(token)]
+    return not lab.ranks() and not list(lab.paths.jobs.iterdir()) and not shared
+
+
+def test_leaves_a_whole_sweep_folder(lab):
+    done = lab.sweep("ok")
+    assert done.returncode == 0, done.stderr
+    (record,) = lab.records()
+    assert record["outcome"] == "ok"
+    assert record["series"] == ["weak"]
+    assert record["exit_status"] == 0
+    assert record["attempt"] == 1
+    assert record["evidence"] == {"oom_kills": {}, "signal": None, "exception": None, "lost_nodes": []}
+    assert record["run"]["images"]["kind"] == "synthetic"
+    assert lab.events() == ["planned", "started", "ended", "finished"]
+    assert lab.paths.log(record["run_id"]).exists()
+    assert (lab.folder / "runs" / "latest").resolve() == lab.paths.folder
+    assert "1 ok" in done.stdout
+    assert no_trace(lab)
+
+
+REAL = """
+schema_version = 1
+name = "real"
+launches = 2
+repeats = 2
+timeout_s = 60.0
+images = "sample"
+save = true
+problem = { batch = 4, in_channels = 3, out_channels = 2, height = 64, width = 48, kernel_size = 3 }
+[[series]]
+name = "strong"
+scaling = "strong"
+ranks = [1, 2]
+oversubscribe = 2
+"""
+
+
+def test_the_real_workload_from_study_to_report(lab):
+    lab.study.write_text(REAL)
+    done = lab.sweep("real")
+    assert done.returncode == 0, done.stdout + done.stderr
+    records = lab.records()
+    assert [record["outcome"] for record in records] == ["ok"] * 6
+    points = {(record["run"]["ranks"], record["run"]["movement"], record["launch"]) for record in records}
+    assert points == {
+        (ranks, movement, launch)
+        for ranks, movement in ((1, "serial"), (1, "scatter-gather"), (2, "scatter-gather"))
+        for launch in (0, 1)
+    }
+    for record in records:
+        assert record["check"]["passed"]
+        assert sum(block["output_elements"] for block in record["blocks"]) == 4 * 2 * 62 * 46
+        assert record["predicted"]["peak_bytes"]
+    assert lab.paths.picture("input").exists()
+    assert lab.paths.picture("output").exists()
+    assert (lab.paths.folder / "report.html").exists()
+    assert "Strong scaling" in done.stdout
+    canaries = [event for event in lab.ledger() if event["event"] == "canary"]
+    assert [event["when"] for event in canaries] == ["before launch 1", "before launch 2", "after the last run"]
+    for event in canaries:
+        (rate,) = event["multiply_adds_per_s"].values()
+        assert rate > 0.0
+        assert event["right"]
+    assert no_trace(lab)
+
+
+def test_a_canary_that_never_answers_is_said_and_the_runs_go_on(lab):
+    done = lab.sweep("mute-canary")
+    assert done.returncode == 0, done.stderr
+    assert [record["outcome"] for record in lab.records()] == ["ok"]
+    canaries = [event for event in lab.ledger() if event["event"] == "canary"]
+    assert ["no answer within 1 s" in event["failed"] for event in canaries] == [True, True]
+    assert "Canary: no answer before launch 1" in (lab.paths.folder / "report.html").read_text()
+    assert no_trace(lab)
+
+
+def test_what_a_killed_fab_left_of_its_canary_is_ended(lab):
+    process = lab.begin("mute-canary")
+    lab.wait_for(lambda: list(lab.paths.jobs.glob(f"*/{SUPERVISOR}")))
+    process.kill()
+    process.wait()
+    done = lab.sweep("ok")
+    assert done.returncode == 0, done.stderr
+    assert "adopted" not in lab.events()
+    assert no_trace(lab)
+
+
+def test_an_interrupt_during_the_canary_leaves_nothing(lab):
+    process = lab.begin("mute-canary")
+    lab.wait_for(lambda: list(lab.paths.jobs.glob(f"*/{SUPERVISOR}")))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert (process.returncode, lab.events()[-1]) == (1, "interrupted")
+    assert no_trace(lab)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "words"),
+    [
+        ("sigkill", "crashed", "signal 9 (SIGKILL)"),
+        ("raise", "crashed", "RuntimeError: the kernel is broken"),
+        ("other-run", "crashed", "the measurement is of run 0000000000000000"),
+        ("truncated", "crashed", "not whole JSON"),
+        ("wrong-shape", "crashed", "lacks memory"),
+        ("wrong-answer", "wrong_answer", "17 times its tolerance"),
+    ],
+)
+def test_a_failed_run_leaves_its_record_and_status_1(lab, behaviour, outcome, words):
+    done = lab.sweep(behaviour)
+    (record,) = lab.records()
+    assert (done.returncode, record["outcome"]) == (1, outcome)
+    assert words in record["reason"]
+    assert no_trace(lab)
+
+
+@pytest.mark.parametrize(
+    ("movement", "outcome", "planned"),
+    [
+        ("replica", "wrong_answer", True),
+        ("tree", "wrong_answer", False),
+        ("replica", "crashed", False),
+        ("tree", "ok", True),
+        ("tree", "skipped", True),
+    ],
+)
+def test_only_the_replica_may_be_wrong(movement, outcome, planned):
+    item = SimpleNamespace(run=SimpleNamespace(movement=movement))
+    assert as_planned(item, outcome) is planned
+
+
+def test_a_rank_that_hangs_and_ignores_sigterm_is_ended_at_the_limit(lab):
+    lab.study.write_text(lab.study.read_text().replace("timeout_s = 30.0", "timeout_s = 2.0"))
+    done = lab.sweep("hang")
+    (record,) = lab.records()
+    assert (done.returncode, record["outcome"]) == (1, "timeout")
+    assert no_trace(lab)
+
+
+@pytest.mark.skipif(not os.access(GROUP, os.W_OK), reason="no writable memory control group (v1)")
+@pytest.mark.kills_for_memory
+def test_memory_limit_is_out_of_memory_with_the_counter(lab):
+    own = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if ":memory:" in line).split(":")[2]
+    group = GROUP / own.lstrip("/") / f"convscale-test-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(700 * 2**20))
+        process = lab.begin("allocate")
+        (group / "cgroup.procs").write_text(str(process.pid))
+        process.communicate(timeout=60)
+        (record,) = lab.records()
+        assert record["outcome"] == "out_of_memory", record["reason"]
+        assert list(record["evidence"]["oom_kills"].values()) == [1]
+        assert record["evidence"]["signal"] == signal.SIGKILL
+        assert "rank 1" in record["reason"]
+    finally:
+        lab.close()
+        group.rmdir()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_no_rank_and_no_record_and_the_same_command_goes_on(lab, number):
+    process = lab.begin("hang")
+    lab.wait_for_ranks()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "interrupted" in err
+    assert len(err.strip().splitlines()) == 1
+    assert no_trace(lab)
+    assert lab.records() == []
+    assert lab.events()[-1] == "interrupted"
+
+    done = lab.sweep("ok")
+    assert done.returncode == 0, done.stderr
+    assert [record["outcome"] for record in lab.records()] == ["ok"]
+
+
+def test_the_run_of_a_killed_fab_goes_on_and_is_adopted(lab):
+    process = lab.begin("slow")
+    lab.wait_for_ranks()
+    process.kill()
+    process.wait()
+    assert lab.ranks()
+
+    done = lab.sweep("slow")
+    assert done.returncode == 0, done.stderr
+    assert [record["outcome"] for record in lab.records()] == ["ok"]
+    assert lab.events() == ["planned", "started", "resumed", "adopted", "ended", "finished"]
+    assert no_trace(lab)
+
+
+def test_what_ended_while_fab_was_dead_is_taken(lab):
+    process = lab.begin("slow")
+    lab.wait_for_ranks()
+    process.kill()
+    lab.wait_for(lambda: list(lab.paths.jobs.glob("*/exit.json")))
+
+    done = lab.sweep("sigkill")  # what would happen if the run were made again
+    assert done.returncode == 0, done.stderr
+    assert lab.events().count("started") == 1
+    assert [record["outcome"] for record in lab.records()] == ["ok"]
+
+
+def test_ranks_whose_supervisor_died_too_are_ended_and_the_run_made_again(lab):
+    process = lab.begin("hang")
+    lab.wait_for_ranks()
+    process.kill()
+    (file,) = lab.paths.jobs.glob(f"*/{SUPERVISOR}")
+    os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
+    before = {rank.pid for rank in lab.ranks()}
+    assert before
+
+    done = lab.sweep("ok")
+    assert done.returncode == 0, done.stderr
+    assert lab.events().count("started") == 2
+    assert no_trace(lab)
+
+
+def test_a_supervisor_killed_under_a_living_fab_is_a_crash(lab):
+    process = lab.begin("hang")
+    lab.wait_for_ranks()
+    (file,) = lab.paths.jobs.glob(f"*/{SUPERVISOR}")
+    os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
+    process.communicate(timeout=30)
+    (record,) = lab.records()
+    assert (process.returncode, record["outcome"]) == (1, "crashed")
+    assert "supervisor" in record["reason"]
+    assert no_trace(lab)
+
+
+def test_a_second_fab_on_the_folder_is_refused(lab):
+    process = lab.begin("hang")
+    lab.wait_for_ranks()
+    done = lab.sweep("ok")
+    assert done.returncode == 2
+    assert f"process {process.pid}" in done.stderr
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+
+
+def test_retry_supersedes_what_is_not_ok(lab):
+    lab.sweep("raise")
+    untouched = lab.sweep("ok")
+    assert untouched.returncode == 1  # nothing was to do: the sweep still holds a failed run
+    done = lab.sweep("ok", retry="yes")
+    assert done.returncode == 0, done.stderr
+    (record,) = lab.records()
+    assert (record["outcome"], record["attempt"]) == ("ok", 2)
+    (old,) = lab.paths.superseded.glob("*.json")
+    assert old.name == f"{record['run_id']}.1.json"
+    assert json.loads(old.read_text())["outcome"] == "crashed"
+
+
+def test_too_large_for_the_memory_is_skipped_and_force_runs_it(lab):
+    file = lab.folder / "inventory.json"
+    file.write_text(make_inventory(2, memory_bytes=100 * 2**20).model_dump_json())
+    done = lab.sweep("ok", cluster=file)
+    (record,) = lab.records()
+    assert (done.returncode, record["outcome"]) == (0, "skipped")
+    assert "predicted peaks" in record["reason"]
+    assert record["predicted"]["peak_bytes"]
+    done = lab.sweep("ok", cluster=file, force="yes")
+    assert done.returncode == 0, done.stderr
+    assert [record["outcome"] for record in lab.records()] == ["ok"]
+
+
+def test_more_ranks_than_the_series_asks_for_are_skipped(lab):
+    file = lab.folder / "inventory.json"
+    file.write_text(make_inventory(1).model_dump_json())
+    done = lab.sweep("ok", cluster=file, ranks="2,3")
+    assert done.returncode == 0, done.stderr
+    outcomes = {record["run"]["ranks"]: record["outcome"] for record in lab.records()}
+    assert outcomes == {2: "ok", 3: "skipped"}
+
+
+def test_an_unfinished_sweep_goes_on_without_being_named(lab):
+    process = lab.begin("hang", out=None)
+    lab.wait_for(lambda: list(lab.folder.glob("runs/*/.jobs/*/supervisor.json")))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    goes_on = lab.sweep("ok", out=None)
+    assert "going on with" in goes_on.stdout
+    assert goes_on.returncode == 0
+    assert "another sweep" in lab.sweep("ok", out=None).stdout
+    assert len(list(lab.folder.glob("runs/small-*/ledger.jsonl"))) == 2
+
+
+def test_another_study_in_the_folder_is_refused(lab):
+    lab.sweep("ok")
+    done = lab.sweep("ok", repeats="2")
+    assert done.returncode == 2
+    assert "another study" in done.stderr
+
+
+def test_a_changed_machine_is_refused_with_the_differences(lab):
+    lab.sweep("raise")
+    lab.paths.ledger.write_text(lab.paths.ledger.read_text().replace('.mpi":"Open MPI', '.mpi":"Closed MPI'))
+    done = lab.sweep("ok", retry="yes")
+    assert done.returncode == 2
+    assert "mpi was 'Closed MPI" in done.stderr
+
+
+def test_a_node_that_was_started_again_is_the_same_node_and_that_is_said(lab):
+    lab.sweep("raise")
+    words = lab.paths.ledger.read_text()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    lab.paths.ledger.write_text(words.replace(boot, "another"))
+    done = lab.sweep("ok", retry="yes")
+    assert done.returncode == 0, done.stderr
+    assert "started again since: no speedup is formed across two boots" in done.stdout
+
+
+def test_a_damaged_record_is_refused_by_name(lab):
+    lab.sweep("ok")
+    (path,) = lab.paths.records.glob("*.json")
+    path.write_text(path.read_text()[:100])
+    done = lab.sweep("ok")
+    assert done.returncode == 2
+    assert path.name in done.stderr
+
+
+def test_dry_run_lists_and_runs_nothing(lab):
+    done = lab.sweep("ok", dry_run="yes")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 runs to do" in done.stdout
+    assert not lab.paths.folder.exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 80 MiB, mounted; only root may."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=80m", "convscale-test", str(folder)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a disk of its own needs root and mount")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_no_part_of_a_record_and_the_sweep_goes_on(small_disk, lab):
+    done = lab.sweep("fill-disk")
+    assert done.returncode == 1, done.stderr
+    assert "No space left on device" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(lab.paths.records.glob("*.json")) == []
+    for filler in small_disk.glob(".jobs/*/filler"):
+        filler.unlink()
+    done = lab.sweep("ok")
+    assert done.returncode == 0, done.stderr
+    assert [record["outcome"] for record in lab.records()] == ["ok"]

@@ -1,0 +1,119 @@
+"""`fab forecast` as a person types it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from orchestration.forecast import probe
+from orchestration.tasks import forecast as forecast_tasks
+from tests.orchestration.forecast.test_datasheet import MEASURED
+from tests.orchestration.support import ROOT, make_inventory
+from tests.results.forecast.test_probe import DOCUMENT
+from workload.record.run import write_json
+
+FAB = Path(sys.executable).parent / "fab"
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """The path of an inventory of 8 slots with a probe beside it."""
+    write_json(tmp_path / "inventory.json", make_inventory(8).model_dump(mode="json", exclude_none=True))
+    write_json(tmp_path / "probe.json", DOCUMENT)
+    return tmp_path / "inventory.json"
+
+
+@pytest.fixture
+def forecast(cluster, capsys):
+    """`fab forecast` with these flags: exit status, what it prints, and why it refuses."""
+
+    def run(**flags):
+        given = {"cluster": str(cluster), "study": "quick", "backend": "simd", "ranks": "1,2"}
+        try:
+            forecast_tasks.forecast(Context(), **given | {name: str(value) for name, value in flags.items()})
+        except Exit as exit_:
+            return exit_.code, capsys.readouterr().out, exit_.message
+        return 0, capsys.readouterr().out, ""
+
+    return run
+
+
+def test_it_says_where_scaling_stops_and_writes_what_it_says(forecast, tmp_path):
+    code, out, _ = forecast(ranks="1..32", out=tmp_path / "out")
+    assert code == 0
+    told = " ".join(out.split())
+    assert "strong, scatter-gather with simd: throughput" in told
+    assert "32 ranks left out" in told
+    assert "No price: the inventory names none." in told
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"forecast.csv", "forecast.md", "forecast-strong.svg", "forecast-weak.png"} <= made
+    assert "far beyond the probe" in (tmp_path / "out" / "forecast.csv").read_text()
+
+
+def test_beyond_eight_times_the_probed_ranks_it_has_to_be_asked_for(forecast):
+    code, _, words = forecast(ranks="1,128", series="weak")
+    assert code == 2
+    assert "128 ranks are more than 8 times the 8 that were probed" in words
+    assert "give --extrapolate" in words
+    assert forecast(ranks="1,128", series="weak", extrapolate=True)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"ranks": "x"}, "is no list of rank counts"),
+        ({"series": "none"}, "none"),
+        ({"movement": "none"}, "none"),
+        ({"backend": "none"}, "none"),
+        ({"study": "none"}, "none"),
+        ({"sweep": "nowhere"}, "nowhere is no sweep's folder"),
+        ({"backend": "naive"}, "no rate of backend naive: it has simd"),
+    ],
+)
+def test_what_cannot_be_forecast_is_refused_in_one_line(forecast, flags, words):
+    code, _, told = forecast(**flags)
+    assert code == 2
+    assert words in told
+    assert "\n" not in told
+
+
+def test_a_folder_that_cannot_be_written_is_refused(forecast, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, told = forecast(out=tmp_path / "file" / "out")
+    assert (code, "give another --out" in told) == (2, True)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 1, "kind": "probe"}', '{"schema_version": 9}'])
+def test_a_damaged_probe_is_refused_with_its_remedy(forecast, cluster, content):
+    cluster.with_name("probe.json").write_text(content)
+    code, _, told = forecast()
+    assert code == 2
+    assert "fab probe" in told or "schema_version" in told
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"schema_version": 1}', '{"schema_version": 1, "sweeps": {"a": [1]}}'])
+def test_damaged_residuals_are_refused_with_their_remedy(forecast, cluster, content):
+    cluster.with_name("residuals.json").write_text(content)
+    code, _, told = forecast()
+    assert code == 2
+    assert "remove it, the next sweep makes another" in told
+
+
+def test_the_task_is_on_the_menu_and_refuses_in_one_line(cluster):
+    command = [str(FAB), "forecast", "--cluster", str(cluster), "--ranks", "0..4"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_cluster_that_is_only_described_is_forecast_from_stated_figures(monkeypatch):
+    monkeypatch.setattr(probe, "path_of", lambda cluster, _root: Path("/nowhere") / cluster / "probe.json")
+    monkeypatch.setattr(probe, "read", lambda _cluster, _root: MEASURED)
+    inventory, document, notes, stated = forecast_tasks._known("light")
+    assert stated
+    assert len(inventory.nodes) == 8
+    assert document["ranks"] == 8
+    assert any("Nobody has measured light" in note for note in notes)

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from results.audit import gates as audit
+from results.audit.gates import Finding
+from results.records.estimates import time_estimate
+from results.scaling.laws import amdahl, gustafson
+from results.tables.sweep import audit as tables
+from tests.results.conftest import SMALL
+from workload.domain.grid import Grid
+from workload.record.run import Run
+
+IMAGE_S = 0.004
+
+
+def gates(findings: tuple[Finding, ...]) -> set[str]:
+    return {finding.gate for finding in findings}
+
+
+def honest(p: float, contention: float) -> tuple[Callable[[Run], float], Callable[[Run], float]]:
+    """Strong and weak laws of an honest machine."""
+
+    def strong(run: Run) -> float:
+        slowed = 1.0 + contention * (run.ranks - 1)
+        return IMAGE_S * run.problem.batch / amdahl(p, run.ranks) * slowed
+
+    def weak(run: Run) -> float:
+        return IMAGE_S * run.problem.batch / gustafson(p, run.ranks) * (1.0 + contention * (run.ranks - 1))
+
+    return strong, weak
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_honest_sweep_is_flagged(make_maker: Callable[..., Any], seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311  # laws, not secrets
+    p, contention = rng.choice((0.9, 0.99, 0.999, 1.0)), rng.choice((0.0, 0.01, 0.05))
+    maker = make_maker(f"honest-{seed}", noise=rng.choice((0.005, 0.02, 0.05)), seed=seed, slots=8)
+    strong, weak = honest(p, contention)
+    launches = rng.choice((1, 2, 3, 5))
+    counts = rng.choice(((1, 2, 4, 8), (1, 2, 3, 4, 5, 6, 7, 8)))
+    maker.add_strong(counts=counts, law=strong, launches=launches)
+    maker.add_strong(counts=(1,), law=strong, launches=launches, movement="serial")
+    maker.add_strong("by-row", counts=counts[:2], law=strong, launches=launches, backend="naive")
+    for launch in range(launches):
+        for ranks in counts:
+            maker.add("weak", "weak", weak, ranks=ranks, batch=4 * ranks, launch=launch)
+        maker.add("hybrid", law=strong, ranks=8, grid=Grid(batch=2, row=2, in_channel=2), launch=launch)
+    assert audit.of_sweep(maker.read()).findings == ()
+
+
+def slip(run: Run) -> float:
+    """Work a rank falls as 1 / N^2."""
+    return IMAGE_S * run.problem.batch / run.ranks**2
+
+
+def test_a_sweep_with_the_slip_is_flagged_on_every_count(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2, 4, 8), law=slip)
+    for launch in range(3):
+        for ranks in (1, 2, 4):
+            maker.add("weak", "weak", slip, ranks=ranks, batch=4 * ranks, launch=launch)
+    sweep = maker.read()
+    found = audit.of_sweep(sweep)
+    assert gates(found.findings) == {audit.SHARE, audit.SUPERLINEAR, audit.SERIAL, audit.WEAK_FALLS}
+    strong = [finding for finding in found.findings if finding.gate == audit.SERIAL]
+    assert [f"{n} ranks" in finding.where for n, finding in zip((2, 4, 8), strong, strict=True)] == [True] * 3
+    assert all(finding.grade == audit.NUMBERS for finding in found.findings)
+    ids = {launch.run_id for launch in sweep.launches}
+    assert all(len(finding.evidence) == 6 and set(finding.evidence) <= ids for finding in found.findings)
+    assert audit.MEMORY in found.passed
+
+
+def test_a_baseline_short_of_memory_explains_a_superlinear_speedup(maker: Any) -> None:
+    def paging(record: dict[str, Any]) -> None:
+        if record["run"]["ranks"] == 1:
+            record["repeats"][0]["memory_bound"] = True
+
+    maker.add_strong(counts=(1, 2), law=slip, change=paging)
+    found = audit.of_sweep(maker.read())
+    assert found.findings == ()
+    (told,) = found.untold
+    assert "is not flagged: the one-rank run waited for pages from disk." in told
+
+
+ONE_RANK_BYTES = SMALL.x_bytes + SMALL.y_bytes
+
+
+@pytest.mark.parametrize(
+    ("caches", "explained"),
+    [
+        ([{"bytes": 2**15, "threads": 1}, {"bytes": ONE_RANK_BYTES - 1, "threads": 1}], True),
+        ([{"bytes": ONE_RANK_BYTES, "threads": 1}], False),  # the one-rank run fits it as well
+        ([{"bytes": ONE_RANK_BYTES - 1, "threads": 2}], False),  # the parts share it
+        ([{"bytes": ONE_RANK_BYTES // 4, "threads": 1}], False),  # not even a part fits it
+        ([{"bytes": "big", "threads": 1}, {"bytes": 2**20}, 5], False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_parts_that_fit_a_cache_explain_a_superlinear_speedup(maker: Any, caches: object, explained: bool) -> None:
+    def cached(record: dict[str, Any]) -> None:
+        record["machines"][0]["caches"] = caches
+
+    maker.add_strong(counts=(1, 2), law=slip, change=cached)
+    found = audit.of_sweep(maker.read())
+    assert gates(found.findings) == (set() if explained else {audit.SHARE, audit.SUPERLINEAR, audit.SERIAL})
+    assert [line.endswith("the one-rank run's input and output do not.") for line in found.untold] == [True] * explained
+
+
+def change_blocks(record: dict[str, Any]) -> None:
+    record["blocks"][0]["batch"] = [1, 9]
+
+
+def change_elements(record: dict[str, Any]) -> None:
+    record["blocks"][0]["output_elements"] -= 1
+
+
+def change_memory(record: dict[str, Any]) -> None:
+    record["memory"][1]["peak_rss_bytes"] = 100_000
+
+
+def change_mpi(record: dict[str, Any]) -> None:
+    for rank in record["repeats"][1]["ranks"]:
+        rank["mpi_s"] = rank["app_s"]
+
+
+def change_convolve(record: dict[str, Any]) -> None:
+    record["repeats"][0]["ranks"][0]["phases_s"]["convolve"] = 1e-9
+
+
+def change_cpu(record: dict[str, Any]) -> None:
+    record["repeats"][0]["ranks"][0]["cpu_s"] = 10 * record["repeats"][0]["total_s"] + 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "gate"),
+    [
+        (change_blocks, audit.COVERAGE),
+        (change_elements, audit.COVERAGE),
+        (change_memory, audit.MEMORY),
+        (change_mpi, audit.OUTSIDE_MPI),
+        (change_convolve, audit.LIMIT),
+        (change_cpu, audit.CPU),
+    ],
+)
+def test_each_gate_flags_what_it_is_for(maker: Any, change: Callable[[dict[str, Any]], None], gate: str) -> None:
+    maker.add("strong", ranks=2, change=change)
+    found = audit.of_sweep(maker.read())
+    assert gates(found.findings) == {gate}
+    assert gate not in found.passed
+
+
+def test_two_ranks_on_a_light_node_are_flagged(make_maker: Callable[..., Any]) -> None:
+    for profile, expected in (("light", {audit.NODES}), ("fat", set())):
+        maker = make_maker(profile, profile=profile)
+        maker.add("strong", ranks=2)
+        assert gates(audit.of_sweep(maker.read()).findings) == expected
+
+
+def test_the_replay_goes_through_no_gate_and_that_is_said(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2))
+    for ranks in (1, 2):
+        maker.add("strong", movement="replica", ranks=ranks, outcome="ok" if ranks == 1 else "wrong_answer", law=slip)
+    found = audit.of_sweep(maker.read())
+    assert found.findings == ()
+    assert found.untold == ("2 runs of the replay, wrong on purpose, went through no gate.",)
+
+
+def test_only_what_lies_beyond_the_noise_is_certain() -> None:
+    steady, noisy = time_estimate([0.445, 0.45, 0.455]), time_estimate([0.3, 0.45, 0.6])
+    assert audit.certainly_below(steady, 0.5)
+    assert not audit.certainly_below(noisy, 0.5)
+    assert not audit.certainly_below(time_estimate([0.46]), 0.5), "a lone value needs a wider margin"
+    assert audit.certainly_below(time_estimate([0.44]), 0.5)
+
+
+def test_the_table_names_runs_and_gates_that_found_nothing(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2), law=slip)
+    found = audit.of_sweep(maker.read())
+    table = tables.findings(found)
+    assert len(table.rows) == len(found.findings) == 3
+    assert "and 3 more" in table.rows[0][4]
+    assert len(str(table.records[0]["run_ids"]).split()) == 6
+    assert any(note.startswith("Nothing was flagged by: ") and audit.LIMIT in note for note in table.notes)
+    assert replace(found, findings=()).findings == ()

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from results.records import launch
+from results.records.launch import CLOCKS_DISAGREE, MEMORY_BOUND, OVERSUBSCRIBED, SMT, STREAMED, SUSPECT, Launch
+from workload.record.run import SchemaError
+
+Change = Callable[[dict[str, Any]], None]
+SLOTS = {"node1": 4}
+
+
+@pytest.fixture
+def made(maker: Any) -> Callable[..., Launch]:
+    """Parses one made record after a change."""
+
+    def make(change: Change | None = None, slots: dict[str, int] | None = None, **options: Any) -> Launch:
+        return launch.parse(maker.add("s", change=change, **options), SLOTS if slots is None else slots)
+
+    return make
+
+
+def cpu(times: float, wall_s: float | None = None) -> Change:
+    """Every rank's CPU time as a multiple of its wall time, which may be set."""
+
+    def change(record: dict[str, Any]) -> None:
+        for repeat in record["repeats"]:
+            for rank in repeat["ranks"]:
+                rank["app_s"] = wall_s if wall_s is not None else rank["app_s"]
+                rank["cpu_s"] = times * rank["app_s"]
+
+    return change
+
+
+@pytest.mark.parametrize("speeds", [[0.0, 1e9], [1e9], [1e9, -1.0], ["fast", 1e9], 7, [1e9, 1e999], [1e9, 1e9, 1e9]])
+def test_a_speed_that_is_none_is_refused(made: Callable[..., Launch], speeds: Any) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["repeats"][0]["ranks"][0]["yardstick_flops_per_s"] = speeds
+
+    with pytest.raises((SchemaError, ValueError)):
+        made(change)
+
+
+def test_a_record_without_a_yardstick_is_read(made: Callable[..., Launch]) -> None:
+    def change(record: dict[str, Any]) -> None:
+        del record["repeats"][0]["ranks"][0]["yardstick_flops_per_s"]
+
+    assert made(change).repeats[0].ranks[0].core_flops_per_s is None
+    assert made(launch=1).repeats[0].ranks[0].core_flops_per_s == pytest.approx(1e9)
+
+
+def test_an_honest_launch_counts_and_has_no_mark(made: Callable[..., Launch]) -> None:
+    found = made(ranks=4)
+    assert found.marks == frozenset()
+    assert found.counts
+    assert found.median_s("forward_s") == sorted(repeat.forward_s for repeat in found.repeats)[1]
+    assert len(found.repeats) == 3, "warm-ups are no repeats"
+
+
+@pytest.mark.parametrize(
+    ("change", "threads", "suspect"),
+    [
+        (cpu(1.09, 1.0), 1, False),
+        (cpu(1.11, 1.0), 1, True),
+        (cpu(1.9, 1.0), 2, False),
+        (cpu(2.3, 1.0), 2, True),
+        (cpu(5.0, 0.001), 1, False),  # 4 ms more: below the clock's granularity
+        (cpu(25.0, 0.001), 1, True),
+    ],
+)
+def test_too_much_cpu_time_is_suspect(made: Callable[..., Launch], change: Change, threads: int, suspect: bool) -> None:
+    found = made(change, threads=threads)
+    assert (SUSPECT in found.marks) is suspect
+    assert found.counts is not suspect
+
+
+def test_a_warm_up_may_use_any_cpu_time(made: Callable[..., Launch]) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["warmup_repeats"][0]["ranks"][0]["cpu_s"] = 1e3
+
+    assert made(change).counts
+
+
+def test_a_replica_never_counts(made: Callable[..., Launch]) -> None:
+    assert not made(movement="replica").counts
+
+
+def test_ranks_above_the_nodes_slots_are_oversubscribed(made: Callable[..., Launch]) -> None:
+    assert OVERSUBSCRIBED not in made(ranks=4).marks
+    assert OVERSUBSCRIBED in made(ranks=5).marks
+    assert OVERSUBSCRIBED in made(ranks=8, outcome="skipped").marks, "told from the plan where nothing was placed"
+    assert OVERSUBSCRIBED not in made(ranks=6, slots={}).marks, "no inventory, no mark"
+
+
+def test_more_ranks_than_cores_share_them(made: Callable[..., Launch]) -> None:
+    assert SMT not in made(ranks=8, slots={"node1": 16}).marks
+    assert SMT in made(ranks=9, slots={"node1": 16}).marks
+
+    def without_smt(record: dict[str, Any]) -> None:
+        record["machines"][0]["threads"] = 8
+
+    assert SMT not in made(without_smt, ranks=10, slots={"node1": 16}).marks
+
+
+@pytest.mark.parametrize(("wtime_s", "marked"), [(10.05, False), (10.2, True), (9.8, True)])
+def test_clocks_that_disagree_are_marked(made: Callable[..., Launch], wtime_s: float, marked: bool) -> None:
+    found = made(lambda record: record["clock_agreement"].update(wtime_s=wtime_s))
+    assert (CLOCKS_DISAGREE in found.marks) is marked
+
+
+def test_streamed_and_memory_bound_repeats_are_marked(made: Callable[..., Launch]) -> None:
+    found = made(lambda record: record["repeats"][1].update(streamed=True, memory_bound=True))
+    assert {STREAMED, MEMORY_BOUND} <= found.marks
+    assert found.streamed
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda record: record.update(repeats=[]), "no timed repeat"),
+        (lambda record: record["repeats"][0].update(forward_s=0.0), "took no time"),
+        (lambda record: record["repeats"][0].update(total_s=-1.0), "is no time"),
+        (lambda record: record["repeats"][0].update(forward_s=float("nan")), "is no time"),
+        (lambda record: record["repeats"][0]["ranks"].pop(), "times of 1 ranks, but the run has 2"),
+        (lambda record: record["repeats"][0]["ranks"][0]["phases_s"].update(load=float("inf")), "is no time"),
+        (lambda record: record["blocks"][0].update(batch=[0]), "values to unpack"),
+        (lambda record: record["machines"][0].update(rank_placement=[7]), "subscriptable"),
+        (lambda record: record.update(clock_agreement={"wtime_s": 1.0}), "monotonic_s"),
+    ],
+)
+def test_values_that_cannot_be_are_refused_by_run(maker: Any, change: Change, words: str) -> None:
+    record = maker.add("s", ranks=2)
+    change(record)
+    with pytest.raises(SchemaError, match=words) as refusal:
+        launch.parse(record, SLOTS)
+    assert record["run_id"] in str(refusal.value)

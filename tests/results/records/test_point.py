@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from scipy import stats
+
+from results.records.point import Point, line_of
+from workload.domain.footprint import predict
+from workload.domain.grid import Grid
+
+
+def only(maker: Any) -> Point:
+    (point,) = maker.read().points
+    return point
+
+
+def test_a_points_time_is_the_geometric_mean_of_its_launches_medians(maker: Any) -> None:
+    maker.add_strong(counts=(2,), launches=4)
+    point = only(maker)
+    medians = [sorted(repeat.forward_s for repeat in launch.repeats)[1] for launch in point.launches]
+    time = point.time()
+    assert time is not None
+    assert time.value == pytest.approx(stats.gmean(medians))
+    assert [launch.run.launch for launch in point.launches] == [0, 1, 2, 3]
+
+
+def test_a_suspect_launch_is_left_out_while_others_count(maker: Any) -> None:
+    def suspect(record: dict[str, Any]) -> None:
+        record["repeats"][0]["ranks"][0]["cpu_s"] = 1e3
+
+    maker.add_strong(counts=(2,), launches=2)
+    maker.add("strong", ranks=2, launch=2, change=suspect)
+    point = only(maker)
+    assert [launch.run.launch for launch in point.timed] == [0, 1]
+    assert point.marks == {"suspect"}
+    assert point.why_no_speedup == ""
+
+
+def test_a_point_of_suspect_launches_has_a_time_but_no_speedup(maker: Any) -> None:
+    def suspect(record: dict[str, Any]) -> None:
+        record["repeats"][0]["ranks"][0]["cpu_s"] = 1e3
+
+    maker.add("strong", ranks=2, change=suspect)
+    point = only(maker)
+    assert point.time() is not None
+    assert "suspect" in point.why_no_speedup
+
+
+def test_outcomes_are_counted_and_failures_have_no_time(maker: Any) -> None:
+    maker.add("strong", ranks=2)
+    maker.add("strong", ranks=2, launch=1, outcome="timeout")
+    maker.add("strong", ranks=2, launch=2, outcome="wrong_answer")
+    point = only(maker)
+    assert point.outcome == "1 ok, 1 timeout, 1 wrong_answer"
+    assert len(point.timed) == 1
+
+
+def test_a_wrong_answer_has_no_time(maker: Any) -> None:
+    maker.add("strong", ranks=2, outcome="wrong_answer")
+    point = only(maker)
+    assert point.time() is None
+    assert point.why_no_speedup == "its outcome is wrong_answer"
+    assert point.imbalance() == dict.fromkeys(point.imbalance())
+
+
+def test_memory_is_per_rank_and_unknown_where_any_rank_is(maker: Any) -> None:
+    maker.add("strong", ranks=3)
+    point = only(maker)
+    expected = predict(point.run.problem, Grid(batch=3), "scatter-gather").peak_bytes
+    assert tuple(point.peak_bytes().values()) == expected
+
+    def unknown(record: dict[str, Any]) -> None:
+        record["memory"][1]["peak_rss_bytes"] = None
+
+    maker.add("strong", ranks=3, launch=1, change=unknown)
+    assert only(maker).peak_bytes() == {}
+
+
+def test_parts_add_up_and_imbalance_is_maximum_over_mean(maker: Any) -> None:
+    maker.noise = 0.0
+    maker.add("strong", ranks=4)
+    point = only(maker)
+    repeat = point.launches[0].repeats[0]
+    for rank, parts in point.parts_s().items():
+        assert sum(parts.values()) == pytest.approx(repeat.ranks[rank].app_s)
+    imbalance = point.imbalance()
+    assert imbalance["load"] == pytest.approx(4.0), "only the root loads"
+    assert imbalance["convolve"] == pytest.approx(0.575 / 0.5375)
+    assert imbalance["save"] is None, "nobody saves"
+
+
+def test_lines_differ_by_movement_backend_and_threads_alone(maker: Any) -> None:
+    line = line_of(maker.run())
+    assert line_of(maker.run(ranks=4, batch=8, launch=2)) == line
+    for change in ({"movement": "serial"}, {"backend": "naive"}, {"threads": 2}, {"weights": "edges"}):
+        assert line_of(maker.run(**change)) != line

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results.records.sweep import SweepError, read_sweep, read_sweeps
+
+
+def test_a_whole_folder_is_read_without_a_problem(full: Any) -> None:
+    sweep = read_sweep(full.folder)
+    assert sweep.problems == ()
+    assert [(series.name, series.scaling) for series in sweep.series] == [("strong", "strong"), ("weak", "weak")]
+    assert len(sweep.launches) == len(list((full.folder / "records").glob("*.json")))
+    assert [launch.sequence for launch in sweep.launches] == sorted(launch.sequence for launch in sweep.launches)
+
+
+def test_a_run_that_two_series_want_is_in_both(full: Any) -> None:
+    shared = [point for point in read_sweep(full.folder).points if point.series == {"strong", "weak"}]
+    assert [(point.run.ranks, point.run.problem.batch) for point in shared] == [(4, 16)]
+
+
+def newer(path: Path) -> None:
+    record = json.loads(path.read_text())
+    record["schema_version"] = 99
+    path.write_text(json.dumps(record))
+
+
+def another_run(path: Path) -> None:
+    record = json.loads(path.read_text())
+    record["run"]["ranks"] = 2
+    path.write_text(json.dumps(record))
+
+
+def not_a_number(path: Path) -> None:
+    record = json.loads(path.read_text())
+    record["repeats"][0]["forward_s"] = float("nan")
+    path.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:200]), "cut short"),
+        (lambda path: path.write_bytes(b""), "cut short"),
+        (lambda path: path.write_bytes(b"\xff\xfe\x00"), "cut short"),
+        (lambda path: path.write_text("[]"), "no JSON object"),
+        (lambda path: path.write_text("[" * 100_000), "recursion"),
+        (newer, "schema_version 99, but this convscale reads 1"),
+        (another_run, "not a run"),
+        (not_a_number, "forward_s = nan"),
+    ],
+)
+def test_a_bad_record_is_refused_by_name_and_the_rest_is_read(
+    full: Any, spoil: Callable[[Path], object], words: str
+) -> None:
+    paths = sorted((full.folder / "records").glob("*.json"))
+    spoil(paths[0])
+    sweep = read_sweep(full.folder)
+    assert len(sweep.launches) == len(paths) - 1
+    (problem,) = sweep.problems
+    assert paths[0].stem in problem
+    assert words in problem
+    assert "\n" not in problem
+
+
+def test_a_record_under_another_runs_name_is_refused(full: Any) -> None:
+    paths = sorted((full.folder / "records").glob("*.json"))
+    (full.folder / "records" / "0123456789abcdef.json").write_bytes(paths[0].read_bytes())
+    sweep = read_sweep(full.folder)
+    assert len(sweep.launches) == len(paths)
+    assert "0123456789abcdef.json holds the record of run" in sweep.problems[0]
+
+
+def test_superseded_records_are_not_read(full: Any) -> None:
+    paths = sorted((full.folder / "records").glob("*.json"))
+    (full.folder / "records" / "superseded").mkdir()
+    paths[0].rename(full.folder / "records" / "superseded" / f"{paths[0].stem}.1.json")
+    sweep = read_sweep(full.folder)
+    assert len(sweep.launches) == len(paths) - 1
+    assert sweep.problems == ()
+
+
+def test_runs_that_the_ledger_names_and_no_record_ends_are_counted(full: Any) -> None:
+    recorded = next((full.folder / "records").glob("*.json")).stem
+    full.planned(recorded, "f" * 16, "e" * 16)
+    assert read_sweep(full.folder).unfinished == 2
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"name = ", b"{"])
+def test_without_study_and_inventory_the_records_tell_the_scaling(full: Any, content: bytes | None) -> None:
+    for name in ("study.toml", "inventory.json"):
+        (full.folder / name).unlink() if content is None else (full.folder / name).write_bytes(content)
+    sweep = read_sweep(full.folder)
+    assert {series.name: series.scaling for series in sweep.series} == {"strong": "strong", "weak": "weak"}
+    assert len(sweep.problems) == 2
+    assert not any("oversubscribed" in point.marks for point in sweep.points)
+
+
+def test_size_scaling_is_told_from_its_records(maker: Any) -> None:
+    for batch in (4, 8, 16):
+        maker.add("sizes", "size", ranks=2, batch=batch)
+    maker.finish()
+    (maker.folder / "study.toml").unlink()
+    assert [series.scaling for series in read_sweep(maker.folder).series] == ["size"]
+
+
+def test_a_folder_that_is_no_sweep_is_refused_in_one_line(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(SweepError, match=r"is no sweep folder: it has no records/") as refusal:
+            read_sweep(folder)
+        assert "\n" not in str(refusal.value)
+
+
+def test_sweeps_of_one_name_are_told_apart_and_none_is_read_twice(make_maker: Callable[..., Any]) -> None:
+    folders = []
+    for parent in ("a", "b"):
+        maker = make_maker(f"{parent}/same")
+        maker.add("strong")
+        folders.append(maker.finish())
+    first, second = read_sweeps(folders)
+    assert first.name != second.name
+    with pytest.raises(SweepError, match="is given twice"):
+        read_sweeps([folders[0], folders[0]])

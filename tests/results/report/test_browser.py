@@ -1,0 +1,128 @@
+"""The page in a real browser: it renders at desktop and phone width, and follows light and dark."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import shutil
+import statistics
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from results.formats import number
+from results.report.page import make
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+DARK = "--blink-settings=preferredColorScheme=0"
+PAGES = {"light": (246, 247, 249), "dark": (18, 23, 29)}  # the template's --page
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
+
+
+def screenshot(page: Path, folder: Path, width: int, *extra: str) -> Image.Image:
+    target = folder / f"{width}-{len(extra)}.png"
+    command = [
+        str(CHROMIUM), *FLAGS, *extra, f"--user-data-dir={folder / f'profile-{target.stem}'}",
+        f"--window-size={width},2400", f"--screenshot={target}", page.as_uri(),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return Image.open(target).convert("RGB")
+
+
+def dumped(page: Path, folder: Path, name: str) -> tuple[str, str]:
+    """The page as the browser has it once its script has run, and what the browser logged."""
+    command = [str(CHROMIUM), *FLAGS, "--enable-logging=stderr", f"--user-data-dir={folder / name}", "--dump-dom"]
+    done = subprocess.run([*command, page.as_uri()], check=True, capture_output=True, text=True, timeout=60)
+    return done.stdout, done.stderr
+
+
+class FirstTable(HTMLParser):
+    """Headings, their sort order, and cells of a page's first table."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.order: list[str | None] = []
+        self._inside = self._done = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._done:
+            return
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("th", "td"):
+            self.rows[-1].append("")
+            self._inside = True
+            self.order += [dict(attrs).get("aria-sort")] if tag == "th" else []
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag not in ("th", "td")
+        self._done = self._done or tag == "table"
+
+    def handle_data(self, data: str) -> None:
+        if self._inside and not self._done:
+            self.rows[-1][-1] += data
+
+
+def test_the_page_has_no_error_and_its_numbers_are_those_of_the_samples(maker: Any, tmp_path: Path) -> None:
+    maker.add_strong(counts=(1, 2), change=lambda record: record.update(log_tail="<script>alert(1)</script>"))
+    page = make([maker.finish()]).path
+    dom, log = dumped(page, tmp_path, "plain")
+    assert "CONSOLE" not in log, log
+    table = FirstTable(dom)
+    with (maker.folder / "samples.csv").open(newline="") as file:
+        samples = list(csv.DictReader(file))
+    shown = {row[0]: row[table.rows[0].index("Total time (s)")] for row in table.rows[1:]}
+    for ranks, text in shown.items():
+        totals: dict[str, dict[str, dict[str, float]]] = {}
+        for sample in samples:
+            if sample["ranks"] == ranks:
+                of_run = totals.setdefault(sample["run_id"], {}).setdefault(sample["repeat"], {})
+                of_run[sample["rank"]] = of_run.get(sample["rank"], 0.0) + float(sample["time_s"])
+        medians = [statistics.median(max(ranks_.values()) for ranks_ in run.values()) for run in totals.values()]
+        assert text == number(statistics.geometric_mean(medians))
+    assert set(shown) == {"1", "2"}
+
+
+def test_a_click_on_a_heading_sorts_its_table(maker: Any, tmp_path: Path) -> None:
+    maker.add_strong(counts=(1, 2, 4))
+    text = make([maker.finish()]).path.read_text()
+    script = text[text.index("<script>") + len("<script>") : text.index("</script>")]
+
+    def after(clicks: int) -> FirstTable:
+        click = 'document.querySelector("thead th").click();'
+        changed = script + click * clicks
+        digests = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in (script, changed)]
+        page = tmp_path / f"{clicks}.html"
+        page.write_text(text.replace(script, changed).replace(*digests))
+        return FirstTable(dumped(page, tmp_path, f"clicks-{clicks}")[0])
+
+    assert [row[0] for row in after(0).rows[1:]] == ["1", "2", "4"]
+    down = after(2)
+    assert [row[0] for row in down.rows[1:]] == ["4", "2", "1"]
+    assert down.order[:2] == ["descending", None]
+
+
+def test_the_page_renders_at_both_widths_and_in_both_schemes(maker: Any, tmp_path: Path) -> None:
+    maker.add_strong(counts=(1, 2), launches=1)
+    page = make([maker.finish()]).path
+    for width, extra, scheme in ((1300, (), "light"), (390, (), "light"), (390, (DARK,), "dark")):
+        image = screenshot(page, tmp_path, width, *extra)
+        assert image.size == (width, 2400)
+        assert image.getpixel((2, 2)) == PAGES[scheme]
+        line = (0x2F, 0x7E, 0xD8)  # the first line's colour: the drawings are shown, too
+        pixels = image.getcolors(maxcolors=2**24) or []
+        assert sum(count for count, colour in pixels if colour == line) > 50
+        edge = image.crop((width - 3, 0, width, 2400)).getcolors() or []
+        assert [colour for _, colour in edge] == [PAGES[scheme]], "nothing runs over the page's edge"

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results.figures import series
+from results.records.sweep import SweepError
+from results.report import page as report
+from results.report.page import make
+
+SCRIPT = "<script>alert(1)</script>"
+CSV = "data:text/csv;base64,"
+PNG = report.PNG_SIGNATURE + b"rest of a picture"
+
+
+class Page(HTMLParser):
+    """Tags, text and addresses of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        assert not any(name.startswith("on") for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves the drawing out, which takes nearly all the time."""
+    monkeypatch.setattr(series, "of_series", lambda *_: [])
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_report_is_made_from_the_records_alone(full: Any) -> None:
+    before = files(full.folder)
+    made = make([full.folder])
+    new = files(full.folder) - before
+    assert made.path == full.folder / "report.html"
+    assert {"report.html", "samples.csv", "tables/strong-strong.md", "tables/strong-strong.csv"} <= new
+    assert {"tables/environment.md", "tables/check.csv", "figures/weak-weak-speedup.svg"} <= new
+    assert {name.rsplit(".", 1)[1] for name in new} - {"parquet"} == {"html", "csv", "md", "svg", "png", "json"}
+    assert made.problems == ()
+    assert [table.title for table in made.tables] == [
+        "Strong scaling: strong (sweep)",
+        "Weak scaling: weak (sweep)",
+    ]
+
+
+def test_the_page_is_whole_in_itself(full: Any) -> None:
+    page = Page(make([full.folder]).path)
+    assert page.tags.count("script") == 1, "our own, that sorts"
+    assert "link" not in page.tags
+    assert all(address.startswith(("data:", "#")) for address in page.addresses)
+    assert page.tags.count("svg") == len(list((full.folder / "figures").glob("*.svg")))
+    anchors = {address[1:] for address in page.addresses if address.startswith("#")}
+    text = (full.folder / "report.html").read_text()
+    assert all(f'id="{anchor}"' in text for anchor in anchors)
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_what_comes_from_nodes_stays_text(maker: Any) -> None:
+    def hostile(record: dict[str, Any]) -> None:
+        record["log_tail"] = f"{SCRIPT}\nlast line"
+        record["reason"] = f'"><img src=x onerror=alert(1)> {SCRIPT}'
+        for machine in record["machines"]:
+            machine.update(node=SCRIPT, cpu_model=SCRIPT, kernel=SCRIPT, boot_id=SCRIPT, mpi=SCRIPT)
+
+    maker.add_strong(counts=(1, 2), change=hostile)
+    maker.add("strong", ranks=4, outcome="crashed", change=hostile)
+    ids = [path.stem for path in (maker.folder / "records").glob("*.json")]
+    events: list[dict[str, Any]] = [
+        {"event": "forecast", "utc": SCRIPT, "probe": {"measured_utc": SCRIPT},
+         "forecasts": {run_id: {"forward_s": 1.0} for run_id in ids}},
+        {"event": "canary", "when": SCRIPT, "failed": SCRIPT},
+        *({"event": "canary", "multiply_adds_per_s": {SCRIPT: rate}} for rate in (1e9, 2e9)),
+    ]  # fmt: skip
+    maker.finish()
+    (maker.folder / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    page = Page(make([maker.finish()]).path)
+    assert page.tags.count("script") == 1, "our own, that sorts"
+    assert page.text.count(SCRIPT) > 5
+    assert "last line" in page.text
+    for path in (maker.folder / "tables").glob("*.md"):
+        assert "<script" not in path.read_text()
+
+
+def test_the_policy_lets_our_own_script_run_and_no_other(full: Any) -> None:
+    text = make([full.folder]).path.read_text()
+    script = text[text.index("<script>") + len("<script>") : text.index("</script>")]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in text
+    assert "default-src 'none'" in text
+
+
+def test_the_data_of_every_figure_and_table_is_one_click_away(full: Any) -> None:
+    page = Page(make([full.folder]).path)
+    data = [base64.b64decode(each.split(",", 1)[1]).decode() for each in page.addresses if each.startswith(CSV)]
+    written = [path.read_bytes().decode() for path in full.folder.rglob("*.csv") if path.name != "samples.csv"]
+    assert set(data) <= set(written)
+    assert len(data) >= len(list((full.folder / "figures").glob("*.csv"))) + 10
+    ids = {launch.run_id for launch in full.read().launches}
+    for text in data:
+        rows = list(csv.DictReader(io.StringIO(text)))
+        if rows and "run_ids" in rows[0]:
+            assert {run_id for row in rows for run_id in row["run_ids"].split()} <= ids
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_bad_record_is_named_on_the_page_and_the_rest_is_reported(full: Any) -> None:
+    paths = sorted((full.folder / "records").glob("*.json"))
+    paths[0].write_bytes(paths[0].read_bytes()[:99])
+    made = make([full.folder])
+    (problem,) = made.problems
+    assert paths[0].name in problem
+    assert problem in Page(made.path).text
+    with (full.folder / "samples.csv").open(newline="") as file:
+        assert paths[1].stem in {row["run_id"] for row in csv.DictReader(file)}
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_failed_runs_have_their_log(full: Any) -> None:
+    text = Page(make([full.folder]).path).text
+    assert "made out_of_memory" in text
+    assert "last words of the run" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"), [(PNG, True), (b"<svg onload=alert(1)>", False), (b"", False), (None, False)]
+)
+@pytest.mark.usefixtures("no_figures")
+def test_pictures_are_shown_where_both_are_pictures(full: Any, content: bytes | None, shown: bool) -> None:
+    folder = full.folder / "pictures"
+    folder.mkdir()
+    (folder / "input.png").write_bytes(PNG)
+    if content is not None:
+        (folder / "output.png").write_bytes(content)
+    page = Page(make([full.folder]).path)
+    assert sum(address.startswith("data:image/png") for address in page.addresses) == (2 if shown else 0)
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_several_sweeps_make_a_joint_report_and_stay_untouched(make_maker: Callable[..., Any], tmp_path: Path) -> None:
+    folders = []
+    for name in ("one", "two"):
+        maker = make_maker(name)
+        maker.add_strong(counts=(1, 2))
+        folders.append(maker.finish())
+    before = [files(folder) for folder in folders]
+    made = make(folders, tmp_path / "joint")
+    assert [files(folder) for folder in folders] == before
+    assert made.path == tmp_path / "joint" / "report.html"
+    assert {"tables/one-strong-strong.csv", "tables/two-strong-strong.csv", "tables/side-by-side.md"} <= files(
+        tmp_path / "joint"
+    )
+    assert len(made.tables) == 2
+    assert make(folders).path.parent.name.startswith("joint-"), "a folder beside the first, where none is named"
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_series_whose_names_make_one_file_name_keep_their_files_apart(maker: Any) -> None:
+    maker.add("a b")
+    maker.add("a/b", ranks=2)
+    make([maker.finish()])
+    assert {"tables/strong-a-b.md", "tables/strong-a-b-2.md"} <= files(maker.folder)
+
+
+def test_a_sweep_without_records_still_has_a_page(maker: Any) -> None:
+    (maker.folder / "records").mkdir(parents=True)
+    made = make([maker.finish()])
+    assert "0 runs" in Page(made.path).text
+    assert made.tables == ()
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_an_unwritable_place_is_refused_in_one_line(full: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SweepError, match="the report cannot be written") as refusal:
+        make([full.folder], tmp_path / "file" / "out")
+    assert "\n" not in str(refusal.value)
+
+
+def test_no_sweep_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SweepError, match="no sweep is given"):
+        make([])
+    with pytest.raises(SweepError, match="is no sweep folder"):
+        make([tmp_path])
+
+
+def test_the_same_records_make_the_same_page(maker: Any) -> None:
+    maker.add("strong", ranks=2)
+    first = make([maker.finish()]).path.read_bytes()
+    assert make([maker.folder]).path.read_bytes() == first
+
+
+def test_importing_the_report_is_quick_to_load() -> None:
+    code = (
+        "import sys, results.report; "
+        "heavy = [name for name in ('matplotlib', 'scipy', 'jinja2', 'numpy', 'mpi4py') if name in sys.modules]; "
+        "sys.exit(','.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from results.report import verdict
+from workload.record.run import PHASES, Run
+
+IMAGE_S = 0.004
+
+
+def losing(part: str, share: float) -> Any:
+    """Changes a record of several ranks so that `part` takes `share` of every rank's forward time, convolve the rest.
+
+    Convolve takes as long in all as on one rank.
+    """
+
+    def change(record: dict[str, Any]) -> None:
+        ranks = record["run"]["ranks"]
+        work_s = IMAGE_S * record["run"]["problem"]["batch"] / ranks
+        forward_s = work_s / (1.0 - share) if ranks > 1 else work_s
+        for repeat in record["repeats"]:
+            repeat |= {"total_s": 1.1 * forward_s, "forward_s": forward_s, "convolve_s": work_s}
+            for rank in repeat["ranks"]:
+                rank["phases_s"] = dict.fromkeys(PHASES, 0.0) | {"load": 0.1 * forward_s, "convolve": work_s}
+                rank |= {"app_s": 1.1 * forward_s, "wait_s": 0.0, "mpi_s": 0.0, "cpu_s": forward_s}
+                rank["convolve_cpu_s"] = forward_s if part == verdict.SLOWED else work_s
+                if ranks > 1 and part == "wait":
+                    rank["wait_s"] = forward_s - work_s
+                elif ranks > 1:
+                    rank["phases_s"][part.partition(",")[0]] += forward_s - work_s
+
+    return change
+
+
+def paragraph(maker: Any, part: str, share: float, counts: tuple[int, ...] = (1, 2, 4)) -> str:
+    maker.add_strong(counts=counts, change=losing(part, share))
+    told, resolves = verdict.sentences(maker.read())
+    assert resolves.startswith("The smallest difference that this sweep can resolve is ")
+    assert verdict.FINER not in resolves, "a quiet machine"
+    return told
+
+
+@pytest.mark.parametrize("part", list(verdict.CAUSES))
+def test_the_part_that_grew_most_is_what_stops_it(maker: Any, part: str) -> None:
+    told = paragraph(maker, part, 0.3)
+    assert verdict.CAUSES[part] in told
+    assert "(30% of the ranks' time)" in told
+    assert f"Next: {verdict.EQUAL_STEP if part == 'wait' else verdict.STEPS[part]}." in told
+
+
+def test_ranks_with_unequal_parts_are_told_to_cut_them_equal(maker: Any) -> None:
+    told = paragraph(maker, "wait", 0.3, (1, 2, 3))
+    assert f"Next: {verdict.STEPS['wait']}." in told
+
+
+def test_what_noise_hides_is_not_claimed(make_maker: Any) -> None:
+    maker = make_maker("noisy", noise=1.5)
+    maker.add_strong(counts=(1, 2))
+    told, resolves = verdict.sentences(maker.read())
+    assert resolves.endswith(verdict.FINER)
+    assert ": no difference between the two can be claimed." in told
+    assert "cannot be told from the noise" in told
+    assert "Efficiency is at least" not in told
+    assert "Efficiency is below" not in told
+
+
+def test_without_launches_enough_no_difference_is_resolved(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2), launches=2)
+    assert verdict.sentences(maker.read())[-1].startswith("No point has launches enough")
+
+
+def test_where_nothing_is_lost_nothing_stops_it(maker: Any) -> None:
+    told = paragraph(maker, "collect", 0.0)
+    assert "Nothing that was measured stops it" in told
+    assert "throughput rises to the largest count" in told
+    assert "Efficiency is at least 50% up to 4 ranks" in told
+
+
+def test_a_peak_below_the_largest_count_is_said(maker: Any) -> None:
+    def law(run: Run) -> float:
+        return IMAGE_S * run.problem.batch * {1: 1.0, 2: 0.6, 4: 0.9}[run.ranks]
+
+    maker.add_strong(law=law)
+    told, _ = verdict.sentences(maker.read())
+    assert "at 2 ranks, and no higher up to 4." in told
+    assert "Efficiency is at least 50% up to 2 ranks" in told
+
+
+def test_a_weak_series_is_measured_against_its_own_work(maker: Any) -> None:
+    for launch in range(3):
+        for ranks in (1, 2, 4):
+            maker.add("weak", "weak", ranks=ranks, batch=4 * ranks, launch=launch, change=losing("distribute", 0.4))
+    told, _ = verdict.sentences(maker.read())
+    assert told.startswith("Weak scaling, scatter-gather with numpy (weak):")
+    assert "(40% of the ranks' time)" in told
+
+
+def test_one_rank_count_has_no_verdict(maker: Any) -> None:
+    maker.add_strong(counts=(1,))
+    assert verdict.sentences(maker.read()) == []
+
+
+def test_without_a_one_rank_point_no_efficiency_is_told(maker: Any) -> None:
+    maker.add_strong(counts=(2, 4))
+    told, _ = verdict.sentences(maker.read())
+    assert "There is no one-rank point" in told
+    assert "What stops it" not in told

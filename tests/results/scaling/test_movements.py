@@ -1,0 +1,85 @@
+"""Movements and grids side by side."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from results.figures import movements as movement_figures
+from results.report.page import make
+from results.scaling import movements
+from results.tables.series.movements import table
+from workload.domain.grid import Grid
+
+
+@pytest.fixture
+def several(maker: Any) -> Any:
+    """Two movements and two grids on four ranks, two batches, and one run that failed."""
+    for launch in range(2):
+        for movement in ("scatter-gather", "shared"):
+            for batch in (15, 30):
+                maker.add("strong", ranks=4, batch=batch, launch=launch, movement=movement)
+        maker.add("rows", ranks=4, batch=15, launch=launch, movement="shared", grid=Grid(row=4))
+        maker.add("strong", ranks=1, batch=15, launch=launch, movement="serial")
+    maker.add("rows", ranks=4, batch=15, movement="tree", grid=Grid(batch=2, column=2), outcome="out_of_memory")
+    return maker
+
+
+def test_every_choice_has_its_row_and_serial_has_none(several: Any) -> None:
+    (found,) = table(several.read())
+    assert {(row["grid"], row["movement"], row["batch"]) for row in found.records} == {
+        ("batch 4", "scatter-gather", 15),
+        ("batch 4", "scatter-gather", 30),
+        ("batch 4", "shared", 15),
+        ("batch 4", "shared", 30),
+        ("row 4", "shared", 15),
+        ("batch 2 x column 2", "tree", 15),
+    }
+    failed = next(row for row in found.records if row["movement"] == "tree")
+    assert failed["outcome"] == "out_of_memory"
+    assert failed["total_s"] is None
+    assert failed["moved_bytes"] is None
+
+
+def test_the_ideal_imbalance_is_that_of_the_blocks(several: Any) -> None:
+    ideals = {row.label: row.ideal_imbalance for row in movements.rows(several.read().points) if row.point.timed}
+    assert ideals["shared, numpy, batch 4"] in (pytest.approx(4 / (15 / 4)), pytest.approx(8 / 7.5))
+    assert ideals["shared, numpy, row 4"] == pytest.approx(16 / (62 / 4))
+
+
+def test_moved_bytes_are_counted_once(several: Any) -> None:
+    """A synthetic record's ranks each count 1,000 bytes in each of two calls, over 3 repeats."""
+    row = next(row for row in movements.rows(several.read().points) if row.point.timed)
+    assert row.moved_bytes == pytest.approx(4 * 2 * 1000 / (2 * 3))
+    assert row.predicted_moved_bytes is not None
+
+
+def test_every_figure_has_its_values_with_their_runs(several: Any) -> None:
+    sweep = several.read()
+    ids = {launch.run_id for launch in sweep.launches}
+    for drawing in movement_figures.of_sweep(sweep):
+        rows = list(csv.DictReader(io.StringIO(drawing.data)))
+        assert rows, drawing.name
+        assert all(set(row["run_ids"].split()) <= ids for row in rows)
+        assert drawing.svg.count(b"<title>") >= len(rows)
+    make([several.folder])
+    for name in ("phases", "bytes", "root-memory"):
+        assert (several.folder / f"figures/movements-{name}.csv").exists()
+
+
+def test_figures_are_drawn_and_stand_in_the_report(several: Any) -> None:
+    names = {drawing.name for drawing in movement_figures.of_sweep(several.read())}
+    assert names == {"movements-phases", "movements-bytes", "movements-root-memory"}
+    page = make([several.folder]).path.read_text()
+    assert "Movements and grids" in page
+    assert (several.folder / "tables/movements.csv").exists()
+
+
+def test_nothing_to_compare_is_nothing_shown(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2, 4))
+    sweep = maker.read()
+    assert table(sweep) == []
+    assert movement_figures.of_sweep(sweep) == []

@@ -1,0 +1,191 @@
+"""The operator's hand on a node: `python -m workload.control VERB ...`, asked over SSH, answers with JSON lines.
+
+    start FOLDER LIMIT_S    job files as JSON on standard input: makes the folder, starts its supervisor, watches it
+    watch FOLDER LIMIT_S    a blank line a second while the job is at work, then what became of it and its files
+    state FOLDER            the same answer at once
+    stop FOLDER             ends the job through its supervisor
+    end FOLDER ..           ends what carries the folders' token, removes them; the out-of-memory counters of the run
+    take JOBS [DEAD]        takes the cluster for the sweep of the lease on standard input; another's, where that holds
+    release JOBS SWEEP      gives it back
+
+Whoever asks may be cut off at any moment: every verb may be asked again. Folders are given with a slash at their
+end: what ends in a job's token is taken for the job's own, and ended with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from workload.agent import lease, supervise
+from workload.agent.daemon import COUNTERS
+from workload.record.run import SchemaError, read_json
+
+ABSENT, ALIVE, ENDED, GONE = "absent", "alive", "ended", "gone"
+BEAT_S = 1.0
+TOKEN_LENGTH = 25
+STOP_S = 3 * supervise.GRACE_S
+STARTING_S = 10.0  # a supervisor says who it is within this
+
+
+def start(folder: Path, files: dict[str, str], folders: list[str]) -> None:
+    """Makes the job's folder, whole, and starts its supervisor; nothing where it is there.
+
+    Raises OSError, also where the cluster is another sweep's.
+    """
+    if folder.exists():
+        return
+    if (other := lease.use(folder.parent, sweep_of(folder))) is not None:
+        raise OSError(errno.EBUSY, f"the cluster is at work for the sweep in {other.get('folder')}", str(folder.parent))
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        partial.mkdir(parents=True)
+        for name, text in files.items():
+            (partial / name).write_text(text, encoding="utf-8")
+        for name in folders:
+            (partial / name).mkdir()
+        (partial / supervise.RESERVE).write_bytes(b"\1" * supervise.RESERVE_BYTES)
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    with (folder / "supervisor.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603  our own interpreter
+            [sys.executable, "-m", "workload.agent.supervise", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + STARTING_S
+    while not (folder / supervise.SUPERVISOR).exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def state(folder: Path) -> str:
+    """What became of the job: never started, at work, ended with an exit.json, or gone without one."""
+    who = _identity(folder)
+    living = who is not None and supervise.lives(who)
+    # asked before the file is looked for: the supervisor writes it just before it ends
+    if (folder / supervise.EXIT).exists():
+        return ENDED
+    if living:
+        return ALIVE
+    return GONE if folder.exists() else ABSENT
+
+
+def answer(folder: Path) -> dict[str, Any]:
+    """The job's state; where it is over, size and SHA-256 of each plain file that it left.
+
+    `restarted`: the node was started again under a job that is gone.
+    """
+    now = state(folder)
+    who = _identity(folder)
+    restarted = now == GONE and who is not None and supervise.restarted(who)
+    return {"state": now, "restarted": restarted, "files": _digests(folder) if now in (ENDED, GONE) else {}}
+
+
+def watch(folder: Path, limit_s: float) -> dict[str, Any]:
+    """Waits until the job is no longer at work, beating once a second, so that a lost connection shows."""
+    deadline = time.monotonic() + limit_s
+    beat = 0.0
+    while state(folder) == ALIVE and time.monotonic() < deadline:
+        if time.monotonic() >= beat:
+            print(flush=True)
+            beat = time.monotonic() + BEAT_S
+        time.sleep(0.05)
+    with contextlib.suppress(OSError):
+        lease.use(folder.parent, sweep_of(folder))
+    return answer(folder)
+
+
+def sweep_of(folder: Path) -> str:
+    """The end of a job's token, which all jobs of a sweep share."""
+    return folder.name.rpartition("-")[2]
+
+
+def stop(folder: Path) -> dict[str, Any]:
+    """Ends the job through its supervisor, and by its token where that does not answer."""
+    who = _identity(folder)
+    if who is not None and supervise.lives(who):
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            psutil.Process(who["pid"]).send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_S
+        while supervise.lives(who) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    supervise.kill_carriers(folder.name)
+    return answer(folder)
+
+
+def end(folders: list[Path]) -> dict[str, Any]:
+    """Ends what carries the folders' token and removes them; the counters before and after the run."""
+    token = folders[0].name[-TOKEN_LENGTH:]
+    supervise.check_token(token)
+    before: dict[str, int] = {}
+    with contextlib.suppress(OSError, SchemaError, KeyError):
+        before = read_json(folders[0] / COUNTERS)["oom_kills"]
+    killed = supervise.kill_carriers(token)
+    for folder in folders:
+        if folder.name.endswith(token):
+            shutil.rmtree(folder, ignore_errors=True)
+    after = supervise.oom_kills()
+    return {"node": socket.gethostname(), "killed": len(killed), "oom_before": before, "oom_after": after}
+
+
+def _identity(folder: Path) -> dict[str, Any] | None:
+    try:
+        who = read_json(folder / supervise.SUPERVISOR)
+    except (OSError, SchemaError):
+        return None
+    return who if isinstance(who.get("pid"), int) else None
+
+
+def _digests(folder: Path) -> dict[str, list[int | str]]:
+    found: dict[str, list[int | str]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                found[path.name] = [path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()]
+    return found
+
+
+def main(argv: list[str]) -> dict[str, Any]:
+    """Carries out the verb; returns its answer. Raises OSError, ValueError."""
+    verb, subject, *rest = argv
+    folder = Path(subject)
+    if verb == "end":
+        return end([folder, *map(Path, rest)])
+    if verb == "take":
+        return {"other": lease.take(folder, json.load(sys.stdin), *rest)}
+    if verb == "release":
+        lease.release(folder, rest[0])
+        return {}
+    supervise.check_token(folder.name)
+    if verb == "start":
+        document = json.load(sys.stdin)
+        start(folder, document["files"], document["folders"])
+        print(flush=True)
+    if verb in ("start", "watch"):
+        return watch(folder, float(rest[0]))
+    return stop(folder) if verb == "stop" else answer(folder)
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(main(sys.argv[1:])), flush=True)
+    except OSError as error:
+        print(json.dumps({"error": [error.errno, error.strerror or str(error), str(error.filename or "")]}), flush=True)
+        sys.exit(1)

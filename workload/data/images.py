@@ -1,0 +1,110 @@
+"""Any block of the input batch and the weights, on any rank, without the other blocks.
+
+The batch is made from a small pool of pictures (n, C, H, W), uint8, 1 to 255, mapped from a file: image
+b is pool[b mod n], rolled down by (b div n) mod H rows and multiplied by its own factor. So no two images
+of a batch are equal, and a rank that convolves the wrong image, or none, is found out.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workload.domain.grid import Block, Span
+from workload.domain.problem import Problem
+
+GOLDEN = 0.6180339887498949  # its multiples spread most evenly over [0, 1)
+SMALL_IMAGE = 2**14  # elements: below, Python's time for an image would be longer than the copy's
+ROWS_AT_ONCE = 64  # the conversion's two passes stay in cache
+
+
+def open_pool(path: Path, problem: Problem) -> NDArray[np.uint8]:
+    """The pool in a .npy file, mapped. Raises ValueError where it does not fit the problem, OSError unread."""
+    pool: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    expected = (problem.in_channels, problem.height, problem.width)
+    if pool.dtype != np.uint8 or pool.ndim != 4 or pool.shape[1:] != expected or not 1 <= len(pool) <= 8:
+        raise ValueError(f"{path}: holds {pool.dtype} {pool.shape}, not 1 to 8 uint8 pictures of shape {expected}")
+    return pool
+
+
+def factor(image: int, pictures: int, height: int) -> np.float32:
+    """What image number `image` of the batch is multiplied by: 0.5 to 1.5 of 1/255, rounded once to float32."""
+    turns = GOLDEN * (image // (pictures * height))
+    return np.float32((0.5 + (turns - math.floor(turns))) / 255)
+
+
+class Source:
+    """`source(block, out)` fills `out` with the block's part of x (float32), at about the speed of a copy."""
+
+    def __init__(self, pool: NDArray[np.uint8]) -> None:
+        self._pool = pool
+
+    def __call__(self, block: Block, out: NDArray[np.float32]) -> None:
+        """Fills out, of shape `block.x_shape`. Raises ValueError where its shape differs."""
+        if out.shape != block.x_shape:
+            raise ValueError(f"out has shape {out.shape}, but the block reads {block.x_shape} of x")
+        start = block.batch.start
+        for images in self._alike(block):
+            self._fill(images, block, out[images.start - start : images.stop - start])
+
+    def _alike(self, block: Block) -> Iterator[Span]:
+        """Runs of images to fill at once: those with one roll and factor where images are small, else one by one."""
+        pictures, *shape = self._pool.shape
+        together = pictures if math.prod(shape) <= SMALL_IMAGE else 1
+        start = block.batch.start
+        while start < block.batch.stop:
+            stop = min(block.batch.stop, start - start % together + together)
+            yield Span(start, stop)
+            start = stop
+
+    def _fill(self, images: Span, block: Block, out: NDArray[np.float32]) -> None:
+        """Fills a run of images that share roll and factor."""
+        pictures, _, height, _ = self._pool.shape
+        first_picture = images.start % pictures
+        scale = factor(images.start, pictures, height)
+        rolled = (images.start // pictures) % height
+        pool = self._pool[first_picture : first_picture + len(images)]
+        channels = slice(block.in_channel.start, block.in_channel.stop)
+        columns = slice(block.x_columns.start, block.x_columns.stop)
+        for rows in _pieces(block.x_rows, rolled):
+            target = out[:, :, rows.start - block.x_rows.start : rows.stop - block.x_rows.start]
+            first = (rows.start - rolled) % height
+            np.copyto(target, pool[:, channels, first : first + len(rows), columns])
+            np.multiply(target, scale, out=target)
+
+
+def _pieces(rows: Span, rolled: int) -> list[Span]:
+    """The rows, cut where the roll wraps round and into runs short enough for the cache."""
+    edges = {rows.start, rows.stop, *range(rows.start, rows.stop, ROWS_AT_ONCE)}
+    if rows.start < rolled < rows.stop:
+        edges.add(rolled)
+    return [Span(start, stop) for start, stop in itertools.pairwise(sorted(edges))]
+
+
+def make_weights(kind: str, problem: Problem, seed: int) -> NDArray[np.float32]:
+    """Weights w (O, C, K, K), float32: a filter applied to channel o mod C by output channel o, or random ones.
+
+    Raises ValueError for an unknown kind, and for `edges` with a kernel of one tap (all zero).
+    """
+    size = problem.kernel_size
+    if kind == "random":
+        taps = problem.in_channels * size * size
+        generator = np.random.Generator(np.random.Philox(key=seed))
+        return (generator.standard_normal(problem.w_shape) / math.sqrt(taps)).astype(np.float32)
+    if kind == "edges" and size == 1:
+        raise ValueError("weights = 'edges' are all zero for kernel_size = 1: take a larger kernel or other weights")
+    blur = np.full((size, size), 1 / size**2)
+    identity = np.zeros((size, size))
+    identity[size // 2, size // 2] = 1
+    filters = {"identity": identity, "box-blur": blur, "sharpen": 2 * identity - blur, "edges": identity - blur}
+    if kind not in filters:
+        raise ValueError(f"weights {kind!r} are unknown: they are one of {', '.join([*filters, 'random'])}")
+    weights = np.zeros(problem.w_shape, np.float32)
+    for out_channel in range(problem.out_channels):
+        weights[out_channel, out_channel % problem.in_channels] = filters[kind]
+    return weights

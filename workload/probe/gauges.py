@@ -1,0 +1,196 @@
+"""What a node can do, measured with 1 to n of its ranks at work at once: copies, load, multiply-adds, backends.
+
+A gauge is taken in several passes over all of them, so that each of its rounds is spread over the whole probe. A
+figure is the median: what a run can expect on the machine as it is, other work included.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from workload import convolve
+from workload.convolve.simd import Compiler
+from workload.data.images import Source
+from workload.domain.grid import whole
+from workload.domain.problem import Problem
+from workload.instruments import machine
+from workload.instruments.clock import Now
+from workload.probe.multiply_add import MultiplyAdd
+
+ROOT = 0
+Work = Callable[[], object]
+NO_CODE = (ImportError, RuntimeError, OSError, ValueError)  # a backend that this processor has no code for
+MEMORY_SHARE = 0.25  # of a node's memory that the probe's arrays may take
+SHORTEST_S = 1e-6
+PICTURES = 2  # in the pool that the load is made from
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much a gauge does: the sizes below, or less where only the way is tried.
+
+    A C library copies large arrays past the caches and small ones through them, at other rates: hence several sizes.
+    `block` is what a backend convolves with 3 filters of 3 x 3, (B, C, H, W), beyond the caches; one that takes
+    longer than `slow_s` for `small_block` does no more than that, for memory is nothing to it. The work of a round is
+    done over and over until it lasts about `round_s`, as long as a phase of a run.
+    """
+
+    copy_bytes: tuple[int, ...] = (2**26, 2**28)
+    multiply_adds: int = 2**28
+    small_block: tuple[int, int, int, int] = (1, 3, 256, 256)
+    block: tuple[int, int, int, int] = (4, 3, 1024, 1024)
+    slow_s: float = 0.005
+    rounds: int = 4
+    round_s: float = 0.05
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """`prepare` allocates, and returns what is timed: `amount` units of work by all of the first `active` ranks."""
+
+    kind: str
+    about: Mapping[str, Any]
+    active: int
+    unit: str
+    amount: float
+    prepare: Callable[[], Work]
+    samples: list[float] = field(default_factory=list)
+
+    def take(self, node: MPI.Comm, now: Now, scale: Scale) -> None:
+        """Adds the seconds of a pass: of each round the slowest rank's. All ranks of the node call it together."""
+        works = node.rank < self.active
+        work = self.prepare() if works else None
+        if work is not None:
+            work()  # pages, caches and compiled code are there before the first round
+
+        def seconds(turns: int) -> float:
+            node.Barrier()
+            begun = now()
+            if work is not None:
+                for _ in range(turns):
+                    work()
+            spent = (now() - begun) / turns if works else 0.0
+            return float(node.allreduce(spent, op=MPI.MAX))
+
+        turns = max(1, round(scale.round_s / max(seconds(1), SHORTEST_S)))
+        self.samples.extend(seconds(turns) for _ in range(scale.rounds))
+
+    def figure(self) -> dict[str, Any]:
+        """The rate at the median of all rounds, and how far these spread."""
+        rate = self.amount / statistics.median(self.samples)
+        return {**self.about, "active": self.active, self.unit: rate, "spread": spread(self.samples)}
+
+
+def spread(samples: Sequence[float]) -> float:
+    """Distance of the quartiles over the median; 0 of fewer than two samples."""
+    if len(samples) < 2:
+        return 0.0
+    low, middle, high = statistics.quantiles(samples, n=4, method="inclusive")
+    return (high - low) / middle
+
+
+def counts(ranks: int) -> list[int]:
+    """How many ranks are at work at once: powers of two, and all."""
+    return sorted({*(2**power for power in range(ranks.bit_length()) if 2**power < ranks), ranks})
+
+
+def gauges(node: MPI.Comm, now: Now, scale: Scale) -> list[Gauge]:
+    """All gauges of a node, the same on each of its ranks."""
+    actives = counts(node.size)
+    found = [_copy(size, active) for active in actives for size in _sizes(node, scale)]
+    found += [_load(scale, active) for active in actives]
+    found += [gauge for active in actives for gauge in _multiply_add(scale, active)]
+    for name in backends():
+        block = _block(node, now, scale, name)
+        found += [_convolve(name, block, active) for active in actives]
+    return found
+
+
+def _sizes(node: MPI.Comm, scale: Scale) -> list[int]:
+    """Those whose two arrays on every rank fit the node; the smallest in any case."""
+    found = machine.describe("")
+    least = min(found["memory_bytes"], found["cgroup_memory_bytes"] or math.inf)
+    most = node.bcast(MEMORY_SHARE * least / (2 * node.size), root=ROOT)
+    return [size for size in scale.copy_bytes if size <= most] or [min(scale.copy_bytes)]
+
+
+def _copy(size: int, active: int) -> Gauge:
+    """Bytes a second, read and written, of all active ranks that copy arrays."""
+
+    def prepare() -> Work:
+        source = np.ones(size // 4, np.float32)
+        target = np.empty_like(source)
+        return lambda: np.copyto(target, source)
+
+    return Gauge("memory", {"copy_bytes": size}, active, "bytes_per_s", 2.0 * size * active, prepare)
+
+
+def _load(scale: Scale, active: int) -> Gauge:
+    """Bytes of x a second that one rank, the slowest, makes from the pool of pictures."""
+    batch, channels, height, width = scale.block
+
+    def prepare() -> Work:
+        source = Source(np.ones((PICTURES, channels, height, width), np.uint8))
+        block = whole(Problem(batch, channels, 1, height, width, 1))
+        x = np.empty(block.x_shape, np.float32)
+        return lambda: source(block, x)
+
+    return Gauge("load", {}, active, "bytes_per_s", 4.0 * math.prod(scale.block), prepare)
+
+
+def _multiply_add(scale: Scale, active: int) -> Iterator[Gauge]:
+    """Floating-point operations a second of one rank, the slowest, in multiply-adds from registers (float32).
+
+    Nothing where there is no code for this processor.
+    """
+    try:
+        run = MultiplyAdd(Compiler().level.lanes)
+    except NO_CODE:
+        return
+    yield Gauge(
+        "multiply_add", {}, active, "flops_per_s", 2.0 * scale.multiply_adds, lambda: lambda: run(scale.multiply_adds)
+    )
+
+
+def backends() -> Iterator[str]:
+    """The backends that this node can run."""
+    for name in convolve.names():
+        try:
+            convolve.load(name).compile((1, 1, 4, 4), (1, 1, 3, 3))
+        except NO_CODE:
+            continue  # no code for this processor: a run would say so, too
+        yield name
+
+
+def _block(node: MPI.Comm, now: Now, scale: Scale, name: str) -> tuple[int, int, int, int]:
+    """The block that a backend is measured on, the same on all ranks of the node."""
+    slow = False
+    if node.rank == ROOT:
+        work = _convolve(name, scale.small_block, 1).prepare()
+        work()
+        begun = now()
+        work()
+        slow = now() - begun > scale.slow_s
+    return scale.small_block if node.bcast(slow, root=ROOT) else scale.block
+
+
+def _convolve(name: str, shape: tuple[int, int, int, int], active: int) -> Gauge:
+    """Floating-point operations a second of one rank, the slowest, in a backend's convolution of one block."""
+    batch, channels, height, width = shape
+    y_shape = (batch, 3, height - 2, width - 2)
+
+    def prepare() -> Work:
+        x, w, y = np.ones(shape, np.float32), np.ones((3, channels, 3, 3), np.float32), np.empty(y_shape, np.float32)
+        backend = convolve.load(name)
+        backend.compile(x.shape, w.shape)
+        return lambda: backend.convolve(x, w, y)
+
+    operations = 2.0 * math.prod(y_shape) * channels * 9
+    return Gauge("convolve", {"backend": name}, active, "flops_per_s", operations, prepare)
