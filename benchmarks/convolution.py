@@ -33,7 +33,8 @@ from benchmarks.common.timing import Timing, interleaved
 from workload.convolve import load
 from workload.convolve.simd import Compiler
 from workload.probe.multiply_add import MultiplyAdd
-from workload.record.run import SCHEMA_VERSION, write_json
+from workload.record.files import write_json
+from workload.record.schema import SCHEMA_VERSION
 
 Array = NDArray[np.float32]
 Call = Callable[[], object]

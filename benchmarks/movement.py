@@ -22,7 +22,8 @@ import numpy as np
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
 from workload.instruments.machine import describe, mpi_version
-from workload.record.run import Images, Run, write_json
+from workload.record.files import write_json
+from workload.record.run import Images, Run
 
 PROBLEM = Problem(80, 3, 3, 1024, 1024, 3)
 RANKS = (2, 4, 8)

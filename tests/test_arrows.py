@@ -12,7 +12,7 @@ PLANNING = {
     "workload.domain.problem",
     "workload.domain.grid",
     "workload.domain.footprint",
-    "workload.record.run",
+    *(f"workload.record.{name}" for name in ("run", "outcomes", "schema", "digest", "files")),
     "workload.agent.supervise",
 }
 # What the nodes have besides the standard library

@@ -18,7 +18,9 @@ from mpi4py import MPI
 from workload.data.output import Output
 from workload.data.preview import preview
 from workload.measure import Clocks, measure
-from workload.record.run import Run, SchemaError, read_json, write_json
+from workload.record.files import read_json, write_json
+from workload.record.run import Run
+from workload.record.schema import SchemaError
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ from workload.domain.grid import Block, block_of, covers_exactly, output_element
 from workload.instruments import machine, memory
 from workload.instruments.clock import CallStatistics, Clock, Now, RankTimes
 from workload.instruments.yardstick import Yardstick
-from workload.record.run import SCHEMA_VERSION, Run
+from workload.record.run import Run
+from workload.record.schema import SCHEMA_VERSION
 
 ROOT = 0
 

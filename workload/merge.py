@@ -18,7 +18,8 @@ import numpy as np
 
 from workload.domain.grid import Block, Span, covers_exactly, whole
 from workload.domain.problem import Problem
-from workload.record.run import SchemaError, read_json
+from workload.record.files import read_json
+from workload.record.schema import SchemaError
 
 
 def merge(folder: Path, out: Path) -> Problem:

@@ -16,7 +16,7 @@ from orchestration.jobs.executor import HeadLostError, Place, State
 from orchestration.jobs.job import LOG, MEASUREMENT, Builder
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import PlannedRun, on_every_slot
-from workload.record.run import SchemaError, check_shape
+from workload.record.schema import SchemaError, check_shape
 
 PROGRAM = ("-m", "workload.probe.canary")
 TIMEOUT_S, BRIEF_TIMEOUT_S = 40.0, 20.0

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from orchestration.errors import Refusal
 from orchestration.messages import explain
-from workload.record.run import SchemaError, read_json
+from workload.record.files import read_json
+from workload.record.schema import SchemaError
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 ADDRESS = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"  # never a leading dash: it stands in argument lists

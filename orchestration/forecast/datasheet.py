@@ -17,7 +17,7 @@ from orchestration.clusters import inventory
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 from orchestration.provision.cloud.clients.stack_settings import config, stack_name
-from workload.record.run import SCHEMA_VERSION
+from workload.record.schema import SCHEMA_VERSION
 
 WITHIN_LATENCY_S = 1e-6  # order of magnitude of a message through shared memory
 COPY_BYTES = 2**26

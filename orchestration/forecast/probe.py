@@ -15,7 +15,8 @@ from orchestration.jobs.job import LOG, MEASUREMENT, Builder
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import on_every_slot
 from orchestration.sweep.prepare import Surroundings, connect, cores
-from workload.record.run import SchemaError, check_version, read_json, write_json
+from workload.record.files import read_json, write_json
+from workload.record.schema import SchemaError, check_version
 
 PROGRAM = ("-m", "workload.probe.run")
 PROBE = "probe.json"

@@ -17,7 +17,7 @@ from results.forecast import accuracy, residuals
 from results.forecast.model import Case
 from results.forecast.probe import parse
 from results.records.sweep import read_sweep
-from workload.record.run import SchemaError
+from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
     from orchestration.paths import SweepPaths

@@ -13,7 +13,8 @@ from orchestration.jobs.executor import Place, Site
 from orchestration.jobs.mpirun import Files, Layout, Shell, mpirun
 from orchestration.planning.plan import PlannedRun
 from workload.agent import supervise
-from workload.record.run import SCHEMA_VERSION, write_json
+from workload.record.files import write_json
+from workload.record.schema import SCHEMA_VERSION
 
 LOG = "log"
 MEASUREMENT = "measurement.json"

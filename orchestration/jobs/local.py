@@ -21,7 +21,8 @@ import psutil
 from orchestration.errors import Refusal
 from orchestration.jobs.executor import Site, State, Traces
 from workload.agent import supervise
-from workload.record.run import SchemaError, read_json
+from workload.record.files import read_json
+from workload.record.schema import SchemaError
 
 STOP_S = 3 * supervise.GRACE_S
 

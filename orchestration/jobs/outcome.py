@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.jobs.executor import Traces
-from workload.record import run as record
-from workload.record.run import MEASUREMENT_SHAPE, Run, SchemaError, check_shape, check_version
+from workload.record import outcomes
+from workload.record.run import Run
+from workload.record.schema import MEASUREMENT_SHAPE, SchemaError, check_shape, check_version
 
 LOG_TAIL_CHARACTERS = 4000
 
@@ -123,20 +124,20 @@ def classify(  # noqa: PLR0911  one return a row of the table of outcomes
 
     if status == 0 and measurement is not None and not lost_daemon(log):
         if measurement["check"]["passed"]:
-            return verdict(record.OK, "")
-        return verdict(record.WRONG_ANSWER, _wrong(measurement["check"]))
+            return verdict(outcomes.OK, "")
+        return verdict(outcomes.WRONG_ANSWER, _wrong(measurement["check"]))
     if evidence["oom_kills"]:
         where = ", ".join(evidence["oom_kills"])
-        return verdict(record.OUT_OF_MEMORY, f"the kernel killed {by_rank or 'a process'} for memory on {where}")
+        return verdict(outcomes.OUT_OF_MEMORY, f"the kernel killed {by_rank or 'a process'} for memory on {where}")
     if evidence["lost_nodes"] or lost_daemon(log):
-        return verdict(record.NODE_LOST, _lost(evidence["lost_nodes"], ending.traces))
+        return verdict(outcomes.NODE_LOST, _lost(evidence["lost_nodes"], ending.traces))
     if ending.timed_out:
-        return verdict(record.TIMEOUT, "the run passed its limit and was ended")
+        return verdict(outcomes.TIMEOUT, "the run passed its limit and was ended")
     if status is None or (measurement is None and any(words in log for words in _NOT_STARTED)):
-        return verdict(record.LAUNCH_FAILED, ending.error or _first_not_started(log))
+        return verdict(outcomes.LAUNCH_FAILED, ending.error or _first_not_started(log))
     if measurement is not None and not measurement["check"]["passed"]:
-        return verdict(record.WRONG_ANSWER, _wrong(measurement["check"]))
-    return verdict(record.CRASHED, ending.error or _crash(status, by_rank, evidence, missing))
+        return verdict(outcomes.WRONG_ANSWER, _wrong(measurement["check"]))
+    return verdict(outcomes.CRASHED, ending.error or _crash(status, by_rank, evidence, missing))
 
 
 def _evidence(ending: Ending, log: str) -> tuple[dict[str, Any], str]:

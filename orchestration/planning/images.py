@@ -19,7 +19,8 @@ from PIL import Image, UnidentifiedImageError
 from orchestration.errors import Refusal
 from workload.domain.footprint import POOL_PICTURES
 from workload.domain.problem import Problem
-from workload.record.run import Images, write_whole
+from workload.record.files import write_whole
+from workload.record.run import Images
 
 Bytes: TypeAlias = NDArray[np.uint8]
 

@@ -16,7 +16,8 @@ from orchestration.clusters.inventory import Name
 from orchestration.errors import Refusal
 from orchestration.messages import explain, unknown
 from workload.domain.grid import AXES
-from workload.record.run import BACKENDS, MAX_RANKS, MOVEMENTS, OPTIONS, WEIGHTS, SchemaError, check_version
+from workload.record.run import BACKENDS, MAX_RANKS, MOVEMENTS, OPTIONS, WEIGHTS
+from workload.record.schema import SchemaError, check_version
 
 STUDIES = Path(__file__).parents[1] / "studies"
 SLOTS = "slots"

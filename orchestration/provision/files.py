@@ -8,7 +8,7 @@ from infra import hostfile
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.registry import ClusterFolder
 from orchestration.ssh import config_file
-from workload.record.run import write_json, write_whole
+from workload.record.files import write_json, write_whole
 
 
 def write(folder: ClusterFolder, inventory: Inventory) -> None:

@@ -9,7 +9,7 @@ from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal
 from orchestration.ssh.known_hosts import pinned_as, reached_at
-from workload.record.run import write_whole
+from workload.record.files import write_whole
 
 PUBLIC = re.compile(r"(ssh-ed25519) ([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?")
 

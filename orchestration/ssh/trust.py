@@ -18,7 +18,7 @@ from orchestration.errors import Refusal
 from orchestration.ssh import keys
 from orchestration.ssh.connection import Connection, Target, UnreachableError, fingerprint, quote, target
 from orchestration.ssh.known_hosts import Pins, pinned_as, reached_at
-from workload.record.run import write_whole
+from workload.record.files import write_whole
 
 SCAN_S = 10.0
 

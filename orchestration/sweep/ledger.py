@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.errors import Refusal
-from workload.record.run import SCHEMA_VERSION, SchemaError, canonical_json, check_version
+from workload.record.digest import canonical_json
+from workload.record.schema import SCHEMA_VERSION, SchemaError, check_version
 
 
 class Ledger:

@@ -21,7 +21,7 @@ from orchestration.jobs.remote.executor import Remote
 from orchestration.jobs.remote.survey import printable
 from orchestration.paths import SweepPaths
 from workload.agent import supervise
-from workload.record.run import SchemaError, check_shape
+from workload.record.schema import SchemaError, check_shape
 
 TOLD = ("folder", "who", "since_utc")
 SHAPE = {"sweep": str, "folder": str, "who": str, "since_utc": str, "fab": {"pid": int, "create_time": float}}

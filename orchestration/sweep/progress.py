@@ -11,7 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, TextIO
 
 from orchestration.planning.plan import PlannedRun
-from workload.record.run import OK
+from workload.record.outcomes import OK
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

@@ -16,16 +16,9 @@ from orchestration.paths import SweepPaths
 from orchestration.planning import images
 from orchestration.planning.plan import PlannedRun
 from workload.agent import supervise
-from workload.record.run import (
-    CRASHED,
-    MEASUREMENT_SHAPE,
-    NODE_LOST,
-    SCHEMA_VERSION,
-    SKIPPED,
-    SchemaError,
-    read_record,
-    write_json,
-)
+from workload.record.files import read_record, write_json
+from workload.record.outcomes import CRASHED, NODE_LOST, SKIPPED
+from workload.record.schema import MEASUREMENT_SHAPE, SCHEMA_VERSION, SchemaError
 
 EXIT_KEYS = {"exit_status", "error", "timed_out", "interrupted", "started_utc", "ended_utc", "oom_before", "oom_after"}
 LIMIT_BYTES = 2**28  # of a measurement: 65,536 ranks' worth and more

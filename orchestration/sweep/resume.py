@@ -11,7 +11,10 @@ from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.planning.plan import Plan, PlannedRun
 from orchestration.sweep.ledger import Ledger
-from workload.record.run import OK, SKIPPED, SchemaError, canonical_json, read_record
+from workload.record.digest import canonical_json
+from workload.record.files import read_record
+from workload.record.outcomes import OK, SKIPPED
+from workload.record.schema import SchemaError
 
 MACHINE_KEYS = ("node", "boot_id", "cpu_model", "cores", "threads", "memory_bytes", "cgroup_memory_bytes", "kernel")
 SOFTWARE_KEYS = ("python", "numpy", "mpi", "blas")

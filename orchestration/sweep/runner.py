@@ -23,7 +23,8 @@ from orchestration.sweep.prepare import Sweep
 from orchestration.sweep.progress import Progress
 from orchestration.sweep.recorder import Recorder
 from workload.agent import supervise
-from workload.record.run import OK, SKIPPED, WRONG_ANSWER, write_json
+from workload.record.files import write_json
+from workload.record.outcomes import OK, SKIPPED, WRONG_ANSWER
 
 INTERRUPTED = "interrupted: no rank is left; the same command (without --new) goes on where this stopped"
 

@@ -11,7 +11,7 @@ from invoke.tasks import task
 
 from orchestration.errors import Refusal
 from orchestration.tasks.common import ROOT, print_tables, short, speaking, surroundings, sweep_folder, words
-from workload.record.run import SchemaError
+from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
     from orchestration.clusters.inventory import Inventory

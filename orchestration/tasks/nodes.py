@@ -103,7 +103,7 @@ def pull(_context: Context, cluster: str = "local", sweep: str = "", yes: bool =
 def status(_context: Context, cluster: str = "local", sweep: str = "") -> None:
     """Say how far a sweep is; exit status 1 where a run of it failed."""
     from orchestration.sweep import status as statuses
-    from workload.record.run import OK, SKIPPED
+    from workload.record.outcomes import OK, SKIPPED
 
     found = statuses.status(_sweep(cluster, sweep))
     print(f"{short(found.paths.folder)}: {found.planned} runs on {found.cluster}")

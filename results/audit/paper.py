@@ -11,7 +11,7 @@ from typing import Any
 
 from results.records.sweep import SIZE, STRONG, Series, Sweep
 from workload.domain.problem import Problem
-from workload.record.run import read_json
+from workload.record.files import read_json
 
 PUBLISHED = Path(__file__).parents[1] / "published" / "tables.json"
 PARALLEL_FRACTION = 0.9  # the paper's estimate, from which its ideal speedups follow

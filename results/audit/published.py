@@ -43,7 +43,7 @@ from results.scaling.laws import gustafson, karp_flatt
 from workload.domain.footprint import predict
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
-from workload.record.run import read_json
+from workload.record.files import read_json
 
 READING = Path(__file__).parents[1] / "published" / "reading.json"
 SUM_TOLERANCE_MIB = 1.0  # printed values are rounded

@@ -15,7 +15,7 @@ from results.records.launch import REPLICA, Launch, RankTimes
 from results.records.point import Point
 from results.records.sweep import STRONG, WEAK, Series
 from workload.domain.footprint import replica_images
-from workload.record.run import OK, WRONG_ANSWER
+from workload.record.outcomes import OK, WRONG_ANSWER
 
 CORRECT = "scatter-gather"
 Quantity = Callable[[Launch], float | None]

@@ -18,7 +18,7 @@ from results.records.estimates import INTERVAL, Estimate, ratio_estimate
 from results.records.point import Point
 from results.records.sweep import Sweep
 from workload.domain.problem import Problem
-from workload.record.run import canonical_json
+from workload.record.digest import canonical_json
 
 CLOCK = "total_s"
 SECONDS_AN_HOUR = 3600.0

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from results.records.estimates import CONFIDENCE, INTERVAL, MIN_LAUNCHES, Estimate, ratio_estimate
 from results.records.point import Point, line_of
 from results.records.sweep import Sweep
-from workload.record.run import canonical_json
+from workload.record.digest import canonical_json
 
 FASTER, SLOWER, SAME = "faster", "slower", "no difference can be claimed"
 

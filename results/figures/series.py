@@ -21,7 +21,7 @@ from results.records.point import Point, line_of
 from results.records.sweep import SIZE, STRONG, WEAK, Series, Sweep
 from results.scaling.laws import amdahl, gustafson
 from results.scaling.speedup import absolute_speedup, relative_speedup, scaled_speedup, weak_efficiency
-from workload.record.run import SKIPPED
+from workload.record.outcomes import SKIPPED
 
 COLOURS = ("#2f7ed8", "#e07b1f", "#2d9d63", "#a259c9", "#c2417c", "#0f9aa8", "#8a7a2b", "#6b7785")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from workload.record.run import SchemaError, check_version
+from workload.record.schema import SchemaError, check_version
 
 WITHIN, BETWEEN = "within", "between"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from results.records.estimates import CONFIDENCE
-from workload.record.run import SCHEMA_VERSION, SchemaError, check_version
+from workload.record.schema import SCHEMA_VERSION, SchemaError, check_version
 
 LEAST, LEAST_COUNTS = 5, 2  # points and rank counts before an interval is given
 MOST_LOG = 50.0  # of a factor: beyond, nothing is known

@@ -11,7 +11,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workload.record.run import OK, PHASES, Run, SchemaError
+from workload.record.outcomes import OK
+from workload.record.run import Run
+from workload.record.schema import PHASES, SchemaError
 
 SUSPECT = "suspect"
 MEMORY_BOUND = "memory-bound"

@@ -9,7 +9,9 @@ from functools import cached_property
 
 from results.records.estimates import Estimate, time_estimate
 from results.records.launch import PARTS, STREAMED, SUSPECT, Launch
-from workload.record.run import OK, Run, canonical_json
+from workload.record.digest import canonical_json
+from workload.record.outcomes import OK
+from workload.record.run import Run
 
 
 @dataclass(frozen=True)

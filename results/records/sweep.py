@@ -12,7 +12,8 @@ from typing import Any
 
 from results.records.launch import Launch, parse
 from results.records.point import Point, group
-from workload.record.run import SchemaError, read_json, read_record
+from workload.record.files import read_json, read_record
+from workload.record.schema import SchemaError
 
 STRONG, WEAK, SIZE = "strong", "weak", "size"
 

@@ -15,7 +15,7 @@ from results.scaling.speedup import Ratio, absolute_speedup, relative_speedup, s
 from results.tables.sweep.accuracy import quality
 from results.tables.sweep.check import NOT_FINITE, checks, largest
 from results.tables.sweep.provenance import bindings
-from workload.record.run import OK
+from workload.record.outcomes import OK
 
 
 def sentences(sweep: Sweep) -> list[str]:

@@ -11,7 +11,8 @@ import pytest
 
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
-from workload.record.run import MEASUREMENT_SHAPE, PHASES, Images, Run, check_shape
+from workload.record.run import Images, Run
+from workload.record.schema import MEASUREMENT_SHAPE, PHASES, check_shape
 
 PROBLEM = Problem(7, 3, 4, 33, 29, 3)
 

@@ -10,7 +10,7 @@ import pytest
 
 from workload.domain.problem import Problem
 from workload.merge import main, merge
-from workload.record.run import SchemaError
+from workload.record.schema import SchemaError
 
 
 @pytest.mark.parametrize("ranks", [1, 3, 5])

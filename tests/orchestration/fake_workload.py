@@ -11,7 +11,8 @@ import numpy as np
 from mpi4py import MPI
 
 from workload.domain.grid import block_of, output_elements
-from workload.record.run import PHASES, SCHEMA_VERSION, Run
+from workload.record.run import Run
+from workload.record.schema import PHASES, SCHEMA_VERSION
 
 
 def measurement(run: Run) -> dict[str, object]:

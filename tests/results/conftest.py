@@ -16,7 +16,10 @@ from results.scaling.laws import amdahl, gustafson
 from workload.domain.footprint import predict
 from workload.domain.grid import AXES, Grid, block_of, output_elements
 from workload.domain.problem import Problem
-from workload.record.run import OK, PHASES, SCHEMA_VERSION, WRONG_ANSWER, Images, Run, Workload, read_json, write_json
+from workload.record.files import read_json, write_json
+from workload.record.outcomes import OK, WRONG_ANSWER
+from workload.record.run import Images, Run, Workload
+from workload.record.schema import PHASES, SCHEMA_VERSION
 
 SMALL = Problem(batch=16, in_channels=3, out_channels=3, height=64, width=64, kernel_size=3)
 DIGEST = "d" * 64

@@ -32,7 +32,8 @@ import psutil
 
 from workload.agent import lease, supervise
 from workload.agent.daemon import COUNTERS
-from workload.record.run import SchemaError, read_json
+from workload.record.files import read_json
+from workload.record.schema import SchemaError
 
 ABSENT, ALIVE, ENDED, GONE = "absent", "alive", "ended", "gone"
 BEAT_S = 1.0

@@ -22,7 +22,8 @@ from pathlib import Path
 import psutil
 
 from workload.agent.supervise import GRACE_S, Signals, carriers, check_token, kill_carriers, make_private, oom_kills
-from workload.record.run import SCHEMA_VERSION, write_json
+from workload.record.files import write_json
+from workload.record.schema import SCHEMA_VERSION
 
 COUNTERS = "counters.json"
 MODULE = "workload.agent.daemon"

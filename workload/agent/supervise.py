@@ -26,7 +26,8 @@ from typing import IO, Any
 
 import psutil
 
-from workload.record.run import SCHEMA_VERSION, read_json, write_json
+from workload.record.files import read_json, write_json
+from workload.record.schema import SCHEMA_VERSION
 
 JOB = "job.json"
 SUPERVISOR = "supervisor.json"

@@ -22,7 +22,8 @@ from workload.domain.grid import Block
 from workload.domain.problem import Problem
 from workload.movement.datatypes import part_type, run_type
 from workload.movement.nodes import node_of
-from workload.record.run import SCHEMA_VERSION, write_json
+from workload.record.files import write_json
+from workload.record.schema import SCHEMA_VERSION
 
 Float32 = NDArray[np.float32]
 WHOLE = "y.npy"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from mpi4py import MPI
 
-from workload.record.run import PHASES
+from workload.record.schema import PHASES
 
 Result = TypeVar("Result")
 Now = Callable[[], float]

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
-from workload.record.run import SCHEMA_VERSION, write_json
+from workload.record.files import write_json
+from workload.record.schema import SCHEMA_VERSION
 
 ALLREDUCE_S = 2.0
 KERNEL_S = 1.0

@@ -22,7 +22,8 @@ from workload.instruments import machine
 from workload.instruments.clock import Now
 from workload.instruments.yardstick import Yardstick
 from workload.probe.gauges import ROOT, Gauge, Scale, backends, gauges, spread
-from workload.record.run import SCHEMA_VERSION, write_json
+from workload.record.files import write_json
+from workload.record.schema import SCHEMA_VERSION
 
 MESSAGE_BYTES = (8, 1024, 16 * 1024, 256 * 1024, 4 * 2**20, 16 * 2**20, 64 * 2**20)
 LONGEST_BETWEEN = 16 * 2**20  # between nodes: no cache is in play there, and a slow network would take minutes

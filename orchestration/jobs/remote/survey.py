@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestration.jobs.remote.fanout import Answer
-from workload.record.run import check_shape
+from workload.record.schema import check_shape
 
 OPTIONAL_NUMBER = (int, type(None))
 SURVEY_SHAPE = {

@@ -14,7 +14,7 @@ from orchestration.errors import Refusal
 from orchestration.provision import files, head_access
 from orchestration.ssh import keys
 from orchestration.ssh.connection import Connection, Done, UnreachableError, target
-from workload.record.run import write_whole
+from workload.record.files import write_whole
 
 PATIENCE_S = 90.0  # a node's sshd takes its new settings, a tunnel opens
 PAUSE_S = 2.0

@@ -20,7 +20,7 @@ from orchestration.provision import files, head_access
 from orchestration.provision.containers import image
 from orchestration.provision.containers.docker import Engine, EngineError
 from orchestration.ssh import keys
-from workload.record.run import write_whole
+from workload.record.files import write_whole
 
 PLACE = "/opt/convscale"
 USER = "convscale"

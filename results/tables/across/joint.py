@@ -9,7 +9,7 @@ from results.formats import NONE, estimate, shape, with_options
 from results.records.point import Point
 from results.records.sweep import Sweep
 from results.table import Column, Table, bounded, build, hidden, plain
-from workload.record.run import canonical_json
+from workload.record.digest import canonical_json
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from orchestration.jobs.mpirun import kept_environment
 from orchestration.paths import RunsFolder
 from orchestration.sweep.prepare import Surroundings
 from tests.orchestration.support import ROOT
-from workload.record.run import SCHEMA_VERSION
+from workload.record.schema import SCHEMA_VERSION
 
 
 @pytest.fixture

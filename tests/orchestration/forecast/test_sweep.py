@@ -12,7 +12,7 @@ from results.forecast import accuracy
 from tests.orchestration.support import ROOT
 from tests.results.conftest import SweepMaker
 from tests.results.forecast.test_probe import DOCUMENT
-from workload.record.run import write_json
+from workload.record.files import write_json
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.jobs.executor import Traces
 from orchestration.jobs.outcome import Ending, classify, log_tail, no_evidence, read_measurement
-from workload.record.run import SchemaError
+from workload.record.schema import SchemaError
 
 PASSED = {"check": {"passed": True, "worst_error_over_tolerance": 0.1}}
 FAILED = {"check": {"passed": False, "worst_error_over_tolerance": 17.0}}

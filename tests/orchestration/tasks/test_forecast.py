@@ -13,7 +13,7 @@ from orchestration.tasks import forecast as forecast_tasks
 from tests.orchestration.forecast.test_datasheet import MEASURED
 from tests.orchestration.support import ROOT, make_inventory
 from tests.results.forecast.test_probe import DOCUMENT
-from workload.record.run import write_json
+from workload.record.files import write_json
 
 FAB = Path(sys.executable).parent / "fab"
 

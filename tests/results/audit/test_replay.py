@@ -9,7 +9,8 @@ from results.audit import replay
 from results.figures import replay as replay_figure
 from results.records.point import Point
 from workload.domain.footprint import replica_images
-from workload.record.run import OK, WRONG_ANSWER, Run
+from workload.record.outcomes import OK, WRONG_ANSWER
+from workload.record.run import Run
 
 IMAGE_S = 0.004
 

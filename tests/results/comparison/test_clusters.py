@@ -9,7 +9,8 @@ import pytest
 from results.comparison import clusters
 from results.records.sweep import Sweep, read_sweep
 from results.tables import of_all
-from workload.record.run import Run, read_json, write_json
+from workload.record.files import read_json, write_json
+from workload.record.run import Run
 
 BATCHES = (4, 8, 16, 32)
 

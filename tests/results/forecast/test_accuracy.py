@@ -17,7 +17,8 @@ from results.tables.sweep import accuracy as tables
 from tests.results.conftest import SMALL
 from tests.results.forecast.test_model import machine
 from workload.domain.grid import Grid
-from workload.record.run import SCHEMA_VERSION, Run
+from workload.record.run import Run
+from workload.record.schema import SCHEMA_VERSION
 
 BAND = Band(count=6, level=0.0, slope=0.0, centre=1.0, spread=4.0, half=0.1)
 PROBE = machine(4, cluster="c", measured_utc="2026-01-01")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from results.forecast import probe
 from results.forecast.probe import Rates
 from results.tables.sweep.probe import tables
-from workload.record.run import SCHEMA_VERSION, SchemaError
+from workload.record.schema import SCHEMA_VERSION, SchemaError
 
 
 def node(scale: float = 1.0) -> dict[str, Any]:

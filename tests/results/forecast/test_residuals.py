@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from results.forecast import residuals
 from results.forecast.residuals import LEAST, MOST_SWEEPS, Residual, band
 from results.records.estimates import CONFIDENCE
-from workload.record.run import SCHEMA_VERSION, SchemaError
+from workload.record.schema import SCHEMA_VERSION, SchemaError
 
 COUNTS = (1, 2, 4, 8)
 

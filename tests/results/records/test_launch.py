@@ -7,7 +7,7 @@ import pytest
 
 from results.records import launch
 from results.records.launch import CLOCKS_DISAGREE, MEMORY_BOUND, OVERSUBSCRIBED, SMT, STREAMED, SUSPECT, Launch
-from workload.record.run import SchemaError
+from workload.record.schema import SchemaError
 
 Change = Callable[[dict[str, Any]], None]
 SLOTS = {"node1": 4}

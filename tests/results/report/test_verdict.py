@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from results.report import verdict
-from workload.record.run import PHASES, Run
+from workload.record.run import Run
+from workload.record.schema import PHASES
 
 IMAGE_S = 0.004
 

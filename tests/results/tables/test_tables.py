@@ -12,7 +12,7 @@ from results.tables.across import joint
 from results.tables.series import memory, profile, share
 from results.tables.sweep import check, provenance
 from workload.domain.grid import Grid, output_elements
-from workload.record.run import OK
+from workload.record.outcomes import OK
 
 
 def test_every_record_of_every_table_names_its_runs(full: Any) -> None:

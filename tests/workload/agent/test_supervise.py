@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from workload.agent import supervise
-from workload.record.run import write_json
+from workload.record.files import write_json
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "0123456789abcdef-89abcdef"

@@ -10,7 +10,9 @@ import pytest
 from tests.runs import make_run
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
-from workload.record.run import Images, Run, SchemaError, Workload, check_shape, read_json, read_record, write_json
+from workload.record.files import read_json, read_record, write_json
+from workload.record.run import Images, Run, Workload
+from workload.record.schema import SchemaError, check_shape
 
 RUN = make_run(Problem(8, 3, 3, 32, 32, 3), 2, images=Images("sample", "a" * 64), warmups=1, repeats=3)
 

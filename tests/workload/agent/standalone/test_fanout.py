@@ -14,7 +14,7 @@ from orchestration.planning.code_version import digest
 from orchestration.ssh.connection import Done, UnreachableError
 from tests.orchestration.clusters.test_inventory import document
 from workload.agent.standalone.survey import fabrics
-from workload.record.run import check_shape
+from workload.record.schema import check_shape
 
 ROOT = Path(__file__).resolve().parents[4]
 

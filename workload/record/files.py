@@ -1,0 +1,64 @@
+"""Writes files whole or not at all; reads JSON documents and records and proves what they hold.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from workload.record.outcomes import OUTCOMES
+from workload.record.run import Run
+from workload.record.schema import RECORD_SHAPE, SchemaError, check_shape, check_version
+
+
+def write_json(path: Path, document: object) -> None:
+    """Writes the document whole or not at all. Raises OSError, leaving no part behind."""
+    write_whole(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+
+def write_whole(path: Path, content: str | bytes | memoryview, mode: int = 0o644) -> None:
+    """Writes text (UTF-8, line ends as they are) or bytes whole or not at all: write, fsync, rename.
+
+    Never readable by more than `mode` says. Raises OSError, leaving no part behind.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(partial).replace(path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises SchemaError (truncated, no object, another version) or OSError."""
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:  # covers bad UTF-8 as well
+        raise SchemaError(f"{path}: not whole JSON ({error}); it was cut short or is no record") from error
+    if not isinstance(document, dict):
+        raise SchemaError(f"{path}: holds no JSON object")
+    check_version(document, str(path))
+    return document
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A record, its shape proved. Raises SchemaError or OSError, naming the file."""
+    record = read_json(path)
+    check_shape(record, RECORD_SHAPE, path.name)
+    if record["outcome"] not in OUTCOMES:
+        raise SchemaError(f"{path.name}.outcome = {record['outcome']!r} is unknown: one of {', '.join(OUTCOMES)}")
+    run = Run.from_dict(record["run"])
+    if run.run_id != record["run_id"]:
+        raise SchemaError(f"{path.name}: run_id {record['run_id']} is not the id {run.run_id} of its run")
+    return record

@@ -1,0 +1,11 @@
+"""How a run can end: the words that a record's `outcome` takes (docs/formats.md, Outcomes)."""
+
+OK = "ok"
+WRONG_ANSWER = "wrong_answer"
+OUT_OF_MEMORY = "out_of_memory"
+CRASHED = "crashed"
+NODE_LOST = "node_lost"
+TIMEOUT = "timeout"
+LAUNCH_FAILED = "launch_failed"
+SKIPPED = "skipped"
+OUTCOMES = (OK, WRONG_ANSWER, OUT_OF_MEMORY, CRASHED, NODE_LOST, TIMEOUT, LAUNCH_FAILED, SKIPPED)
