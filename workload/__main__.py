@@ -33,7 +33,7 @@ def main() -> None:
             _keep_kernels()
         gc.disable()  # a collection inside a repeat would be measured as the movement's
         clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
-        output = _output(arguments.save_to, run) if run.save else None
+        output = _output(arguments.save_to) if run.save else None
         measurement = measure(comm, run, arguments.images, clocks, output)
         if measurement is not None:
             if arguments.preview is not None:
@@ -64,10 +64,10 @@ def _keep_kernels() -> None:
     simd.configure(Path(caches) / "convscale" / "kernels")
 
 
-def _output(folder: Path | None, run: Run) -> Output:
+def _output(folder: Path | None) -> Output:
     if folder is None:
         raise ValueError("the run saves y, but --save-to names no folder")
-    return Output(folder, run.options)
+    return Output(folder)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def measure(
     announced = mover.finished_blocks()
     _refuse_gaps(comm, run, announced)
     if output is not None:
-        output.begin(comm, run.problem, announced)
+        output.begin(comm, run.problem)
     checker = Checker(run.problem, weights, source, run.seed, announced)
 
     gc.collect()

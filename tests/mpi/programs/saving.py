@@ -1,4 +1,4 @@
-"""Saves y of every movement with several grids, whole and by shards; writes which files are not right."""
+"""Saves y of every movement with several grids; writes which files are not right."""
 
 import itertools
 import json
@@ -6,13 +6,11 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 from mpi4py import MPI
 
 from tests.runs import make_run
-from workload import merge
 from workload.convolve.tiles import convolve
 from workload.data.images import Source, make_weights, open_pool
 from workload.data.output import Output
@@ -38,20 +36,16 @@ MOVEMENTS = [
 ]
 
 
-def save(grid: Grid, movement: str, options: dict[str, int], shared: bool) -> bool:
+def save(grid: Grid, movement: str, options: dict[str, int]) -> bool:
     folder = answer.parent / "saved"
     if comm.rank == 0:
         folder.mkdir()
     comm.Barrier()
     changes = {"grid": grid, "movement": movement, "options": options}
     run = make_run(problem, comm.size, repeats=2, save=True, **changes)
-    output = Output(folder, {} if shared else {"group_ranks": 2})
-    with mock.patch("workload.data.output._is_shared", return_value=shared):
-        measurement = measure(comm, run, pool, clocks, output)
+    measurement = measure(comm, run, pool, clocks, Output(folder))
     if measurement is None:
         return True
-    if not shared:
-        merge.merge(folder, folder / "y.npy")
     y = np.load(folder / "y.npy")
     shutil.rmtree(folder)
     saved = max(rank["phases_s"]["save"] for rank in measurement["repeats"][0]["ranks"])
@@ -59,10 +53,10 @@ def save(grid: Grid, movement: str, options: dict[str, int], shared: bool) -> bo
 
 
 wrong = []
-for (movement, options), grid, shared in itertools.product(MOVEMENTS, GRIDS, (True, False)):
+for (movement, options), grid in itertools.product(MOVEMENTS, GRIDS):
     if max(grid.as_dict().values()) > 3 and grid.in_channel > 3:
         continue
-    if not save(grid, movement, options, shared):
-        wrong.append([movement, options, grid.as_dict(), shared])
+    if not save(grid, movement, options):
+        wrong.append([movement, options, grid.as_dict()])
 if comm.rank == 0:
     answer.write_text(json.dumps(wrong))
