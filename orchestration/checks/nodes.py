@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import ipaddress
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from orchestration.clusters.inventory import Inventory, Node
+from orchestration.clusters.lifetime import lifetime_left_s
 
 SHARED_MEMORY_BYTES_PER_RANK = 8 * 2**20  # Open MPI's segments took 5 MB a rank
 SPARE_DISK_BYTES = 64 * 2**20  # logs, records, tables and figures of a sweep; a node's pictures and session files
@@ -282,23 +282,6 @@ def lifetime(inventory: Inventory, wanted: Wanted) -> Check:
     return Check(LIFETIME, found, tuple(faults))
 
 
-def too_late(expires_at: str | None, utc: str, takes_s: float | None) -> str | None:
-    """Why a run that takes so long (None: not known) is not to start before a cluster's end; None where it may."""
-    if expires_at is None:
-        return None
-    left_s = lifetime_left_s(expires_at, utc)
-    if left_s <= 0:
-        return f"expired: the cluster's lifetime ended at {expires_at}"
-    if takes_s is not None and takes_s > left_s:
-        return f"expired: the run takes about {takes_s:.0f} s, {left_s:.0f} s are left of the cluster's lifetime"
-    return None
-
-
-def lifetime_left_s(expires_at: str, utc: str) -> float:
-    """Seconds from `utc` to the end of a cluster's lifetime; both in ISO 8601."""
-    return (_time(expires_at) - _time(utc)).total_seconds()
-
-
 def neighbours(pairs: Sequence[tuple[Node, Sequence[str] | str]], nodes: Sequence[Node]) -> Check:
     """`pairs`: for each node the addresses that it does not reach, or why it could not say."""
     called = {node.address: node.name for node in nodes}
@@ -337,11 +320,6 @@ def canary(document: Mapping[str, Any], names_: Mapping[str, str], shared: bool)
 def machines(told: list[tuple[Node, Survey]]) -> list[tuple[Node, Mapping[str, Any]]]:
     """The nodes whose workload describes them."""
     return [(node, item["machine"]) for node, item in told if isinstance(item["machine"], Mapping)]
-
-
-def _time(text: str) -> datetime.datetime:
-    found = datetime.datetime.fromisoformat(text)
-    return found if found.tzinfo is not None else found.replace(tzinfo=datetime.UTC)
 
 
 def _mib(size: float) -> str:

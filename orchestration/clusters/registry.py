@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import os
 import re
 import socket
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from infra import hostfile
-from orchestration.checks.nodes import lifetime_left_s
-from orchestration.clusters import inventory
+from orchestration.clusters import inventory, this_machine
 from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.errors import Refusal
 from orchestration.messages import unknown
 
-LOCAL = "local"
 COMPOSE = ("compose-light", "compose-fat")
 
 
@@ -67,7 +60,7 @@ def home(root: Path) -> Path:
 def names(root: Path) -> list[str]:
     """The clusters that `--cluster` takes by name."""
     made = sorted(path.parent.name for path in home(root).glob("*/inventory.json"))
-    return list(dict.fromkeys([LOCAL, *COMPOSE, *stacks(root), *made]))
+    return list(dict.fromkeys([this_machine.NAME, *COMPOSE, *stacks(root), *made]))
 
 
 def stacks(root: Path) -> list[str]:
@@ -77,7 +70,7 @@ def stacks(root: Path) -> list[str]:
 
 def folder(name: str, root: Path) -> ClusterFolder:
     """The folder of a cluster's name, whether it is there or not. Raises Refusal where no cluster can have the name."""
-    if name == LOCAL or not re.fullmatch(inventory.NAME, name):
+    if name == this_machine.NAME or not re.fullmatch(inventory.NAME, name):
         raise Refusal(f"cluster {name!r} has no nodes apart from this machine, or is no name: give another --cluster")
     return ClusterFolder(home(root).absolute() / name)
 
@@ -87,8 +80,8 @@ def find(name: str, root: Path, utc: str) -> Inventory:
 
     Raises Refusal.
     """
-    if name == LOCAL:
-        return local(root, utc)
+    if name == this_machine.NAME:
+        return this_machine.describe(root, utc)
     if "/" in name or name.endswith(".json"):
         return _read(Path(name).expanduser().absolute())
     if name not in names(root):
@@ -117,7 +110,7 @@ def living(found: Inventory, utc: str) -> Inventory:
 def _read(path: Path) -> Inventory:
     """An inventory's file; the files that it names lie beside it."""
     found = inventory.read(path)
-    if found.launcher == LOCAL:
+    if found.launcher == "local":
         return _here(found, str(path))
     beside = {
         key: str(path.parent / Path(value).expanduser())
@@ -135,58 +128,3 @@ def _here(found: Inventory, name: str) -> Inventory:
     if address not in (socket.gethostname(), "localhost", "127.0.0.1"):
         raise Refusal(f"{name} describes {address}, but this machine is {socket.gethostname()}: run it there")
     return found
-
-
-def local(root: Path, utc: str) -> Inventory:
-    """This machine as a cluster of one node."""
-    node = {
-        "name": LOCAL,
-        "address": socket.gethostname(),
-        "slots": slots(),
-        "memory_bytes": psutil.virtual_memory().total,
-    }
-    cluster = {
-        "cluster": LOCAL,
-        "profile": LOCAL,
-        "default_study": "quick",
-        "python": str(Path(sys.prefix) / "bin" / "python"),
-        "workdir": str(root),
-        "launcher": LOCAL,
-        "transport": "auto",
-        "created_at": utc,
-    }
-    return inventory.parse(hostfile.describe(cluster, [node])[1], LOCAL)
-
-
-def slots() -> int:
-    """Ranks this machine takes: physical cores, but no more than this process may run on or its quota of CPU time."""
-    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    return max(1, math.ceil(min(cores, len(os.sched_getaffinity(0)), cpu_quota())))
-
-
-def cpu_quota() -> float:
-    """The least CPUs' worth of time that this process's control groups allow (v1 and v2); infinite without a limit."""
-    quotas = [math.inf]
-    for line in _text(Path("/proc/self/cgroup")).splitlines():
-        _, controllers, group = line.split(":", 2)
-        root = Path("/sys/fs/cgroup") if controllers == "" else Path("/sys/fs/cgroup/cpu")
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        leaf = root / group.lstrip("/")
-        quotas += [_quota(folder) for folder in (leaf, *leaf.parents) if folder.is_relative_to(root)]
-    return min(quotas)
-
-
-def _quota(group: Path) -> float:
-    words = _text(group / "cpu.max").split()  # v2: "200000 100000" or "max 100000"
-    words = words or [_text(group / "cpu.cfs_quota_us").strip(), _text(group / "cpu.cfs_period_us").strip()]
-    if len(words) == 2 and words[0].isdigit() and words[1].isdigit() and int(words[1]) > 0:
-        return int(words[0]) / int(words[1])
-    return math.inf  # "max", -1, or no such file
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from orchestration.checks.nodes import Wanted, too_late
+from orchestration.checks.nodes import Wanted
 from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.lifetime import too_late
 from orchestration.clusters.registry import find as find_cluster
 from orchestration.errors import Refusal
 from orchestration.jobs.executor import Place

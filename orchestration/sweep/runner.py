@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.checks import preflight
-from orchestration.checks.nodes import too_late
+from orchestration.clusters.lifetime import too_late
 from orchestration.errors import Refusal, Stopped
 from orchestration.jobs.executor import HeadLostError, State
 from orchestration.jobs.job import Builder

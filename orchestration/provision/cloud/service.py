@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from orchestration.checks.nodes import lifetime_left_s
 from orchestration.clusters import inventory, registry
 from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder
 from orchestration.provision.cloud import down, pairing, unfetched, wake

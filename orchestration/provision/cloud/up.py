@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.checks.nodes import lifetime_left_s
 from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal, Stopped
 from orchestration.provision import files

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestration.checks import nodes as checks
-from orchestration.checks.nodes import Wanted, too_late
+from orchestration.checks.nodes import Wanted
 from tests.orchestration.support import make_inventory
 
 WANTED = Wanted("a" * 64, "2026-01-01T00:00:00+00:00")
@@ -154,21 +154,6 @@ def test_a_cluster_that_is_just_up_has_no_fault():
     found = checks.of_nodes(make_inventory(2, nodes=2), [survey(1) | new, survey(2) | new], WANTED)
     assert [fault for check in found for fault in check.faults] == []
     assert {check.name: check.verdict for check in found}["the same workload"] == "not tried"
-
-
-@pytest.mark.parametrize(
-    ("utc", "takes_s", "words"),
-    [
-        ("2026-01-01T00:59:00Z", None, None),
-        ("2026-01-01T00:59:00Z", 60.0, None),
-        ("2026-01-01T00:59:00+00:00", 61.0, "the run takes about 61 s, 60 s are left"),
-        ("2026-01-01T01:00:00Z", None, "lifetime ended at 2026-01-01T01:00:00Z"),
-    ],
-)
-def test_a_run_that_would_outlive_the_cluster(utc, takes_s, words):
-    assert too_late(None, utc, takes_s) is None
-    reason = too_late("2026-01-01T01:00:00Z", utc, takes_s)
-    assert reason is None if words is None else reason.startswith("expired: ") and words in reason
 
 
 def test_all_faults_at_once():

@@ -88,14 +88,6 @@ def test_the_schema_describes_every_key():
     assert schema["additionalProperties"] is False
 
 
-def test_local_is_this_machine():
-    found = registry.find("local", ROOT, "2026-01-01T00:00:00Z")
-    assert found.cluster == found.profile == "local"
-    assert found.default_study == "quick"
-    assert len(found.nodes) == 1
-    assert 1 <= found.slots <= len(registry.os.sched_getaffinity(0))
-
-
 def test_an_unknown_cluster_lists_the_known_ones():
     with pytest.raises(Refusal, match=r"cluster 'locl' is unknown \(did you mean local\?\)"):
         registry.find("locl", ROOT, "")
@@ -120,19 +112,3 @@ def test_a_file_that_does_not_describe_this_machine(tmp_path, content, words):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(Refusal, match="cannot be read"):
         registry.find(str(tmp_path / "inventory.json"), ROOT, "")
-
-
-@pytest.mark.parametrize(
-    ("files", "quota"),
-    [
-        ({"cpu.max": "150000 100000"}, 1.5),
-        ({"cpu.max": "max 100000"}, float("inf")),
-        ({"cpu.cfs_quota_us": "200000\n", "cpu.cfs_period_us": "100000\n"}, 2.0),
-        ({"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"}, float("inf")),
-        ({}, float("inf")),
-    ],
-)
-def test_quota_of_cpu_time(tmp_path, files, quota):
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    assert registry._quota(tmp_path) == quota

@@ -1,0 +1,30 @@
+"""How long a cluster lives: what is left of its lifetime, and which runs no longer fit into it. Pure."""
+
+from __future__ import annotations
+
+import datetime
+
+
+def too_late(expires_at: str | None, utc: str, takes_s: float | None) -> str | None:
+    """Why a run must not start so close to the cluster's end; None where it may.
+
+    `takes_s` is how long the run takes, None where that is not known.
+    """
+    if expires_at is None:
+        return None
+    left_s = lifetime_left_s(expires_at, utc)
+    if left_s <= 0:
+        return f"expired: the cluster's lifetime ended at {expires_at}"
+    if takes_s is not None and takes_s > left_s:
+        return f"expired: the run takes about {takes_s:.0f} s, {left_s:.0f} s are left of the cluster's lifetime"
+    return None
+
+
+def lifetime_left_s(expires_at: str, utc: str) -> float:
+    """Seconds from `utc` to the end of a cluster's lifetime; both in ISO 8601."""
+    return (_time(expires_at) - _time(utc)).total_seconds()
+
+
+def _time(text: str) -> datetime.datetime:
+    found = datetime.datetime.fromisoformat(text)
+    return found if found.tzinfo is not None else found.replace(tzinfo=datetime.UTC)
