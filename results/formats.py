@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from results.records.estimates import EXACT, INTERVAL, RANGE, Estimate
+from results.estimates import EXACT, INTERVAL, RANGE, Estimate
 
 NONE = "—"
 MIB = 2**20

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from results.records.estimates import Estimate
+from results.estimates import Estimate
 
 Item = TypeVar("Item")
 Values = Mapping[str, object]

@@ -66,11 +66,11 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     from orchestration.forecast import points as planned
     from orchestration.forecast.sweep import band
     from orchestration.planning.study import Overrides, load
-    from results.comparison.clusters import Price
     from results.figures import forecast as forecast_files
     from results.forecast import predict
     from results.forecast import probe as probes
     from results.forecast.model import Case, ForecastError
+    from results.records.price import HourlyPrice
     from results.records.sweep import SweepError, read_sweep
     from results.tables.sweep.forecast import table
 
@@ -91,7 +91,7 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
         for point in [wanted.point]
         for nodes, per_node in [planned.placement(point.ranks, inventory)]
     ]
-    price = Price(inventory.price.amount_per_hour, inventory.price.currency) if inventory.price else None
+    price = HourlyPrice(inventory.price.amount_per_hour, inventory.price.currency) if inventory.price else None
     try:
         found = probes.parse(document, f"the probe of {cluster}")
         terms = predict.Terms(

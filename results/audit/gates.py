@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from results.estimates import INTERVAL, Estimate
 from results.formats import estimate, number, plural, with_options
-from results.records.estimates import INTERVAL, Estimate
 from results.records.launch import MEMORY_BOUND, REPLICA, SUSPECT, Launch, Machine, RankBlock
 from results.records.point import Point
 from results.records.sweep import STRONG, WEAK, Series, Sweep

@@ -36,8 +36,8 @@ from results.audit.gates import (
     share_of_work,
 )
 from results.audit.hypotheses import Fitted, MemoryFit, MemoryRow, TimedRow
+from results.estimates import EXACT, Estimate
 from results.formats import number, plural, sentence
-from results.records.estimates import EXACT, Estimate
 from results.records.sweep import STRONG, WEAK, Sweep
 from results.scaling.laws import gustafson, karp_flatt
 from workload.domain.footprint import predict

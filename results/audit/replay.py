@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from results.audit import paper
-from results.records.estimates import Estimate, one, ratio_estimate
+from results.estimates import Estimate, one, ratio_estimate
 from results.records.launch import REPLICA, Launch, RankTimes
 from results.records.point import Point
 from results.records.sweep import STRONG, WEAK, Series

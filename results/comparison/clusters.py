@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from results.estimates import INTERVAL, Estimate, ratio_estimate
 from results.forecast import accuracy
 from results.forecast.accuracy import Foretold
 from results.formats import plural
-from results.records.estimates import INTERVAL, Estimate, ratio_estimate
 from results.records.point import Point
+from results.records.price import HourlyPrice, price_of
 from results.records.sweep import Sweep
 from workload.domain.problem import Problem
 from workload.record.digest import canonical_json
@@ -26,14 +27,6 @@ LEAST_LOG = 0.02  # summed log ratios below it are no difference
 
 
 @dataclass(frozen=True)
-class Price:
-    """What a cluster costs, as its inventory says."""
-
-    amount_per_hour: float
-    currency: str
-
-
-@dataclass(frozen=True)
 class Best:
     """The fastest configuration of one sweep for one problem. `ratio`: its time over that of the fastest sweep."""
 
@@ -41,7 +34,7 @@ class Best:
     point: Point
     time: Estimate
     ratio: Estimate | None
-    price: Price | None
+    price: HourlyPrice | None
 
     @property
     def images_per_s(self) -> Estimate:
@@ -53,16 +46,6 @@ class Best:
         if self.price is None or self.price.amount_per_hour <= 0.0:
             return None
         return self.images_per_s.scaled(SECONDS_AN_HOUR / self.price.amount_per_hour)
-
-
-def price_of(sweep: Sweep) -> Price | None:
-    """The price in a sweep's inventory; None where it names none."""
-    price = sweep.inventory.get("price")
-    if not isinstance(price, Mapping):
-        return None
-    amount, currency = price.get("amount_per_hour"), price.get("currency")
-    known = isinstance(amount, (int, float)) and not isinstance(amount, bool) and isinstance(currency, str)
-    return Price(float(amount), currency) if known else None  # type: ignore[arg-type]  # known says so
 
 
 def best(sweeps: Sequence[Sweep]) -> list[Best]:

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.records.estimates import CONFIDENCE, INTERVAL, MIN_LAUNCHES, Estimate, ratio_estimate
+from results.estimates import CONFIDENCE, INTERVAL, MIN_LAUNCHES, Estimate, ratio_estimate
 from results.records.point import Point, line_of
 from results.records.sweep import Sweep
 from workload.record.digest import canonical_json

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from results.estimates import Estimate
 from results.formats import estimate
-from results.records.estimates import Estimate
 from results.records.point import Point
 from results.table import csv_of
 

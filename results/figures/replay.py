@@ -8,10 +8,10 @@ from typing import Any
 
 from results.audit.paper import CLUSTERS
 from results.audit.replay import Row, rows
+from results.estimates import Estimate
 from results.figures.drawing import INK, Drawing, Values, as_files
 from results.figures.series import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, styled
 from results.formats import number, slug
-from results.records.estimates import Estimate
 from results.records.sweep import Series
 
 Value = Callable[[Row], Estimate | float | None]

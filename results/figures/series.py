@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from results.audit.paper import PARALLEL_FRACTION
+from results.estimates import Estimate
 from results.figures.drawing import BAD, GRID, INK, Drawing, Values, as_files, row_of, text_of
 from results.formats import number, plural, slug
-from results.records.estimates import Estimate
 from results.records.launch import OVERSUBSCRIBED, PARTS, REPLICA, SMT, SUSPECT
 from results.records.point import Point, line_of
 from results.records.sweep import SIZE, STRONG, WEAK, Series, Sweep

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.comparison.clusters import Price
 from results.forecast.model import Case, Forecast, ForecastError, cost, forecast
 from results.forecast.probe import Probe
 from results.forecast.residuals import Band
 from results.records.point import Point
+from results.records.price import HourlyPrice
 from results.records.sweep import Sweep
 
 FAR_WORDS, STATED = "far beyond the probe", "stated figures"
@@ -60,7 +60,7 @@ class Terms:
 
     probe: Probe
     probed_ranks: int
-    price: Price | None
+    price: HourlyPrice | None
     cluster_nodes: int
     extrapolate: bool = False
     sweep: Sweep | None = None

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.records.estimates import CONFIDENCE
+from results.estimates import CONFIDENCE
 from workload.record.schema import SCHEMA_VERSION, SchemaError, check_version
 
 LEAST, LEAST_COUNTS = 5, 2  # points and rank counts before an interval is given

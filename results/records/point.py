@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from results.records.estimates import Estimate, time_estimate
+from results.estimates import Estimate, time_estimate
 from results.records.launch import PARTS, STREAMED, SUSPECT, Launch
 from workload.record.digest import canonical_json
 from workload.record.outcomes import OK

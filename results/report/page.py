@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results import tables
 from results.audit import gates
 from results.figures import movements, replay
 from results.figures import series as figures
@@ -17,7 +16,7 @@ from results.figures.drawing import Drawing, inline
 from results.files import write_whole
 from results.formats import slug
 from results.records.sweep import Series, Sweep, SweepError, read_sweeps
-from results.report import verdict
+from results.report import contents, verdict
 from results.report.exports import extra_p, has_parquet, parquet
 from results.report.samples import samples_csv
 from results.report.summary import sentences
@@ -77,12 +76,12 @@ def _write(sweeps: Sequence[Sweep], target: Path) -> Report:
     write_whole(target / "samples.csv", samples_csv(sweeps))
     if has_parquet():
         write_whole(target / "samples.parquet", parquet(sweeps))
-    across = page.tables(tables.of_all(sweeps), "")
+    across = page.tables(contents.of_all(sweeps), "")
     described = [page.sweep(sweep) for sweep in sweeps]
     problems = tuple(f"{sweep.name}: {line}" for sweep in sweeps for line in sweep.problems)
     path = target / "report.html"
     write_whole(path, _render(sweeps=described, across=across, problems=problems, title=_title(sweeps)))
-    return Report(path, tuple(tables.console(sweeps)), problems)
+    return Report(path, tuple(contents.console(sweeps)), problems)
 
 
 def _title(sweeps: Sequence[Sweep]) -> str:
@@ -100,7 +99,7 @@ class _Page:
 
     def sweep(self, sweep: Sweep) -> dict[str, Any]:
         prefix = sweep.name if self._several else ""
-        environment, check, machines, failed = self.tables(tables.of_sweep(sweep), prefix)
+        environment, check, machines, failed = self.tables(contents.of_sweep(sweep), prefix)
         return {
             "name": sweep.name,
             "study": sweep.study_name,
@@ -130,7 +129,7 @@ class _Page:
             "name": series.name,
             "scaling": series.scaling,
             "figures": [self._figure(drawing, prefix) for drawing in drawings],
-            "tables": self.tables(tables.of_series(sweep, series), prefix),
+            "tables": self.tables(contents.of_series(sweep, series), prefix),
         }
 
     def tables(self, found: Sequence[Table], prefix: str) -> list[dict[str, Any]]:

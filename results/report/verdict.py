@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
+from results.estimates import ratio_estimate
 from results.formats import estimate, number, plural
-from results.records.estimates import ratio_estimate
 from results.records.launch import PARTS
 from results.records.point import Point
 from results.records.sweep import Series, Sweep

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.records.estimates import CONFIDENCE, INTERVAL, Estimate
+from results.estimates import CONFIDENCE, INTERVAL, Estimate
 from results.records.sweep import STRONG, WEAK
 
 SPARE = 3  # distinct rank counts that a fit needs beyond its parameters

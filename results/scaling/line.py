@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from results.records.estimates import EXACT, Estimate, time_estimate
+from results.estimates import EXACT, Estimate, time_estimate
 from results.records.launch import OVERSUBSCRIBED, REPLICA, SMT
 from results.records.point import Point, line_of
 from results.records.sweep import STRONG, WEAK, Series

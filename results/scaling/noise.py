@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from results.records.estimates import CONFIDENCE, MIN_LAUNCHES
+from results.estimates import CONFIDENCE, MIN_LAUNCHES
 from results.records.launch import Launch
 from results.records.point import Point
 from results.records.sweep import Sweep

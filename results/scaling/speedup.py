@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from results.records.estimates import Estimate, one, ratio_estimate
+from results.estimates import Estimate, one, ratio_estimate
 from results.records.point import Point, line_of
 
 

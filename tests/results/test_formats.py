@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from results.estimates import EXACT, INTERVAL, RANGE, Estimate
 from results.formats import estimate, mib, number, plural, shape, slug
-from results.records.estimates import EXACT, INTERVAL, RANGE, Estimate
 
 
 @pytest.mark.parametrize(

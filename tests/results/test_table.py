@@ -6,7 +6,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.records.estimates import INTERVAL, Estimate
+from results.estimates import INTERVAL, Estimate
 from results.table import Table, bounded, build, csv_text, hidden, markdown, plain, shown
 
 NASTY = "<script>alert(1)</script> | a\nb `c` [d](e) _f_ *g* \\"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from results.comparison import sweeps
 from results.comparison.sweeps import SAME, Comparison, Pair
+from results.estimates import CONFIDENCE
 from results.formats import estimate, number, plural, with_options
-from results.records.estimates import CONFIDENCE
 from results.records.sweep import Sweep
 from results.scaling.speedup import conflict
 from results.table import Column, Table, bounded, build, hidden, plain, shown

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from results.audit.paper import PARALLEL_FRACTION
+from results.estimates import CONFIDENCE, Estimate
 from results.formats import NONE, estimate, number, slug
-from results.records.estimates import CONFIDENCE, Estimate
 from results.records.sweep import STRONG, Series
 from results.scaling.fits import LACK_OF_FIT, SPARE, Fit
 from results.scaling.line import Line, PointLaws, lines

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from results.audit import paper
 from results.audit.paper import CLOCKS, PublishedRun
+from results.estimates import Estimate
 from results.formats import NONE, estimate, mib, number, slug
-from results.records.estimates import Estimate
 from results.records.point import Point
 from results.records.sweep import Series, Sweep
 from results.table import Column, Table, bounded, build, hidden, plain, shown

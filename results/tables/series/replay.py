@@ -7,8 +7,8 @@ from collections.abc import Callable
 from results.audit import replay
 from results.audit.paper import CLOCKS, CLUSTERS, document
 from results.audit.replay import Row
+from results.estimates import Estimate
 from results.formats import estimate, number, slug
-from results.records.estimates import Estimate
 from results.records.sweep import Series
 from results.table import Column, Table, bounded, build, hidden, plain, shown
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from results.estimates import CONFIDENCE, MIN_LAUNCHES, Estimate
 from results.formats import NONE, estimate, mib, number, plural, shape, slug
-from results.records.estimates import CONFIDENCE, MIN_LAUNCHES, Estimate
 from results.records.point import Point
 from results.records.sweep import SIZE, STRONG, WEAK, Series, Sweep
 from results.scaling.speedup import Ratio, absolute_speedup, conflict, relative_speedup, scaled_speedup, weak_efficiency

@@ -9,7 +9,7 @@ import pytest
 
 from results.audit import gates as audit
 from results.audit.gates import Finding
-from results.records.estimates import time_estimate
+from results.estimates import time_estimate
 from results.scaling.laws import amdahl, gustafson
 from results.tables.sweep import audit as tables
 from tests.results.conftest import SMALL

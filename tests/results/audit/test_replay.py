@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from results import tables
 from results.audit import replay
 from results.figures import replay as replay_figure
 from results.records.point import Point
+from results.report import contents
 from workload.domain.footprint import replica_images
 from workload.record.outcomes import OK, WRONG_ANSWER
 from workload.record.run import Run
@@ -73,7 +73,7 @@ def test_fewer_cores_than_ranks_are_said(maker: Any) -> None:
         maker.add("strong", movement="replica", ranks=ranks, batch=64, outcome=outcome, law=slip, change=two_cores)
     (series,) = maker.read().series
     assert [row.crowding for row in replay.rows(series)] == [1.0, 2.0]
-    (table,) = [table for table in tables.of_series(maker.read(), series) if table.name.startswith("replay")]
+    (table,) = [table for table in contents.of_series(maker.read(), series) if table.name.startswith("replay")]
     assert any("At 4 ranks there are fewer cores than ranks" in note for note in table.notes)
     record = table.records[1]
     assert record["convolve_expected"] == 2 * record["work"]  # type: ignore[operator]

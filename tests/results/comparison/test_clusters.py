@@ -8,7 +8,7 @@ import pytest
 
 from results.comparison import clusters
 from results.records.sweep import Sweep, read_sweep
-from results.tables import of_all
+from results.report.contents import of_all
 from workload.record.files import read_json, write_json
 from workload.record.run import Run
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from results.comparison.clusters import Price
 from results.forecast import outlook, predict
 from results.forecast.model import Case
 from results.forecast.predict import Asked, Terms
 from results.forecast.probe import Rates
 from results.formats import number
+from results.records.price import HourlyPrice
 from tests.results.forecast.test_model import RATE, machine
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
@@ -46,7 +46,7 @@ def test_ranks_that_share_cores_are_named_as_what_stops_it() -> None:
 
 
 def test_the_price_of_a_thousand_images_is_told_at_the_ends_and_the_best() -> None:
-    price = Price(3.6, "USD")
+    price = HourlyPrice(3.6, "USD")
     (line,) = told(price=price)
     asked = Asked("strong", Case(SMALL, Grid(batch=1), "scatter-gather", "naive", 1), 1)
     (row,) = predict.rows([asked], Terms(QUICK, 16, price, 1))
@@ -80,7 +80,7 @@ def test_a_node_holds_the_peaks_of_all_its_ranks() -> None:
 
 
 def test_what_the_study_costs_counts_every_repeat_that_fits() -> None:
-    price = Price(3.6, "USD")
+    price = HourlyPrice(3.6, "USD")
     asked = [Asked("strong", Case(SMALL, Grid(batch=n), "scatter-gather", "naive", n), 1, repeats=12) for n in (1, 4)]
     terms = Terms(QUICK, 16, price, 1)
     rows = predict.rows(asked, terms)

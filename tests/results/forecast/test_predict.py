@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from results.comparison.clusters import Price
 from results.forecast import predict
 from results.forecast.model import Case, ForecastError, forecast
 from results.forecast.predict import Asked, Terms
 from results.forecast.probe import Copies, Link, Probe, Rates
 from results.forecast.residuals import band
+from results.records.price import HourlyPrice
 from results.tables.sweep.forecast import table
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
@@ -63,7 +63,7 @@ def test_how_far_a_forecast_reaches_is_marked_and_limited() -> None:
 
 
 def test_the_price_grows_with_the_nodes() -> None:
-    price = Price(2.0, "USD")
+    price = HourlyPrice(2.0, "USD")
     found = _table([asked(4), asked(8)], terms(price=price))
     for record, nodes in zip(found.records, (1, 2), strict=True):
         assert record["price"] == pytest.approx(float(str(record["total_s"])) / 3600 * 2.0 * nodes)

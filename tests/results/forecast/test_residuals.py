@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from results.estimates import CONFIDENCE
 from results.forecast import residuals
 from results.forecast.residuals import LEAST, MOST_SWEEPS, Residual, band
-from results.records.estimates import CONFIDENCE
 from workload.record.schema import SCHEMA_VERSION, SchemaError
 
 COUNTS = (1, 2, 4, 8)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from results.records.estimates import EXACT, INTERVAL
+from results.estimates import EXACT, INTERVAL
 from results.records.point import Point
 from results.records.sweep import Sweep
 from results.scaling.laws import amdahl, gustafson

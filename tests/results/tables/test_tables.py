@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from results.tables import of_series, of_sweep
+from results.report.contents import of_series, of_sweep
 from results.tables.across import joint
 from results.tables.series import memory, profile, share
 from results.tables.sweep import check, provenance

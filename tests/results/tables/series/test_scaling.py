@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from results.records.sweep import Sweep
+from results.report.contents import console
 from results.table import csv_text
-from results.tables import console
 from results.tables.series import scaling
 
 

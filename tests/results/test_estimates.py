@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from results.records.estimates import EXACT, INTERVAL, RANGE, Estimate, one, ratio_estimate, time_estimate
+from results.estimates import EXACT, INTERVAL, RANGE, Estimate, one, ratio_estimate, time_estimate
 
 TIMES = st.floats(1e-6, 1e6)
 FEW = st.lists(TIMES, min_size=1, max_size=2)

@@ -1,0 +1,27 @@
+"""What a cluster costs by the hour, as a sweep's inventory says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from results.records.sweep import Sweep
+
+
+@dataclass(frozen=True)
+class HourlyPrice:
+    """Price of a whole cluster for an hour, in a currency."""
+
+    amount_per_hour: float
+    currency: str
+
+
+def price_of(sweep: Sweep) -> HourlyPrice | None:
+    """The price in a sweep's inventory; None where it names none."""
+    price = sweep.inventory.get("price")
+    if not isinstance(price, Mapping):
+        return None
+    amount, currency = price.get("amount_per_hour"), price.get("currency")
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not isinstance(currency, str):
+        return None
+    return HourlyPrice(float(amount), currency)
