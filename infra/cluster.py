@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pulumi
 import rules
@@ -41,14 +42,17 @@ def address(
     )
 
 
+@dataclass(frozen=True)
+class Links:
+    """What a node hangs on: its subnet, its address there, and the placement policy where the profile wants one."""
+
+    subnet: pulumi.Input[str]
+    address: pulumi.Input[str]
+    placement: pulumi.Input[str] | None
+
+
 def instance(
-    profile: Profile,
-    rank: int,
-    startup: Startup,
-    *,
-    subnet_link: pulumi.Input[str],
-    address_text: pulumi.Input[str],
-    labels: Mapping[str, str],
+    profile: Profile, rank: int, startup: Startup, *, links: Links, labels: Mapping[str, str]
 ) -> compute.InstanceArgs:
     """One node."""
     name = f"{rules.prefix(profile.stack)}{node_names(profile)[rank]}"
@@ -65,7 +69,8 @@ def instance(
                 image=profile.image, size=profile.disk_gib, type=profile.disk_type, labels=labels
             ),
         ),
-        network_interfaces=[_interface(profile, rank, subnet_link, address_text)],
+        network_interfaces=[_interface(profile, rank, links)],
+        resource_policies=links.placement if profile.compact else None,
         shielded_instance_config=compute.InstanceShieldedInstanceConfigArgs(
             enable_secure_boot=True, enable_vtpm=True, enable_integrity_monitoring=True
         ),
@@ -89,16 +94,14 @@ def _threads(profile: Profile) -> compute.InstanceAdvancedMachineFeaturesArgs | 
     return compute.InstanceAdvancedMachineFeaturesArgs(threads_per_core=profile.threads_per_core)
 
 
-def _interface(
-    profile: Profile, rank: int, subnet_link: pulumi.Input[str], address_text: pulumi.Input[str]
-) -> compute.InstanceNetworkInterfaceArgs:
+def _interface(profile: Profile, rank: int, links: Links) -> compute.InstanceNetworkInterfaceArgs:
     """Rank 0's alone may have addresses of the internet. They are not kept when the node stops: no bill then."""
     four = rank == 0 and has_external_v4(profile)
     six = rank == 0 and profile.external_address and 6 in profile.versions
     return compute.InstanceNetworkInterfaceArgs(
-        subnetwork=subnet_link,
+        subnetwork=links.subnet,
         subnetwork_project=profile.project,
-        network_ip=address_text,
+        network_ip=links.address,
         nic_type="GVNIC",
         stack_type="IPV4_IPV6" if six else "IPV4_ONLY",
         access_configs=[compute.InstanceNetworkInterfaceAccessConfigArgs(network_tier="PREMIUM")] if four else None,
@@ -113,11 +116,24 @@ def _scheduling(profile: Profile, rank: int) -> compute.InstanceSchedulingArgs:
     return compute.InstanceSchedulingArgs(
         provisioning_model="SPOT" if profile.spot else "STANDARD",
         preemptible=profile.spot,
-        on_host_maintenance="TERMINATE" if profile.spot else "MIGRATE",
+        # Google moves no spot machine to another host, nor one whose place is to be close to others
+        on_host_maintenance="TERMINATE" if profile.spot or profile.compact else "MIGRATE",
         automatic_restart=False,  # what Google ended stays ended
         max_run_duration=compute.InstanceSchedulingMaxRunDurationArgs(seconds=profile.lifetime_s),
         instance_termination_action="DELETE" if rank else "STOP",
     )
+
+
+def options(profile: Profile, rank: int, ours: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Of a node. Rank 0's is protected: what was measured lies on its disk, and on no other's.
+
+    Some things stay as they were when the node was made. Another label of the disk would be another disk; and so would
+    the project's default image, which moves with it.
+    """
+    kept = ["bootDisk.initializeParams.labels"]
+    if not profile.image_chosen:
+        kept.append("bootDisk.initializeParams.image")
+    return pulumi.ResourceOptions.merge(ours, pulumi.ResourceOptions(ignore_changes=kept, protect=rank == 0))
 
 
 class Cluster(pulumi.ComponentResource):
@@ -131,8 +147,7 @@ class Cluster(pulumi.ComponentResource):
         ours = pulumi.ResourceOptions(parent=self, delete_before_replace=True, ignore_changes=["labels"])
         started = pulumi.ResourceOptions.merge(
             ours,
-            # packages come through NAT; another label of the disk would be another disk
-            pulumi.ResourceOptions(depends_on=network.ways_out, ignore_changes=["bootDisk.initializeParams.labels"]),
+            pulumi.ResourceOptions(depends_on=network.ways_out),  # packages come through NAT
         )
         self.nodes = []
         for rank in range(profile.nodes):
@@ -142,9 +157,8 @@ class Cluster(pulumi.ComponentResource):
                 profile,
                 rank,
                 startup,
-                subnet_link=network.subnet_link,
-                address_text=kept.address,
+                links=Links(network.subnet_link, kept.address, network.placement_link),
                 labels=labels,
             )
-            self.nodes.append(compute.Instance(str(node.name), node, opts=started))
+            self.nodes.append(compute.Instance(str(node.name), node, opts=options(profile, rank, started)))
         self.register_outputs({})

@@ -27,6 +27,8 @@ def everything(profile: Profile, startup: Startup, labels: Mapping[str, str]) ->
         ("gcp:compute/subnetwork:Subnetwork", network.subnetwork(profile, "network")),
         *((facts.FIREWALL, each) for each in network.firewalls(profile, "network")),
     ]
+    if profile.compact:
+        made.append((facts.PLACEMENT, network.placement(profile)))
     if needing_nat(profile):
         made.append(("gcp:compute/router:Router", network.router(profile, "network")))
         made.append(("gcp:compute/routerNat:RouterNat", network.nat(profile, "router", "subnet")))
@@ -36,8 +38,7 @@ def everything(profile: Profile, startup: Startup, labels: Mapping[str, str]) ->
             profile,
             rank,
             startup,
-            subnet_link="subnet",
-            address_text=cluster.internal_address(profile, rank),
+            links=cluster.Links("subnet", cluster.internal_address(profile, rank), "placement"),
             labels=labels,
         )
         made.append((facts.INSTANCE, node))

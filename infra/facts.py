@@ -10,12 +10,16 @@ from typing import Any
 
 from rules import Fact, Node, Opening, Thing
 
+PLACEMENT = "gcp:compute/resourcePolicy:ResourcePolicy"
+SCHEDULES = {"snapshotSchedulePolicy", "instanceSchedulePolicy", "diskConsistencyGroupPolicy", "workloadPolicy"}
 LABELLED = {"gcp:compute/address:Address"}
 PLAIN = {
     "gcp:compute/network:Network",
+    "gcp:compute/resourcePolicy:ResourcePolicy",
     "gcp:compute/subnetwork:Subnetwork",
     "gcp:compute/router:Router",
     "gcp:compute/routerNat:RouterNat",
+    PLACEMENT,
 }
 FIREWALL = "gcp:compute/firewall:Firewall"
 INSTANCE = "gcp:compute/instance:Instance"
@@ -40,6 +44,8 @@ def read(kind: str, properties: Mapping[str, Any]) -> Fact | None:
         if properties.get("addressType") != "INTERNAL":
             raise UncoveredError(f"{name}: an external address may only be a node's own, which ends with it")
         return Thing(name, dict(properties.get("labels") or {}))
+    if kind == PLACEMENT and set(properties) & SCHEDULES:
+        raise UncoveredError(f"{name}: a resource policy of ours places nodes, and nothing else")
     if kind in PLAIN:
         return Thing(name, None)
     raise UncoveredError(f"{name or kind}: no rule covers resources of type {kind}")

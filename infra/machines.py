@@ -24,7 +24,10 @@ class Rate:
 class MachineType:
     """A machine type; `threads_per_core` and `cpu_platforms` are what may be set, both empty where nothing may.
 
-    `on_demand` and `spot` are None where nobody has stated the price.
+    `cpu_platforms` is in the order of their age, and the last is asked for where nothing else is set.
+    `mixed_processors`: Google chooses the processor of each machine, and takes no wish. `compact_placement`: Google
+    takes the wish that the machines stand close together. `on_demand` and `spot` are None where nobody has stated the
+    price.
     """
 
     name: str
@@ -33,6 +36,8 @@ class MachineType:
     shared_core: bool
     threads_per_core: tuple[int, ...]
     cpu_platforms: tuple[str, ...]
+    mixed_processors: bool
+    compact_placement: bool
     cpu_quota: str
     on_demand: Rate | None
     spot: Rate | None
@@ -72,6 +77,8 @@ def _machine(name: str, values: Mapping[str, Any]) -> MachineType:
         shared_core=values["shared_core"],
         threads_per_core=tuple(values["threads_per_core"]),
         cpu_platforms=tuple(values["cpu_platforms"]),
+        mixed_processors=values["mixed_processors"],
+        compact_placement=values["compact_placement"],
         cpu_quota=values["cpu_quota"],
         on_demand=_rate(values["on_demand"]),
         spot=_rate(values["spot"]),

@@ -102,10 +102,24 @@ def nat(profile: Profile, router_name: pulumi.Input[str], subnet_link: pulumi.In
     )
 
 
+def placement(profile: Profile) -> compute.ResourcePolicyArgs:
+    """The wish that the nodes stand close together: as close as Google can, for no distance is named."""
+    return compute.ResourcePolicyArgs(
+        name=f"{rules.prefix(profile.stack)}placement",
+        project=profile.project,
+        region=profile.region,
+        group_placement_policy=compute.ResourcePolicyGroupPlacementPolicyArgs(collocation="COLLOCATED"),
+    )
+
+
 class Network(pulumi.ComponentResource):
-    """Network, subnet, firewall, and NAT where a node needs it."""
+    """Network, subnet, firewall, NAT where a node needs it, and how close the nodes are to stand.
+
+    `placement_link` is None where nothing was said of that.
+    """
 
     subnet_link: pulumi.Output[str]
+    placement_link: pulumi.Output[str] | None
     ways_out: Sequence[pulumi.Resource]
 
     def __init__(self, name: str, profile: Profile) -> None:
@@ -117,6 +131,10 @@ class Network(pulumi.ComponentResource):
         for each in firewalls(profile, vpc.self_link):
             compute.Firewall(str(each.name), each, opts=ours)
         self.subnet_link = subnet.self_link
+        self.placement_link = None
+        if profile.compact:
+            close = compute.ResourcePolicy(f"{prefix}placement", placement(profile), opts=ours)
+            self.placement_link = close.self_link
         self.ways_out = []
         if needing_nat(profile):
             gate = compute.Router(f"{prefix}router", router(profile, vpc.self_link), opts=ours)

@@ -12,7 +12,7 @@ import network
 import rules
 from machines import Catalogue
 from price import has_external_v4
-from profiles import IAP, Profile
+from profiles import COMPACT, IAP, Profile
 
 PLACE = "/opt/convscale"
 USER = "convscale"
@@ -69,6 +69,9 @@ def describe(
         "interface_subnet": str(profile.subnet),
         "launcher": "ssh",
         "transport": "tcp",
+        "mixed_processors": profile.mixed_processors,
+        "cpu_platform": profile.min_cpu_platform,
+        "placement": COMPACT if profile.compact else None,
         "created_at": created.isoformat(timespec="seconds"),
         "expires_at": expires.isoformat(timespec="seconds"),
         "price": {

@@ -69,15 +69,25 @@ def document(profile: Profile, catalogue: Catalogue) -> dict[str, Any]:
 
 
 def quota(profile: Profile) -> list[dict[str, Any]]:
-    """The stack's output `quota`: Google's names of what is limited, and how much of it the cluster takes."""
+    """The stack's output `quota`: Google's names of what is limited, and how much of it the cluster takes.
+
+    Where `instead_of` names another metric, Google counts the one or the other: spot machines count as preemptible
+    once the project has any quota of those.
+    """
     vcpus = profile.nodes * profile.machine.vcpus
+    behind_nat = int(needing_nat(profile) > 0)
     disk = "DISKS_TOTAL_GB" if profile.disk_type == "pd-standard" else "SSD_TOTAL_GB"
     needed = {
         profile.machine.cpu_quota: vcpus,
         "CPUS_ALL_REGIONS": vcpus,
         "INSTANCES": profile.nodes,
         disk: profile.nodes * profile.disk_gib,
-        "IN_USE_ADDRESSES": int(has_external_v4(profile)),
-        "STATIC_ADDRESSES": int(needing_nat(profile) > 0),  # those that NAT takes by itself
+        # an address that NAT takes by itself counts as static and as in use
+        "IN_USE_ADDRESSES": int(has_external_v4(profile)) + behind_nat,
+        "STATIC_ADDRESSES": behind_nat,
+        "INTERNAL_ADDRESSES": profile.nodes,
     }
-    return [{"metric": metric, "needed": count} for metric, count in needed.items() if count]
+    found: list[dict[str, Any]] = [{"metric": metric, "needed": count} for metric, count in needed.items() if count]
+    if profile.spot:
+        found.append({"metric": "PREEMPTIBLE_CPUS", "needed": vcpus, "instead_of": profile.machine.cpu_quota})
+    return found

@@ -19,6 +19,8 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 PUBLIC_KEY = r"ssh-ed25519 [A-Za-z0-9+/=]+( [A-Za-z0-9@._-]+)?"
 IAP = "iap"
 MOST_NODES = 250
+SPREAD, COMPACT = "any", "compact"
+MIXED = ("E2", "F1", "G1")  # families whose processors are Google's choice
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Profile:
     """A cluster as a person wants it; nothing in it is known from Google.
 
     `ssh_from` is empty where SSH comes through Google's proxy (IAP). `rate` is what one machine costs an hour.
+    `image_chosen` is false where the image is the project's default. `compact`: the nodes are to stand close together.
     `operator_key` is None where the cluster has its own pair.
     """
 
@@ -39,7 +42,9 @@ class Profile:
     slots: int
     threads_per_core: int | None
     min_cpu_platform: str | None
+    compact: bool
     image: str
+    image_chosen: bool
     disk_type: str
     disk_gib: int
     disk_rate: Rate
@@ -58,6 +63,13 @@ class Profile:
     @property
     def by_proxy(self) -> bool:
         return not self.ssh_from
+
+    @property
+    def mixed_processors(self) -> bool:
+        """Whether Google may give the nodes different processors."""
+        return self.machine.mixed_processors or (
+            len(self.machine.cpu_platforms) > 1 and self.min_cpu_platform != self.machine.cpu_platforms[-1]
+        )
 
     @property
     def versions(self) -> set[int]:
@@ -89,7 +101,9 @@ def read(settings: Settings, google: Settings, stack: str, catalogue: Catalogue,
         slots=settings.whole("slots", _cpus(machine, threads), 1, _cpus(machine, threads)),
         threads_per_core=threads,
         min_cpu_platform=_platform(settings, machine),
+        compact=_compact(settings, machine),
         image=settings.text("image", DEBIAN, IMAGE, "an exact image, projects/PROJECT/global/images/NAME (no family)"),
+        image_chosen=settings.raw("image") is not None,
         disk_type=settings.choice("disk_type", "pd-balanced", sorted(catalogue.disks)),
         disk_gib=settings.whole("disk_gib", 20, 10, 2000),
         disk_rate=disk_rate,
@@ -150,6 +164,8 @@ def _described(table: Settings, name: str) -> MachineType:
         shared_core=shared,
         threads_per_core=() if shared else (1, 2),
         cpu_platforms=tuple(table.words("cpu_platforms")),
+        mixed_processors=shared or family in MIXED,
+        compact_placement=table.flag("compact_placement", False),
         # Google counts the CPUs of its oldest families and of E2 together
         cpu_quota="CPUS" if family in ("E2", "N1", "F1", "G1") else f"{family}_CPUS",
         on_demand=None,
@@ -226,11 +242,21 @@ def _threads(settings: Settings, machine: MachineType) -> int | None:
 
 
 def _platform(settings: Settings, machine: MachineType) -> str | None:
+    """The newest that the machine type has, unless the stack says otherwise: else nodes may differ."""
     if settings.raw("min_cpu_platform") is None:
-        return None
+        return machine.cpu_platforms[-1] if machine.cpu_platforms else None
     if not machine.cpu_platforms:
         raise settings.wrong("min_cpu_platform", f"left out: {machine.name} takes none")
     return settings.choice("min_cpu_platform", "", machine.cpu_platforms)
+
+
+def _compact(settings: Settings, machine: MachineType) -> bool:
+    compact = settings.choice("placement", SPREAD, (SPREAD, COMPACT)) == COMPACT
+    if compact and not machine.compact_placement:
+        raise settings.wrong("placement", f"left out: Google places {machine.name} as it likes")
+    if compact and settings.whole("nodes", 1, 1, MOST_NODES) == 1:
+        raise settings.wrong("placement", "left out: one node is close to itself")
+    return compact
 
 
 def _operator_key(settings: Settings) -> str | None:

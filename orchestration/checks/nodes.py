@@ -28,16 +28,22 @@ Survey = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Check:
-    """One row of the table: what was looked at, what was found, and each fault with its remedy."""
+    """One row of the table: what was looked at, what was found, and each fault with its remedy.
+
+    A warning keeps no sweep from starting.
+    """
 
     name: str
     found: str
     faults: tuple[str, ...] = ()
     tried: bool = True
+    warnings: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        return "fault" if self.faults else "good" if self.tried else "not tried"
+        if self.faults:
+            return "fault"
+        return "warning" if self.warnings else "good" if self.tried else "not tried"
 
 
 @dataclass(frozen=True)
@@ -132,17 +138,27 @@ def workload(_: Inventory, told: list[tuple[Node, Survey]], wanted: Wanted) -> C
     return Check("the same workload", wanted.workload[:12], tuple(faults))
 
 
-def processors(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+def processors(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) -> Check:
+    """A fault, but a warning where the provider chooses the processors: nobody can take nodes of one kind there."""
     if not machines(told):
         return Check("one kind of processor", WAITS, tried=False)
-    models: dict[str, list[str]] = {}
-    for node, machine in machines(told):
-        models.setdefault(str(machine["cpu_model"]), []).append(node.name)
-    faults = []
-    if len(models) > 1:
-        words = "; ".join(f"{model}: {', '.join(nodes)}" for model, nodes in models.items())
-        faults.append(f"mixed processors ({words}): take nodes of one kind, or no speedup is one")
-    return Check("one kind of processor", ", ".join(models), tuple(faults))
+    models = {node.name: str(machine["cpu_model"]) for node, machine in machines(told)}
+    found = ", ".join(dict.fromkeys(models.values()))
+    if not (words := mixed_processors(models)):
+        return Check("one kind of processor", found)
+    if inventory.mixed_processors:
+        line = f"mixed processors ({words}): runs whose ranks are on several kinds are marked"
+        return Check("one kind of processor", found, warnings=(line,))
+    line = f"mixed processors ({words}): take nodes of one kind, or no speedup is one"
+    return Check("one kind of processor", found, (line,))
+
+
+def mixed_processors(models: Mapping[str, str]) -> str:
+    """Which nodes have which processor, from each node's; empty where all have the same."""
+    nodes: dict[str, list[str]] = {}
+    for name, model in models.items():
+        nodes.setdefault(model, []).append(name)
+    return "; ".join(f"{model}: {', '.join(names)}" for model, names in nodes.items()) if len(nodes) > 1 else ""
 
 
 def slots(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
@@ -298,8 +314,11 @@ def neighbours(pairs: Sequence[tuple[Node, Sequence[str] | str]], nodes: Sequenc
     return Check("all pairs reach each other", f"{count} ways", tuple(faults))
 
 
-def canary(document: Mapping[str, Any], names_: Mapping[str, str], shared: bool) -> list[Check]:
-    """Of the canary's answer: MPI over all ranks, and nodes slower or faster than the median by a tenth."""
+def canary(document: Mapping[str, Any], names_: Mapping[str, str], shared: bool, mixed: bool) -> list[Check]:
+    """Of the canary's answer: MPI over all ranks, and nodes slower or faster than the median by a tenth.
+
+    `shared`: nodes share a machine's cores. `mixed`: their processors may differ, so that their speeds may, too.
+    """
     right = () if document["right"] else ("MPI_Allreduce gave wrong sums: this cluster must not be measured",)
     sums = Check(
         "allreduce over all ranks", f"{document['allreduce_s'] * 1e6:.0f} us, {document['ranks']} ranks", right
@@ -314,7 +333,7 @@ def canary(document: Mapping[str, Any], names_: Mapping[str, str], shared: bool)
         for node, rate in rates.items()
         if abs(rate / middle - 1) > CANARY_SHARE
     ]
-    return [sums, Check("canary", said, tuple(faults))]
+    return [sums, Check("canary", said, warnings=tuple(faults)) if mixed else Check("canary", said, tuple(faults))]
 
 
 def machines(told: list[tuple[Node, Survey]]) -> list[tuple[Node, Mapping[str, Any]]]:

@@ -126,7 +126,7 @@ def _canary(place: Place, inventory: Inventory, folder: Path) -> list[Check]:
         )
     except Stopped as stopped:
         return [Check("allreduce over all ranks", "failed", (str(stopped),))]
-    return checks.canary(document, place.names, shared)
+    return checks.canary(document, place.names, shared, inventory.mixed_processors)
 
 
 def _faults(line: str) -> tuple[str, ...]:

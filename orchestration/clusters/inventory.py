@@ -62,7 +62,12 @@ class Node(_Strict):
 
 
 class Inventory(_Strict):
-    """A cluster; `nodes[0]` is the head. `python` has mpirun beside it; `workdir` holds workload/."""
+    """A cluster; `nodes[0]` is the head. `python` has mpirun beside it; `workdir` holds workload/.
+
+    `mixed_processors`: whoever lends the nodes chooses the processor of each, so that they may differ. `cpu_platform`:
+    the least that was asked of the nodes' processors, in their provider's words. `placement`: "compact" where they were
+    asked to stand close together.
+    """
 
     schema_version: Literal[1]
     cluster: Name
@@ -76,6 +81,9 @@ class Inventory(_Strict):
     known_hosts: str | None = None
     interface_subnet: Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/\d{1,3}$")] | None = None
     transport: Literal["auto", "tcp"]
+    mixed_processors: bool = False
+    cpu_platform: str | None = None
+    placement: Literal["compact"] | None = None
     created_at: str
     expires_at: str | None = None
     price: Price | None = None

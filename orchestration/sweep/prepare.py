@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from orchestration.checks.nodes import Wanted
+from orchestration.checks.nodes import Wanted, mixed_processors
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.lifetime import too_late
 from orchestration.clusters.registry import find as find_cluster
@@ -154,13 +154,19 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         workload=workload.digest,
         facts=resume.facts(machines, _slots(machines, inventory)),
     )
-    plan = replace(plan, notes=(*fallback, *plan.notes))
+    plan = replace(plan, notes=(*fallback, *_mixed(machines), *plan.notes))
     return Sweep(surroundings, request, loaded, inventory, machines, plan, place, pools, identity)
 
 
 def _slots(machines: Sequence[Mapping[str, Any]], inventory: Inventory) -> list[int]:
     """Of each node; nodes that a sweep's folder knows stand in another order than the inventory's."""
     return [int(item.get("slots", node.slots)) for item, node in zip(machines, inventory.nodes, strict=True)]
+
+
+def _mixed(machines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The line that says which nodes have which processor; none where all have the same."""
+    words = mixed_processors({str(machine["node"]): str(machine["cpu_model"]) for machine in machines})
+    return (f"mixed processors ({words}): runs whose ranks are on several kinds are marked",) if words else ()
 
 
 def _usable(loaded: LoadedStudy, machines: Sequence[Mapping[str, Any]]) -> tuple[LoadedStudy, tuple[str, ...]]:

@@ -55,6 +55,8 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
     for item in found:
         table.add_row(escape(item.name), escape(item.found), item.verdict)
     console().print(table)
+    for line in [line for item in found for line in item.warnings]:
+        print(f"warning: {line}")
     faults = [fault for item in found for fault in item.faults]
     if faults:
         raise Refusal("\nconvscale: ".join(faults))

@@ -19,6 +19,7 @@ SUSPECT = "suspect"
 MEMORY_BOUND = "memory-bound"
 OVERSUBSCRIBED = "oversubscribed"
 SMT = "SMT"
+MIXED = "mixed processors"
 STREAMED = "streamed"
 CLOCKS_DISAGREE = "clocks disagree"
 MARKS = {
@@ -26,6 +27,7 @@ MARKS = {
     MEMORY_BOUND: "waited for pages from disk in a timed repeat",
     OVERSUBSCRIBED: "more ranks on a node than it has slots",
     SMT: "two ranks share a core",
+    MIXED: "its ranks ran on several models of processor: a speedup or a law holds their difference too",
     STREAMED: "no moment when all input or all output is in place: its forward time is its total time",
     CLOCKS_DISAGREE: "MPI's clock and the system's monotonic clock differ by more than 1 %",
 }
@@ -300,6 +302,7 @@ def _marks(
         STREAMED: any(repeat.streamed for repeat in repeats),
         OVERSUBSCRIBED: _oversubscribed(run, machines, slots),
         SMT: any(_shares_a_core(machine) for machine in machines),
+        MIXED: len({machine.details.get("cpu_model") for machine in machines if machine.placement}) > 1,
         CLOCKS_DISAGREE: _clocks_disagree(agreement),
     }
     return [mark for mark, applies in found.items() if applies]

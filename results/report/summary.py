@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from results.forecast import accuracy
 from results.formats import estimate, number, plural
-from results.records.launch import MARKS, OVERSUBSCRIBED, REPLICA, SMT, Check, Launch
+from results.records.launch import MARKS, MIXED, OVERSUBSCRIBED, REPLICA, SMT, Check, Launch
 from results.records.point import Point
 from results.records.sweep import STRONG, WEAK, Series, Sweep
 from results.scaling.noise import warnings
@@ -62,7 +62,7 @@ def _images_per_s(point: Point) -> float:
 
 def _name(point: Point) -> str:
     run = point.run
-    apart = "".join(f", {mark}" for mark in (OVERSUBSCRIBED, SMT) if mark in point.marks)
+    apart = "".join(f", {mark}" for mark in (OVERSUBSCRIBED, SMT, MIXED) if mark in point.marks)
     return f"{run.movement} with {run.backend} on {plural(run.ranks, 'rank')}{apart}, B = {run.problem.batch}"
 
 

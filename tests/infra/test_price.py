@@ -49,12 +49,19 @@ def test_quota_counts_what_google_counts(disk, metric):
     found = {need["metric"]: need["needed"] for need in price.quota(profile(disk_type=disk, nodes=2, disk_gib=30))}
     assert found[metric] == 60
     assert (found["N2_CPUS"], found["CPUS_ALL_REGIONS"], found["INSTANCES"]) == (32, 32, 2)
-    assert (found["IN_USE_ADDRESSES"], found["STATIC_ADDRESSES"]) == (1, 1)
+    # rank 0's own, and NAT's, which is static as well
+    assert (found["IN_USE_ADDRESSES"], found["STATIC_ADDRESSES"], found["INTERNAL_ADDRESSES"]) == (2, 1, 2)
+
+
+def test_spot_machines_count_as_preemptible_or_as_all_others():
+    assert "PREEMPTIBLE_CPUS" not in {need["metric"] for need in price.quota(profile())}
+    (spot,) = [need for need in price.quota(profile(spot=True)) if "instead_of" in need]
+    assert spot == {"metric": "PREEMPTIBLE_CPUS", "needed": 16, "instead_of": "N2_CPUS"}
 
 
 def test_without_external_addresses_none_is_asked_for():
-    found = {need["metric"] for need in price.quota(profile(ssh_from="iap"))}
-    assert "IN_USE_ADDRESSES" not in found
+    found = {need["metric"]: need["needed"] for need in price.quota(profile(ssh_from="iap"))}
+    assert found["IN_USE_ADDRESSES"] == found["STATIC_ADDRESSES"] == 1  # NAT's alone
 
 
 def test_an_item_without_a_ceiling_grows_with_its_count():

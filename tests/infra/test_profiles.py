@@ -62,6 +62,9 @@ def test_defaults():
         ({"threads_per_core": 1, "machine_type": "e2-medium"}, "a shared core's"),
         ({"min_cpu_platform": "Intel Skylake"}, "one of Intel Cascade Lake, Intel Ice Lake"),
         ({"min_cpu_platform": "Intel Ice Lake", "machine_type": "e2-medium"}, "takes none"),
+        ({"placement": "close", "nodes": 2}, "one of any, compact"),
+        ({"placement": "compact"}, "one node is close to itself"),
+        ({"placement": "compact", "nodes": 2, "machine_type": "e2-medium"}, "Google places e2-medium as it likes"),
         ({"lifetime": "8d"}, "a duration from 15m to 7d"),
         ({"lifetime": "0s"}, "a duration from 15m to 7d"),
         ({"owner": "Ann B."}, "must be a label"),
@@ -100,6 +103,24 @@ def test_googles_proxy_needs_no_external_address():
     assert found.by_proxy
     assert not found.external_address
     assert profile(ssh_from="iap", external_address="true").external_address
+
+
+def test_the_newest_platform_is_asked_for_and_older_ones_mix():
+    found = profile()
+    assert (found.min_cpu_platform, found.mixed_processors) == ("Intel Ice Lake", False)
+    older = profile(min_cpu_platform="Intel Cascade Lake")
+    assert (older.min_cpu_platform, older.mixed_processors) == ("Intel Cascade Lake", True)
+    shared = profile(machine_type="e2-medium")
+    assert (shared.min_cpu_platform, shared.mixed_processors) == (None, True)
+    described = {"vcpus": 4, "memory_gib": 4}
+    own = profile(machine_type="e2-highcpu-4", machine=described, prices=OWN_PRICES)
+    assert own.mixed_processors
+    assert not profile(machine_type="c3-highcpu-8", machine=described, prices=OWN_PRICES).mixed_processors
+
+
+def test_an_image_is_chosen_or_the_default():
+    assert not profile().image_chosen
+    assert profile(image="projects/p/global/images/mine-1").image_chosen
 
 
 def test_spot_has_its_price():

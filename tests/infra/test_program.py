@@ -20,9 +20,10 @@ VARIANTS = {
     "both": {"convscale:ssh_from": "2600:1900::/64,203.0.113.7"},
     "own-key": {"convscale:operator_key": "ssh-ed25519 AAAA ann"},
     "two-nodes": {"convscale:nodes": "2"},
+    "compact": {"convscale:nodes": "2", "convscale:placement": "compact"},
     "ssd": {"convscale:disk_type": "pd-ssd", "convscale:disk_gib": "50"},
 }
-EVERY = [(stack, name) for stack in ("fat", "light") for name in VARIANTS]
+EVERY = [(stack, name) for stack in ("fat", "light") for name in VARIANTS if (stack, name) != ("light", "compact")]
 
 
 @pytest.fixture(params=EVERY, ids="-".join)
@@ -81,7 +82,11 @@ def test_nodes_are_in_rank_order_and_the_inventory_is_one(ran):
     stack, name, found = ran
     inventory_ = inventory.parse(found.outputs["inventory"], "outputs")
     nodes = found.of("Instance")
-    assert len(inventory_.nodes) == len(nodes) == (2 if name == "two-nodes" else {"fat": 1, "light": 8}[stack])
+    assert (
+        len(inventory_.nodes)
+        == len(nodes)
+        == (2 if name in ("two-nodes", "compact") else {"fat": 1, "light": 8}[stack])
+    )
     assert [node.address for node in inventory_.nodes] == [f"10.0.0.{rank + 2}" for rank in range(len(nodes))]
     assert [each["name"] for each in found.outputs["instances"]] == [
         f"convscale-{stack}-{n.name}" for n in inventory_.nodes
@@ -177,18 +182,35 @@ def test_what_the_engine_is_told_of_each_resource(tree):
     assert all(each.deleteBeforeReplace for each in ours.values())
     # the expiry is the clock's: a second `up` must change nothing
     labelled = {name: list(each.ignoreChanges) for name, each in ours.items() if each.ignoreChanges}
-    disk = "bootDisk.initializeParams.labels"
+    disk, image = "bootDisk.initializeParams.labels", "bootDisk.initializeParams.image"
     assert labelled == {
         f"convscale-light-node{n}{kind}": paths
         for n in range(1, 9)
-        for kind, paths in (("", ["labels", disk]), ("-address", ["labels"]))
+        for kind, paths in (("", ["labels", disk, image]), ("-address", ["labels"]))
     }
+    # what was measured lies on rank 0's disk alone
+    assert [name for name, each in ours.items() if each.protect] == ["convscale-light-node1"]
     # no node starts before its way to the packages
     assert all(
         any(":RouterNat::" in urn for urn in each.dependencies)
         for each in ours.values()
         if each.type.endswith(":Instance")
     )
+
+
+def test_an_image_that_somebody_chose_is_no_default_to_be_kept(tree):
+    chosen = program.run(tree, "fat", {"convscale:image": "projects/p/global/images/mine-1"})
+    assert "bootDisk.initializeParams.image" not in chosen.requests["convscale-fat-node1"].ignoreChanges
+
+
+def test_nodes_that_are_to_stand_close_together(tree):
+    found = program.run(tree, "fat", VARIANTS["compact"])
+    (policy,) = found.of("ResourcePolicy")
+    assert policy.inputs["groupPlacementPolicy"] == {"collocation": "COLLOCATED"}
+    for node in found.of("Instance"):
+        assert node.inputs["resourcePolicies"] == "https://google/convscale-fat-placement"
+        assert node.inputs["scheduling"]["onHostMaintenance"] == "TERMINATE"
+    assert found.outputs["inventory"]["placement"] == "compact"
 
 
 def test_open_ports_are_said(tree):

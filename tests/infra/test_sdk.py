@@ -11,7 +11,7 @@ import pytest
 
 from tests.infra import program
 from tests.infra.engine import shapes
-from tests.infra.test_program import VARIANTS
+from tests.infra.test_program import EVERY, VARIANTS
 
 
 def faults(found):
@@ -23,8 +23,7 @@ def faults(found):
 
 
 @pytest.mark.parametrize("preview", [False, True])
-@pytest.mark.parametrize("name", VARIANTS)
-@pytest.mark.parametrize("stack", ["fat", "light"])
+@pytest.mark.parametrize(("stack", "name"), EVERY)
 def test_the_provider_would_take_every_variant(variant, stack, name, preview):
     assert faults(variant(stack, VARIANTS[name], preview)) == []
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from results.audit.paper import PARALLEL_FRACTION
 from results.estimates import CONFIDENCE, Estimate
 from results.formats import NONE, estimate, number, slug
+from results.records.launch import MIXED
 from results.records.sweep import STRONG, Series
 from results.scaling.fits import LACK_OF_FIT, SPARE, Fit
 from results.scaling.line import Line, PointLaws, lines
@@ -56,6 +57,7 @@ def _parameters(series: Series, found: list[Line]) -> Table:
         f"Fitted to all launches' medians of forward time, in log time; intervals at {CONFIDENCE:.0%}. No law is "
         f"fitted to fewer distinct rank counts than its parameters (its one-rank time is one) plus {SPARE}.",
         "Points that are oversubscribed, share cores or are suspect are left out.",
+        *_mixed(found),
         f"Lack of fit: probability of points this far off the law, had they followed it; below {LACK_OF_FIT} they do "
         "not, and its parameters describe nothing.",
         "USL: Universal Scalability Law; ranks at peak is where throughput is highest. A serial fraction below zero "
@@ -63,6 +65,16 @@ def _parameters(series: Series, found: list[Line]) -> Table:
     ]
     title = f"Laws: {series.name}"
     return build(title, columns, rows, name=slug("laws", series.name), notes=notes)
+
+
+def _mixed(found: list[Line]) -> list[str]:
+    counts = sorted({point.run.ranks for line in found for point in line.fitted if MIXED in point.marks})
+    if not counts:
+        return []
+    return [
+        f"Mixed processors: the ranks of the points at {', '.join(map(str, counts))} ranks ran on several models, so "
+        "that the parameters describe the mix as well as the program."
+    ]
 
 
 def _rows(line: Line) -> Iterator[Row]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from results.estimates import CONFIDENCE, MIN_LAUNCHES, Estimate
 from results.formats import NONE, estimate, mib, number, plural, shape, slug
+from results.records.launch import MARKS, MIXED
 from results.records.point import Point
 from results.records.sweep import SIZE, STRONG, WEAK, Series, Sweep
 from results.scaling.speedup import Ratio, absolute_speedup, conflict, relative_speedup, scaled_speedup, weak_efficiency
@@ -75,6 +76,8 @@ def notes(series: Series, found: Sequence[Row]) -> list[str]:
             "N T1 / TN, is the quantity of Gustafson's law."
         )
     lines += _once(_why_not(row) for row in found)
+    if any(MIXED in row.point.marks for row in found):
+        lines.append(f"Points marked {MIXED}: {MARKS[MIXED]}.")
     return lines
 
 

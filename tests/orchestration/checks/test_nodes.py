@@ -90,6 +90,15 @@ def test_each_fault_is_a_line_of_its_own(second, words):
     assert "\n" not in line
 
 
+def test_where_the_provider_chooses_processors_a_mix_is_a_warning():
+    cluster = make_inventory(2, nodes=2).model_copy(update={"mixed_processors": True})
+    found = checks.of_nodes(cluster, [survey(1), survey(2, {"cpu_model": "Y"})], WANTED)
+    assert [fault for check in found for fault in check.faults] == []
+    (check,) = [check for check in found if check.warnings]
+    assert check.verdict == "warning"
+    assert "mixed processors (X: node1; Y: node2): runs whose ranks are on several kinds" in check.warnings[0]
+
+
 def test_a_node_outside_the_subnet():
     (line,) = faults(survey(2, addresses=["10.0.1.2"]), interface_subnet="10.0.0.0/24")
     assert "node2 has no address in 10.0.0.0/24 (it has 10.0.1.2)" in line
@@ -175,9 +184,11 @@ def canary(rates, right=True):
 
 def test_the_canary_names_who_is_a_tenth_off():
     rates = {"a": 1.0e9, "b": 1.02e9, "c": 0.85e9}
-    sums, kernel = checks.canary(canary(rates), {"c": "node3"}, shared=False)
+    sums, kernel = checks.canary(canary(rates), {"c": "node3"}, shared=False, mixed=False)
     assert sums.faults == ()
     (line,) = kernel.faults
     assert line.startswith("node3 computes at 85% of the median")
-    assert checks.canary(canary(rates), {}, shared=True)[1].faults == ()
-    assert "wrong sums" in checks.canary(canary(rates, right=False), {}, shared=False)[0].faults[0]
+    assert checks.canary(canary(rates), {}, shared=True, mixed=False)[1].faults == ()
+    assert "wrong sums" in checks.canary(canary(rates, right=False), {}, shared=False, mixed=True)[0].faults[0]
+    mixed = checks.canary(canary(rates), {"c": "node3"}, shared=False, mixed=True)[1]
+    assert (mixed.faults, mixed.warnings) == ((), (line,))

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from results.records import launch
-from results.records.launch import CLOCKS_DISAGREE, MEMORY_BOUND, OVERSUBSCRIBED, SMT, STREAMED, SUSPECT, Launch
+from results.records.launch import (
+    CLOCKS_DISAGREE,
+    MEMORY_BOUND,
+    MIXED,
+    OVERSUBSCRIBED,
+    SMT,
+    STREAMED,
+    SUSPECT,
+    Launch,
+)
 from workload.record.schema import SchemaError
 
 Change = Callable[[dict[str, Any]], None]
@@ -103,6 +112,31 @@ def test_more_ranks_than_cores_share_them(made: Callable[..., Launch]) -> None:
         record["machines"][0]["threads"] = 8
 
     assert SMT not in made(without_smt, ranks=10, slots={"node1": 16}).marks
+
+
+@pytest.mark.parametrize(("models", "marked"), [(("X", "Y"), True), (("X", "X"), False)])
+def test_ranks_on_several_models_of_processor_are_marked(
+    made: Callable[..., Launch], models: tuple[str, str], marked: bool
+) -> None:
+    def spread(record: dict[str, Any]) -> None:
+        (one,) = record["machines"]
+        placed = one["rank_placement"]
+        record["machines"] = [
+            {**one, "node": f"node{n + 1}", "cpu_model": model, "rank_placement": placed[n::2]}
+            for n, model in enumerate(models)
+        ]
+
+    found = made(spread, ranks=2)
+    assert (MIXED in found.marks) is marked
+    assert found.counts
+
+
+def test_an_idle_node_of_another_model_marks_nothing(made: Callable[..., Launch]) -> None:
+    def add(record: dict[str, Any]) -> None:
+        other = {**record["machines"][0], "node": "node2", "cpu_model": "Y", "rank_placement": []}
+        record["machines"].append(other)
+
+    assert MIXED not in made(add).marks
 
 
 @pytest.mark.parametrize(("wtime_s", "marked"), [(10.05, False), (10.2, True), (9.8, True)])
