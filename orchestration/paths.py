@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from workload.record.token import make_token
+
 
 @dataclass(frozen=True)
 class SweepPaths:
@@ -70,7 +72,7 @@ class SweepPaths:
 
     def token(self, run_id: str) -> str:
         """What a run's processes carry in their arguments."""
-        return f"{run_id}-{self.mark}"
+        return make_token(run_id, self.mark)
 
     def superseded_record(self, run_id: str, attempt: int) -> Path:
         return self.superseded / f"{run_id}.{attempt}.json"

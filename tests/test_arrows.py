@@ -64,13 +64,20 @@ ACROSS = {
         "workload.domain": None,
         "workload.record": None,
         "workload.agent.supervise": None,
+        "workload.agent.standalone.bundle": None,
+        "workload.instruments.cgroup": None,
         "infra.hostfile": None,
         "results": ("tasks", "forecast"),
     },
 }
 # What the nodes have besides the standard library, and the folders that do without: planning needs no MPI
 NODE_PACKAGES = {"numpy", "mpi4py", "psutil", "llvmlite"}
-STANDARD_LIBRARY_ONLY = ("workload/domain", "workload/record")
+STANDARD_LIBRARY_ONLY = (
+    "workload/domain",
+    "workload/record",
+    "workload/instruments/cgroup.py",
+    "workload/agent/standalone/bundle.py",
+)
 
 
 def imports(file: Path) -> Iterator[str]:

@@ -17,6 +17,7 @@ from orchestration.jobs.job import LOG, MEASUREMENT, Builder
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import PlannedRun, on_every_slot
 from workload.record.schema import SchemaError, check_shape
+from workload.record.token import make_token
 
 PROGRAM = ("-m", "workload.probe.canary")
 TIMEOUT_S, BRIEF_TIMEOUT_S = 40.0, 20.0
@@ -28,7 +29,7 @@ def measure(place: Place, inventory: Inventory, cores: int, folder: Path) -> Map
     """The canary's answer, on every slot of every node. Raises Stopped saying why there is none."""
     planned = on_every_slot(inventory, "none", TIMEOUT_S)
     with tempfile.TemporaryDirectory(prefix=".check-", dir=folder) as jobs:
-        job = Path(jobs) / f"{secrets.token_hex(8)}-{secrets.token_hex(4)}"
+        job = Path(jobs) / make_token(secrets.token_hex(8), secrets.token_hex(4))
         return _carry_out(place, Builder(inventory, cores, PROGRAM, place), planned, job)
 
 

@@ -13,7 +13,7 @@ from orchestration.jobs.remote.executor import Remote
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.sweep.locks import let_go, locked
 from orchestration.sweep.prepare import connect
-from workload.agent import supervise
+from workload.record.token import is_token
 
 
 def clean(
@@ -74,7 +74,7 @@ def _of_sweep(place: Place, paths: SweepPaths, jobs: Sequence[Path], say: Callab
 def _jobs(paths: SweepPaths) -> list[Path]:
     if not paths.jobs.is_dir():
         return []
-    return sorted(job for job in paths.jobs.iterdir() if supervise.TOKEN.fullmatch(job.name))
+    return sorted(job for job in paths.jobs.iterdir() if is_token(job.name))
 
 
 def _others(place: Place) -> list[str]:

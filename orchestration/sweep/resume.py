@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.planning.plan import Plan, PlannedRun
 from orchestration.sweep.ledger import Ledger
-from workload.record.digest import canonical_json
+from workload.record.digest import document_digest
 from workload.record.files import read_record
 from workload.record.outcomes import OK, SKIPPED
 from workload.record.schema import SchemaError
@@ -45,7 +44,7 @@ class Identity:
 
 def study_digest(document: Mapping[str, Any]) -> str:
     """SHA-256 over a study as carried out."""
-    return hashlib.sha256(canonical_json(document).encode()).hexdigest()
+    return document_digest(document)
 
 
 def facts(machines: Sequence[Mapping[str, Any]], slots: Sequence[int]) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from orchestration.sweep.locks import held, locked
 from orchestration.sweep.prepare import Sweep
 from orchestration.sweep.progress import Progress
 from orchestration.sweep.recorder import Recorder
-from workload.agent import supervise
 from workload.record.files import write_json
 from workload.record.outcomes import OK, SKIPPED, WRONG_ANSWER
+from workload.record.token import is_token
 
 INTERRUPTED = "interrupted: no rank is left; the same command (without --new) goes on where this stopped"
 
@@ -122,7 +122,7 @@ class Carrying:
         for job in sorted(self.paths.jobs.iterdir()):
             if job in wanted and self._adoptable(job):
                 first.append(wanted[job])
-            elif supervise.TOKEN.fullmatch(job.name):
+            elif is_token(job.name):
                 place.stop(job)
                 place.clean(job)
         return first + [item for item in pending if item not in first]

@@ -36,9 +36,9 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
     from orchestration.clusters.registry import find, living
     from orchestration.forecast.sweep import foretell
     from orchestration.jobs.executor import HeadLostError
-    from orchestration.planning import code_version
     from orchestration.sweep.prepare import connect
     from workload.agent.supervise import utc_now
+    from workload.record.digest import code_digest
 
     around = surroundings()
     inventory = living(find(cluster, ROOT, utc_now()), utc_now())
@@ -47,7 +47,7 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
     try:
         planned = _planned(cluster, study, place)
         runs, takes_s = ((), 0.0) if planned is None else (planned.plan.runs, foretell(planned).takes_s())
-        wanted = Wanted(code_version.digest(ROOT / "workload"), utc_now(), len(runs), takes_s)
+        wanted = Wanted(code_digest(ROOT / "workload") or "", utc_now(), len(runs), takes_s)
         found = preflight.everything(place, inventory, wanted, RUNS, runs)
     except HeadLostError as error:
         raise Stopped(f"the head {error}") from error

@@ -8,11 +8,11 @@ from orchestration.clusters.registry import find
 from orchestration.jobs.remote.executor import Remote
 from orchestration.jobs.remote.protocol import SILENCE_S
 from orchestration.paths import SweepPaths
-from orchestration.planning.code_version import digest
 from orchestration.sweep.locks import held
 from tests.cluster.host import wait_for
 from tests.orchestration.support import ROOT
 from workload.agent import lease
+from workload.record.digest import code_digest
 
 LONG = 100_000
 
@@ -25,7 +25,7 @@ def test_every_run_ends_ok_on_the_nodes_that_it_needs(desk):
     assert [records[ranks]["outcome"] for ranks in (1, 2, 4)] == ["ok"] * 3
     for ranks, record in records.items():
         assert [machine["node"] for machine in record["machines"]] == [f"node{n + 1}" for n in range(ranks)]
-        assert record["run"]["workload"]["digest"] == digest(ROOT / "workload")
+        assert record["run"]["workload"]["digest"] == code_digest(ROOT / "workload")
         assert desk.paths.log(record["run_id"]).exists()
     assert desk.paths.picture("input").exists()
     names = {host.name for host in desk.hosts.hosts}

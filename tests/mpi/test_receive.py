@@ -3,7 +3,7 @@
 import pytest
 
 from orchestration.jobs.remote.upload import archive
-from workload.agent.standalone.receive import digest, sha256
+from workload.record.digest import code_digest, file_digest
 
 
 @pytest.fixture
@@ -13,10 +13,10 @@ def nodes(tmp_path):
     source.mkdir()
     (source / "a.py").write_text("a = 1\n" * 100000)
     (tmp_path / "node0/releases").mkdir(parents=True)  # the others have nothing at all
-    name = digest(source)
+    name = code_digest(source)
     packed = tmp_path / f"node0/releases/{name}.tar"
     packed.write_bytes(archive(source))
-    return tmp_path, name, sha256(packed)
+    return tmp_path, name, file_digest(packed)
 
 
 def links(folder):
@@ -32,7 +32,7 @@ def test_every_node_gets_it_and_only_what_it_lacks(mpirun, nodes):
     assert [item["received"] for item in mpirun(3, "receiving.py", *nodes, -1)] == [False, False, False]
     (folder / f"node2/releases/{name}/a.py").write_text("edited")
     assert [item["received"] for item in mpirun(3, "receiving.py", *nodes, -1)] == [False, False, True]
-    assert digest(folder / "node2/workload") == name
+    assert code_digest(folder / "node2/workload") == name
     left = {path.name for rank in range(3) for path in (folder / f"node{rank}").iterdir()}
     assert left == {"releases", "workload"}
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -32,12 +31,14 @@ import psutil
 
 from workload.agent import lease, supervise
 from workload.agent.daemon import COUNTERS
+from workload.instruments.cgroup import oom_kills
+from workload.record.digest import file_digest
 from workload.record.files import read_json
 from workload.record.schema import SchemaError
+from workload.record.token import check_token, sweep_of, token_at_end
 
 ABSENT, ALIVE, ENDED, GONE = "absent", "alive", "ended", "gone"
 BEAT_S = 1.0
-TOKEN_LENGTH = 25
 STOP_S = 3 * supervise.GRACE_S
 STARTING_S = 10.0  # a supervisor says who it is within this
 
@@ -49,7 +50,7 @@ def start(folder: Path, files: dict[str, str], folders: list[str]) -> None:
     """
     if folder.exists():
         return
-    if (other := lease.use(folder.parent, sweep_of(folder))) is not None:
+    if (other := lease.use(folder.parent, sweep_of(folder.name))) is not None:
         raise OSError(errno.EBUSY, f"the cluster is at work for the sweep in {other.get('folder')}", str(folder.parent))
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
@@ -109,13 +110,8 @@ def watch(folder: Path, limit_s: float) -> dict[str, Any]:
             beat = time.monotonic() + BEAT_S
         time.sleep(0.05)
     with contextlib.suppress(OSError):
-        lease.use(folder.parent, sweep_of(folder))
+        lease.use(folder.parent, sweep_of(folder.name))
     return answer(folder)
-
-
-def sweep_of(folder: Path) -> str:
-    """The end of a job's token, which all jobs of a sweep share."""
-    return folder.name.rpartition("-")[2]
 
 
 def stop(folder: Path) -> dict[str, Any]:
@@ -133,8 +129,9 @@ def stop(folder: Path) -> dict[str, Any]:
 
 def end(folders: list[Path]) -> dict[str, Any]:
     """Ends what carries the folders' token and removes them; the counters before and after the run."""
-    token = folders[0].name[-TOKEN_LENGTH:]
-    supervise.check_token(token)
+    token = token_at_end(folders[0].name)
+    if token is None:
+        raise ValueError(f"{folders[0]} does not end in a token")
     before: dict[str, int] = {}
     with contextlib.suppress(OSError, SchemaError, KeyError):
         before = read_json(folders[0] / COUNTERS)["oom_kills"]
@@ -142,7 +139,7 @@ def end(folders: list[Path]) -> dict[str, Any]:
     for folder in folders:
         if folder.name.endswith(token):
             shutil.rmtree(folder, ignore_errors=True)
-    after = supervise.oom_kills()
+    after = oom_kills()
     return {"node": socket.gethostname(), "killed": len(killed), "oom_before": before, "oom_after": after}
 
 
@@ -158,8 +155,7 @@ def _digests(folder: Path) -> dict[str, list[int | str]]:
     found: dict[str, list[int | str]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.is_file() and not path.is_symlink():
-            with path.open("rb") as file:
-                found[path.name] = [path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()]
+            found[path.name] = [path.stat().st_size, file_digest(path)]
     return found
 
 
@@ -174,7 +170,7 @@ def main(argv: list[str]) -> dict[str, Any]:
     if verb == "release":
         lease.release(folder, rest[0])
         return {}
-    supervise.check_token(folder.name)
+    check_token(folder.name)
     if verb == "start":
         document = json.load(sys.stdin)
         start(folder, document["files"], document["folders"])

@@ -21,9 +21,11 @@ from pathlib import Path
 
 import psutil
 
-from workload.agent.supervise import GRACE_S, Signals, carriers, check_token, kill_carriers, make_private, oom_kills
+from workload.agent.supervise import GRACE_S, Signals, carriers, kill_carriers, make_private
+from workload.instruments.cgroup import oom_kills
 from workload.record.files import write_json
 from workload.record.schema import SCHEMA_VERSION
+from workload.record.token import check_token
 
 COUNTERS = "counters.json"
 MODULE = "workload.agent.daemon"

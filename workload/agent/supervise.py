@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import errno
 import os
-import re
 import select
 import shutil
 import signal
@@ -26,8 +25,10 @@ from typing import IO, Any
 
 import psutil
 
+from workload.instruments.cgroup import oom_kills
 from workload.record.files import read_json, write_json
 from workload.record.schema import SCHEMA_VERSION
+from workload.record.token import check_token
 
 JOB = "job.json"
 SUPERVISOR = "supervisor.json"
@@ -35,11 +36,7 @@ EXIT = "exit.json"
 RUN = "run.json"
 RESERVE = "reserve"  # a file of the job's folder that is given up so that exit.json can be written on a full disk
 RESERVE_BYTES = 2**16
-TOKEN = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 GRACE_S = 5.0  # between SIGTERM and SIGKILL: mpirun needs up to one second to end every rank
-
-_V1_MEMORY = Path("/sys/fs/cgroup/memory")
-_V2 = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,6 @@ class Job:
         if strange := [name for name in job.make if not name.endswith(job.token)]:
             raise ValueError(f"{folder / JOB}: make = {strange} does not end in the job's token")
         return job
-
-
-def check_token(token: str) -> None:
-    """Raises ValueError unless it is a token: an empty or short one would be carried by strangers."""
-    if not TOKEN.fullmatch(token):
-        raise ValueError(f"token {token!r} is none: it is 16 and 8 hex digits with a dash between")
 
 
 @dataclass
@@ -248,42 +239,6 @@ def make_private(folder: Path) -> None:
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
             raise PermissionError(13, "belongs to somebody else, so no run's files can lie there", str(path))
         path.chmod(0o700)
-
-
-def oom_kills() -> dict[str, int]:
-    """Out-of-memory kills so far: of our control group and its ancestors (v1 and v2), and of the whole kernel.
-
-    A kill counts in the victim's group alone on v1, so that the ancestors are read as well.
-    """
-    counters: dict[str, int] = {}
-    for line in _lines(Path("/proc/self/cgroup")):
-        _, controllers, group = line.split(":", 2)
-        if controllers == "":
-            root, name = _V2, "memory.events"
-        elif "memory" in controllers.split(","):
-            root, name = _V1_MEMORY, "memory.oom_control"
-        else:
-            continue
-        leaf = root / group.lstrip("/")
-        for folder in (leaf, *leaf.parents):
-            if folder.is_relative_to(root):
-                _count(counters, folder / name)
-    _count(counters, Path("/proc/vmstat"))
-    return counters
-
-
-def _count(counters: dict[str, int], path: Path) -> None:
-    for line in _lines(path):
-        name, _, value = line.partition(" ")
-        if name == "oom_kill" and value.strip().isdigit():
-            counters[str(path)] = int(value)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text().splitlines()
-    except OSError:
-        return []
 
 
 if __name__ == "__main__":

@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 import psutil
 
+from workload.instruments import cgroup
+
 CACHE_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def describe(mpi: str) -> dict[str, Any]:
     """One entry of a record's `machines`, less what a run adds; `mpi` is the library's own version line."""
+    memory_bytes, limit_bytes = psutil.virtual_memory().total, cgroup.memory_limit_bytes()
     return {
         "node": socket.gethostname(),
         "boot_id": _read("/proc/sys/kernel/random/boot_id"),
@@ -25,8 +28,8 @@ def describe(mpi: str) -> dict[str, Any]:
         "cores": psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         "threads": psutil.cpu_count() or 1,
         "caches": caches(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "cgroup_memory_bytes": cgroup_memory_bytes(),
+        "memory_bytes": memory_bytes,
+        "cgroup_memory_bytes": limit_bytes if limit_bytes is not None and limit_bytes < memory_bytes else None,
         "kernel": platform.release(),
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -76,29 +79,6 @@ def _count(text: str) -> int:
     if not all(number.isdigit() for span in spans for number in span):
         return 1
     return sum(int(span[-1]) - int(span[0]) + 1 for span in spans)
-
-
-def cgroup_memory_bytes() -> int | None:
-    """The lowest memory limit of this process's control groups and their ancestors (v1 and v2), None without one."""
-    limits = [int(text) for file in _limit_files() if (text := _read(str(file))).isdigit()]
-    # v1 spells "no limit" as the largest whole number of pages
-    limits = [limit for limit in limits if limit < psutil.virtual_memory().total]
-    return min(limits, default=None)
-
-
-def _limit_files() -> list[Path]:
-    files: list[Path] = []
-    for line in _read("/proc/self/cgroup").splitlines():
-        _, controllers, group = line.split(":", 2)
-        if controllers == "":
-            root, name = Path("/sys/fs/cgroup"), "memory.max"
-        elif "memory" in controllers.split(","):
-            root, name = Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"
-        else:
-            continue
-        leaf = root / group.lstrip("/")
-        files += [folder / name for folder in (leaf, *leaf.parents) if folder.is_relative_to(root)]
-    return files
 
 
 def blas() -> str:

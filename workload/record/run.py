@@ -6,14 +6,13 @@ Standard library only, so that the operator's side plans without MPI.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from workload.domain.grid import Grid, check_grid
 from workload.domain.problem import Problem
-from workload.record.digest import canonical_json
+from workload.record.digest import document_digest
 from workload.record.schema import SchemaError
 
 BINDINGS = ("none", "core", "hwthread")
@@ -103,7 +102,7 @@ class Run:
         document = self.as_dict()
         del document["workload"]
         document["images"] = self.images.digest
-        return hashlib.sha256(canonical_json(document).encode()).hexdigest()[:16]
+        return document_digest(document)[:16]
 
     def as_dict(self) -> dict[str, Any]:
         document = asdict(self)

@@ -24,9 +24,11 @@ from orchestration.jobs.job import HOSTFILE, made
 from orchestration.jobs.remote import protocol
 from orchestration.jobs.remote import survey as surveys
 from orchestration.jobs.remote.download import Entry, Puller, entries
-from orchestration.jobs.remote.fanout import WORKLOAD, Answer, Nodes
+from orchestration.jobs.remote.fanout import Answer, Nodes
 from orchestration.ssh.connection import Connection, Done, UnreachableError, node_known_hosts, target
 from workload.agent import supervise
+from workload.agent.standalone.bundle import bundle
+from workload.record.token import check_token, is_token
 
 PATIENCE_S = 25.0
 WATCH_S = 7 * 86400  # whoever asked goes away sooner, and a watcher ends with its connection
@@ -92,7 +94,7 @@ class Remote:
 
     def neighbours(self) -> list[Answer]:
         """Which of the others each node does not reach, as JSON in `out`."""
-        program = (WORKLOAD / "neighbours.py").read_text(encoding="utf-8")
+        program = bundle("neighbours")
         addresses = [node.address for node in self.inventory.nodes]
         return self._reach(lambda: self.nodes.ask([self.inventory.python, "-", *addresses], stdin=program, limit_s=60))
 
@@ -169,7 +171,7 @@ class Remote:
             out = self.connection.run(argv, limit_s=ASK_S).out
         except (UnreachableError, Refusal):
             return []
-        return sorted(line for line in out.decode(errors="replace").splitlines() if supervise.TOKEN.fullmatch(line))
+        return sorted(line for line in out.decode(errors="replace").splitlines() if is_token(line))
 
     # A job
 
@@ -282,7 +284,7 @@ class Remote:
 
     def clean(self, job: Path) -> None:
         """Removes the job's folder, there and here. Raises OSError."""
-        supervise.check_token(job.name)
+        check_token(job.name)
         self._insist(lambda: self.connection.run(["rm", "-rf", "--", str(self.folder(job))]))
         self._over.pop(job, None)
         if job.exists():

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from orchestration.clusters.inventory import Inventory, Node
 from orchestration.jobs.mpirun import SSH_OPTIONS
 from orchestration.ssh.connection import Done, UnreachableError, quote
+from workload.agent.standalone.bundle import bundle
 
-WORKLOAD = Path(__file__).resolve().parents[3] / "workload" / "agent" / "standalone"
 # the head need not have our code yet: the program comes with the request
 BOOT = (
     "import io, json, sys; asked = json.load(sys.stdin); sys.stdin = io.StringIO(json.dumps(asked['request'])); "
@@ -81,7 +81,7 @@ class Nodes:
             "known_hosts": self.known_hosts,
             "limit_s": limit_s,
         }
-        program = (WORKLOAD / "fanout.py").read_text(encoding="utf-8")
+        program = bundle("fanout")
         asked = json.dumps({"program": program, "request": request}).encode()
         rounds = -(-len(nodes) // 32)
         done = self.run([self.inventory.python, "-c", BOOT], asked, rounds * limit_s + 20)
@@ -89,7 +89,7 @@ class Nodes:
 
     def survey(self, marker: str) -> list[Answer]:
         """Every node's own description, as JSON in `out`; `marker` is a file of the head's work folder."""
-        program = (WORKLOAD / "survey.py").read_text(encoding="utf-8")
+        program = bundle("survey")
         return self.ask([self.inventory.python, "-", self.inventory.workdir, marker], stdin=program, limit_s=60)
 
     def copy(self, path: PurePosixPath) -> list[Answer]:

@@ -19,9 +19,10 @@ from infra.hostfile import hostfile
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 from orchestration.jobs.mpirun import SSH_OPTIONS
-from orchestration.planning.code_version import digest
 from orchestration.ssh.connection import Connection, Done, UnreachableError, node_known_hosts, target
 from orchestration.sweep.locks import taken
+from workload.agent.standalone.bundle import bundle
+from workload.record.digest import code_digest
 
 LIMIT_S = 300.0
 FOLDERS = ("releases", "images", "jobs")
@@ -95,7 +96,7 @@ def push(inventory: Inventory, root: Path) -> Pushed:
 
 
 def _push(inventory: Inventory, root: Path, head: Connection) -> Pushed:
-    release, content = digest(root / "workload"), archive(root / "workload")
+    release, content = code_digest(root / "workload") or "", archive(root / "workload")
     _refuse_held(inventory, root, release, head)
     sha256 = hashlib.sha256(content).hexdigest()
     workdir = PurePosixPath(inventory.workdir)
@@ -105,11 +106,10 @@ def _push(inventory: Inventory, root: Path, head: Connection) -> Pushed:
         raise Refusal(f"{head.target.label}: {_last(made)}: make {workdir} a folder that {inventory.user} may write to")
     nodes = [node.model_dump() for node in inventory.nodes]
     own = {"hostfile": hostfile(nodes).encode(), "known_hosts": node_known_hosts(inventory).encode()}
-    text = (root / "workload" / "agent" / "standalone" / "receive.py").read_text(encoding="utf-8")
     try:
         sent = _put_archive(head, workdir / "releases" / f"{release}.tar", content, sha256)
         sent += sum(_put(head, folder / name, item) for name, item in own.items())
-        program = ["-c", text, inventory.workdir, release, sha256]
+        program = ["-c", bundle("receive"), inventory.workdir, release, sha256]
         done = head.run(mpirun(inventory, folder, program), limit_s=LIMIT_S + 10)
     finally:
         head.run(["rm", "-rf", str(folder)])

@@ -10,7 +10,7 @@ from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.ssh.connection import Connection, UnreachableError, target
 from orchestration.sweep.cleanup import of_cluster
-from workload.agent import supervise
+from workload.record.token import is_token
 
 
 def check(found: Inventory, runs: RunsFolder) -> str:
@@ -45,14 +45,14 @@ def _on_head(found: Inventory) -> list[str]:
     folder = PurePosixPath(found.workdir) / "jobs"
     with closing(Connection(target(found, found.nodes[0]))) as connection:
         done = connection.run(["find", str(folder), "-mindepth", "1", "-maxdepth", "1", "-printf", "%f\\n"])
-    return [line for line in done.out.decode(errors="replace").splitlines() if supervise.TOKEN.fullmatch(line)]
+    return [line for line in done.out.decode(errors="replace").splitlines() if is_token(line)]
 
 
 def _begun(paths: SweepPaths) -> list[str]:
     """The tokens of jobs that were started and have no record yet."""
     if not paths.jobs.is_dir():
         return []
-    tokens = [job.name for job in paths.jobs.iterdir() if supervise.TOKEN.fullmatch(job.name)]
+    tokens = [job.name for job in paths.jobs.iterdir() if is_token(job.name)]
     return [token for token in tokens if not _recorded(paths, token)]
 
 

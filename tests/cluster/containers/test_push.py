@@ -4,8 +4,8 @@ import pytest
 
 from orchestration.errors import Refusal
 from orchestration.jobs.remote.upload import push
-from orchestration.planning.code_version import digest
 from tests.cluster.containers.conftest import ROOT
+from workload.record.digest import code_digest
 
 NAMES = [f"node{n}" for n in range(1, 9)]
 LINK = "/opt/convscale/workload"
@@ -26,7 +26,7 @@ def test_every_node_gets_it_once_and_then_only_what_changed(light, checkout):
     (checkout / "workload/new.py").write_text("x = 1\n")
     first = push(light.inventory, checkout)
     assert sorted(first.changed) == NAMES
-    assert first.digest == digest(checkout / "workload")
+    assert first.digest == code_digest(checkout / "workload")
     assert set(switched(light).values()) == {f"releases/{first.digest}"}
     again = push(light.inventory, checkout)
     assert again.changed == []

@@ -133,7 +133,7 @@ def test_ends_what_is_left_of_the_job_and_nothing_else(job):
 
 @pytest.mark.parametrize("token", ["", "a", "0123456789abcdef", "*", f"{TOKEN} "])
 def test_no_process_is_ended_by_what_is_no_token(token):
-    with pytest.raises(ValueError, match="is none"):
+    with pytest.raises(ValueError, match="is not a token"):
         supervise.kill_carriers(token)
 
 
@@ -163,9 +163,3 @@ def test_a_private_folder_is_this_users_alone(tmp_path):
     supervise.make_private(tmp_path / "a" / TOKEN)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "a" / TOKEN).stat().st_mode & 0o777 == 0o700
-
-
-def test_counters_are_of_our_group_and_of_the_kernel():
-    counters = supervise.oom_kills()
-    assert all(path.startswith(("/sys/fs/cgroup/", "/proc/vmstat")) for path in counters)
-    assert all(count >= 0 for count in counters.values())

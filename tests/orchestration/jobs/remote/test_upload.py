@@ -8,11 +8,11 @@ import pytest
 from orchestration.clusters.inventory import parse
 from orchestration.errors import Refusal
 from orchestration.jobs.remote import upload
-from orchestration.planning.code_version import digest
 from orchestration.ssh.connection import Done
 from tests.orchestration.clusters.test_inventory import document
 from tests.orchestration.support import ROOT
 from workload.agent.standalone import receive
+from workload.record.digest import code_digest
 
 FOLDER = upload.PurePosixPath("/opt/convscale/.push-1")
 
@@ -29,11 +29,11 @@ def test_an_archive_is_the_same_bytes_for_the_same_content(tmp_path):
         assert tar.getnames() == ["sub/y.py", "z.py"]
 
 
-def test_operator_and_nodes_agree_on_the_digest(tmp_path):
+def test_what_is_unpacked_has_the_digest_of_what_was_packed(tmp_path):
     archive = tmp_path / "archive.tar"
     archive.write_bytes(upload.archive(ROOT / "workload"))
     receive.unpack(archive, tmp_path / "unpacked")
-    assert receive.digest(tmp_path / "unpacked") == digest(tmp_path / "unpacked") == digest(ROOT / "workload")
+    assert code_digest(tmp_path / "unpacked") == code_digest(ROOT / "workload")
 
 
 def test_one_rank_a_node_by_the_pinned_keys():

@@ -10,10 +10,10 @@ import pytest
 from orchestration.clusters.inventory import parse
 from orchestration.jobs.remote.fanout import Nodes
 from orchestration.jobs.remote.survey import SURVEY_SHAPE
-from orchestration.planning.code_version import digest
 from orchestration.ssh.connection import Done, UnreachableError
 from tests.orchestration.clusters.test_inventory import document
 from workload.agent.standalone.survey import fabrics
+from workload.record.digest import code_digest
 from workload.record.schema import check_shape
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -78,7 +78,7 @@ def test_a_head_that_answers_nonsense(nodes):
 def test_the_survey_says_what_the_checks_need(nodes):
     head, other = (json.loads(answer.out) for answer in nodes.survey("pyproject.toml"))
     check_shape(head, SURVEY_SHAPE, "the survey")
-    assert head["workload"] == digest(ROOT / "workload")
+    assert head["workload"] == code_digest(ROOT / "workload")
     assert head["shared"] is True
     assert isinstance(head["machine"], dict), head["machine"]
     assert head["hostname"] == other["hostname"]

@@ -4,7 +4,8 @@ import tarfile
 
 import pytest
 
-from workload.agent.standalone.receive import Release, digest, sha256, unpack
+from workload.agent.standalone.receive import Release, unpack
+from workload.record.digest import code_digest, file_digest
 
 
 def tar(path, **files):
@@ -22,7 +23,7 @@ def release(tmp_path):
     source = tmp_path / "source"
     unpack(tar(tmp_path / "x.tar", **{"__init__.py": b"", "sub/a.py": b"a = 1\n"}), source)
     root = tmp_path / "node"
-    made = Release(root, digest(source), sha256(tmp_path / "x.tar"))
+    made = Release(root, code_digest(source), file_digest(tmp_path / "x.tar"))
     made.folder.parent.mkdir(parents=True)
     (tmp_path / "x.tar").rename(made.archive)
     return made
