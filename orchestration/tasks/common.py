@@ -76,13 +76,12 @@ def cloud(yes: bool) -> Cloud:
     """What cloud tasks use of the world outside; `yes` agrees to everything."""
     import time
 
-    from orchestration.provision.cloud.clients.prompt import Person, at_terminal
     from orchestration.provision.cloud.service import Cloud
-    from orchestration.provision.cloud.up import Clock
+    from orchestration.provision.operator import Person, WallClock
     from workload.agent.supervise import utc_now
 
-    person = Person(console(), yes, at_terminal())
-    return Cloud(ROOT, dict(os.environ), person, Clock(time.monotonic, utc_now, time.sleep))
+    person = Person(console(), yes, input if sys.stdin.isatty() else None)
+    return Cloud(ROOT, dict(os.environ), person, WallClock(time.monotonic, utc_now, time.sleep))
 
 
 def print_tables(tables: Sequence[Table], problems: Sequence[str]) -> None:

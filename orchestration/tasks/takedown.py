@@ -10,7 +10,7 @@ from orchestration.clusters.registry import COMPOSE, stacks
 from orchestration.errors import Refusal
 from orchestration.messages import unknown
 from orchestration.paths import RunsFolder
-from orchestration.provision.cloud import unfetched
+from orchestration.provision import unfetched
 from orchestration.provision.cloud.service import Cloud
 from orchestration.provision.containers import cluster as containers
 from orchestration.provision.containers.cluster import Containers

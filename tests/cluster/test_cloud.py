@@ -7,7 +7,8 @@ import pytest
 from orchestration.clusters import registry
 from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder, SweepPaths
-from orchestration.provision.cloud import pairing, unfetched
+from orchestration.provision import unfetched
+from orchestration.provision.cloud import pairing
 from orchestration.ssh import keys
 from tests.cluster.host import wait_for
 

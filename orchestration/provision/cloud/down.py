@@ -9,10 +9,11 @@ from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal, Stopped
 from orchestration.provision import files
 from orchestration.provision.cloud.clients.compute import Google, GoogleError, Resource
-from orchestration.provision.cloud.clients.prompt import Person
+from orchestration.provision.cloud.clients.progress import following
 from orchestration.provision.cloud.clients.pulumi_stack import Stack, StackError
 from orchestration.provision.cloud.clients.stack_settings import prefix
 from orchestration.provision.cloud.recovery import settled, unlocked
+from orchestration.provision.operator import Person
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Down:
 
 def destroyed(stack: Stack, person: Person, count: int | None) -> None:
     """Everything that the stack's state knows is gone. Raises StackError."""
-    with person.following("down", count) as heard:
+    with following(person, "down", count) as heard:
         stack.destroy(heard)
 
 

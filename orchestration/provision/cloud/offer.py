@@ -27,7 +27,7 @@ class _Output(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Item(_Output):
+class PriceItem(_Output):
     """One line of the price."""
 
     item: str
@@ -38,13 +38,13 @@ class Item(_Output):
     date: str
 
 
-class Price(_Output):
+class OfferPrice(_Output):
     """What all items cost together."""
 
     currency: str
     amount_per_hour: Positive
     amount_for_lifetime: Positive
-    items: list[Item]
+    items: list[PriceItem]
 
 
 class Need(_Output):
@@ -85,13 +85,13 @@ class Offer(_Output):
     """The program's outputs that need no answer of Google's."""
 
     lifetime_s: Annotated[int, Field(ge=1)]
-    price: Price
+    price: OfferPrice
     quota: list[Need]
     access: Access
     instances: Annotated[list[Instance], Field(min_length=1)]
 
 
-def parse(outputs: Mapping[str, Any]) -> Offer:
+def parse_offer(outputs: Mapping[str, Any]) -> Offer:
     """The offer in a stack's outputs. Raises Refusal naming the first wrong key."""
     try:
         return Offer.model_validate(dict(outputs))
@@ -99,7 +99,7 @@ def parse(outputs: Mapping[str, Any]) -> Offer:
         raise Refusal(f"the Pulumi program's outputs are none that fab knows: {explain(error, Offer)}") from error
 
 
-def lifetime_for(budget: float, price: Price) -> int:
+def lifetime_for(budget: float, price: OfferPrice) -> int:
     """Whole seconds that so much money buys, a minute's multiple. Raises Refusal where that is no use, or endless."""
     if not math.isfinite(budget) or budget <= 0:
         raise Refusal(f"--budget {budget:g} is no amount of money: give for example --budget 5")
@@ -193,7 +193,7 @@ def _ports(offer: Offer) -> RenderableType:
     return table
 
 
-def _price(price: Price) -> RenderableType:
+def _price(price: OfferPrice) -> RenderableType:
     from rich.table import Table
 
     table = Table("item", "count", f"{price.currency}/h", "source", "date", title="Price", title_justify="left")

@@ -10,10 +10,11 @@ import psutil
 
 from orchestration.errors import Refusal
 from orchestration.provision.cloud.clients.compute import Google, GoogleError
-from orchestration.provision.cloud.clients.prompt import Person
+from orchestration.provision.cloud.clients.progress import following
 from orchestration.provision.cloud.clients.pulumi_stack import Held, Lock, LockedError, Stack
 from orchestration.provision.cloud.clients.stack_settings import prefix
 from orchestration.provision.cloud.offer import duration
+from orchestration.provision.operator import Person
 
 NOBODY = Lock("", "", 0, "")
 
@@ -51,7 +52,7 @@ def settled(stack: Stack, google: Google, person: Person, utc: str, held: Held) 
     what = f"{', '.join(held.pending)} {'was' if len(held.pending) == 1 else 'were'} begun and never ended{age}"
     if not person.agrees(f"{what}. Forget that, and delete what Google made of it?"):
         raise Refusal(f"{what}: say yes to forget that, or see to it with 'pulumi refresh'")
-    with person.following("refresh") as heard:
+    with following(person, "refresh") as heard:
         unlocked(stack, person, utc, lambda: stack.refresh(heard, forget_pending=True))
     try:
         for item in google.resources(prefix("")) if held.begun else ():

@@ -13,14 +13,15 @@ from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder
-from orchestration.provision.cloud import down, pairing, unfetched, wake
-from orchestration.provision.cloud import offer as offers
+from orchestration.provision import unfetched
+from orchestration.provision.cloud import down, pairing, wake
 from orchestration.provision.cloud.bootstrap import NotReadyError, Waiting
 from orchestration.provision.cloud.clients import pulumi_stack, stack_settings
 from orchestration.provision.cloud.clients.compute import Google, GoogleError
-from orchestration.provision.cloud.clients.prompt import Person
 from orchestration.provision.cloud.clients.pulumi_stack import Pulumi, StackError
-from orchestration.provision.cloud.up import Clock, Up
+from orchestration.provision.cloud.offer import parse_offer
+from orchestration.provision.cloud.up import Up
+from orchestration.provision.operator import Person, WallClock
 
 PACKAGES = ("google.cloud.compute_v1", "pulumi", "yaml")
 
@@ -32,7 +33,7 @@ class Cloud:
     root: Path
     environment: Mapping[str, str]
     person: Person
-    clock: Clock
+    clock: WallClock
 
     def up(self, cluster: str, budget: float | None, keep: bool) -> Inventory:
         """`fab up`. Raises Refusal, Stopped."""
@@ -73,7 +74,7 @@ class Cloud:
             outputs = self._select(name, create=False).outputs()
         except StackError as error:
             raise Refusal(str(error)) from error
-        found, offer = pairing.of_outputs(outputs, name), offers.parse(outputs)
+        found, offer = pairing.of_outputs(outputs, name), parse_offer(outputs)
         google = self._google(name, offer.access.project)
         waiting = Waiting(google, self.clock.now, self.clock.sleep, lambda _: None, limit_s=0.0)
         host_keys: dict[str, str] = {}
@@ -108,7 +109,7 @@ class Cloud:
     def _google(self, name: str, project: str = "") -> Google:
         """Google for a stack, or for none in particular. Raises Refusal."""
         _equipped()
-        known = stack_settings.read(name, self.root) if name else stack_settings.Settings("")
+        known = stack_settings.read(name, self.root) if name else stack_settings.StackSettings("")
         return Google(project or known.project, known.endpoint)
 
     def _select(self, name: str, create: bool) -> Pulumi:
@@ -121,7 +122,7 @@ class Cloud:
     def _unpulled(self, google: Google, chosen: Pulumi, found: Inventory, runs: RunsFolder) -> str:
         """Nothing can be lost where the head is gone. Raises Refusal as `unpulled.check` does."""
         try:
-            head = offers.parse(chosen.outputs()).instances[0]
+            head = parse_offer(chosen.outputs()).instances[0]
             if google.status(head.zone, head.name) is None:
                 return f"{head.name} is gone already, and with it whatever was on it"
         except (StackError, GoogleError, Refusal) as error:
@@ -132,7 +133,7 @@ class Cloud:
 def _project(chosen: Pulumi) -> str:
     """Where the cluster stands, which on another machine no setting says; empty where the state says nothing either."""
     try:
-        return offers.parse(chosen.outputs()).access.project
+        return parse_offer(chosen.outputs()).access.project
     except (StackError, Refusal):
         return ""
 

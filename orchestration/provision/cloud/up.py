@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,25 +11,27 @@ from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal, Stopped
 from orchestration.provision import files
-from orchestration.provision.cloud import offer as offers
 from orchestration.provision.cloud import pairing
 from orchestration.provision.cloud.bootstrap import NotReadyError, Waiting
 from orchestration.provision.cloud.clients.compute import Google, GoogleError, Quota
-from orchestration.provision.cloud.clients.prompt import Person
+from orchestration.provision.cloud.clients.progress import following
 from orchestration.provision.cloud.clients.pulumi_stack import Stack, StackError
 from orchestration.provision.cloud.clients.stack_settings import LIFETIME, prefix
 from orchestration.provision.cloud.down import destroyed, show
-from orchestration.provision.cloud.offer import Offer
+from orchestration.provision.cloud.offer import (
+    Instance,
+    Offer,
+    bill,
+    check_room,
+    duration,
+    lifetime_for,
+    parse_offer,
+    rooms,
+    tables,
+    with_lifetime,
+)
 from orchestration.provision.cloud.recovery import settled, unlocked
-
-
-@dataclass(frozen=True)
-class Clock:
-    """`now` in monotonic seconds, `utc` as ISO 8601."""
-
-    now: Callable[[], float]
-    utc: Callable[[], str]
-    sleep: Callable[[float], None]
+from orchestration.provision.operator import Person, WallClock
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Up:
     google: Google
     folder: ClusterFolder
     person: Person
-    clock: Clock
+    clock: WallClock
     budget: float | None = None
     keep: bool = False
 
@@ -55,7 +56,7 @@ class Up:
             stood, offer, planned = self._looked()
         except StackError as error:
             raise Refusal(str(error)) from error
-        self.person.say(offers.bill(offer))
+        self.person.say(bill(offer))
         if planned and not self.person.agrees("Make it?"):
             raise Refusal("nothing is made: you did not say yes")
         try:
@@ -76,7 +77,7 @@ class Up:
         held = self.stack.held()
         settled(self.stack, self.google, self.person, self.clock.utc(), held)
         if held.resources:
-            with self.person.following("refresh") as heard:
+            with following(self.person, "refresh") as heard:
                 unlocked(self.stack, self.person, self.clock.utc(), lambda: self.stack.refresh(heard))
         else:
             self._unknown()
@@ -84,18 +85,18 @@ class Up:
         alive = self._alive(outputs)
         if alive:
             self._has_key(outputs)
-        with self.person.following("preview") as heard:
+        with following(self.person, "preview") as heard:
             self.stack.preview(heard)
-        offer = offers.parse(heard.outputs)
+        offer = parse_offer(heard.outputs)
         if self.budget is not None:
-            offer = offers.with_lifetime(offer, offers.lifetime_for(self.budget, offer.price))
+            offer = with_lifetime(offer, lifetime_for(self.budget, offer.price))
         if alive:
             self._unchanged(int(outputs["lifetime_s"]), offer.lifetime_s)
         quotas, unread = self._quotas(offer)
-        found = offers.rooms(offer, quotas)
-        self.person.show(offers.tables(offer, heard.planned, found, unread))
+        found = rooms(offer, quotas)
+        self.person.show(tables(offer, heard.planned, found, unread))
         if not held.resources:
-            offers.check_room(offer, found)
+            check_room(offer, found)
         return bool(held.resources), offer, len(heard.planned)
 
     def _alive(self, outputs: dict[str, Any]) -> bool:
@@ -105,7 +106,7 @@ class Up:
         expires = pairing.of_outputs(outputs, self.name).expires_at
         if expires is None or lifetime_left_s(expires, self.clock.utc()) > 0:
             return True
-        head = offers.parse(outputs).instances[0]
+        head = parse_offer(outputs).instances[0]
         if self._is_there(head):
             raise Refusal(
                 f"the lifetime of {self.name} ended at {expires}, and its stopped head still has its disk: "
@@ -133,7 +134,7 @@ class Up:
                 )
             self.folder.inventory.unlink(missing_ok=True)  # of a cluster that is gone
 
-    def _is_there(self, head: offers.Instance) -> bool:
+    def _is_there(self, head: Instance) -> bool:
         try:
             return self.google.status(head.zone, head.name) is not None
         except GoogleError as error:
@@ -142,7 +143,7 @@ class Up:
     def _unchanged(self, lives_s: int, asked_s: int) -> None:
         if lives_s != asked_s:
             raise Refusal(
-                f"{self.name} lives, for {offers.duration(lives_s)}, and {offers.duration(asked_s)} is asked for: "
+                f"{self.name} lives, for {duration(lives_s)}, and {duration(asked_s)} is asked for: "
                 f"another lifetime would replace its nodes; 'fab down' first, or set {LIFETIME} to {lives_s}s"
             )
 
@@ -158,7 +159,7 @@ class Up:
         if self.budget is not None:
             self.stack.set(LIFETIME, f"{offer.lifetime_s}s")
             self.person.say(f"{LIFETIME} is {offer.lifetime_s}s from now on, until you set another")
-        with self.person.following("up", planned) as heard:
+        with following(self.person, "up", planned) as heard:
             unlocked(self.stack, self.person, self.clock.utc(), lambda: self.stack.up(heard))
 
     def _entered(self, offer: Offer) -> Inventory:

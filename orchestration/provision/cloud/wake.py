@@ -12,8 +12,8 @@ from orchestration.errors import Refusal
 from orchestration.provision.cloud import pairing
 from orchestration.provision.cloud.bootstrap import OVER
 from orchestration.provision.cloud.clients.compute import Google, GoogleError, Resource
-from orchestration.provision.cloud.clients.prompt import Person
 from orchestration.provision.cloud.clients.stack_settings import prefix
+from orchestration.provision.operator import Person
 from orchestration.ssh import trust
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.provision.cloud.clients import errors
+from orchestration.provision.cloud.clients import remedies
 
 ASK_S = 30.0
 CHANGE_S = 300.0
@@ -124,8 +124,8 @@ class Google:
                 text = str(self._client("Instances").get_serial_port_output(request, **_once()).contents)
         except GoogleError:
             return ""
-        lines = [line for line in errors.COLOUR.sub("", text).splitlines() if line.strip()]
-        return lines[-1].strip()[: errors.LIMIT] if lines else ""
+        lines = [line for line in remedies.COLOUR.sub("", text).splitlines() if line.strip()]
+        return lines[-1].strip()[: remedies.LIMIT] if lines else ""
 
     def resources(self, prefix: str) -> list[Resource]:
         """Everything whose name begins so, in the order in which it can be deleted. Raises GoogleError."""
@@ -178,7 +178,7 @@ class Google:
             scopes = ["https://www.googleapis.com/auth/cloud-platform"]
             credentials, project = google.auth.default(scopes=scopes)
         except GoogleAuthError as error:
-            raise GoogleError(f"this machine has no credentials for Google: {errors.LOGIN}") from error
+            raise GoogleError(f"this machine has no credentials for Google: {remedies.LOGIN}") from error
         return credentials, project
 
     def _client(self, what: str) -> Any:
@@ -234,10 +234,10 @@ def _explained(*let_through: type[Exception]) -> Iterator[None]:
     except let_through:
         raise
     except GoogleAPIError as error:
-        raise GoogleError(errors.explained(f"Google answers: {_words(error)}")) from error
+        raise GoogleError(remedies.explained(f"Google answers: {_words(error)}")) from error
     except GoogleAuthError as error:
-        words = errors.one_line(str(error))
-        raise GoogleError(f"Google does not take the credentials ({words}): {errors.LOGIN}") from error
+        words = remedies.one_line(str(error))
+        raise GoogleError(f"Google does not take the credentials ({words}): {remedies.LOGIN}") from error
     except requests.RequestException as error:
         raise GoogleError(f"Google is not reached ({type(error).__name__}): is this machine online?") from error
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestration.provision.cloud.clients import errors as faults
+from orchestration.provision.cloud.clients import remedies
 
 CHANGES = {
     "create": "create",
@@ -65,7 +65,7 @@ class Heard:
     def fault(self, otherwise: str) -> str:
         """The one line that says what stopped the engine: a policy's first, for it makes the program stumble too."""
         said = [*self.policies, *self.errors]
-        return said[0] if said else faults.explained(otherwise)
+        return said[0] if said else remedies.explained(otherwise)
 
     def _finished(self, step: Any) -> None:
         if step.type == STACK and step.new is not None:
@@ -75,18 +75,18 @@ class Heard:
             self.on_change(change)
 
     def _diagnostic(self, diagnostic: Any) -> None:
-        line = faults.one_line(diagnostic.message)
+        line = remedies.one_line(diagnostic.message)
         kept = {"error": self.errors, "warning": self.warnings}.get(diagnostic.severity)
         if kept is None or not line:
             return
         name = _name(diagnostic.urn or "")
-        told = faults.explained(f"{name}: {line}" if name and _kind(diagnostic.urn) != STACK else line)
+        told = remedies.explained(f"{name}: {line}" if name and _kind(diagnostic.urn) != STACK else line)
         if told not in kept:
             kept.append(told)
 
     def _policy(self, policy: Any) -> None:
         always, _, now = policy.message.partition("\n")  # what the policy is for, then what breaks it
-        line = f"policy {policy.policy_name}: {faults.one_line(now if now.strip() else always)}"
+        line = f"policy {policy.policy_name}: {remedies.one_line(now if now.strip() else always)}"
         name = _name(policy.resource_urn or "")
         told = f"{name}: {line}" if name else line
         (self.policies if policy.enforcement_level == "mandatory" else self.warnings).append(told)

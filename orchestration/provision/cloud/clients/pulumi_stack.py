@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from orchestration.errors import Refusal
-from orchestration.provision.cloud.clients import errors as faults
+from orchestration.provision.cloud.clients import remedies
 from orchestration.provision.cloud.clients.events import OURS, Heard
 
 INSTALL = "install it ('curl -fsSL https://get.pulumi.com | sh'), log in once with 'pulumi login'"
@@ -200,7 +200,7 @@ def _told(heard: Heard, action: Callable[[], Result]) -> Result:
     except errors.StackNotFoundError as error:
         raise MissingError(heard.fault(_stderr(error))) from error
     except errors.ConcurrentUpdateError as error:
-        raise LockedError(faults.one_line(_stderr(error)), locks_in(str(error))) from error
+        raise LockedError(remedies.one_line(_stderr(error)), locks_in(str(error))) from error
     except (errors.CommandError, errors.InvalidVersionError) as error:
         raise StackError(heard.fault(_stderr(error))) from error
     except (OSError, RuntimeError, ValueError) as error:

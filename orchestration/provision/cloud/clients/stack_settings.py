@@ -17,7 +17,7 @@ LIFETIME = "convscale:lifetime"
 
 
 @dataclass(frozen=True)
-class Settings:
+class StackSettings:
     """`project` is None where no file names it; `endpoint` where it is Google's own."""
 
     stack: str
@@ -44,10 +44,10 @@ def stack_name(cluster: str, root: Path) -> str:
     return name
 
 
-def read(stack: str, root: Path) -> Settings:
+def read(stack: str, root: Path) -> StackSettings:
     """The stack's own file over the one that comes with the project, key by key. Raises Refusal."""
     found = config(stack, root)
-    return Settings(stack, _text(found, PROJECT), _text(found, ENDPOINT))
+    return StackSettings(stack, _text(found, PROJECT), _text(found, ENDPOINT))
 
 
 def config(stack: str, root: Path) -> dict[str, Any]:

@@ -13,9 +13,8 @@ import pytest
 from rich.console import Console
 
 from orchestration.clusters import registry
-from orchestration.provision.cloud.clients.prompt import Person
 from orchestration.provision.cloud.service import Cloud
-from orchestration.provision.cloud.up import Clock
+from orchestration.provision.operator import Person, WallClock
 from orchestration.ssh.keys import make_pair
 from tests.orchestration.provision.cloud import plays
 from tests.orchestration.provision.cloud.compute import Compute, serving
@@ -53,7 +52,7 @@ class Desk:
 
         console = Console(file=self.printed, width=300)
         ticks = itertools.count()
-        clock = Clock(lambda: float(next(ticks)), lambda: UTC, sleep)
+        clock = WallClock(lambda: float(next(ticks)), lambda: UTC, sleep)
         environment = {"PATH": str(self.engine.folder)}
         return Cloud(self.root, environment, Person(console, yes, ask if terminal else None), clock)
 

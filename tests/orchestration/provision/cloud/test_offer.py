@@ -5,18 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.errors import Refusal
-from orchestration.provision.cloud import offer as offers
+from orchestration.provision.cloud import offer
 from orchestration.provision.cloud.clients.compute import Quota
 from tests.orchestration.provision.cloud import plays
 
-OFFER = offers.parse(plays.outputs())
+OFFER = offer.parse_offer(plays.outputs())
 
 
-@given(st.floats(offers.SHORTEST_S / 3600 + 0.02, offers.LONGEST_S / 3600), st.floats(1e-3, 1e3))
+@given(st.floats(offer.SHORTEST_S / 3600 + 0.02, offer.LONGEST_S / 3600), st.floats(1e-3, 1e3))
 def test_a_budget_is_never_passed_and_used_to_the_minute(hours, per_hour):
     price = OFFER.price.model_copy(update={"amount_per_hour": per_hour})
     budget = hours * per_hour
-    seconds = offers.lifetime_for(budget, price)
+    seconds = offer.lifetime_for(budget, price)
     assert seconds % 60 == 0
     assert per_hour * seconds / 3600 <= budget * (1 + 1e-12)
     assert per_hour * (seconds + 60) / 3600 > budget * (1 - 1e-12)
@@ -35,12 +35,12 @@ def test_a_budget_is_never_passed_and_used_to_the_minute(hours, per_hour):
 )
 def test_a_budget_that_is_no_use(budget, words):
     with pytest.raises(Refusal, match=words):
-        offers.lifetime_for(budget, OFFER.price)
+        offer.lifetime_for(budget, OFFER.price)
 
 
 def test_no_price_no_lifetime():
     with pytest.raises(Refusal, match="price is 0"):
-        offers.lifetime_for(5, OFFER.price.model_copy(update={"amount_per_hour": 0.0}))
+        offer.lifetime_for(5, OFFER.price.model_copy(update={"amount_per_hour": 0.0}))
 
 
 @pytest.mark.parametrize("key", ["lifetime_s", "price", "quota", "access", "instances"])
@@ -48,18 +48,18 @@ def test_outputs_of_another_program(key):
     outputs = plays.outputs()
     del outputs[key]
     with pytest.raises(Refusal, match=f"key {key} is missing"):
-        offers.parse(outputs)
+        offer.parse_offer(outputs)
 
 
 @given(st.integers(1, 10**4), st.integers(0, 10**4), st.integers(0, 10**4))
 def test_short_is_what_does_not_fit(needed, limit, usage):
-    room = offers.Room("CPUS", needed, Quota(limit, usage))
+    room = offer.Room("CPUS", needed, Quota(limit, usage))
     assert room.short == (usage + needed > limit)
-    assert not offers.Room("CPUS", needed, None).short
+    assert not offer.Room("CPUS", needed, None).short
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "0 min"), (60, "1 min"), (3600, "1 h"), (12000, "3 h 20 min"), (59, "1 min")]
 )
 def test_durations(seconds, words):
-    assert offers.duration(seconds) == words
+    assert offer.duration(seconds) == words

@@ -2,18 +2,17 @@
 
 import io
 
-import pytest
 from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
-from orchestration.errors import Refusal
 from orchestration.provision.cloud.clients.events import Heard
-from orchestration.provision.cloud.clients.prompt import Person
+from orchestration.provision.cloud.clients.progress import following
+from orchestration.provision.operator import Person
 from tests.orchestration.provision.cloud import plays
 
 
-def person(terminal=False, yes=False, ask=None):
-    return Person(Console(file=io.StringIO(), force_terminal=terminal, width=120), yes, ask)
+def person(terminal=False):
+    return Person(Console(file=io.StringIO(), force_terminal=terminal, width=120), yes=False, ask=None)
 
 
 def hear(heard, *events):
@@ -23,7 +22,7 @@ def hear(heard, *events):
 
 def test_a_bar_on_a_terminal_counts_what_is_done():
     someone = person(terminal=True)
-    with someone.following("up", 2) as heard:
+    with following(someone, "up", 2) as heard:
         hear(heard, plays.ends("create", "convscale-fat-node1"), plays.ends("same", "convscale-fat-node2"))
     text = someone.console.file.getvalue()
     assert "1/2" in text
@@ -32,9 +31,9 @@ def test_a_bar_on_a_terminal_counts_what_is_done():
 
 def test_a_line_for_each_change_elsewhere():
     someone = person()
-    with someone.following("up", 2) as heard:
+    with following(someone, "up", 2) as heard:
         hear(heard, plays.ends("create", "a[b]"), plays.ends("create", "x", kind="convscale:infra:Cluster"))
-    with someone.following("preview") as heard:
+    with following(someone, "preview") as heard:
         hear(heard, plays.ends("create", "a"))
     assert someone.console.file.getvalue() == "up: create Instance a[b]\n"
 
@@ -55,14 +54,3 @@ def test_an_advisory_policy_stops_nothing():
     )
     assert heard.fault("error: boom") == "boom"
     assert heard.warnings == ["convscale-fat-ssh: policy no-open-ssh: better not", "late"]
-
-
-@pytest.mark.parametrize(("answer", "agreed"), [("yes", True), (" yes ", True), ("YES", False), ("", False)])
-def test_only_yes_is_yes(answer, agreed):
-    assert person(ask=lambda _: answer).agrees("Really?") == agreed
-
-
-def test_nobody_to_ask():
-    with pytest.raises(Refusal, match=r"Really\? Nobody is here to ask: give --yes"):
-        person().agrees("Really?")
-    assert person(yes=True).agrees("Really?")
