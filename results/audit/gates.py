@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from results.estimates import INTERVAL, Estimate
 from results.formats import estimate, number, plural, with_options
 from results.records.launch import MEMORY_BOUND, REPLICA, SUSPECT, Launch, Machine, RankBlock
-from results.records.point import Point
-from results.records.sweep import STRONG, WEAK, Series, Sweep
+from results.records.point import RecordedPoint
+from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.scaling.laws import karp_flatt
 from results.scaling.line import lines
 from results.scaling.speedup import relative_speedup, weak_efficiency
@@ -101,7 +101,7 @@ def least_seconds(flops: float, threads: int = 1) -> float:
     return flops / (CORE_LIMIT * threads)
 
 
-def of_sweep(sweep: Sweep) -> Audit:
+def of_sweep(sweep: RecordedSweep) -> Audit:
     """The gates over every series and every launch that is ok. The replay, wrong on purpose, is left out."""
     found: list[Finding] = []
     for series in sweep.series:
@@ -115,7 +115,7 @@ def of_sweep(sweep: Sweep) -> Audit:
     return Audit(sweep.name, _merged(found), passed, untold)
 
 
-def _untold(sweep: Sweep) -> tuple[str, ...]:
+def _untold(sweep: RecordedSweep) -> tuple[str, ...]:
     told = list(_superlinear_explained(sweep))
     if replays := sum(launch.run.movement == REPLICA for launch in sweep.launches):
         told.append(f"{plural(replays, 'run')} of the replay, wrong on purpose, went through no gate.")
@@ -134,7 +134,7 @@ def _merged(found: list[Finding]) -> tuple[Finding, ...]:
     return tuple(merged.values())
 
 
-def _scaling(series: Series) -> Iterator[Finding]:
+def _scaling(series: RecordedSeries) -> Iterator[Finding]:
     for line in lines(series):
         for point in line.points:
             if point.run.ranks > 1 and point.counting:
@@ -142,7 +142,7 @@ def _scaling(series: Series) -> Iterator[Finding]:
                 yield from _weak(series, point, line.points) if series.scaling == WEAK else ()
 
 
-def _strong(series: Series, point: Point, points: tuple[Point, ...]) -> Iterator[Finding]:
+def _strong(series: RecordedSeries, point: RecordedPoint, points: tuple[RecordedPoint, ...]) -> Iterator[Finding]:
     ratio = relative_speedup(point, points)
     if ratio.estimate is None or ratio.baseline is None:
         return
@@ -159,7 +159,7 @@ def _strong(series: Series, point: Point, points: tuple[Point, ...]) -> Iterator
     yield Finding(SERIAL, where, f"Karp-Flatt serial fraction {number(fraction, 3)}", NUMBERS, evidence)
 
 
-def _weak(series: Series, point: Point, points: tuple[Point, ...]) -> Iterator[Finding]:
+def _weak(series: RecordedSeries, point: RecordedPoint, points: tuple[RecordedPoint, ...]) -> Iterator[Finding]:
     ratio = weak_efficiency(point, points)
     if ratio.estimate is None or ratio.baseline is None:
         return
@@ -170,7 +170,7 @@ def _weak(series: Series, point: Point, points: tuple[Point, ...]) -> Iterator[F
         yield Finding(SHARE, where, words, NUMBERS, evidence)
 
 
-def fits_a_cache(point: Point, baseline: Point) -> bool:
+def fits_a_cache(point: RecordedPoint, baseline: RecordedPoint) -> bool:
     """Whether a cache of every node holds the parts of x and y of its ranks, but not the one-rank run's whole."""
     blocks = [block_of(point.run.problem, point.run.grid, rank) for rank in range(point.run.ranks)]
     part = max(block.x_bytes + block.y_bytes for block in blocks)
@@ -192,7 +192,7 @@ def fits_a_cache(point: Point, baseline: Point) -> bool:
     return bool(machines) and all(map(explains, machines))
 
 
-def _superlinear_explained(sweep: Sweep) -> Iterator[str]:
+def _superlinear_explained(sweep: RecordedSweep) -> Iterator[str]:
     """Speedups above the rank count that a cause in evidence may explain."""
     for series in sweep.series:
         for line in lines(series) if series.scaling == STRONG else ():
@@ -213,13 +213,13 @@ def _inverse(value: Estimate) -> Estimate:
     return value.inverse(1.0)
 
 
-def _where(series: Series, point: Point) -> str:
+def _where(series: RecordedSeries, point: RecordedPoint) -> str:
     run = point.run
     movement = with_options(run.movement, run.options)
     return f"{series.name}: {movement}, {run.backend}, {plural(run.ranks, 'rank')}, B = {run.problem.batch}"
 
 
-def _launch(sweep: Sweep, launch: Launch) -> Iterator[Finding]:
+def _launch(sweep: RecordedSweep, launch: Launch) -> Iterator[Finding]:
     run = launch.run
     where = f"{run.movement}, {run.backend}, {plural(run.ranks, 'rank')}, B = {run.problem.batch}"
 

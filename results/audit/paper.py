@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from results.records.sweep import SIZE, STRONG, Series, Sweep
+from results.records.sweep import SIZE, STRONG, RecordedSeries, RecordedSweep
 from workload.domain.problem import Problem
 from workload.record.files import read_json
 
@@ -66,7 +66,7 @@ def is_papers(problem: Problem) -> bool:
     return all(getattr(problem, name) == size for name, size in sizes.items() if name != "dtype")
 
 
-def beside(sweep: Sweep, series: Series) -> tuple[PublishedRun, ...]:
+def beside(sweep: RecordedSweep, series: RecordedSeries) -> tuple[PublishedRun, ...]:
     """The published runs of the clusters and the scaling that this series repeats; empty where it repeats none.
 
     A series of the batch that the paper says it could not run gets a row of that status for each rank count.
@@ -82,7 +82,7 @@ def beside(sweep: Sweep, series: Series) -> tuple[PublishedRun, ...]:
     return found if any((run.processes, run.batch) in sizes for run in found) else ()
 
 
-def _impossible(series: Series, clusters: tuple[str, ...]) -> tuple[PublishedRun, ...]:
+def _impossible(series: RecordedSeries, clusters: tuple[str, ...]) -> tuple[PublishedRun, ...]:
     """A row for each point of a series that the paper says its cluster could not run."""
     claim = impossible_claim()
     if series.scaling != STRONG or "light" not in clusters:

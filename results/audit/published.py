@@ -38,7 +38,7 @@ from results.audit.gates import (
 from results.audit.hypotheses import Fitted, MemoryFit, MemoryRow, TimedRow
 from results.estimates import EXACT, Estimate
 from results.formats import number, plural, sentence
-from results.records.sweep import STRONG, WEAK, Sweep
+from results.records.sweep import STRONG, WEAK, RecordedSweep
 from results.scaling.laws import gustafson, karp_flatt
 from workload.domain.footprint import predict
 from workload.domain.grid import Grid
@@ -76,7 +76,7 @@ class PublishedAudit:
     evidence: tuple[ClusterEvidence, ...]
 
 
-def make(replays: Sequence[Sweep] = ()) -> PublishedAudit:
+def make(replays: Sequence[RecordedSweep] = ()) -> PublishedAudit:
     """The audit of the published tables; `replays` are sweeps that hold the replay, for the third grade."""
     document, reading = paper.document(), read_json(READING)
     evidence = tuple(_evidence(document, cluster) for cluster in paper.CLUSTERS)
@@ -267,7 +267,7 @@ def _untold_memory(evidence: Sequence[ClusterEvidence]) -> Iterator[str]:
             )
 
 
-def _replayed(sweep: Sweep) -> Iterator[Finding]:
+def _replayed(sweep: RecordedSweep) -> Iterator[Finding]:
     """Whether the replay's CPU seconds of convolve follow the twice divided batch."""
     for series in sweep.series:
         rows = [row for row in replay.rows(series) if _cpu(row) is not None]
@@ -287,7 +287,7 @@ def _replayed(sweep: Sweep) -> Iterator[Finding]:
             yield Finding(SHARE, f"{sweep.name}: {series.name}, {backend}", words, REPLAY, ids)
 
 
-def _cpu(row: replay.Row) -> Estimate | None:
+def _cpu(row: replay.ReplayRow) -> Estimate | None:
     """At equal core speed where the records tell it."""
     return row.even_cpu or row.convolve_cpu
 

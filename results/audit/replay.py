@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from results.audit import paper
 from results.estimates import Estimate, one, ratio_estimate
-from results.records.launch import REPLICA, Launch, RankTimes
-from results.records.point import Point
-from results.records.sweep import STRONG, WEAK, Series
+from results.records.launch import REPLICA, Launch, RankRepeat
+from results.records.point import RecordedPoint
+from results.records.sweep import STRONG, WEAK, RecordedSeries
 from workload.domain.footprint import replica_images
 from workload.record.outcomes import OK, WRONG_ANSWER
 
@@ -22,7 +22,7 @@ Quantity = Callable[[Launch], float | None]
 
 
 @dataclass(frozen=True)
-class Row:
+class ReplayRow:
     """One rank count of one backend. Ratios are t(N) / t(1); None where there is no such time.
 
     `published` is by cluster. `replayed_fat` is by the clock of the paper's fat cluster (convolution, barrier,
@@ -51,7 +51,7 @@ class Row:
     run_ids: tuple[str, ...]
 
 
-def rows(series: Series) -> list[Row]:
+def rows(series: RecordedSeries) -> list[ReplayRow]:
     """A row a backend and rank count; none where the series replays nothing on two ranks or more."""
     replays = [point for point in series.points if point.run.movement == REPLICA]
     if series.scaling not in (STRONG, WEAK) or all(point.run.ranks == 1 for point in replays):
@@ -59,7 +59,7 @@ def rows(series: Series) -> list[Row]:
     return list(_rows(series, replays))
 
 
-def replayed(point: Point) -> list[Launch]:
+def replayed(point: RecordedPoint) -> list[Launch]:
     """The launches of a replay that ran to their end: right at one rank, wrong beyond, as planned."""
     return [launch for launch in point.launches if launch.outcome in (OK, WRONG_ANSWER) and launch.repeats]
 
@@ -74,14 +74,14 @@ def fat_clock_s(launch: Launch) -> float:
     )
 
 
-def _rows(series: Series, replays: list[Point]) -> Iterator[Row]:
+def _rows(series: RecordedSeries, replays: list[RecordedPoint]) -> Iterator[ReplayRow]:
     for point in replays:
         run = point.run
         base = next((p for p in replays if p.run.ranks == 1 and p.run.backend == run.backend), None)
         correct = {p.run.ranks: p for p in series.points if (p.run.movement, p.run.backend) == (CORRECT, run.backend)}
         one_batch = base.run.problem.batch if base else run.problem.batch
         images = replica_images(run.problem.batch, run.ranks)
-        yield Row(
+        yield ReplayRow(
             backend=run.backend,
             ranks=run.ranks,
             batch=run.problem.batch,
@@ -104,7 +104,7 @@ def _median(clock: str) -> Quantity:
     return lambda launch: launch.median_s(clock)
 
 
-def _of_ranks(value: Callable[[RankTimes], float | None], over: Callable[[list[float]], float]) -> Quantity:
+def _of_ranks(value: Callable[[RankRepeat], float | None], over: Callable[[list[float]], float]) -> Quantity:
     """The median over repeats of what `over` makes of the ranks' values; None where a rank has none."""
 
     def quantity(launch: Launch) -> float | None:
@@ -115,7 +115,7 @@ def _of_ranks(value: Callable[[RankTimes], float | None], over: Callable[[list[f
     return quantity
 
 
-def _even(rank: RankTimes, seconds: float) -> float | None:
+def _even(rank: RankRepeat, seconds: float) -> float | None:
     """Seconds of a rank in operations of the yardstick; None where the record does not tell its core's speed."""
     return None if rank.core_flops_per_s is None else seconds * rank.core_flops_per_s
 
@@ -126,7 +126,7 @@ _even_cpu = _of_ranks(lambda rank: _even(rank, rank.convolve_cpu_s), statistics.
 _even_convolve = _of_ranks(lambda rank: _even(rank, rank.parts_s["convolve"]), max)
 
 
-def _ratio(point: Point | None, base: Point | None, quantity: Quantity) -> Estimate | None:
+def _ratio(point: RecordedPoint | None, base: RecordedPoint | None, quantity: Quantity) -> Estimate | None:
     if point is None or base is None:
         return None
     above, below = ([quantity(launch) for launch in _usable(p)] for p in (point, base))
@@ -136,11 +136,11 @@ def _ratio(point: Point | None, base: Point | None, quantity: Quantity) -> Estim
     return one(len(above)) if point is base else ratio_estimate(values[: len(above)], values[len(above) :])
 
 
-def _usable(point: Point) -> list[Launch]:
+def _usable(point: RecordedPoint) -> list[Launch]:
     return replayed(point) if point.run.movement == REPLICA else list(point.counting)
 
 
-def _cores(point: Point) -> int:
+def _cores(point: RecordedPoint) -> int:
     """Cores of the machines that one launch ran on, 0 where they are not told."""
     counts = [machine.details.get("cores") for machine in point.launches[0].machines]
     return sum(count for count in counts if isinstance(count, int))

@@ -15,9 +15,9 @@ from results.estimates import INTERVAL, Estimate, ratio_estimate
 from results.forecast import accuracy
 from results.forecast.accuracy import Foretold
 from results.formats import plural
-from results.records.point import Point
+from results.records.point import RecordedPoint
 from results.records.price import HourlyPrice, price_of
-from results.records.sweep import Sweep
+from results.records.sweep import RecordedSweep
 from workload.domain.problem import Problem
 from workload.record.digest import canonical_json
 
@@ -30,8 +30,8 @@ LEAST_LOG = 0.02  # summed log ratios below it are no difference
 class Best:
     """The fastest configuration of one sweep for one problem. `ratio`: its time over that of the fastest sweep."""
 
-    sweep: Sweep
-    point: Point
+    sweep: RecordedSweep
+    point: RecordedPoint
     time: Estimate
     ratio: Estimate | None
     price: HourlyPrice | None
@@ -48,7 +48,7 @@ class Best:
         return self.images_per_s.scaled(SECONDS_AN_HOUR / self.price.amount_per_hour)
 
 
-def best(sweeps: Sequence[Sweep]) -> list[Best]:
+def best(sweeps: Sequence[RecordedSweep]) -> list[Best]:
     """A row a problem and sweep, of the problems that two sweeps or more have a time for, the fastest sweep first."""
     found: list[Best] = []
     for problem in _shared(sweeps):
@@ -63,7 +63,7 @@ def best(sweeps: Sequence[Sweep]) -> list[Best]:
     return found
 
 
-def crossings(sweeps: Sequence[Sweep]) -> list[str]:
+def crossings(sweeps: Sequence[RecordedSweep]) -> list[str]:
     """One sentence a pair of sweeps and family of problems (all sizes but the batch): who is faster, and to where."""
     lines = []
     for first, second in itertools.combinations(sweeps, 2):
@@ -76,7 +76,7 @@ def crossings(sweeps: Sequence[Sweep]) -> list[str]:
     return lines
 
 
-def explained(sweeps: Sequence[Sweep]) -> list[str]:
+def explained(sweeps: Sequence[RecordedSweep]) -> list[str]:
     """One sentence a pair of sweeps: how much of the difference in forward time their probes alone foretold.
 
     Of log(time / time), over the points that both measured and both forecast before: the share that the forecasts'
@@ -111,24 +111,24 @@ def _share(measured: float, forecast: float) -> str:
     return f", {forecast / measured:.0%} of the difference in log time"
 
 
-def _both_foretold(first: Sweep, second: Sweep) -> Iterator[tuple[Foretold, Foretold]]:
+def _both_foretold(first: RecordedSweep, second: RecordedSweep) -> Iterator[tuple[Foretold, Foretold]]:
     others = {_same(row.point): row for row in accuracy.of_sweep(second)}
     for row in accuracy.of_sweep(first):
         if (other := others.get(_same(row.point))) is not None:
             yield row, other
 
 
-def _same(point: Point) -> tuple[object, ...]:
+def _same(point: RecordedPoint) -> tuple[object, ...]:
     run = point.run
     return (run.problem, run.grid, run.movement, run.backend, canonical_json(dict(run.options)))
 
 
-def _common(first: Sweep, second: Sweep) -> bool:
+def _common(first: RecordedSweep, second: RecordedSweep) -> bool:
     others = {_same(point) for point in second.points if point.counting}
     return any(_same(point) in others for point in first.points if point.counting)
 
 
-def _crossing(first: Sweep, second: Sweep, problems: Sequence[Problem]) -> str:
+def _crossing(first: RecordedSweep, second: RecordedSweep, problems: Sequence[Problem]) -> str:
     ordered = sorted(problems, key=lambda problem: problem.batch)
     faster = [(problem.batch, _faster(first, second, problem)) for problem in ordered]
     batches = ", ".join(str(batch) for batch, _ in faster)
@@ -149,7 +149,7 @@ def _changes(told: Sequence[tuple[int, str]]) -> Iterator[str]:
             yield f"The crossing lies between B = {low}, where {before} is faster, and B = {high}, where {after} is."
 
 
-def _faster(first: Sweep, second: Sweep, problem: Problem) -> str:
+def _faster(first: RecordedSweep, second: RecordedSweep, problem: Problem) -> str:
     """The name of the faster sweep; empty where the noise does not tell."""
     one, other = _fastest(first, problem), _fastest(second, problem)
     if one is None or other is None:
@@ -164,7 +164,7 @@ def _unit(problem: Problem) -> Problem:
     return Problem.from_dict({**problem.as_dict(), "batch": 1})
 
 
-def _shared(sweeps: Sequence[Sweep]) -> list[Problem]:
+def _shared(sweeps: Sequence[RecordedSweep]) -> list[Problem]:
     """Problems with a time in two sweeps or more, by batch."""
     counts: dict[Problem, int] = {}
     for sweep in sweeps:
@@ -174,11 +174,11 @@ def _shared(sweeps: Sequence[Sweep]) -> list[Problem]:
     return sorted(shared, key=lambda problem: tuple(problem.as_dict().values()))
 
 
-def _fastest(sweep: Sweep, problem: Problem) -> Point | None:
+def _fastest(sweep: RecordedSweep, problem: Problem) -> RecordedPoint | None:
     points = [point for point in sweep.points if point.counting and point.run.problem == problem]
     return min(points, key=_seconds, default=None)
 
 
-def _seconds(point: Point) -> float:
+def _seconds(point: RecordedPoint) -> float:
     time = point.time(CLOCK)
     return time.value if time else float("inf")

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.estimates import CONFIDENCE, INTERVAL, MIN_LAUNCHES, Estimate, ratio_estimate
-from results.records.point import Point, line_of
-from results.records.sweep import Sweep
+from results.records.point import RecordedPoint, line_of
+from results.records.sweep import RecordedSweep
 from workload.record.digest import canonical_json
 
 FASTER, SLOWER, SAME = "faster", "slower", "no difference can be claimed"
@@ -23,8 +23,8 @@ FASTER, SLOWER, SAME = "faster", "slower", "no difference can be claimed"
 class Pair:
     """One point in both sweeps. `ratio` is the second's time over the first's; `probability` is Welch's, corrected."""
 
-    first: Point
-    second: Point
+    first: RecordedPoint
+    second: RecordedPoint
     clock: str
     ratio: Estimate | None
     probability: float | None
@@ -56,7 +56,7 @@ class Comparison:
         return FASTER if self.overall.value < 1.0 else SLOWER
 
 
-def of(first: Sweep, second: Sweep) -> Comparison:
+def of(first: RecordedSweep, second: RecordedSweep) -> Comparison:
     """Compares the points that both sweeps have: same problem, ranks, grid, movement, backend, threads."""
     here, there = _by_parameters(first), _by_parameters(second)
     shared = [key for key in here if key in there]
@@ -65,8 +65,8 @@ def of(first: Sweep, second: Sweep) -> Comparison:
     return Comparison(pairs, (len(here) - len(shared), len(there) - len(shared)), _overall(pairs))
 
 
-def _by_parameters(sweep: Sweep) -> dict[str, Point]:
-    found: dict[str, Point] = {}
+def _by_parameters(sweep: RecordedSweep) -> dict[str, RecordedPoint]:
+    found: dict[str, RecordedPoint] = {}
     for point in sweep.points:
         document = point.run.as_dict()
         kept = {key: document[key] for key in ("problem", "ranks", "grid")}
@@ -74,7 +74,7 @@ def _by_parameters(sweep: Sweep) -> dict[str, Point]:
     return found
 
 
-def _draft(first: Point, second: Point) -> Pair:
+def _draft(first: RecordedPoint, second: RecordedPoint) -> Pair:
     """The pair before its probability is corrected."""
     clock = "total_s" if first.streamed or second.streamed else "forward_s"
     for point in (first, second):

@@ -11,7 +11,7 @@ from typing import Any
 
 from results.estimates import Estimate
 from results.formats import estimate
-from results.records.point import Point
+from results.records.point import RecordedPoint
 from results.table import csv_of
 
 INK, GRID, BAD = "#1f2933", "#d3d9e0", "#c8372d"
@@ -52,7 +52,7 @@ class Values:
         return csv_of(keys, ([row.get(key) for key in keys] for row in self.rows)) if keys else ""
 
 
-def row_of(label: str, point: Point, value: Estimate | float | None) -> dict[str, object]:
+def row_of(label: str, point: RecordedPoint, value: Estimate | float | None) -> dict[str, object]:
     """A point's row of data: its value with bounds, its outcome and its runs."""
     bounds = value if isinstance(value, Estimate) else None
     return {
@@ -68,7 +68,7 @@ def row_of(label: str, point: Point, value: Estimate | float | None) -> dict[str
     }
 
 
-def text_of(label: str, point: Point, value: Estimate) -> str:
+def text_of(label: str, point: RecordedPoint, value: Estimate) -> str:
     """What hovering over a point shows."""
     return f"{label}: {point.run.ranks} ranks, B = {point.run.problem.batch}: {estimate(value)}"
 

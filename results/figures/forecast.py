@@ -9,14 +9,14 @@ from typing import Any
 from results.figures.drawing import INK, Drawing, Values, as_files
 from results.figures.series import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, styled
 from results.files import write_whole
-from results.forecast.predict import FAR_WORDS, STATED, Row
+from results.forecast.predict import FAR_WORDS, STATED, ForecastRow
 from results.formats import number, plural, slug
 from results.table import Table, csv_text, markdown
 
 DASHED = (FAR_WORDS, STATED)
 
 
-def write(rows: Sequence[Row], table: Table, folder: Path) -> Path:
+def write(rows: Sequence[ForecastRow], table: Table, folder: Path) -> Path:
     """forecast.md and .csv, and a figure (.svg, .png, its values as .csv) a series; each whole or not at all.
 
     Returns the folder. Raises OSError.
@@ -31,11 +31,11 @@ def write(rows: Sequence[Row], table: Table, folder: Path) -> Path:
     return folder
 
 
-def draw(series: str, rows: Sequence[Row]) -> Drawing:
+def draw(series: str, rows: Sequence[ForecastRow]) -> Drawing:
     """Forward time by ranks, a line a movement and backend; dashed where it is far from measured. Needs matplotlib."""
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    lines: dict[str, list[Row]] = {}
+    lines: dict[str, list[ForecastRow]] = {}
     for row in sorted(rows, key=lambda row: row.asked.case.ranks):
         lines.setdefault(f"{row.asked.case.movement}, {row.asked.case.backend}", []).append(row)
     with styled("forecast", series):
@@ -59,7 +59,7 @@ def draw(series: str, rows: Sequence[Row]) -> Drawing:
         return as_files(figure, f"forecast-{slug(series)}", f"{series}: forecast forward time, by ranks", values)
 
 
-def _line(axes: Any, label: str, rows: Sequence[Row], index: int, values: Values) -> None:
+def _line(axes: Any, label: str, rows: Sequence[ForecastRow], index: int, values: Values) -> None:
     colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
     near = [row for row in rows if row.basis not in DASHED]
     far = [*near[-1:], *(row for row in rows if row.basis in DASHED)]

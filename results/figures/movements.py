@@ -9,15 +9,15 @@ from results.figures.drawing import Drawing, Values, as_files
 from results.figures.series import COLOURS, MARKERS, PART_COLOURS, new_figure, styled
 from results.formats import MIB, number, plural
 from results.records.launch import PARTS
-from results.records.sweep import Sweep
+from results.records.sweep import RecordedSweep
 from results.scaling import movements
-from results.scaling.movements import Row
+from results.scaling.movements import MovementRow
 
 BAR_INCHES = 0.3
 MAX_BARS = 40
 
 
-def of_sweep(sweep: Sweep) -> list[Drawing]:
+def of_sweep(sweep: RecordedSweep) -> list[Drawing]:
     """The figures that the sweep has points for. Needs matplotlib."""
     if not movements.worth_showing(sweep.points):
         return []
@@ -32,9 +32,9 @@ def of_sweep(sweep: Sweep) -> list[Drawing]:
     return drawings
 
 
-def _widest(rows: Sequence[Row]) -> list[Row]:
+def _widest(rows: Sequence[MovementRow]) -> list[MovementRow]:
     """The rows of the rank count, and of it the batch, at which most choices can be compared."""
-    groups: dict[tuple[int, int], list[Row]] = {}
+    groups: dict[tuple[int, int], list[MovementRow]] = {}
     for row in rows:
         groups.setdefault((row.point.run.ranks, row.point.run.problem.batch), []).append(row)
     if not groups:
@@ -43,17 +43,17 @@ def _widest(rows: Sequence[Row]) -> list[Row]:
     return sorted(best, key=_total_s)[:MAX_BARS]
 
 
-def _total_s(row: Row) -> float:
+def _total_s(row: MovementRow) -> float:
     total = row.point.time("total_s")
     return total.value if total else 0.0
 
 
-def _place(rows: Sequence[Row]) -> str:
+def _place(rows: Sequence[MovementRow]) -> str:
     run = rows[0].point.run
     return f"{plural(run.ranks, 'rank')}, B = {run.problem.batch}"
 
 
-def _phases(rows: Sequence[Row]) -> Drawing:
+def _phases(rows: Sequence[MovementRow]) -> Drawing:
     """Stacked bars: mean over ranks of each part of a repeat, the fastest on top."""
     figure, axes = _bar_axes(rows, "Time of a repeat, mean over ranks (s)")
     left, values = [0.0] * len(rows), Values()
@@ -68,7 +68,7 @@ def _phases(rows: Sequence[Row]) -> Drawing:
     return as_files(figure, "movements-phases", f"Seconds of each phase by movement and grid, {_place(rows)}", values)
 
 
-def _moved(rows: Sequence[Row]) -> Drawing:
+def _moved(rows: Sequence[MovementRow]) -> Drawing:
     figure, axes = _bar_axes(rows, "Bytes between ranks in a repeat (MiB)")
     widths = [(row.moved_bytes or 0.0) / MIB for row in rows]
     drawn = axes.barh(range(len(rows)), widths, 0.8, color=COLOURS[0], linewidth=0)
@@ -82,14 +82,14 @@ def _moved(rows: Sequence[Row]) -> Drawing:
     return as_files(figure, "movements-bytes", title, values)
 
 
-def _row(row: Row, values: dict[str, object]) -> dict[str, object]:
+def _row(row: MovementRow, values: dict[str, object]) -> dict[str, object]:
     """A row of a figure's data: what was run, the values, and the runs they rest on."""
     run = row.point.run
     about = {"ranks": run.ranks, "batch": run.problem.batch, "movement": row.movement, "backend": run.backend}
     return {**about, "grid": row.grid, **values, "run_ids": " ".join(row.point.run_ids)}
 
 
-def _bar_axes(rows: Sequence[Row], label: str) -> tuple[Any, Any]:
+def _bar_axes(rows: Sequence[MovementRow], label: str) -> tuple[Any, Any]:
     figure = new_figure()
     figure.set_size_inches(7.6, 1.7 + BAR_INCHES * len(rows))
     axes = figure.add_subplot()
@@ -100,9 +100,9 @@ def _bar_axes(rows: Sequence[Row], label: str) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _names(rows: Sequence[Row]) -> list[str]:
+def _names(rows: Sequence[MovementRow]) -> list[str]:
     """What tells the rows apart, and no more."""
-    parts: list[Callable[[Row], str]] = [
+    parts: list[Callable[[MovementRow], str]] = [
         lambda row: row.movement,
         lambda row: row.point.run.backend,
         lambda row: row.grid,
@@ -111,10 +111,10 @@ def _names(rows: Sequence[Row]) -> list[str]:
     return [", ".join(part(row) for part in telling) for row in rows]
 
 
-def _root_memory(rows: Sequence[Row]) -> Drawing:
+def _root_memory(rows: Sequence[MovementRow]) -> Drawing:
     """The root's measured peak against the batch, a line a movement, at the largest rank count."""
     ranks = max(row.point.run.ranks for row in rows)
-    lines: dict[str, list[Row]] = {}
+    lines: dict[str, list[MovementRow]] = {}
     for row in rows:
         if row.point.run.ranks == ranks and row.root_peak_bytes is not None:
             lines.setdefault(f"{row.movement}, {row.point.run.backend}", []).append(row)

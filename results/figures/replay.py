@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from results.audit.paper import CLUSTERS
-from results.audit.replay import Row, rows
+from results.audit.replay import ReplayRow, rows
 from results.estimates import Estimate
 from results.figures.drawing import INK, Drawing, Values, as_files
 from results.figures.series import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, styled
 from results.formats import number, slug
-from results.records.sweep import Series
+from results.records.sweep import RecordedSeries
 
-Value = Callable[[Row], Estimate | float | None]
+Value = Callable[[ReplayRow], Estimate | float | None]
 
 
-def of_series(series: Series) -> list[Drawing]:
+def of_series(series: RecordedSeries) -> list[Drawing]:
     """One figure for each backend that the series replays the published method with. Needs matplotlib."""
     found = rows(series)
     drawings = []
@@ -49,7 +49,7 @@ def _lines() -> list[tuple[str, Value]]:
     ]
 
 
-def _draw(series: Series, found: Sequence[Row]) -> Drawing:
+def _draw(series: RecordedSeries, found: Sequence[ReplayRow]) -> Drawing:
     figure = new_figure()
     axes = figure.add_subplot()
     ranks = [row.ranks for row in found]
@@ -74,7 +74,7 @@ def _draw(series: Series, found: Sequence[Row]) -> Drawing:
     return as_files(figure, slug(series.scaling, series.name, found[0].backend, "replay"), title, values)
 
 
-def _line(axes: Any, found: Sequence[Row], curve: Curve, values: Values) -> None:
+def _line(axes: Any, found: Sequence[ReplayRow], curve: Curve, values: Values) -> None:
     style = {"color": COLOURS[curve.index], "marker": MARKERS[curve.index], "linestyle": "none", "capsize": 3.0}
     joined = []
     for row in found:

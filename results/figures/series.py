@@ -17,8 +17,8 @@ from results.estimates import Estimate
 from results.figures.drawing import BAD, GRID, INK, Drawing, Values, as_files, row_of, text_of
 from results.formats import number, plural, slug
 from results.records.launch import OVERSUBSCRIBED, PARTS, REPLICA, SMT, SUSPECT
-from results.records.point import Point, line_of
-from results.records.sweep import SIZE, STRONG, WEAK, Series, Sweep
+from results.records.point import RecordedPoint, line_of
+from results.records.sweep import SIZE, STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.scaling.laws import amdahl, gustafson
 from results.scaling.speedup import absolute_speedup, relative_speedup, scaled_speedup, weak_efficiency
 from workload.record.outcomes import SKIPPED
@@ -58,7 +58,7 @@ class Line:
     """One movement and backend of a series."""
 
     label: str
-    points: tuple[Point, ...]
+    points: tuple[RecordedPoint, ...]
 
     @property
     def movement(self) -> str:
@@ -72,7 +72,7 @@ class Plot:
     name: str
     title: str
     y_label: str
-    value: Callable[[Point], Estimate | None]
+    value: Callable[[RecordedPoint], Estimate | None]
     ideals: tuple[tuple[str, Callable[[float], float]], ...] = ()
     log_y: bool = True
     by_batch: bool = False
@@ -87,7 +87,7 @@ def styled(*names: str) -> AbstractContextManager[None]:
     return context
 
 
-def of_series(sweep: Sweep, series: Series) -> list[Drawing]:
+def of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Drawing]:
     """All figures of a series: the scaling figures, then phases per rank. Needs matplotlib."""
     drawings = []
     with styled(sweep.name, series.name):
@@ -103,13 +103,13 @@ def of_series(sweep: Sweep, series: Series) -> list[Drawing]:
     return drawings
 
 
-def _plots(sweep: Sweep, series: Series) -> list[Plot]:
+def _plots(sweep: RecordedSweep, series: RecordedSeries) -> list[Plot]:
     name, title = slug(series.scaling, series.name), f"{series.name}: "
     time = Plot(
         f"{name}-time",
         title + "forward time",
         "Forward time (s)",
-        Point.time,
+        RecordedPoint.time,
         log_y=series.scaling != WEAK,
         by_batch=series.scaling == SIZE,
     )
@@ -118,7 +118,7 @@ def _plots(sweep: Sweep, series: Series) -> list[Plot]:
     return [time, *_weak(series, name, title)] if series.scaling == WEAK else [time]
 
 
-def _strong(sweep: Sweep, series: Series, name: str, title: str) -> list[Plot]:
+def _strong(sweep: RecordedSweep, series: RecordedSeries, name: str, title: str) -> list[Plot]:
     law = (f"Amdahl, p = {PARALLEL_FRACTION}", lambda n: amdahl(PARALLEL_FRACTION, n))
     ideals = (law, ("linear", lambda n: n))
     return [
@@ -140,7 +140,7 @@ def _strong(sweep: Sweep, series: Series, name: str, title: str) -> list[Plot]:
     ]
 
 
-def _weak(series: Series, name: str, title: str) -> list[Plot]:
+def _weak(series: RecordedSeries, name: str, title: str) -> list[Plot]:
     law = (f"Gustafson, p = {PARALLEL_FRACTION}", lambda n: gustafson(PARALLEL_FRACTION, n))
     return [
         Plot(
@@ -161,9 +161,9 @@ def _weak(series: Series, name: str, title: str) -> list[Plot]:
     ]
 
 
-def _lines(series: Series) -> list[Line]:
+def _lines(series: RecordedSeries) -> list[Line]:
     """The lines of a series but the replay, which has a figure of its own."""
-    members: dict[str, list[Point]] = {}
+    members: dict[str, list[RecordedPoint]] = {}
     for point in series.points:
         if point.run.movement != REPLICA:
             members.setdefault(line_of(point.run), []).append(point)
@@ -173,15 +173,15 @@ def _lines(series: Series) -> list[Line]:
     ]
 
 
-def _size(point: Point) -> tuple[int, int]:
+def _size(point: RecordedPoint) -> tuple[int, int]:
     return (point.run.ranks, point.run.problem.batch)
 
 
-def _x(point: Point, plot: Plot) -> int:
+def _x(point: RecordedPoint, plot: Plot) -> int:
     return point.run.problem.batch if plot.by_batch else point.run.ranks
 
 
-def _apart(point: Point) -> bool:
+def _apart(point: RecordedPoint) -> bool:
     return bool(point.marks & APART)
 
 
@@ -294,7 +294,7 @@ def _legend(figure: Any, axes: Any, hollow: str) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.2, handlelength=1.6)
 
 
-def _phases(series: Series, line: Line) -> Drawing:
+def _phases(series: RecordedSeries, line: Line) -> Drawing:
     """Stacked bars of every rank of every point of a line; the serial run of its backend stands first."""
     figure = new_figure()
     axes = figure.add_subplot()
@@ -328,14 +328,14 @@ def _phases(series: Series, line: Line) -> Drawing:
     )
 
 
-def _group_name(point: Point) -> str:
+def _group_name(point: RecordedPoint) -> str:
     count = f"{point.run.ranks}" if point.run.ranks <= MAX_BARS else f"{point.run.ranks}\n(first {MAX_BARS})"
     if point.run.movement == SERIAL:
         return f"{count}\nserial"
     return count if point.timed else f"{count}\n{point.outcome.replace('_', chr(10))}"
 
 
-def _bars(axes: Any, start: float, point: Point, values: Values) -> None:
+def _bars(axes: Any, start: float, point: RecordedPoint, values: Values) -> None:
     """A stacked bar for each of the point's first MAX_BARS ranks, from `start` on."""
     ranks = list(point.parts_s().items())[:MAX_BARS]
     base = [0.0] * len(ranks)

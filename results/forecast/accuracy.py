@@ -14,8 +14,8 @@ from typing import Any
 from results.forecast.model import Case, ForecastError, forecast
 from results.forecast.probe import Probe
 from results.forecast.residuals import Band
-from results.records.point import Point
-from results.records.sweep import Sweep
+from results.records.point import RecordedPoint
+from results.records.sweep import RecordedSweep
 
 EVENT = "forecast"
 STARTED = ("started", "adopted")
@@ -25,7 +25,7 @@ STARTED = ("started", "adopted")
 class Foretold:
     """A point with its forecast, its interval (None where nothing was known of earlier errors), and what came."""
 
-    point: Point
+    point: RecordedPoint
     forecast_s: float
     interval_s: tuple[float, float] | None
     measured_s: float
@@ -73,7 +73,7 @@ def seconds(values: Mapping[str, Any] | None, run_id: str) -> float | None:
     return None if entry is None else float(entry["forward_s"])
 
 
-def of_sweep(sweep: Sweep) -> list[Foretold]:
+def of_sweep(sweep: RecordedSweep) -> list[Foretold]:
     """The sweep's points that were forecast before their first run, and measured."""
     kept = _kept(sweep)
     found = []
@@ -88,7 +88,7 @@ def of_sweep(sweep: Sweep) -> list[Foretold]:
     return found
 
 
-def core_speeds(sweep: Sweep, rows: Sequence[Foretold]) -> list[tuple[str, float, float]]:
+def core_speeds(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[tuple[str, float, float]]:
     """Of each backend that was forecast: how fast cores did the yardstick when probed, and in the rows' runs (median).
 
     Operations a CPU second; nothing of a backend where either is not known.
@@ -106,7 +106,7 @@ def core_speeds(sweep: Sweep, rows: Sequence[Foretold]) -> list[tuple[str, float
     return found
 
 
-def _kept(sweep: Sweep) -> dict[str, tuple[float, tuple[float, float] | None]]:
+def _kept(sweep: RecordedSweep) -> dict[str, tuple[float, tuple[float, float] | None]]:
     """Forecast and interval by run, of runs that had not started when they were written."""
     found: dict[str, tuple[float, tuple[float, float] | None]] = {}
     started: set[str] = set()

@@ -18,7 +18,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from results.forecast.probe import BETWEEN, WITHIN, Link, Probe
+from results.forecast.probe import BETWEEN, WITHIN, Probe, ProbedLink
 from results.records.launch import REPLICA
 from workload.domain.footprint import predict
 from workload.domain.grid import Block, Grid, block_of, finisher
@@ -196,10 +196,10 @@ class _Machine:
     def _message(self, size: float, scope: str) -> float:
         return self._link(scope).seconds(size)
 
-    def _slowest_link(self) -> Link:
+    def _slowest_link(self) -> ProbedLink:
         return self._link(BETWEEN if len(self._nodes) > 1 else WITHIN)
 
-    def _link(self, scope: str) -> Link:
+    def _link(self, scope: str) -> ProbedLink:
         link = self._probe.link(scope)
         if link is None:
             needed = f"which {self._case.ranks} ranks need"

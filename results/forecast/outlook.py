@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from results.forecast.predict import Row, Terms
+from results.forecast.predict import ForecastRow, Terms
 from results.formats import number, plural
 
 PHASES = {
@@ -18,9 +18,9 @@ MANY = 1000  # images, that a price is told of
 GIB = 2**30
 
 
-def sentences(rows: Sequence[Row], terms: Terms) -> list[str]:
+def sentences(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
     """One for each series, movement and backend that is forecast at several rank counts."""
-    lines: dict[tuple[str, str, str], list[Row]] = {}
+    lines: dict[tuple[str, str, str], list[ForecastRow]] = {}
     for row in rows:
         lines.setdefault((row.asked.series, row.asked.case.movement, row.asked.case.backend), []).append(row)
     told = []
@@ -31,7 +31,7 @@ def sentences(rows: Sequence[Row], terms: Terms) -> list[str]:
     return told
 
 
-def study_cost(rows: Sequence[Row], terms: Terms) -> list[str]:
+def study_cost(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
     """What all runs that fit cost together; nothing where there is no price."""
     priced = [row.price * row.asked.repeats for row in rows if row.price is not None and fits(row, terms)]
     seconds = sum(row.found.total_s * row.asked.repeats for row in rows if fits(row, terms))
@@ -43,12 +43,12 @@ def study_cost(rows: Sequence[Row], terms: Terms) -> list[str]:
     ]
 
 
-def fits(row: Row, terms: Terms) -> bool:
+def fits(row: ForecastRow, terms: Terms) -> bool:
     """Whether the ranks of every node need less than MEMORY_SHARE of its memory; True where that is not known."""
     return terms.node_memory_bytes is None or row.node_bytes <= MEMORY_SHARE * terms.node_memory_bytes
 
 
-def _line(members: Sequence[Row], terms: Terms) -> Iterator[str]:
+def _line(members: Sequence[ForecastRow], terms: Terms) -> Iterator[str]:
     possible = [row for row in members if fits(row, terms)]
     if possible:
         yield _rise(possible)
@@ -57,7 +57,7 @@ def _line(members: Sequence[Row], terms: Terms) -> Iterator[str]:
     yield from _memory(members, terms)
 
 
-def _rise(rows: Sequence[Row]) -> str:
+def _rise(rows: Sequence[ForecastRow]) -> str:
     best = max(rows, key=_rate)
     where = f"{number(_rate(best), 3)} images/s at {_ranks(best)}"
     if best is rows[-1]:
@@ -65,18 +65,18 @@ def _rise(rows: Sequence[Row]) -> str:
     return f"throughput stops rising at {where}; what stops it is {PHASES[_stopping(rows[0], rows[-1])]}."
 
 
-def _stopping(first: Row, row: Row) -> str:
+def _stopping(first: ForecastRow, row: ForecastRow) -> str:
     """The phase that grew most beyond what a rank's share of the work at the first count would take."""
     share = _work(row) / _work(first)
     grown = {phase: row.found.phases_s[phase] - share * first.found.phases_s[phase] for phase in PHASES}
     return max(grown, key=lambda phase: grown[phase])
 
 
-def _work(row: Row) -> float:
+def _work(row: ForecastRow) -> float:
     return row.asked.case.problem.batch / row.asked.case.ranks
 
 
-def _half(rows: Sequence[Row]) -> Iterator[str]:
+def _half(rows: Sequence[ForecastRow]) -> Iterator[str]:
     """The first count whose images a second and rank are less than half of those at the least count."""
     first = rows[0]
     for row in rows:
@@ -91,7 +91,7 @@ def _half(rows: Sequence[Row]) -> Iterator[str]:
             return
 
 
-def _cost(rows: Sequence[Row], terms: Terms) -> Iterator[str]:
+def _cost(rows: Sequence[ForecastRow], terms: Terms) -> Iterator[str]:
     if terms.price is None:
         return
     ends = {row.asked.case.ranks: row for row in (rows[0], max(rows, key=_rate), rows[-1])}
@@ -99,7 +99,7 @@ def _cost(rows: Sequence[Row], terms: Terms) -> Iterator[str]:
     yield f"{MANY:,} images cost {terms.price.currency} {told}."
 
 
-def _memory(rows: Sequence[Row], terms: Terms) -> Iterator[str]:
+def _memory(rows: Sequence[ForecastRow], terms: Terms) -> Iterator[str]:
     over = [row for row in rows if not fits(row, terms)]
     if over and terms.node_memory_bytes is not None:
         yield (
@@ -109,13 +109,13 @@ def _memory(rows: Sequence[Row], terms: Terms) -> Iterator[str]:
         )
 
 
-def _of_many(row: Row) -> float | None:
+def _of_many(row: ForecastRow) -> float | None:
     return None if row.price is None else row.price * MANY / row.asked.case.problem.batch
 
 
-def _rate(row: Row) -> float:
+def _rate(row: ForecastRow) -> float:
     return row.asked.case.problem.batch / row.found.forward_s
 
 
-def _ranks(row: Row) -> str:
+def _ranks(row: ForecastRow) -> str:
     return plural(row.asked.case.ranks, "rank")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from results.forecast.model import Case, Forecast, ForecastError, cost, forecast
 from results.forecast.probe import Probe
 from results.forecast.residuals import Band
-from results.records.point import Point
+from results.records.point import RecordedPoint
 from results.records.price import HourlyPrice
-from results.records.sweep import Sweep
+from results.records.sweep import RecordedSweep
 
 FAR_WORDS, STATED = "far beyond the probe", "stated figures"
 FAR, TOO_FAR = 2, 8  # times the probed ranks: beyond, a forecast is marked; beyond, it has to be asked for
@@ -27,14 +27,14 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Row:
+class ForecastRow:
     """One forecast, its price a repeat (None where the cluster has none), and the measured point, if there is one."""
 
     asked: Asked
     found: Forecast
     price: float | None
     basis: str
-    measured: Point | None
+    measured: RecordedPoint | None
     interval_s: tuple[float, float] | None = None  # of the forward time
 
     @property
@@ -63,18 +63,18 @@ class Terms:
     price: HourlyPrice | None
     cluster_nodes: int
     extrapolate: bool = False
-    sweep: Sweep | None = None
+    sweep: RecordedSweep | None = None
     band: Band | None = None  # how far earlier forecasts of this cluster were off
     stated: bool = False  # the probe is made of stated figures
     node_memory_bytes: int | None = None  # of the node that has least
 
 
-def rows(asked: Sequence[Asked], terms: Terms) -> list[Row]:
+def rows(asked: Sequence[Asked], terms: Terms) -> list[ForecastRow]:
     """The forecasts of these runs. Raises ForecastError where the probe does not carry them."""
     return [_row(each, terms) for each in asked]
 
 
-def _row(asked: Asked, terms: Terms) -> Row:
+def _row(asked: Asked, terms: Terms) -> ForecastRow:
     ranks, probed = asked.case.ranks, terms.probed_ranks
     if ranks > TOO_FAR * probed and not terms.extrapolate:
         raise ForecastError(
@@ -89,7 +89,7 @@ def _row(asked: Asked, terms: Terms) -> Row:
     if terms.band is not None:
         low, high = terms.band.at(ranks)
         interval = (found.forward_s * low, found.forward_s * high)
-    return Row(asked, found, price, _basis(ranks, terms), _measured(asked.case, terms.sweep), interval)
+    return ForecastRow(asked, found, price, _basis(ranks, terms), _measured(asked.case, terms.sweep), interval)
 
 
 def _basis(ranks: int, terms: Terms) -> str:
@@ -100,8 +100,8 @@ def _basis(ranks: int, terms: Terms) -> str:
     return FAR_WORDS if ranks > FAR * terms.probed_ranks else "beyond the probe"
 
 
-def _measured(case: Case, sweep: Sweep | None) -> Point | None:
-    def same(point: Point) -> bool:
+def _measured(case: Case, sweep: RecordedSweep | None) -> RecordedPoint | None:
+    def same(point: RecordedPoint) -> bool:
         run = point.run
         ran = (run.problem, run.grid, run.movement, run.backend, run.ranks_per_node, dict(run.options))
         per_node = min(case.ranks_per_node, case.ranks)

@@ -14,7 +14,7 @@ WITHIN, BETWEEN = "within", "between"
 
 
 @dataclass(frozen=True)
-class Link:
+class ProbedLink:
     """Two ranks: seconds one way by bytes of the message, ascending."""
 
     scope: str
@@ -92,7 +92,7 @@ class Probe:
 
     cluster: str
     measured_utc: str
-    links: tuple[Link, ...]
+    links: tuple[ProbedLink, ...]
     memory: Copies
     load: Rates
     multiply_add: Rates | None
@@ -101,7 +101,7 @@ class Probe:
     ranks: int = 1
     yardstick: Mapping[str, float] = field(default_factory=dict)
 
-    def link(self, scope: str) -> Link | None:
+    def link(self, scope: str) -> ProbedLink | None:
         """The slowest link of a scope; None where none was measured."""
         return min(
             (link for link in self.links if link.scope == scope), key=lambda link: link.bytes_per_s, default=None
@@ -157,13 +157,13 @@ def _ranks(document: Mapping[str, Any]) -> int:
     return ranks
 
 
-def _link(document: Mapping[str, Any]) -> Link:
+def _link(document: Mapping[str, Any]) -> ProbedLink:
     if document["scope"] not in (WITHIN, BETWEEN):
         raise ValueError(f"a link is {document['scope']!r}")
     messages = sorted((int(item["bytes"]), _positive(item["one_way_s"])) for item in document["messages"])
     if not messages:
         raise ValueError("a link has no message")
-    return Link(document["scope"], tuple(messages))
+    return ProbedLink(document["scope"], tuple(messages))
 
 
 def _copies(entries: Sequence[Mapping[str, Any]]) -> Copies:

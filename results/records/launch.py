@@ -42,7 +42,7 @@ REPLICA = "replica"  # the movement that is wrong on purpose
 
 
 @dataclass(frozen=True)
-class RankTimes:
+class RankRepeat:
     """One rank in one repeat, seconds; `parts_s` has PARTS.
 
     `core_flops_per_s`: how fast its core did the yardstick round the repeat, all operations of before and after over
@@ -67,7 +67,7 @@ class Repeat:
     convolve_s: float
     streamed: bool
     memory_bound: bool
-    ranks: tuple[RankTimes, ...]
+    ranks: tuple[RankRepeat, ...]
 
     @property
     def convolve_collect_s(self) -> float:
@@ -102,7 +102,7 @@ class MpiCall:
 
 
 @dataclass(frozen=True)
-class Check:
+class AnswerCheck:
     repeats_checked: int
     rows_checked: int
     worst_error_over_tolerance: float | None
@@ -141,7 +141,7 @@ class Launch:
     memory: tuple[RankMemory, ...]
     blocks: tuple[RankBlock, ...]
     mpi_calls: tuple[MpiCall, ...]
-    check: Check | None
+    check: AnswerCheck | None
     machines: tuple[Machine, ...]
     evidence: Mapping[str, Any]
     marks: frozenset[str]
@@ -234,10 +234,10 @@ def _repeat(item: Mapping[str, Any]) -> Repeat:
     )
 
 
-def _rank_times(item: Mapping[str, Any]) -> RankTimes:
+def _rank_times(item: Mapping[str, Any]) -> RankRepeat:
     parts = {phase: _seconds(item["phases_s"], phase) for phase in PHASES}
     parts["wait"] = _seconds(item, "wait_s")
-    return RankTimes(
+    return RankRepeat(
         item["rank"],
         parts,
         _seconds(item, "app_s"),
@@ -274,11 +274,11 @@ def _block(item: Mapping[str, Any]) -> RankBlock:
     return RankBlock(item["rank"], spans, item["output_elements"])
 
 
-def _check(item: Mapping[str, Any]) -> Check | None:
+def _check(item: Mapping[str, Any]) -> AnswerCheck | None:
     """None for a run that never came to its check."""
     if not item:
         return None
-    return Check(**{name: item[name] for name in Check.__dataclass_fields__})
+    return AnswerCheck(**{name: item[name] for name in AnswerCheck.__dataclass_fields__})
 
 
 def _machine(item: Mapping[str, Any]) -> Machine:
@@ -308,7 +308,7 @@ def _marks(
     return [mark for mark, applies in found.items() if applies]
 
 
-def _too_much_cpu(rank: RankTimes, threads: int) -> bool:
+def _too_much_cpu(rank: RankRepeat, threads: int) -> bool:
     possible_s = threads * rank.app_s
     return rank.cpu_s > max(CPU_EXCESS * possible_s, possible_s + CPU_FLOOR_S)
 

@@ -15,7 +15,7 @@ from workload.record.run import Run
 
 
 @dataclass(frozen=True)
-class Point:
+class RecordedPoint:
     """Launches of one set of parameters, in launch order; never empty."""
 
     launches: tuple[Launch, ...]
@@ -138,15 +138,15 @@ def line_of(run: Run) -> str:
     return canonical_json({name: document[name] for name in kept})
 
 
-def group(launches: Iterable[Launch]) -> tuple[Point, ...]:
+def group(launches: Iterable[Launch]) -> tuple[RecordedPoint, ...]:
     """The points of these launches, by movement, backend, ranks and batch."""
     members: dict[str, list[Launch]] = {}
     for launch in launches:
         members.setdefault(parameters(launch.run), []).append(launch)
-    points = [Point(tuple(sorted(found, key=lambda launch: launch.run.launch))) for found in members.values()]
+    points = [RecordedPoint(tuple(sorted(found, key=lambda launch: launch.run.launch))) for found in members.values()]
     return tuple(sorted(points, key=_order))
 
 
-def _order(point: Point) -> tuple[str, str, int, int, str]:
+def _order(point: RecordedPoint) -> tuple[str, str, int, int, str]:
     run = point.run
     return (run.movement, run.backend, run.ranks, run.problem.batch, parameters(run))

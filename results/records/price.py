@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from results.records.sweep import Sweep
+from results.records.sweep import RecordedSweep
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class HourlyPrice:
     currency: str
 
 
-def price_of(sweep: Sweep) -> HourlyPrice | None:
+def price_of(sweep: RecordedSweep) -> HourlyPrice | None:
     """The price in a sweep's inventory; None where it names none."""
     price = sweep.inventory.get("price")
     if not isinstance(price, Mapping):

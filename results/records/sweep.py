@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from results.records.launch import Launch, parse
-from results.records.point import Point, group
+from results.records.point import RecordedPoint, group
 from workload.record.files import read_json, read_record
 from workload.record.schema import SchemaError
 
@@ -23,17 +23,17 @@ class SweepError(ValueError):
 
 
 @dataclass(frozen=True)
-class Series:
+class RecordedSeries:
     """A line of the study over rank counts (or, for `size`, over batches)."""
 
     sweep: str
     name: str
     scaling: str
-    points: tuple[Point, ...]
+    points: tuple[RecordedPoint, ...]
 
 
 @dataclass(frozen=True)
-class Sweep:
+class RecordedSweep:
     """One sweep folder. `study` and `inventory` are the documents as read, empty where absent.
 
     `unfinished` counts the runs that the ledger names and that left no record.
@@ -49,11 +49,11 @@ class Sweep:
     events: tuple[Mapping[str, Any], ...] = ()  # the ledger's lines, as read
 
     @cached_property
-    def points(self) -> tuple[Point, ...]:
+    def points(self) -> tuple[RecordedPoint, ...]:
         return group(self.launches)
 
     @cached_property
-    def series(self) -> tuple[Series, ...]:
+    def series(self) -> tuple[RecordedSeries, ...]:
         """Series in the study's order, then those only records name."""
         scalings = {
             str(item["name"]): str(item.get("scaling", ""))
@@ -66,7 +66,7 @@ class Sweep:
             points = tuple(point for point in self.points if name in point.series)
             scaling = scalings.get(name, "")
             known = scaling in (STRONG, WEAK, SIZE)
-            found.append(Series(self.name, name, scaling if known else _scaling_of(points), points))
+            found.append(RecordedSeries(self.name, name, scaling if known else _scaling_of(points), points))
         return tuple(found)
 
     @property
@@ -78,7 +78,7 @@ class Sweep:
         return str(self.inventory.get("profile", ""))
 
 
-def read_sweep(folder: Path) -> Sweep:
+def read_sweep(folder: Path) -> RecordedSweep:
     """The sweep in a folder.
 
     Raises:
@@ -94,7 +94,7 @@ def read_sweep(folder: Path) -> Sweep:
     events = _events(folder / "ledger.jsonl", problems)
     mentioned = _mentioned(events)
     present = {path.stem for path in records.glob("*.json")}
-    return Sweep(
+    return RecordedSweep(
         name=folder.resolve().name,
         folder=folder,
         launches=tuple(launches),
@@ -106,21 +106,21 @@ def read_sweep(folder: Path) -> Sweep:
     )
 
 
-def read_sweeps(folders: Sequence[Path]) -> tuple[Sweep, ...]:
+def read_sweeps(folders: Sequence[Path]) -> tuple[RecordedSweep, ...]:
     """The sweeps of several folders, their names made distinct. Raises SweepError as `read_sweep`."""
-    sweeps: list[Sweep] = []
+    sweeps: list[RecordedSweep] = []
     for folder in folders:
         sweep = read_sweep(folder)
         if any(sweep.folder.resolve() == other.folder.resolve() for other in sweeps):
             raise SweepError(f"{folder} is given twice: give each sweep once")
         if any(sweep.name == other.name for other in sweeps):
-            sweep = Sweep(**{**_fields(sweep), "name": f"{sweep.name} ({len(sweeps) + 1})"})
+            sweep = RecordedSweep(**{**_fields(sweep), "name": f"{sweep.name} ({len(sweeps) + 1})"})
         sweeps.append(sweep)
     return tuple(sweeps)
 
 
-def _fields(sweep: Sweep) -> dict[str, Any]:
-    return {name: getattr(sweep, name) for name in Sweep.__dataclass_fields__}
+def _fields(sweep: RecordedSweep) -> dict[str, Any]:
+    return {name: getattr(sweep, name) for name in RecordedSweep.__dataclass_fields__}
 
 
 def _launches(records: Path, slots: Mapping[str, int], problems: list[str]) -> list[Launch]:
@@ -196,7 +196,7 @@ def _mentioned(events: Sequence[Mapping[str, Any]]) -> set[str]:
     return found
 
 
-def _scaling_of(points: Sequence[Point]) -> str:
+def _scaling_of(points: Sequence[RecordedPoint]) -> str:
     """What the points themselves show: one rank count, one batch, or a batch that grows with the ranks."""
     ranks = {point.run.ranks for point in points}
     batches = {point.run.problem.batch for point in points}

@@ -11,7 +11,7 @@ from typing import Any
 
 from results.formats import slug
 from results.records.launch import PARTS, Launch
-from results.records.sweep import Series, Sweep
+from results.records.sweep import RecordedSeries, RecordedSweep
 from results.report.samples import COLUMNS, rows
 from results.scaling.line import lines
 
@@ -20,7 +20,7 @@ INTEGERS = ("ranks", "batch", "launch", "sequence", "repeat", "rank")
 SECONDS = "time_s"
 
 
-def extra_p(series: Series) -> dict[str, str]:
+def extra_p(series: RecordedSeries) -> dict[str, str]:
     """Documents by file name: one a line, of the launches' medians of each clock and of each phase's longest rank.
 
     The format is Extra-P's newer JSON (extra-p/extrap, docs/file-formats.md): one parameter, the rank count.
@@ -60,7 +60,7 @@ def has_parquet() -> bool:
     return find_spec("pyarrow") is not None
 
 
-def parquet(sweeps: Sequence[Sweep]) -> bytes:
+def parquet(sweeps: Sequence[RecordedSweep]) -> bytes:
     """The rows of samples.csv as a Parquet file, typed. Raises ImportError where pyarrow is absent."""
     import pyarrow as arrow
     from pyarrow import parquet as files

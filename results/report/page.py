@@ -15,7 +15,7 @@ from results.figures import series as figures
 from results.figures.drawing import Drawing, inline
 from results.files import write_whole
 from results.formats import slug
-from results.records.sweep import Series, Sweep, SweepError, read_sweeps
+from results.records.sweep import RecordedSeries, RecordedSweep, SweepError, read_sweeps
 from results.report import contents, verdict
 from results.report.exports import extra_p, has_parquet, parquet
 from results.report.samples import samples_csv
@@ -71,7 +71,7 @@ def _default_folder(folders: Sequence[Path]) -> Path:
     return folders[0].resolve().parent / f"joint-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
 
-def _write(sweeps: Sequence[Sweep], target: Path) -> Report:
+def _write(sweeps: Sequence[RecordedSweep], target: Path) -> Report:
     page = _Page(sweeps, target)
     write_whole(target / "samples.csv", samples_csv(sweeps))
     if has_parquet():
@@ -84,20 +84,20 @@ def _write(sweeps: Sequence[Sweep], target: Path) -> Report:
     return Report(path, tuple(contents.console(sweeps)), problems)
 
 
-def _title(sweeps: Sequence[Sweep]) -> str:
+def _title(sweeps: Sequence[RecordedSweep]) -> str:
     return " and ".join(sweep.name for sweep in sweeps)
 
 
 class _Page:
     """Writes tables and figures as files and hands the template what it shows of them."""
 
-    def __init__(self, sweeps: Sequence[Sweep], target: Path) -> None:
+    def __init__(self, sweeps: Sequence[RecordedSweep], target: Path) -> None:
         self._target = target
         self._several = len(sweeps) > 1
         self._names: set[str] = set()
         self._figures = 0
 
-    def sweep(self, sweep: Sweep) -> dict[str, Any]:
+    def sweep(self, sweep: RecordedSweep) -> dict[str, Any]:
         prefix = sweep.name if self._several else ""
         environment, check, machines, failed = self.tables(contents.of_sweep(sweep), prefix)
         return {
@@ -121,7 +121,7 @@ class _Page:
             "logs": [launch for launch in not_ok(sweep) if launch.log_tail],
         }
 
-    def _series(self, sweep: Sweep, series: Series, prefix: str) -> dict[str, Any]:
+    def _series(self, sweep: RecordedSweep, series: RecordedSeries, prefix: str) -> dict[str, Any]:
         for name, text in extra_p(series).items():
             write_whole(self._target / "exports" / (f"{slug(prefix)}-{name}" if prefix else name), text)
         drawings = [*figures.of_series(sweep, series), *replay.of_series(series)]

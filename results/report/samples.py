@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from results.records.launch import PARTS
-from results.records.sweep import Sweep
+from results.records.sweep import RecordedSweep
 from results.table import csv_of
 
 COLUMNS = (
@@ -14,18 +14,18 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def samples_csv(sweeps: Sequence[Sweep]) -> str:
+def samples_csv(sweeps: Sequence[RecordedSweep]) -> str:
     """The rows of all sweeps as CSV; `wait` counts as a phase, so a rank's rows of a repeat add up to its time."""
     return csv_of(COLUMNS, ((*row[:-1], repr(row[-1])) for row in rows(sweeps)))
 
 
-def rows(sweeps: Sequence[Sweep]) -> Iterator[tuple[object, ...]]:
+def rows(sweeps: Sequence[RecordedSweep]) -> Iterator[tuple[object, ...]]:
     """The same as values, in the order of COLUMNS."""
     for sweep in sweeps:
         yield from _rows(sweep)
 
 
-def _rows(sweep: Sweep) -> Iterator[tuple[object, ...]]:
+def _rows(sweep: RecordedSweep) -> Iterator[tuple[object, ...]]:
     for launch in sweep.launches:
         run = launch.run
         head = (

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from results.forecast import accuracy
 from results.formats import estimate, number, plural
-from results.records.launch import MARKS, MIXED, OVERSUBSCRIBED, REPLICA, SMT, Check, Launch
-from results.records.point import Point
-from results.records.sweep import STRONG, WEAK, Series, Sweep
+from results.records.launch import MARKS, MIXED, OVERSUBSCRIBED, REPLICA, SMT, AnswerCheck, Launch
+from results.records.point import RecordedPoint
+from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.scaling.noise import warnings
 from results.scaling.speedup import Ratio, absolute_speedup, relative_speedup, scaled_speedup, weak_efficiency
 from results.tables.sweep.accuracy import quality
@@ -18,7 +18,7 @@ from results.tables.sweep.provenance import bindings
 from workload.record.outcomes import OK
 
 
-def sentences(sweep: Sweep) -> list[str]:
+def sentences(sweep: RecordedSweep) -> list[str]:
     """Counts by outcome, fastest point, speedup at the largest count, the check, binding and marks."""
     lines = [_ran(sweep), *_fastest(sweep)]
     for series in sweep.series:
@@ -29,12 +29,12 @@ def sentences(sweep: Sweep) -> list[str]:
     return [*lines, *_marked(sweep)]
 
 
-def _foretold(sweep: Sweep) -> list[str]:
+def _foretold(sweep: RecordedSweep) -> list[str]:
     rows = accuracy.of_sweep(sweep)
     return [quality(rows)] if rows else []
 
 
-def _ran(sweep: Sweep) -> str:
+def _ran(sweep: RecordedSweep) -> str:
     counts = Counter(launch.outcome for launch in sweep.launches)
     ordered = sorted(counts.items(), key=lambda item: (item[0] != OK, item[0]))
     told = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in ordered) or "none recorded"
@@ -42,7 +42,7 @@ def _ran(sweep: Sweep) -> str:
     return f"{plural(len(sweep.launches), 'run')}: {told}.{late}"
 
 
-def _fastest(sweep: Sweep) -> list[str]:
+def _fastest(sweep: RecordedSweep) -> list[str]:
     timed = [point for point in sweep.points if point.counting]
     if not timed:
         return ["No run is ok: there is no time to report."]
@@ -55,18 +55,18 @@ def _fastest(sweep: Sweep) -> list[str]:
     ]
 
 
-def _images_per_s(point: Point) -> float:
+def _images_per_s(point: RecordedPoint) -> float:
     time = point.time()
     return point.run.problem.batch / time.value if time else 0.0
 
 
-def _name(point: Point) -> str:
+def _name(point: RecordedPoint) -> str:
     run = point.run
     apart = "".join(f", {mark}" for mark in (OVERSUBSCRIBED, SMT, MIXED) if mark in point.marks)
     return f"{run.movement} with {run.backend} on {plural(run.ranks, 'rank')}{apart}, B = {run.problem.batch}"
 
 
-def _at_the_largest(sweep: Sweep, series: Series) -> Iterator[str]:
+def _at_the_largest(sweep: RecordedSweep, series: RecordedSeries) -> Iterator[str]:
     counting = [point for point in series.points if point.counting]
     ranks = max((point.run.ranks for point in counting), default=1)
     if ranks == 1:
@@ -87,14 +87,14 @@ def _told(ratio: Ratio) -> str:
     return estimate(ratio.estimate, 3) if ratio.estimate else f"none ({ratio.why_not})"
 
 
-def _checked(sweep: Sweep) -> list[str]:
+def _checked(sweep: RecordedSweep) -> list[str]:
     replays = [check for point in sweep.points if point.run.movement == REPLICA for check in checks(point)]
     found = [check for point in sweep.points if point.run.movement != REPLICA for check in checks(point)]
     planned = f"{plural(sum(not check.passed for check in replays), 'replay')} gave a wrong answer, as planned."
     return [*_check_of(found), planned] if replays else _check_of(found)
 
 
-def _check_of(found: Sequence[Check]) -> list[str]:
+def _check_of(found: Sequence[AnswerCheck]) -> list[str]:
     if not found:
         return ["No answer was checked."]
     repeats, rows = sum(check.repeats_checked for check in found), sum(check.rows_checked for check in found)
@@ -109,7 +109,7 @@ def _check_of(found: Sequence[Check]) -> list[str]:
     ]
 
 
-def _marked(sweep: Sweep) -> list[str]:
+def _marked(sweep: RecordedSweep) -> list[str]:
     marked: dict[str, list[Launch]] = {mark: [] for mark in MARKS}
     for launch in sweep.launches:
         for mark in launch.marks:

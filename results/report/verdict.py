@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from results.estimates import ratio_estimate
 from results.formats import estimate, number, plural
 from results.records.launch import PARTS
-from results.records.point import Point
-from results.records.sweep import Series, Sweep
+from results.records.point import RecordedPoint
+from results.records.sweep import RecordedSeries, RecordedSweep
 from results.scaling.line import Line, PointLaws, label, lines
 from results.scaling.noise import resolution
 from workload.domain.grid import AXES, block_of
@@ -52,13 +52,13 @@ class Loss:
     share: float
 
 
-def sentences(sweep: Sweep) -> list[str]:
+def sentences(sweep: RecordedSweep) -> list[str]:
     """A paragraph a line that has points of more than one rank count, and what the sweep can resolve at all."""
     told = [told for series in sweep.series for line in lines(series) if (told := _paragraph(series, line))]
     return [*told, _resolves(sweep)] if told else []
 
 
-def _resolves(sweep: Sweep) -> str:
+def _resolves(sweep: RecordedSweep) -> str:
     found = resolution(sweep.points)
     if found is None:
         return "No point has launches enough to say which differences this sweep can resolve."
@@ -69,7 +69,7 @@ def _resolves(sweep: Sweep) -> str:
     return told if found.smallest < COARSE else f"{told} {FINER}"
 
 
-def loss(line: Line, point: Point) -> Loss | None:
+def loss(line: Line, point: RecordedPoint) -> Loss | None:
     """What a point's ranks spend beyond what the one-rank point of its line spends on the same work.
 
     In a weak series the work of N ranks is N times that of the one-rank point. None without a one-rank point.
@@ -89,19 +89,19 @@ def loss(line: Line, point: Point) -> Loss | None:
     return Loss(SLOWED if processor_s > HALF * grown[part] else STARVED, share)
 
 
-def _convolve_cpu_s(point: Point) -> float:
+def _convolve_cpu_s(point: RecordedPoint) -> float:
     """Processor time of convolve, all ranks together: median over repeats."""
     return statistics.median(
         sum(rank.convolve_cpu_s for rank in repeat.ranks) for launch in point.timed for repeat in launch.repeats
     )
 
 
-def _sums(point: Point) -> dict[str, float]:
+def _sums(point: RecordedPoint) -> dict[str, float]:
     ranks = point.parts_s().values()
     return {part: sum(parts[part] for parts in ranks) for part in FORWARD_PARTS}
 
 
-def _paragraph(series: Series, line: Line) -> str:
+def _paragraph(series: RecordedSeries, line: Line) -> str:
     shown = [each for each in line.each() if each.point in line.fitted]
     if len(shown) < 2:
         return ""
@@ -117,7 +117,7 @@ def _paragraph(series: Series, line: Line) -> str:
     )
 
 
-def _rate(point: Point) -> float:
+def _rate(point: RecordedPoint) -> float:
     time = point.time()
     return point.run.problem.batch / time.value if time else 0.0
 
@@ -133,7 +133,7 @@ def _reach(shown: list[PointLaws], best: PointLaws) -> str:
     return f"{told}{_unsure(best.point, last.point)}."
 
 
-def _unsure(best: Point, other: Point) -> str:
+def _unsure(best: RecordedPoint, other: RecordedPoint) -> str:
     """That no difference can be claimed between the throughputs of two points, where that is so."""
     share = best.run.problem.batch / other.run.problem.batch
     ratio = ratio_estimate(other.medians_s(), best.medians_s()).scaled(share)
@@ -180,7 +180,7 @@ def _stop(line: Line, last: PointLaws) -> list[str]:
     return [f"{told} ({found.share:.0%} of the ranks' time). Next: {step}."]
 
 
-def _equal_parts(point: Point) -> bool:
+def _equal_parts(point: RecordedPoint) -> bool:
     """Whether all ranks have blocks of the same sizes."""
     run = point.run
     blocks = [block_of(run.problem, run.grid, rank) for rank in range(run.ranks)]

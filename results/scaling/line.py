@@ -9,8 +9,8 @@ from functools import cached_property
 
 from results.estimates import EXACT, Estimate, time_estimate
 from results.records.launch import OVERSUBSCRIBED, REPLICA, SMT
-from results.records.point import Point, line_of
-from results.records.sweep import STRONG, WEAK, Series
+from results.records.point import RecordedPoint, line_of
+from results.records.sweep import STRONG, WEAK, RecordedSeries
 from results.scaling import fits
 from results.scaling.fits import Fit, NoFitError
 from results.scaling.laws import karp_flatt, scaled_serial_fraction
@@ -27,7 +27,7 @@ class PointLaws:
     `residuals` by law: log(measured / law), only of points that entered the fit.
     """
 
-    point: Point
+    point: RecordedPoint
     efficiency: Estimate | None
     serial_fraction: Estimate | None
     residuals: Mapping[str, float]
@@ -38,7 +38,7 @@ class Line:
     """The points of one movement and backend of a strong or weak series, by rank count."""
 
     scaling: str
-    points: tuple[Point, ...]
+    points: tuple[RecordedPoint, ...]
 
     @property
     def movement(self) -> str:
@@ -53,7 +53,7 @@ class Line:
         return tuple(run_id for point in self.fitted for run_id in point.run_ids)
 
     @cached_property
-    def fitted(self) -> tuple[Point, ...]:
+    def fitted(self) -> tuple[RecordedPoint, ...]:
         """The points that enter a fit: those that count, and share no core."""
         return tuple(point for point in self.points if point.counting and not point.marks & APART)
 
@@ -95,7 +95,7 @@ class Line:
         """What every point with a time shows."""
         return [self._one(point) for point in self.points if point.timed]
 
-    def _one(self, point: Point) -> PointLaws:
+    def _one(self, point: RecordedPoint) -> PointLaws:
         ranks = point.run.ranks
         if self.scaling == STRONG:
             speedup = relative_speedup(point, self.points).estimate
@@ -110,11 +110,11 @@ class Line:
         return PointLaws(point, efficiency, fraction, residuals)
 
 
-def lines(series: Series) -> list[Line]:
+def lines(series: RecordedSeries) -> list[Line]:
     """The lines of a strong or weak series that have more than one rank count; the replay is no measurement."""
     if series.scaling not in (STRONG, WEAK):
         return []
-    members: dict[str, list[Point]] = {}
+    members: dict[str, list[RecordedPoint]] = {}
     for point in series.points:
         if point.run.movement not in (SERIAL, REPLICA):
             members.setdefault(line_of(point.run), []).append(point)

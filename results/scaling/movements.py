@@ -9,7 +9,7 @@ from functools import cached_property
 
 from results.formats import with_options
 from results.records.launch import PARTS
-from results.records.point import Point
+from results.records.point import RecordedPoint
 from workload.domain.footprint import predict
 from workload.domain.grid import AXES, block_of
 
@@ -17,10 +17,10 @@ SERIAL = "serial"
 
 
 @dataclass(frozen=True)
-class Row:
+class MovementRow:
     """One point as a choice of grid and movement."""
 
-    point: Point
+    point: RecordedPoint
 
     @property
     def grid(self) -> str:
@@ -89,13 +89,13 @@ def len_product(block: object) -> int:
     return product
 
 
-def rows(points: Sequence[Point]) -> list[Row]:
+def rows(points: Sequence[RecordedPoint]) -> list[MovementRow]:
     """Every point but the serial ones, which move nothing, by rank count, batch and label."""
-    found = [Row(point) for point in points if point.run.movement != SERIAL]
+    found = [MovementRow(point) for point in points if point.run.movement != SERIAL]
     return sorted(found, key=lambda row: (row.point.run.ranks, row.point.run.problem.batch, row.label))
 
 
-def worth_showing(points: Sequence[Point]) -> bool:
+def worth_showing(points: Sequence[RecordedPoint]) -> bool:
     """True where there is something to compare: several movements, options or grids of one rank count."""
     choices: dict[tuple[int, int], set[str]] = {}
     for row in rows(points):

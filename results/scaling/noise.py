@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from results.estimates import CONFIDENCE, MIN_LAUNCHES
 from results.records.launch import Launch
-from results.records.point import Point
-from results.records.sweep import Sweep
+from results.records.point import RecordedPoint
+from results.records.sweep import RecordedSweep
 
 FENCE = 1.5  # quartile distances beyond which a repeat is marked (Tukey 1977)
 DRIFT_PROBABILITY = 0.01  # a drift is told where chance alone would show it less often
@@ -35,7 +35,7 @@ class Outlier:
 
 
 @dataclass(frozen=True)
-class Spread:
+class TimeSpread:
     """Quartiles of the forward times of all repeats of a point (seconds), and its outliers."""
 
     low_s: float
@@ -68,7 +68,7 @@ class Resolution:
     smallest: float
 
 
-def spread(point: Point) -> Spread | None:
+def spread(point: RecordedPoint) -> TimeSpread | None:
     """None where no launch is ok."""
     repeats = [
         (launch.run_id, index, repeat.forward_s)
@@ -81,10 +81,10 @@ def spread(point: Point) -> Spread | None:
     low, middle, high = statistics.quantiles(times, n=4, method="inclusive") if len(times) > 1 else times * 3
     below, above = low - FENCE * (high - low), high + FENCE * (high - low)
     outliers = tuple(Outlier(*repeat) for repeat in repeats if not below <= repeat[2] <= above)
-    return Spread(times[0], (low, middle, high), times[-1], outliers)
+    return TimeSpread(times[0], (low, middle, high), times[-1], outliers)
 
 
-def drift(points: Iterable[Point]) -> Drift | None:
+def drift(points: Iterable[RecordedPoint]) -> Drift | None:
     """Regression of log time on the order of the runs, each point about its own mean; None with too few launches."""
     from scipy.stats import t
 
@@ -110,7 +110,7 @@ def drift(points: Iterable[Point]) -> Drift | None:
     return Drift(slope * span, 2.0 * float(t.sf(abs(statistic), freedom)))
 
 
-def resolution(points: Iterable[Point]) -> Resolution | None:
+def resolution(points: Iterable[RecordedPoint]) -> Resolution | None:
     """From Student's t with the launches of two typical points; None where none has MIN_LAUNCHES of them."""
     from scipy.stats import t
 
@@ -124,7 +124,7 @@ def resolution(points: Iterable[Point]) -> Resolution | None:
     return Resolution(noise, launches, math.expm1(quantile * noise * math.sqrt(2.0 / launches)))
 
 
-def warnings(sweep: Sweep) -> list[str]:
+def warnings(sweep: RecordedSweep) -> list[str]:
     """One line for each sign that something else was at work on the machines."""
     lines = []
     found = drift(sweep.points)
@@ -152,7 +152,7 @@ def _longer(change: float) -> str:
     return f"{abs(change):.1%} {'longer' if change > 0.0 else 'less time'}"
 
 
-def _slow_cores(sweep: Sweep) -> Iterator[str]:
+def _slow_cores(sweep: RecordedSweep) -> Iterator[str]:
     """Runs in which a core did the yardstick more slowly than cores did it in runs of as many ranks with that backend.
 
     Fewer ranks at work may well run faster, by the clock or by the threads of a core: they are held against each other.
@@ -187,7 +187,7 @@ def _core_speeds(launch: Launch) -> list[float]:
     return [statistics.median(speeds) for speeds in of_ranks.values()]
 
 
-def _canaries(sweep: Sweep) -> list[str]:
+def _canaries(sweep: RecordedSweep) -> list[str]:
     """Nodes whose fixed kernel did not run at the same rate round every block of runs, and canaries that failed."""
     rates: dict[str, list[float]] = {}
     lines = []
@@ -215,7 +215,7 @@ def _centred(values: Sequence[float]) -> Iterator[float]:
     return (value - mean for value in values)
 
 
-def _most_processes(sweep: Sweep) -> int:
+def _most_processes(sweep: RecordedSweep) -> int:
     counts = [len(machine.placement) * launch.run.threads for launch in sweep.launches for machine in launch.machines]
     return max(counts, default=0)
 

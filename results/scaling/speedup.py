@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from results.estimates import Estimate, one, ratio_estimate
-from results.records.point import Point, line_of
+from results.records.point import RecordedPoint, line_of
 
 
 @dataclass(frozen=True)
@@ -14,20 +14,20 @@ class Ratio:
     """T1 / TN with the point that gave T1; or no estimate, and why."""
 
     estimate: Estimate | None
-    baseline: Point | None
+    baseline: RecordedPoint | None
     why_not: str
 
     def scaled(self, factor: float) -> Ratio:
         return Ratio(self.estimate.scaled(factor) if self.estimate else None, self.baseline, self.why_not)
 
 
-def relative_speedup(point: Point, series: Sequence[Point]) -> Ratio:
+def relative_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> Ratio:
     """Strong scaling: against the one-rank point of the same series, movement and backend, by forward time."""
     same = [other for other in _one_rank(series, point) if other.run.problem == point.run.problem]
     return _against(point, same, "forward_s", "no one-rank point of this series, movement and backend ran")
 
 
-def absolute_speedup(point: Point, sweep: Sequence[Point]) -> Ratio:
+def absolute_speedup(point: RecordedPoint, sweep: Sequence[RecordedPoint]) -> Ratio:
     """Strong scaling: against the fastest one-rank point of the problem in the sweep, any backend or movement.
 
     By forward time; a streamed point has none of its own, so it stands against all others by total time.
@@ -41,19 +41,19 @@ def absolute_speedup(point: Point, sweep: Sequence[Point]) -> Ratio:
     return _against(point, candidates, clock, "no one-rank point of this problem ran in this sweep")
 
 
-def weak_efficiency(point: Point, series: Sequence[Point]) -> Ratio:
+def weak_efficiency(point: RecordedPoint, series: Sequence[RecordedPoint]) -> Ratio:
     """Weak scaling: T1 at the one-rank batch over TN, of the same series, movement and backend, by forward time."""
     share = point.run.problem.batch / point.run.ranks
     same = [other for other in _one_rank(series, point) if other.run.problem.batch == share]
     return _against(point, same, "forward_s", "no one-rank point of this series, movement and backend ran")
 
 
-def scaled_speedup(point: Point, series: Sequence[Point]) -> Ratio:
+def scaled_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> Ratio:
     """Weak scaling: N T1 / TN, the quantity of Gustafson's law."""
     return weak_efficiency(point, series).scaled(point.run.ranks)
 
 
-def conflict(points: Iterable[Point]) -> str:
+def conflict(points: Iterable[RecordedPoint]) -> str:
     """Why the times of these points may not be compared; empty where they may."""
     boots: dict[str, set[str]] = {}
     digests = set()
@@ -68,11 +68,11 @@ def conflict(points: Iterable[Point]) -> str:
     return f"its times come from two boots of {', '.join(rebooted)}" if rebooted else ""
 
 
-def _one_rank(series: Sequence[Point], point: Point) -> list[Point]:
+def _one_rank(series: Sequence[RecordedPoint], point: RecordedPoint) -> list[RecordedPoint]:
     return [other for other in series if other.run.ranks == 1 and line_of(other.run) == line_of(point.run)]
 
 
-def _against(point: Point, candidates: Sequence[Point], clock: str, none_ran: str) -> Ratio:
+def _against(point: RecordedPoint, candidates: Sequence[RecordedPoint], clock: str, none_ran: str) -> Ratio:
     if point.why_no_speedup:
         return Ratio(None, None, point.why_no_speedup)
     if not candidates:
@@ -89,6 +89,6 @@ def _against(point: Point, candidates: Sequence[Point], clock: str, none_ran: st
     return Ratio(ratio_estimate(baseline.medians_s(clock), point.medians_s(clock)), baseline, "")
 
 
-def _seconds(point: Point, clock: str) -> float:
+def _seconds(point: RecordedPoint, clock: str) -> float:
     time = point.time(clock)
     return time.value if time else float("inf")

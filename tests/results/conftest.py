@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from results.records.sweep import Sweep, read_sweep
+from results.records.sweep import RecordedSweep, read_sweep
 from results.scaling.laws import amdahl, gustafson
 from workload.domain.footprint import predict
 from workload.domain.grid import AXES, Grid, block_of, output_elements
@@ -151,7 +151,7 @@ class SweepMaker:
         lists = ("warmup_repeats", "repeats", "memory", "blocks", "mpi_calls", "machines")
         return {**{name: [] for name in lists}, "check": {}, "clock_agreement": {}}
 
-    def read(self) -> Sweep:
+    def read(self) -> RecordedSweep:
         """Writes study and inventory, then reads the folder back."""
         self.finish()
         return read_sweep(self.folder)

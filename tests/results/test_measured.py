@@ -19,7 +19,7 @@ from results.audit import gates
 from results.comparison import sweeps as comparison
 from results.forecast.model import Case, forecast
 from results.forecast.probe import parse
-from results.records.sweep import Sweep, read_sweep
+from results.records.sweep import RecordedSweep, read_sweep
 from results.report import contents, summary, verdict
 from results.report.exports import extra_p
 from results.report.samples import samples_csv
@@ -36,7 +36,7 @@ LONGEST_ROWS = 20  # of a table that is kept as text
 
 
 @cache
-def sweep(name: str) -> Sweep:
+def sweep(name: str) -> RecordedSweep:
     return read_sweep(MEASURED / name)
 
 

@@ -6,12 +6,12 @@ from results.comparison import sweeps
 from results.comparison.sweeps import SAME, Comparison, Pair
 from results.estimates import CONFIDENCE
 from results.formats import estimate, number, plural, with_options
-from results.records.sweep import Sweep
+from results.records.sweep import RecordedSweep
 from results.scaling.speedup import conflict
 from results.table import Column, Table, bounded, build, hidden, plain, shown
 
 
-def table(first: Sweep, second: Sweep, found: Comparison) -> Table:
+def table(first: RecordedSweep, second: RecordedSweep, found: Comparison) -> Table:
     """A row a pair; the notes hold the verdict on all of them."""
     columns: list[Column[Pair]] = [
         plain("Ranks", "ranks", lambda pair: pair.first.run.ranks),

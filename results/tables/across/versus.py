@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from results.comparison import clusters
 from results.comparison.clusters import Best
 from results.formats import NONE, estimate, plural, shape, with_options
-from results.records.sweep import Sweep
+from results.records.sweep import RecordedSweep
 from results.table import Column, Table, bounded, build, hidden, plain
 
 
-def tables(sweeps: Sequence[Sweep]) -> list[Table]:
+def tables(sweeps: Sequence[RecordedSweep]) -> list[Table]:
     """One table where two sweeps or more have a time for the same problem."""
     rows = clusters.best(sweeps)
     if not rows:

@@ -10,7 +10,7 @@ from results.audit.paper import PARALLEL_FRACTION
 from results.estimates import CONFIDENCE, Estimate
 from results.formats import NONE, estimate, number, slug
 from results.records.launch import MIXED
-from results.records.sweep import STRONG, Series
+from results.records.sweep import STRONG, RecordedSeries
 from results.scaling.fits import LACK_OF_FIT, SPARE, Fit
 from results.scaling.line import Line, PointLaws, lines
 from results.table import Column, Table, bounded, build, hidden, plain, shown
@@ -20,7 +20,7 @@ MEASURED = "measured: convolve over total time, one rank"
 
 
 @dataclass(frozen=True)
-class Row:
+class ParameterRow:
     """One parameter of one law of one line; or why the law is not fitted."""
 
     line: Line
@@ -31,7 +31,7 @@ class Row:
     remark: str
 
 
-def tables(series: Series) -> list[Table]:
+def tables(series: RecordedSeries) -> list[Table]:
     """Parameters, then points; none where the series has no line of several rank counts."""
     found = lines(series)
     if not any(line.fitted for line in found):
@@ -39,9 +39,9 @@ def tables(series: Series) -> list[Table]:
     return [_parameters(series, found), _points(series, found)]
 
 
-def _parameters(series: Series, found: list[Line]) -> Table:
+def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
     rows = [row for line in found for row in _rows(line)]
-    columns: list[Column[Row]] = [
+    columns: list[Column[ParameterRow]] = [
         plain("Movement", "movement", lambda row: row.line.movement),
         plain("Backend", "backend", lambda row: row.line.backend),
         plain("Law", "law", lambda row: row.law),
@@ -77,33 +77,33 @@ def _mixed(found: list[Line]) -> list[str]:
     ]
 
 
-def _rows(line: Line) -> Iterator[Row]:
+def _rows(line: Line) -> Iterator[ParameterRow]:
     if line.scaling == STRONG:
-        yield Row(line, A_PRIORI, "p", PARALLEL_FRACTION, None, "")
+        yield ParameterRow(line, A_PRIORI, "p", PARALLEL_FRACTION, None, "")
         remark = "" if line.parallel_fraction else "no one-rank point counts"
-        yield Row(line, MEASURED, "p", line.parallel_fraction, None, remark)
+        yield ParameterRow(line, MEASURED, "p", line.parallel_fraction, None, remark)
     for name, why_not in line.why_not.items():
-        yield Row(line, name, NONE, None, None, f"not fitted: {why_not}")
+        yield ParameterRow(line, name, NONE, None, None, f"not fitted: {why_not}")
     for name, fit in line.laws.items():
         told = {True: "the points follow the law", False: "the points do not follow the law", None: ""}[fit.holds]
         for parameter, value in fit.parameters.items():
-            yield Row(line, name, parameter, value, fit, told)
-        yield Row(line, name, "one-rank time (s)", fit.one_rank_s, fit, told)
+            yield ParameterRow(line, name, parameter, value, fit, told)
+        yield ParameterRow(line, name, "one-rank time (s)", fit.one_rank_s, fit, told)
 
 
-def _estimate(row: Row) -> Estimate | None:
+def _estimate(row: ParameterRow) -> Estimate | None:
     return row.value if isinstance(row.value, Estimate) else None
 
 
-def _show(row: Row) -> str:
+def _show(row: ParameterRow) -> str:
     return number(row.value, 3) if isinstance(row.value, float) else estimate(row.value, 3)
 
 
-def _noise(row: Row) -> float | None:
+def _noise(row: ParameterRow) -> float | None:
     return row.fit.noise if row.fit else None
 
 
-def _lack(row: Row) -> float | None:
+def _lack(row: ParameterRow) -> float | None:
     return row.fit.lack_of_fit if row.fit else None
 
 
@@ -111,7 +111,7 @@ def _percent(value: float | None) -> str:
     return NONE if value is None else f"{100 * value:.1f}"
 
 
-def _points(series: Series, found: list[Line]) -> Table:
+def _points(series: RecordedSeries, found: list[Line]) -> Table:
     rows = [(line, shows) for line in found for shows in line.each()]
     names = list(dict.fromkeys(name for line in found for name in line.laws))
     formula = "Karp and Flatt: (1/S - 1/N) / (1 - 1/N)" if series.scaling == STRONG else "Gustafson: (N - S) / (N - 1)"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from results.formats import mib, shape, slug
-from results.records.point import Point
-from results.records.sweep import Series
+from results.records.point import RecordedPoint
+from results.records.sweep import RecordedSeries
 from results.table import Column, Table, build, hidden, plain, shown
 
 MAX_COLUMNS = 16  # ranks with a column of their own; beyond, the other ranks' smallest and largest
 
 
-def per_rank(series: Series) -> Table:
+def per_rank(series: RecordedSeries) -> Table:
     """Resident peak of each rank and in all. Where there are many ranks the share tables have them one by one."""
     ranks = max((point.run.ranks for point in series.points), default=0)
     own = [_rank(rank) for rank in range(ranks)] if ranks <= MAX_COLUMNS else [_rank(0), *_others()]
-    columns: list[Column[Point]] = [
+    columns: list[Column[RecordedPoint]] = [
         plain("Ranks", "ranks", lambda point: point.run.ranks),
         plain("Batch", "batch", lambda point: point.run.problem.batch),
         plain("Movement", "movement", lambda point: point.run.movement),
@@ -33,18 +33,18 @@ def per_rank(series: Series) -> Table:
     return build(f"Memory per rank (MiB): {series.name}", columns, series.points, name=name, notes=notes)
 
 
-def _rank(rank: int) -> Column[Point]:
-    def value(point: Point) -> int | None:
+def _rank(rank: int) -> Column[RecordedPoint]:
+    def value(point: RecordedPoint) -> int | None:
         return point.peak_bytes().get(rank)
 
     return shown(f"Rank {rank}", f"rank_{rank}_bytes", value, lambda point: mib(value(point)))
 
 
-def _others() -> list[Column[Point]]:
-    def smallest(point: Point) -> int | None:
+def _others() -> list[Column[RecordedPoint]]:
+    def smallest(point: RecordedPoint) -> int | None:
         return min(_workers(point), default=None)
 
-    def largest(point: Point) -> int | None:
+    def largest(point: RecordedPoint) -> int | None:
         return max(_workers(point), default=None)
 
     return [
@@ -53,9 +53,9 @@ def _others() -> list[Column[Point]]:
     ]
 
 
-def _workers(point: Point) -> list[int]:
+def _workers(point: RecordedPoint) -> list[int]:
     return [peak for rank, peak in point.peak_bytes().items() if rank != 0]
 
 
-def _total(point: Point) -> int | None:
+def _total(point: RecordedPoint) -> int | None:
     return sum(point.peak_bytes().values()) or None

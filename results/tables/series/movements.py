@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from results.formats import estimate, mib, number
-from results.records.sweep import Sweep
+from results.records.sweep import RecordedSweep
 from results.scaling import movements
-from results.scaling.movements import Row
+from results.scaling.movements import MovementRow
 from results.table import Column, Table, bounded, build, hidden, plain, shown
 
 
-def table(sweep: Sweep) -> list[Table]:
+def table(sweep: RecordedSweep) -> list[Table]:
     """One table, or none where the sweep has nothing to compare."""
     if not movements.worth_showing(sweep.points):
         return []
-    columns: list[Column[Row]] = [
+    columns: list[Column[MovementRow]] = [
         plain("Ranks", "ranks", lambda row: row.point.run.ranks),
         plain("Batch", "batch", lambda row: row.point.run.problem.batch),
         plain("Grid", "grid", lambda row: row.grid),

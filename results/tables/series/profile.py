@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from results.formats import NONE, number, slug
 from results.records.launch import PARTS
-from results.records.point import Point
-from results.records.sweep import Series
+from results.records.point import RecordedPoint
+from results.records.sweep import RecordedSeries
 from results.table import Column, Table, build, hidden, plain, shown
 
 ALL_TASKS = "*"  # mpiP's name for the sum over ranks
@@ -18,7 +18,7 @@ ALL_TASKS = "*"  # mpiP's name for the sum over ranks
 class TaskRow:
     """One rank of a point, or all of them: median seconds of a repeat, and those inside MPI."""
 
-    point: Point
+    point: RecordedPoint
     task: str
     app_s: float
     mpi_s: float
@@ -32,7 +32,7 @@ class TaskRow:
 class CallRow:
     """One MPI function on one rank of a point, mean over launches."""
 
-    point: Point
+    point: RecordedPoint
     rank: int
     call: str
     count: float
@@ -41,7 +41,7 @@ class CallRow:
     share: float | None
 
 
-def imbalance(series: Series) -> Table:
+def imbalance(series: RecordedSeries) -> Table:
     """Maximum over mean, over ranks, of each part of a repeat."""
     points = [point for point in series.points if point.timed]
     columns = [*_sizes(), *(_part(part) for part in PARTS), hidden("run_ids", _run_ids)]
@@ -53,7 +53,7 @@ def imbalance(series: Series) -> Table:
     return build(f"Load imbalance, maximum over mean: {series.name}", columns, points, name=name, notes=notes)
 
 
-def mpi(series: Series) -> Table:
+def mpi(series: RecordedSeries) -> Table:
     """AppTime, MPITime and MPI% of every rank."""
     rows = [row for point in series.points if point.timed for row in tasks(point)]
     columns: list[Column[TaskRow]] = [
@@ -75,7 +75,7 @@ def mpi(series: Series) -> Table:
     return build(f"MPI profile: {series.name}", columns, rows, name=name, notes=notes)
 
 
-def calls(series: Series) -> Table:
+def calls(series: RecordedSeries) -> Table:
     """Count, bytes and time of each MPI function on each rank."""
     rows = [row for point in series.points if point.timed for row in _calls(point)]
     columns: list[Column[CallRow]] = [
@@ -95,7 +95,7 @@ def calls(series: Series) -> Table:
     return build(f"MPI calls: {series.name}", columns, rows, name=name, notes=notes)
 
 
-def _sizes() -> list[Column[Point]]:
+def _sizes() -> list[Column[RecordedPoint]]:
     return [
         plain("Ranks", "ranks", lambda point: point.run.ranks),
         plain("Batch", "batch", lambda point: point.run.problem.batch),
@@ -104,18 +104,18 @@ def _sizes() -> list[Column[Point]]:
     ]
 
 
-def _part(part: str) -> Column[Point]:
-    def value(point: Point) -> float | None:
+def _part(part: str) -> Column[RecordedPoint]:
+    def value(point: RecordedPoint) -> float | None:
         return point.imbalance()[part]
 
     return shown(part.capitalize(), f"{part}_max_over_mean", value, lambda point: number(value(point), 3))
 
 
-def _run_ids(point: Point) -> str:
+def _run_ids(point: RecordedPoint) -> str:
     return " ".join(point.run_ids)
 
 
-def tasks(point: Point) -> list[TaskRow]:
+def tasks(point: RecordedPoint) -> list[TaskRow]:
     """A row a rank, then the sum over ranks."""
     samples: dict[int, list[tuple[float, float]]] = {}
     for launch in point.timed:
@@ -130,7 +130,7 @@ def tasks(point: Point) -> list[TaskRow]:
     return [*rows, total]
 
 
-def _calls(point: Point) -> list[CallRow]:
+def _calls(point: RecordedPoint) -> list[CallRow]:
     found: dict[tuple[int, str], list[tuple[int, int, float]]] = {}
     for launch in point.timed:
         for call in launch.mpi_calls:

@@ -9,23 +9,23 @@ from results.audit import paper
 from results.audit.paper import CLOCKS, PublishedRun
 from results.estimates import Estimate
 from results.formats import NONE, estimate, mib, number, slug
-from results.records.point import Point
-from results.records.sweep import Series, Sweep
+from results.records.point import RecordedPoint
+from results.records.sweep import RecordedSeries, RecordedSweep
 from results.table import Column, Table, bounded, build, hidden, plain, shown
 from results.tables.series.profile import tasks
 from workload.domain.footprint import predict
 
 
 @dataclass(frozen=True)
-class Row:
+class PublishedRow:
     """A published run and one measured point of the same ranks and batch, None where none was run."""
 
     published: PublishedRun
-    point: Point | None
+    point: RecordedPoint | None
     time: Estimate | None
 
 
-def tables(sweep: Sweep, series: Series) -> list[Table]:
+def tables(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
     """One table for each of the paper's clusters that the series repeats a run of."""
     published = paper.beside(sweep, series)
     clusters = dict.fromkeys(run.cluster for run in published if _points(series, run) != [None])
@@ -33,10 +33,10 @@ def tables(sweep: Sweep, series: Series) -> list[Table]:
     return [*found, *_local(series)] if found else _local(series)
 
 
-def _table(series: Series, cluster: str, published: tuple[PublishedRun, ...]) -> Table:
+def _table(series: RecordedSeries, cluster: str, published: tuple[PublishedRun, ...]) -> Table:
     theirs, clock, ours = CLOCKS[cluster]
     rows = [
-        Row(run, point, point.time(clock) if point else None)
+        PublishedRow(run, point, point.time(clock) if point else None)
         for run in published
         if run.cluster == cluster
         for point in _points(series, run)
@@ -54,7 +54,7 @@ def _table(series: Series, cluster: str, published: tuple[PublishedRun, ...]) ->
     return build(f"Beside the paper's {cluster} cluster: {series.name}", _columns(ours), rows, name=name, notes=notes)
 
 
-def _killed(rows: Sequence[Row]) -> list[str]:
+def _killed(rows: Sequence[PublishedRow]) -> list[str]:
     """What memory says of the runs that the paper prints as killed: an honest run's arrays, and our outcome there."""
     notes = []
     for row in rows:
@@ -71,13 +71,13 @@ def _killed(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
-def _points(series: Series, run: PublishedRun) -> list[Point | None]:
+def _points(series: RecordedSeries, run: PublishedRun) -> list[RecordedPoint | None]:
     same = [p for p in series.points if (p.run.ranks, p.run.problem.batch) == (run.processes, run.batch)]
     return [*same] or [None]
 
 
-def _columns(ours: str) -> list[Column[Row]]:
-    def memory(row: Row) -> int | None:
+def _columns(ours: str) -> list[Column[PublishedRow]]:
+    def memory(row: PublishedRow) -> int | None:
         return (sum(row.point.peak_bytes().values()) or None) if row.point else None
 
     return [
@@ -102,12 +102,12 @@ def _columns(ours: str) -> list[Column[Row]]:
     ]
 
 
-def _published_time(row: Row) -> str:
+def _published_time(row: PublishedRow) -> str:
     words = {paper.KILLED: "-killed process-", paper.IMPOSSIBLE: "not possible"}
     return words.get(row.published.status) or number(row.published.time_s)
 
 
-def _local(series: Series) -> list[Table]:
+def _local(series: RecordedSeries) -> list[Table]:
     """Tables 2 and 3, where the series has the paper's local experiment: 4 ranks, B = 20."""
     local = paper.document()["local_pre_experiment"]
     same = [
@@ -120,7 +120,7 @@ def _local(series: Series) -> list[Table]:
         return []
     profile = paper.document()["mpi_profile"]["rows"]
     rows = [(point, rank) for point in same for rank in range(local["processes"])]
-    columns: list[Column[tuple[Point, int]]] = [
+    columns: list[Column[tuple[RecordedPoint, int]]] = [
         plain("Movement", "movement", lambda row: row[0].run.movement),
         plain("Backend", "backend", lambda row: row[0].run.backend),
         plain("Rank", "rank", lambda row: row[1]),
@@ -146,12 +146,12 @@ def _local(series: Series) -> list[Table]:
     return [build(f"Beside the paper's tables 2 and 3: {series.name}", columns, rows, name=name, notes=notes)]
 
 
-def _mpi_percent(row: tuple[Point, int]) -> float | None:
+def _mpi_percent(row: tuple[RecordedPoint, int]) -> float | None:
     point, rank = row
     return next((task.percent for task in tasks(point) if task.task == str(rank)), None)
 
 
-def _batch_span(point: Point, rank: int) -> tuple[int, int] | None:
+def _batch_span(point: RecordedPoint, rank: int) -> tuple[int, int] | None:
     blocks = [block for launch in point.launches for block in launch.blocks if block.rank == rank]
     return blocks[0].spans.get("batch") if blocks else None
 

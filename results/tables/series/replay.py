@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from results.audit import replay
 from results.audit.paper import CLOCKS, CLUSTERS, document
-from results.audit.replay import Row
+from results.audit.replay import ReplayRow
 from results.estimates import Estimate
 from results.formats import estimate, number, slug
-from results.records.sweep import Series
+from results.records.sweep import RecordedSeries
 from results.table import Column, Table, bounded, build, hidden, plain, shown
 
 
-def tables(series: Series) -> list[Table]:
+def tables(series: RecordedSeries) -> list[Table]:
     """One table where the series replays the published method, else none."""
     rows = replay.rows(series)
     if not rows:
@@ -38,7 +38,7 @@ def tables(series: Series) -> list[Table]:
     return [build(title, _columns(), rows, name=slug("replay", series.name), notes=notes)]
 
 
-def _columns() -> list[Column[Row]]:
+def _columns() -> list[Column[ReplayRow]]:
     return [
         plain("Ranks", "ranks", lambda row: row.ranks),
         plain("Batch", "batch", lambda row: row.batch),
@@ -63,12 +63,12 @@ def _columns() -> list[Column[Row]]:
     ]
 
 
-def _published(cluster: str) -> Column[Row]:
-    def value(row: Row) -> float | None:
+def _published(cluster: str) -> Column[ReplayRow]:
+    def value(row: ReplayRow) -> float | None:
         return row.published[cluster]
 
     return shown(f"Published, {cluster}", f"published_{cluster}", value, lambda row: number(value(row), 3))
 
 
-def _ratio(header: str, key: str, value: Callable[[Row], Estimate | None]) -> Column[Row]:
+def _ratio(header: str, key: str, value: Callable[[ReplayRow], Estimate | None]) -> Column[ReplayRow]:
     return Column(header, lambda row: estimate(value(row), 3), lambda row: bounded(key, "", value(row)))

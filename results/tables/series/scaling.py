@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from results.estimates import CONFIDENCE, MIN_LAUNCHES, Estimate
 from results.formats import NONE, estimate, mib, number, plural, shape, slug
 from results.records.launch import MARKS, MIXED
-from results.records.point import Point
-from results.records.sweep import SIZE, STRONG, WEAK, Series, Sweep
+from results.records.point import RecordedPoint
+from results.records.sweep import SIZE, STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.scaling.speedup import Ratio, absolute_speedup, conflict, relative_speedup, scaled_speedup, weak_efficiency
 from results.table import Column, Table, Values, bounded, build, hidden, plain, shown
 
@@ -31,19 +31,19 @@ RATIOS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class ScalingRow:
     """A point and its ratios, in the order of RATIOS."""
 
-    point: Point
+    point: RecordedPoint
     forward: Estimate | None
     ratios: tuple[Ratio, ...]
 
 
-def rows(sweep: Sweep, series: Series) -> list[Row]:
-    return [Row(point, point.time(), _ratios(sweep, series, point)) for point in series.points]
+def rows(sweep: RecordedSweep, series: RecordedSeries) -> list[ScalingRow]:
+    return [ScalingRow(point, point.time(), _ratios(sweep, series, point)) for point in series.points]
 
 
-def full(sweep: Sweep, series: Series) -> Table:
+def full(sweep: RecordedSweep, series: RecordedSeries) -> Table:
     """Every point with its three clocks, rates, ratios, memory, marks and outcome."""
     found = rows(sweep, series)
     columns = [*_sizes(), _forward(), *_rates(), *_ratio_columns(series.scaling), _outcome(), *_details()]
@@ -56,7 +56,7 @@ def full(sweep: Sweep, series: Series) -> Table:
     )
 
 
-def compact(sweep: Sweep, series: Series) -> Table:
+def compact(sweep: RecordedSweep, series: RecordedSeries) -> Table:
     """The same points for a terminal: sizes, forward time, rates, ratios, outcome."""
     found = rows(sweep, series)
     columns = [*_sizes(), _forward(), *_rates(), *_ratio_columns(series.scaling), _outcome()]
@@ -64,7 +64,7 @@ def compact(sweep: Sweep, series: Series) -> Table:
     return build(title, columns, found, notes=notes(series, found)[1:])
 
 
-def notes(series: Series, found: Sequence[Row]) -> list[str]:
+def notes(series: RecordedSeries, found: Sequence[ScalingRow]) -> list[str]:
     """What a reader of the table must know: clocks, bounds, baselines, and why ratios are absent."""
     lines = [CLOCKS_NOTE, BOUNDS_NOTE]
     if series.scaling == STRONG:
@@ -81,7 +81,7 @@ def notes(series: Series, found: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _ratios(sweep: Sweep, series: Series, point: Point) -> tuple[Ratio, ...]:
+def _ratios(sweep: RecordedSweep, series: RecordedSeries, point: RecordedPoint) -> tuple[Ratio, ...]:
     if series.scaling == STRONG:
         return (relative_speedup(point, series.points), absolute_speedup(point, sweep.points))
     if series.scaling == WEAK:
@@ -102,7 +102,7 @@ def _baseline(ratio: Ratio, *, streamed: bool) -> str:
     )
 
 
-def _why_not(row: Row) -> str:
+def _why_not(row: ScalingRow) -> str:
     reasons = [ratio.why_not for ratio in row.ratios if ratio.why_not]
     if not reasons:
         return ""
@@ -115,7 +115,7 @@ def _once(lines: Iterable[str]) -> list[str]:
     return [line for line in dict.fromkeys(lines) if line]
 
 
-def _sizes() -> list[Column[Row]]:
+def _sizes() -> list[Column[ScalingRow]]:
     return [
         plain("Ranks", "ranks", lambda row: row.point.run.ranks),
         plain("Batch", "batch", lambda row: row.point.run.problem.batch),
@@ -124,25 +124,25 @@ def _sizes() -> list[Column[Row]]:
     ]
 
 
-def _forward() -> Column[Row]:
+def _forward() -> Column[ScalingRow]:
     return Column(
         "Forward time (s)", lambda row: estimate(row.forward), lambda row: bounded("forward", "_s", row.forward)
     )
 
 
-def _clock(header: str, clock: str) -> Column[Row]:
-    def value(row: Row) -> float | None:
+def _clock(header: str, clock: str) -> Column[ScalingRow]:
+    def value(row: ScalingRow) -> float | None:
         time = row.point.time(clock)
         return time.value if time else None
 
     return shown(header, clock, value, lambda row: number(value(row)))
 
 
-def _rates() -> list[Column[Row]]:
-    def images(row: Row) -> float | None:
+def _rates() -> list[Column[ScalingRow]]:
+    def images(row: ScalingRow) -> float | None:
         return row.point.run.problem.batch / row.forward.value if row.forward else None
 
-    def gflops(row: Row) -> float | None:
+    def gflops(row: ScalingRow) -> float | None:
         return row.point.run.problem.flops / row.forward.value / GIGA if row.forward else None
 
     return [
@@ -151,12 +151,12 @@ def _rates() -> list[Column[Row]]:
     ]
 
 
-def _ratio_columns(scaling: str) -> list[Column[Row]]:
+def _ratio_columns(scaling: str) -> list[Column[ScalingRow]]:
     return [_ratio(header, key, index) for index, (header, key) in enumerate(RATIOS[scaling])]
 
 
-def _ratio(header: str, key: str, index: int) -> Column[Row]:
-    def values(row: Row) -> Values:
+def _ratio(header: str, key: str, index: int) -> Column[ScalingRow]:
+    def values(row: ScalingRow) -> Values:
         ratio = row.ratios[index]
         ids = " ".join(ratio.baseline.run_ids) if ratio.baseline else ""
         return {**bounded(key, "", ratio.estimate), f"{key}_baseline_run_ids": ids, f"{key}_why_not": ratio.why_not}
@@ -164,11 +164,11 @@ def _ratio(header: str, key: str, index: int) -> Column[Row]:
     return Column(header, lambda row: estimate(row.ratios[index].estimate, 3), values)
 
 
-def _details() -> list[Column[Row]]:
-    def memory(row: Row) -> int | None:
+def _details() -> list[Column[ScalingRow]]:
+    def memory(row: ScalingRow) -> int | None:
         return sum(row.point.peak_bytes().values()) or None
 
-    def spread(row: Row) -> float | None:
+    def spread(row: ScalingRow) -> float | None:
         return row.point.spread_within_launch
 
     return [
@@ -182,16 +182,16 @@ def _details() -> list[Column[Row]]:
     ]
 
 
-def _launches(row: Row) -> str:
+def _launches(row: ScalingRow) -> str:
     timed, all_of_them = len(row.point.timed), len(row.point.launches)
     return str(timed) if timed == all_of_them else f"{timed} of {all_of_them}"
 
 
-def _outcome() -> Column[Row]:
-    def show(row: Row) -> str:
+def _outcome() -> Column[ScalingRow]:
+    def show(row: ScalingRow) -> str:
         return "; ".join([row.point.outcome, *sorted(row.point.marks)])
 
-    def values(row: Row) -> Values:
+    def values(row: ScalingRow) -> Values:
         return {
             "outcome": row.point.outcome,
             "marks": " ".join(mark.replace(" ", "-") for mark in sorted(row.point.marks)),

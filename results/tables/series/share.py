@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 from results.formats import NONE, mib, number, plural, slug
 from results.records.launch import RankBlock
-from results.records.point import Point
-from results.records.sweep import Series
+from results.records.point import RecordedPoint
+from results.records.sweep import RecordedSeries
 from results.table import Column, Table, build, hidden, plain, shown
 from workload.domain.grid import AXES, axis_lengths
 
 
 @dataclass(frozen=True)
-class Row:
+class ShareRow:
     """One rank of one point."""
 
-    point: Point
+    point: RecordedPoint
     block: RankBlock
     time_s: float | None
 
 
-def tables(series: Series) -> Table:
+def tables(series: RecordedSeries) -> Table:
     """A row a rank; axes other than the batch have a column where some point of the series cuts them."""
     rows = [row for point in series.points for row in _rows(point)]
     cut = [
@@ -36,7 +36,7 @@ def tables(series: Series) -> Table:
     return build(f"Shares per rank: {series.name}", _columns(cut), rows, name=name, notes=notes)
 
 
-def _rows(point: Point) -> list[Row]:
+def _rows(point: RecordedPoint) -> list[ShareRow]:
     source = next((launch for launch in point.launches if launch.blocks), None)
     times: dict[int, list[float]] = {}
     for launch in point.timed:
@@ -44,10 +44,10 @@ def _rows(point: Point) -> list[Row]:
             for rank in repeat.ranks:
                 times.setdefault(rank.rank, []).append(rank.app_s)
     medians = {rank: statistics.median(values) for rank, values in times.items()}
-    return [Row(point, block, medians.get(block.rank)) for block in source.blocks] if source else []
+    return [ShareRow(point, block, medians.get(block.rank)) for block in source.blocks] if source else []
 
 
-def _columns(cut: list[str]) -> list[Column[Row]]:
+def _columns(cut: list[str]) -> list[Column[ShareRow]]:
     return [
         plain("Ranks", "ranks", lambda row: row.point.run.ranks),
         plain("Movement", "movement", lambda row: row.point.run.movement),
@@ -63,7 +63,7 @@ def _columns(cut: list[str]) -> list[Column[Row]]:
     ]
 
 
-def _span(axis: str, header: str) -> Column[Row]:
+def _span(axis: str, header: str) -> Column[ShareRow]:
     return plain(header, f"{axis}_range", lambda row: _range(row.block.spans.get(axis)))
 
 
@@ -75,11 +75,11 @@ def _length(span: tuple[int, int] | None) -> object:
     return span[1] - span[0] if span else NONE
 
 
-def _peak(row: Row) -> int | None:
+def _peak(row: ShareRow) -> int | None:
     return row.point.peak_bytes().get(row.block.rank)
 
 
-def _summary(point: Point) -> str:
+def _summary(point: RecordedPoint) -> str:
     run = point.run
     longest = max(repeat.total_s for launch in point.timed for repeat in launch.repeats)
     total = sum(point.peak_bytes().values()) or None

@@ -8,22 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from results.formats import NONE, number, slug
-from results.records.point import Point
-from results.records.sweep import Series
-from results.scaling.noise import FENCE, Spread, spread
+from results.records.point import RecordedPoint
+from results.records.sweep import RecordedSeries
+from results.scaling.noise import FENCE, TimeSpread, spread
 from results.table import Column, Table, build, hidden, plain, shown
 
 
 @dataclass(frozen=True)
-class Row:
-    point: Point
-    spread: Spread
+class SpreadRow:
+    point: RecordedPoint
+    spread: TimeSpread
 
 
-def table(series: Series) -> Table:
+def table(series: RecordedSeries) -> Table:
     """A row a point that has a time."""
-    rows = [Row(point, found) for point in series.points if (found := spread(point)) is not None]
-    columns: list[Column[Row]] = [
+    rows = [SpreadRow(point, found) for point in series.points if (found := spread(point)) is not None]
+    columns: list[Column[SpreadRow]] = [
         plain("Ranks", "ranks", lambda row: row.point.run.ranks),
         plain("Batch", "batch", lambda row: row.point.run.problem.batch),
         plain("Movement", "movement", lambda row: row.point.run.movement),
@@ -46,11 +46,11 @@ def table(series: Series) -> Table:
     return build(f"Spread: {series.name}", columns, rows, name=slug("spread", series.name), notes=notes)
 
 
-def _seconds(header: str, key: str, value: Callable[[Spread], float]) -> Column[Row]:
+def _seconds(header: str, key: str, value: Callable[[TimeSpread], float]) -> Column[SpreadRow]:
     return shown(header, key, lambda row: value(row.spread), lambda row: number(value(row.spread)))
 
 
-def _between(row: Row) -> float | None:
+def _between(row: SpreadRow) -> float | None:
     logs = [math.log(median) for median in row.point.medians_s()]
     return statistics.stdev(logs) if len(logs) > 1 else None
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from results.forecast import accuracy
 from results.forecast.accuracy import Foretold
 from results.formats import estimate, number, plural, with_options
-from results.records.sweep import Sweep
+from results.records.sweep import RecordedSweep
 from results.scaling.noise import SLOW_SHARE
 from results.table import Column, Table, bounded, build, hidden, plain, shown
 
 
-def tables(sweep: Sweep) -> list[Table]:
+def tables(sweep: RecordedSweep) -> list[Table]:
     """One table where the ledger has a forecast."""
     rows = accuracy.of_sweep(sweep)
     if not rows:
@@ -34,7 +34,7 @@ def tables(sweep: Sweep) -> list[Table]:
     return [build("Forecast against measured", columns, rows, name="foretold", notes=notes(sweep, rows))]
 
 
-def notes(sweep: Sweep, rows: Sequence[Foretold]) -> list[str]:
+def notes(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[str]:
     """When the forecast was written, from what, and how good it was."""
     event = next(event for event in sweep.events if event.get("event") == accuracy.EVENT)
     probe = event.get("probe")
@@ -57,7 +57,7 @@ def notes(sweep: Sweep, rows: Sequence[Foretold]) -> list[str]:
     return lines
 
 
-def _other_speed(sweep: Sweep, rows: Sequence[Foretold]) -> Iterator[str]:
+def _other_speed(sweep: RecordedSweep, rows: Sequence[Foretold]) -> Iterator[str]:
     """A line for each backend whose cores were of another speed than when the cluster was probed."""
     for backend, probed, found in accuracy.core_speeds(sweep, rows):
         if abs(found / probed - 1.0) > SLOW_SHARE:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from results.formats import NONE, number
-from results.records.launch import Check, Launch
-from results.records.point import Point
-from results.records.sweep import Sweep
+from results.records.launch import AnswerCheck, Launch
+from results.records.point import RecordedPoint
+from results.records.sweep import RecordedSweep
 from results.table import Column, Table, build, hidden, plain, shown
 
 NOT_FINITE = 1e308  # an error that was not finite is stored as the largest float
 
 
-def outcomes(sweep: Sweep) -> Table:
+def outcomes(sweep: RecordedSweep) -> Table:
     """The check of every point: what it covered, the worst it saw and the least it would have seen."""
-    columns: list[Column[Point]] = [
+    columns: list[Column[RecordedPoint]] = [
         plain("Series", "series", lambda point: ", ".join(sorted(point.series))),
         plain("Ranks", "ranks", lambda point: point.run.ranks),
         plain("Batch", "batch", lambda point: point.run.problem.batch),
@@ -37,7 +37,7 @@ def outcomes(sweep: Sweep) -> Table:
     return build("Check of the answers", columns, sweep.points, name="check", notes=notes)
 
 
-def failed(sweep: Sweep) -> Table:
+def failed(sweep: RecordedSweep) -> Table:
     """Every run that is not ok, in the order of the sweep."""
     columns: list[Column[Launch]] = [
         plain("Run", "run_ids", lambda launch: launch.run_id),
@@ -53,11 +53,11 @@ def failed(sweep: Sweep) -> Table:
     return build("Runs that are not ok", columns, not_ok(sweep), name="failed")
 
 
-def not_ok(sweep: Sweep) -> list[Launch]:
+def not_ok(sweep: RecordedSweep) -> list[Launch]:
     return [launch for launch in sweep.launches if not launch.ok]
 
 
-def checks(point: Point) -> list[Check]:
+def checks(point: RecordedPoint) -> list[AnswerCheck]:
     return [launch.check for launch in point.launches if launch.check is not None]
 
 
@@ -65,12 +65,12 @@ def largest(values: Collection[float | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def _sum(header: str, key: str, value: Callable[[Check], int]) -> Column[Point]:
+def _sum(header: str, key: str, value: Callable[[AnswerCheck], int]) -> Column[RecordedPoint]:
     return plain(header, key, lambda point: sum(value(check) for check in checks(point)))
 
 
-def _worst(header: str, key: str, value: Callable[[Check], float | None]) -> Column[Point]:
-    def worst(point: Point) -> float | None:
+def _worst(header: str, key: str, value: Callable[[AnswerCheck], float | None]) -> Column[RecordedPoint]:
+    def worst(point: RecordedPoint) -> float | None:
         return largest([value(check) for check in checks(point)])
 
     return shown(header, key, worst, lambda point: _error(worst(point)))

@@ -8,16 +8,16 @@ from dataclasses import replace
 
 from results.forecast import outlook
 from results.forecast.model import PHASES
-from results.forecast.predict import Row, Terms
+from results.forecast.predict import ForecastRow, Terms
 from results.formats import NONE, mib, number, plural, with_options
 from results.table import Column, Table, build, hidden, plain, shown
 
 
-def table(rows: Sequence[Row], terms: Terms) -> Table:
+def table(rows: Sequence[ForecastRow], terms: Terms) -> Table:
     """The forecasts as a table, with what follows from them."""
     currency = terms.price.currency if terms.price else ""
     beside = terms.sweep is not None
-    columns: list[Column[Row]] = [
+    columns: list[Column[ForecastRow]] = [
         plain("Series", "series", lambda row: row.asked.series),
         plain("Ranks", "ranks", lambda row: row.asked.case.ranks),
         _where(plain("Nodes", "nodes", lambda row: row.asked.nodes), any(row.asked.nodes > 1 for row in rows)),
@@ -47,7 +47,7 @@ def table(rows: Sequence[Row], terms: Terms) -> Table:
     )
 
 
-def _notes(rows: Sequence[Row], terms: Terms) -> list[str]:
+def _notes(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
     if terms.stated:
         basis = f"From stated figures of cluster {terms.probe.cluster}, which nobody has measured,"
     else:
@@ -75,20 +75,20 @@ def _notes(rows: Sequence[Row], terms: Terms) -> list[str]:
     return notes
 
 
-def _where(column: Column[Row], says_something: bool) -> Column[Row]:
+def _where(column: Column[ForecastRow], says_something: bool) -> Column[ForecastRow]:
     """The column; in the CSV alone where it would say the same, or nothing, in every row."""
     return column if says_something else replace(column, header="")
 
 
-def _price(row: Row) -> str:
+def _price(row: ForecastRow) -> str:
     return number(row.price, 3)
 
 
-def _measured_text(row: Row) -> str:
+def _measured_text(row: ForecastRow) -> str:
     return number(row.measured_s, 3)
 
 
-def _seconds(phase: str) -> Column[Row]:
+def _seconds(phase: str) -> Column[ForecastRow]:
     return shown(
         f"{phase.capitalize()} (s)",
         f"{phase}_s",
@@ -97,20 +97,20 @@ def _seconds(phase: str) -> Column[Row]:
     )
 
 
-def _others_bytes(row: Row) -> int | None:
+def _others_bytes(row: ForecastRow) -> int | None:
     """The largest peak of a rank that is not the root; None of one rank."""
     return max(row.found.peak_bytes[1:], default=None)
 
 
-def _root(row: Row) -> str:
+def _root(row: ForecastRow) -> str:
     return mib(row.found.peak_bytes[0])
 
 
-def _interval(row: Row) -> str:
+def _interval(row: ForecastRow) -> str:
     return NONE if row.interval_s is None else f"[{number(row.interval_s[0], 3)}, {number(row.interval_s[1], 3)}]"
 
 
-def _bounds(row: Row) -> dict[str, object]:
+def _bounds(row: ForecastRow) -> dict[str, object]:
     low, high = row.interval_s or (None, None)
     return {"forward_low_s": low, "forward_high_s": high}
 

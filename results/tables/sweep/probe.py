@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from results.forecast import probe
-from results.forecast.probe import Link, Probe
+from results.forecast.probe import Probe, ProbedLink
 from results.formats import mib, number, plural
 from results.scaling.noise import LOAD_BEYOND
 from results.table import Column, Table, build, plain, shown
@@ -39,7 +39,7 @@ def _disturbed(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _links(found: Probe) -> Table:
-    columns: list[Column[Link]] = [
+    columns: list[Column[ProbedLink]] = [
         plain("Ranks' nodes", "scope", lambda link: "the same" if link.scope == probe.WITHIN else "different"),
         shown("Latency (us)", "latency_s", lambda link: link.latency_s, lambda link: number(1e6 * link.latency_s, 3)),
         shown(

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from results.audit import paper
 from results.formats import MIB, NONE, number
 from results.records.launch import Machine
-from results.records.sweep import Sweep
+from results.records.sweep import RecordedSweep
 from results.table import Column, Table, build, plain
 from workload.record.run import Run
 
 
-def environment(sweep: Sweep) -> Table:
+def environment(sweep: RecordedSweep) -> Table:
     """Cluster, machines, software and study as items and values; the paper's own where the study is the paper's."""
     items = [(name, value) for name, value in [*_cluster(sweep), *_software(sweep), *_study(sweep)] if value]
     columns: list[Column[tuple[str, str]]] = [
@@ -26,7 +26,7 @@ def environment(sweep: Sweep) -> Table:
     return build("Environment", columns, items, name="environment", notes=notes)
 
 
-def machines(sweep: Sweep) -> Table:
+def machines(sweep: RecordedSweep) -> Table:
     """Provenance of every node, a row a boot."""
     found: dict[tuple[str, str], Machine] = {}
     ids: dict[tuple[str, str], list[str]] = {}
@@ -54,7 +54,7 @@ def machines(sweep: Sweep) -> Table:
     return build("Machines", columns, found.values(), name="machines", notes=notes)
 
 
-def bindings(sweep: Sweep) -> str:
+def bindings(sweep: RecordedSweep) -> str:
     """The binding policy of the sweep's runs."""
     return _all(launch.run.binding for launch in sweep.launches)
 
@@ -78,7 +78,7 @@ def _mib(value: object) -> str:
     return number(value / MIB, 6) if isinstance(value, int | float) else str(value)
 
 
-def _cluster(sweep: Sweep) -> list[tuple[str, str]]:
+def _cluster(sweep: RecordedSweep) -> list[tuple[str, str]]:
     inventory = sweep.inventory
     nodes = inventory.get("nodes") if isinstance(inventory.get("nodes"), list) else []
     kinds = _all(str(node.get("machine_type", "")) for node in nodes or [] if isinstance(node, dict))
@@ -93,7 +93,7 @@ def _cluster(sweep: Sweep) -> list[tuple[str, str]]:
     ]
 
 
-def _software(sweep: Sweep) -> list[tuple[str, str]]:
+def _software(sweep: RecordedSweep) -> list[tuple[str, str]]:
     details = {
         key: _all(str(machine.details.get(key, "")) for launch in sweep.launches for machine in launch.machines)
         for key in ("cpu_model", "python", "numpy", "mpi", "blas")
@@ -109,7 +109,7 @@ def _software(sweep: Sweep) -> list[tuple[str, str]]:
     ]
 
 
-def _study(sweep: Sweep) -> list[tuple[str, str]]:
+def _study(sweep: RecordedSweep) -> list[tuple[str, str]]:
     return [
         ("Study", sweep.study_name),
         ("Binding", bindings(sweep)),
@@ -128,7 +128,7 @@ def _commit(run: Run) -> str:
     return f"{commit}, with changes not committed" if commit and run.workload.git_dirty else commit
 
 
-def _of_runs(sweep: Sweep, value: Callable[[Run], str]) -> str:
+def _of_runs(sweep: RecordedSweep, value: Callable[[Run], str]) -> str:
     return _all(value(launch.run) for launch in sweep.launches)
 
 

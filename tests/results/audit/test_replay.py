@@ -6,7 +6,7 @@ import pytest
 
 from results.audit import replay
 from results.figures import replay as replay_figure
-from results.records.point import Point
+from results.records.point import RecordedPoint
 from results.report import contents
 from workload.domain.footprint import replica_images
 from workload.record.outcomes import OK, WRONG_ANSWER
@@ -119,4 +119,4 @@ def test_a_killed_replay_has_no_ratio(maker: Any) -> None:
     maker.add("strong", movement="replica", ranks=2, batch=64, outcome="out_of_memory")
     row = replay.rows(maker.read().series[0])[1]
     assert (row.replayed_fat, row.replayed_light, row.correct) == (None, None, None)
-    assert isinstance(maker.read().points[0], Point)
+    assert isinstance(maker.read().points[0], RecordedPoint)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from results.comparison import clusters
-from results.records.sweep import Sweep, read_sweep
+from results.records.sweep import RecordedSweep, read_sweep
 from results.report.contents import of_all
 from workload.record.files import read_json, write_json
 from workload.record.run import Run
@@ -15,7 +15,9 @@ from workload.record.run import Run
 BATCHES = (4, 8, 16, 32)
 
 
-def cluster(make_maker: Any, name: str, law: Callable[[Run], float], price: float | None = None, **how: Any) -> Sweep:
+def cluster(
+    make_maker: Any, name: str, law: Callable[[Run], float], price: float | None = None, **how: Any
+) -> RecordedSweep:
     maker = make_maker(name, seed=len(name), noise=how.pop("noise", 0.005))
     for launch in range(how.pop("launches", 3)):
         for batch in BATCHES:
@@ -98,7 +100,7 @@ def test_sweeps_of_other_problems_are_not_set_against_each_other(make_maker: Any
     assert [table.name for table in of_all(sweeps)] == ["side-by-side"]
 
 
-def with_forecast(sweep: Sweep, seconds: Callable[[Run], float]) -> Sweep:
+def with_forecast(sweep: RecordedSweep, seconds: Callable[[Run], float]) -> RecordedSweep:
     """The sweep with a ledger that forecast its runs."""
     entries = {
         launch.run_id: {"forward_s": seconds(launch.run), "total_s": 1.0, "interval_s": None}

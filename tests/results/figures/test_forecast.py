@@ -10,13 +10,13 @@ import pytest
 from results.figures import forecast as forecast_files
 from results.figures.drawing import Drawing
 from results.forecast import predict
-from results.forecast.predict import Row, Terms
+from results.forecast.predict import ForecastRow, Terms
 from results.forecast.residuals import band
 from results.tables.sweep.forecast import table
 from tests.results.forecast.test_predict import asked, terms
 
 
-def forecast(conditions: Terms, counts: tuple[int, ...] = (1, 2, 4, 8, 16)) -> list[Row]:
+def forecast(conditions: Terms, counts: tuple[int, ...] = (1, 2, 4, 8, 16)) -> list[ForecastRow]:
     return predict.rows([asked(ranks) for ranks in counts], conditions)
 
 

@@ -13,8 +13,8 @@ from results.figures import drawing
 from results.figures import series as figures
 from results.figures.drawing import Drawing
 from results.records.launch import PARTS
-from results.records.point import Point
-from results.records.sweep import Series, Sweep
+from results.records.point import RecordedPoint
+from results.records.sweep import RecordedSeries, RecordedSweep
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -44,7 +44,7 @@ def test_each_series_has_its_figures_as_svg_and_png(drawn: dict[str, Drawing]) -
         assert len(image.convert("L").getcolors() or range(256)) > 50, "more than a blank sheet"
 
 
-def axes_of(plot: figures.Plot, series: Series, monkeypatch: pytest.MonkeyPatch) -> Any:
+def axes_of(plot: figures.Plot, series: RecordedSeries, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The axes that a plot draws, kept from the figure that is written."""
     kept: list[Any] = []
 
@@ -57,7 +57,7 @@ def axes_of(plot: figures.Plot, series: Series, monkeypatch: pytest.MonkeyPatch)
     return kept[0].axes[0]
 
 
-def plot_named(sweep: Sweep, series: Series, ending: str) -> figures.Plot:
+def plot_named(sweep: RecordedSweep, series: RecordedSeries, ending: str) -> figures.Plot:
     return next(plot for plot in figures._plots(sweep, series) if plot.name.endswith(ending))
 
 
@@ -151,7 +151,7 @@ def test_every_value_shows_on_hovering_and_stands_in_the_data(drawn: dict[str, D
     assert {row["part"] for row in csv.DictReader(io.StringIO(phases.data))} == set(PARTS)
 
 
-def _ids(point: Point) -> str:
+def _ids(point: RecordedPoint) -> str:
     return " ".join(point.run_ids)
 
 

@@ -11,7 +11,7 @@ import pytest
 from results.forecast import accuracy
 from results.forecast.model import Case, forecast
 from results.forecast.residuals import Band
-from results.records.sweep import Sweep, read_sweep
+from results.records.sweep import RecordedSweep, read_sweep
 from results.report.summary import sentences
 from results.tables.sweep import accuracy as tables
 from tests.results.conftest import SMALL
@@ -36,7 +36,9 @@ def event(name: str, **values: Any) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION, "event": name, "utc": "2026-01-02T00:00:00+00:00", **values}
 
 
-def swept(maker: Any, *after: dict[str, Any], band: Band | None = None, before: Any = (), noise: float = 1e-6) -> Sweep:
+def swept(
+    maker: Any, *after: dict[str, Any], band: Band | None = None, before: Any = (), noise: float = 1e-6
+) -> RecordedSweep:
     """A sweep whose ledger has `before`, a forecast of each of its runs, then `after`."""
     maker.noise = noise
     maker.add_strong(counts=(1, 2, 4), law=law, backend="naive")
@@ -170,7 +172,7 @@ def _run_ids(maker: Any) -> list[str]:
     return [maker.run(ranks=ranks, launch=launch, backend="naive").run_id for ranks in (1, 2, 4) for launch in range(3)]
 
 
-def _appended(sweep: Sweep, line: dict[str, Any], *, clear: bool) -> Any:
+def _appended(sweep: RecordedSweep, line: dict[str, Any], *, clear: bool) -> Any:
     path = sweep.folder / "ledger.jsonl"
     old = "" if clear else path.read_text()
     path.write_text(old + json.dumps(line) + "\n")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from results.forecast import model
 from results.forecast.model import COPY, Case, ForecastError, forecast
-from results.forecast.probe import Copies, Link, Probe, Rates
+from results.forecast.probe import Copies, Probe, ProbedLink, Rates
 from workload.domain.footprint import predict
 from workload.domain.grid import Grid, block_of
 from workload.domain.problem import Problem
@@ -20,10 +20,10 @@ MEMORY, LOAD, RATE, WITHIN, BETWEEN, LATENCY = 20e9, 4e9, 1e9, 5e9, 1e8, 1e-6
 MOVEMENTS = ("scatter-gather", "tree", "pipeline", "shared", "distributed")
 
 
-def link(scope: str, bytes_per_s: float) -> Link:
+def link(scope: str, bytes_per_s: float) -> ProbedLink:
     """Latency up to the size that it takes to send, from there on the bandwidth."""
     sizes = [2**power for power in range(3, 34)]
-    return Link(scope, tuple((size, LATENCY + size / bytes_per_s) for size in sizes))
+    return ProbedLink(scope, tuple((size, LATENCY + size / bytes_per_s) for size in sizes))
 
 
 def copies(*rates: tuple[int, float]) -> Copies:

@@ -8,7 +8,7 @@ import pytest
 from results.forecast import predict
 from results.forecast.model import Case, ForecastError, forecast
 from results.forecast.predict import Asked, Terms
-from results.forecast.probe import Copies, Link, Probe, Rates
+from results.forecast.probe import Copies, Probe, ProbedLink, Rates
 from results.forecast.residuals import band
 from results.records.price import HourlyPrice
 from results.tables.sweep.forecast import table
@@ -20,7 +20,7 @@ SMALL = Problem(16, 3, 3, 64, 64, 3)
 PROBE = Probe(
     cluster="c",
     measured_utc="2026-01-01",
-    links=(Link("within", ((8, 1e-6), (10**6, 1e-4))), Link("between", ((8, 1e-4), (10**6, 1e-2)))),
+    links=(ProbedLink("within", ((8, 1e-6), (10**6, 1e-4))), ProbedLink("between", ((8, 1e-4), (10**6, 1e-2)))),
     memory=Copies(((2**26, Rates(((1, 1e10), (4, 2e10)))),)),
     load=Rates(((1, 5e9), (4, 5e9))),
     multiply_add=None,

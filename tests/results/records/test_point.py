@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from results.records.point import Point, line_of
+from results.records.point import RecordedPoint, line_of
 from workload.domain.footprint import predict
 from workload.domain.grid import Grid
 
 
-def only(maker: Any) -> Point:
+def only(maker: Any) -> RecordedPoint:
     (point,) = maker.read().points
     return point
 

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from results.estimates import EXACT, INTERVAL
-from results.records.point import Point
-from results.records.sweep import Sweep
+from results.records.point import RecordedPoint
+from results.records.sweep import RecordedSweep
 from results.scaling.laws import amdahl, gustafson
 from results.scaling.speedup import absolute_speedup, conflict, relative_speedup, scaled_speedup, weak_efficiency
 
 FRACTION = 0.95  # of the maker's laws
 
 
-def find(sweep: Sweep, ranks: int, movement: str = "scatter-gather", backend: str = "numpy") -> Point:
+def find(sweep: RecordedSweep, ranks: int, movement: str = "scatter-gather", backend: str = "numpy") -> RecordedPoint:
     (point,) = (
         p for p in sweep.points
         if (p.run.ranks, p.run.movement, p.run.backend) == (ranks, movement, backend)

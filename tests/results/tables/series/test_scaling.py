@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from results.records.sweep import Sweep
+from results.records.sweep import RecordedSweep
 from results.report.contents import console
 from results.table import csv_text
 from results.tables.series import scaling
 
 
-def records(sweep: Sweep, index: int = 0) -> list[dict[str, str]]:
+def records(sweep: RecordedSweep, index: int = 0) -> list[dict[str, str]]:
     table = scaling.full(sweep, sweep.series[index])
     return list(csv.DictReader(io.StringIO(csv_text(table))))
 
