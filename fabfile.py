@@ -1,9 +1,12 @@
-"""The menu: `fab --list`. The tasks themselves are in orchestration/*tasks.py."""
+"""The menu: `fab --list`, and the program that bin/convscale starts. The tasks are in orchestration/tasks/."""
 
-from orchestration.tasks.clusters import clean, down, inventory, push, ssh, trust, up
+from orchestration.tasks.clusters import clusters, down, up
 from orchestration.tasks.forecast import forecast, probe
-from orchestration.tasks.nodes import check, pull, status
-from orchestration.tasks.sweep import audit, clusters, compare, report, studies, sweep
+from orchestration.tasks.inventory import inventory, trust
+from orchestration.tasks.nodes import check, clean, push, ssh
+from orchestration.tasks.pull import pull, status
+from orchestration.tasks.results import audit, compare, report
+from orchestration.tasks.sweep import studies, sweep
 
 __all__ = [
     "audit",
@@ -25,3 +28,8 @@ __all__ = [
     "trust",
     "up",
 ]
+
+if __name__ == "__main__":
+    from orchestration.tasks.program import run
+
+    run(__name__)

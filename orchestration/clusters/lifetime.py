@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 
+from orchestration.clusters.inventory import Inventory
+from orchestration.errors import Refusal
+
 
 def too_late(expires_at: str | None, utc: str, takes_s: float | None) -> str | None:
     """Why a run must not start so close to the cluster's end; None where it may.
@@ -23,6 +26,16 @@ def too_late(expires_at: str | None, utc: str, takes_s: float | None) -> str | N
 def lifetime_left_s(expires_at: str, utc: str) -> float:
     """Seconds from `utc` to the end of a cluster's lifetime; both in ISO 8601."""
     return (_time(expires_at) - _time(utc)).total_seconds()
+
+
+def living(found: Inventory, utc: str) -> Inventory:
+    """The same inventory. Raises Refusal where the cluster's lifetime is over."""
+    if found.expires_at is not None and lifetime_left_s(found.expires_at, utc) <= 0:
+        raise Refusal(
+            f"the lifetime of cluster {found.cluster} ended at {found.expires_at}: "
+            f"'fab pull' what its head still holds, 'fab down', then bring it up anew"
+        )
+    return found
 
 
 def _time(text: str) -> datetime.datetime:

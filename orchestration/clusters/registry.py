@@ -1,130 +1,66 @@
-"""Names of clusters -> inventories. `local` is made from this machine each time, the others lie in infra/clusters/."""
+"""The clusters that `--cluster` takes, by name, whatever kind each is of."""
 
 from __future__ import annotations
 
-import re
-import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.clusters import inventory, this_machine
+from orchestration.clusters.folder import folder_of, read_cluster
 from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.lifetime import lifetime_left_s
+from orchestration.clusters.provider import Provider
 from orchestration.errors import Refusal
 from orchestration.messages import unknown
 
-COMPOSE = ("compose-light", "compose-fat")
-
 
 @dataclass(frozen=True)
-class ClusterFolder:
-    """Every path of infra/clusters/<name>/, which git ignores; `folder` is absolute."""
+class Clusters:
+    """The clusters of a checkout. A name belongs to the first of the providers that owns it."""
 
-    folder: Path
+    root: Path
+    providers: Sequence[Provider]
 
-    @property
-    def name(self) -> str:
-        return self.folder.name
+    def names(self) -> list[str]:
+        """Every name, up or not."""
+        return list(dict.fromkeys(name for provider in self.providers for name in provider.names(self.root)))
 
-    @property
-    def inventory(self) -> Path:
-        return self.folder / "inventory.json"
+    def owner(self, cluster: str) -> Provider | None:
+        """Whose the cluster is; None where it is nobody's, or the path of an inventory.json."""
+        return next((provider for provider in self.providers if provider.owns(cluster, self.root)), None)
 
-    @property
-    def hostfile(self) -> Path:
-        return self.folder / "hostfile"
+    def provider(self, cluster: str) -> Provider:
+        """Whose the cluster is. Raises Refusal where it is nobody's."""
+        if found := self.owner(cluster):
+            return found
+        if _is_path(cluster):
+            raise Refusal(f"{cluster} is a file, whose cluster fab neither brings up nor takes down: give a name")
+        raise Refusal(unknown("cluster", cluster, self.names()) + ", or the path of an inventory.json")
 
-    @property
-    def known_hosts(self) -> Path:
-        return self.folder / "known_hosts"
+    def find(self, cluster: str, utc: str) -> Inventory:
+        """The inventory of a cluster's name, or of the path of an inventory.json; paths in it are absolute.
 
-    @property
-    def key(self) -> Path:
-        return self.folder / "id_ed25519"
+        Raises Refusal.
+        """
+        if _is_path(cluster):
+            return read_cluster(Path(cluster).expanduser().absolute())
+        return self.provider(cluster).find(cluster, self.root, utc)
 
-    @property
-    def public_key(self) -> Path:
-        return self.folder / "id_ed25519.pub"
+    def name_of(self, cluster: str, utc: str) -> str:
+        """What sweeps on the cluster call it; it need not be up. Raises Refusal."""
+        return cluster if self.owner(cluster) is not None else self.find(cluster, utc).cluster
 
-    @property
-    def ssh_config(self) -> Path:
-        """For `ssh -F`, so that a person's own ssh, scp and rsync reach the nodes."""
-        return self.folder / "ssh_config"
+    def check_free(self, name: str, newcomer: Provider) -> None:
+        """Raises Refusal where the name cannot be a cluster's, or is one of another provider's."""
+        folder_of(name, self.root)
+        owner = self.owner(name)
+        if owner is not None and owner is not newcomer:
+            raise Refusal(f"the name {name!r} is taken ({owner.kind}): give another --name")
 
-
-def home(root: Path) -> Path:
-    """The folder that holds one folder a cluster."""
-    return root / "infra" / "clusters"
-
-
-def names(root: Path) -> list[str]:
-    """The clusters that `--cluster` takes by name."""
-    made = sorted(path.parent.name for path in home(root).glob("*/inventory.json"))
-    return list(dict.fromkeys([this_machine.NAME, *COMPOSE, *stacks(root), *made]))
-
-
-def stacks(root: Path) -> list[str]:
-    """The clusters that Pulumi can make: one Pulumi.<name>.yaml each."""
-    return sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml"))
+    def with_orphans(self, cluster: str) -> list[Provider]:
+        """The providers to ask what failed clusters left behind, of the named one or, where none is named, of all."""
+        owner = self.owner(cluster)
+        return [provider for provider in self.providers if provider.leaves_orphans] if owner is None else [owner]
 
 
-def folder(name: str, root: Path) -> ClusterFolder:
-    """The folder of a cluster's name, whether it is there or not. Raises Refusal where no cluster can have the name."""
-    if name == this_machine.NAME or not re.fullmatch(inventory.NAME, name):
-        raise Refusal(f"cluster {name!r} has no nodes apart from this machine, or is no name: give another --cluster")
-    return ClusterFolder(home(root).absolute() / name)
-
-
-def find(name: str, root: Path, utc: str) -> Inventory:
-    """The inventory of a cluster's name, or of the path of an inventory.json; its files' paths absolute.
-
-    Raises Refusal.
-    """
-    if name == this_machine.NAME:
-        return this_machine.describe(root, utc)
-    if "/" in name or name.endswith(".json"):
-        return _read(Path(name).expanduser().absolute())
-    if name not in names(root):
-        raise Refusal(unknown("cluster", name, names(root)) + ", or the path of an inventory.json")
-    found = folder(name, root)
-    if not found.inventory.exists():
-        raise Refusal(f"cluster {name} is not up: start it with 'fab up --cluster {name}'")
-    return _read(found.inventory)
-
-
-def called(name: str, root: Path, utc: str) -> str:
-    """What sweeps on the cluster call it: it need not be up. Raises Refusal."""
-    return name if name in names(root) else find(name, root, utc).cluster
-
-
-def living(found: Inventory, utc: str) -> Inventory:
-    """The same inventory. Raises Refusal where the cluster's lifetime is over."""
-    if found.expires_at is not None and lifetime_left_s(found.expires_at, utc) <= 0:
-        raise Refusal(
-            f"the lifetime of cluster {found.cluster} ended at {found.expires_at}: "
-            f"'fab pull' what its head still holds, 'fab down', then bring it up anew"
-        )
-    return found
-
-
-def _read(path: Path) -> Inventory:
-    """An inventory's file; the files that it names lie beside it."""
-    found = inventory.read(path)
-    if found.launcher == "local":
-        return _here(found, str(path))
-    beside = {
-        key: str(path.parent / Path(value).expanduser())
-        for key in ("key_file", "known_hosts")
-        if (value := getattr(found, key)) is not None
-    }
-    return found.model_copy(update=beside)
-
-
-def _here(found: Inventory, name: str) -> Inventory:
-    """The inventory of a file, as far as it describes this machine. Raises Refusal."""
-    if len(found.nodes) > 1:
-        raise Refusal(f"{name} describes {len(found.nodes)} nodes, launcher 'local': launcher 'ssh' takes several")
-    address = found.nodes[0].address
-    if address not in (socket.gethostname(), "localhost", "127.0.0.1"):
-        raise Refusal(f"{name} describes {address}, but this machine is {socket.gethostname()}: run it there")
-    return found
+def _is_path(cluster: str) -> bool:
+    return "/" in cluster or cluster.endswith(".json")

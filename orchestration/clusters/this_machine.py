@@ -1,4 +1,4 @@
-"""This machine as a cluster of one node: its name, its slots, its memory."""
+"""This machine as a cluster of one node, which is always up: its slots and its memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -13,13 +14,37 @@ import psutil
 from infra import hostfile
 from orchestration.clusters import inventory
 from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.provider import Provider, UpFlags
+from orchestration.errors import Refusal
+from orchestration.operator import Operator
 from workload.instruments.cgroup import cpu_quota
 
 NAME = "local"
 
 
+class ThisMachine(Provider):
+    """The provider of the one cluster `local`; its inventory is made anew each time."""
+
+    kind = "this machine"
+
+    def names(self, root: Path) -> Sequence[str]:
+        return (NAME,)
+
+    def find(self, cluster: str, root: Path, utc: str) -> Inventory:
+        return describe(root, utc)
+
+    def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
+        raise Refusal(f"cluster {cluster} is this machine, and always up: give another --cluster")
+
+    def check_down(self, cluster: str, operator: Operator) -> None:
+        raise Refusal(f"cluster {cluster} is this machine, which fab does not take down: give another --cluster")
+
+    def down(self, cluster: str, discard: bool, operator: Operator) -> None:
+        self.check_down(cluster, operator)
+
+
 def describe(root: Path, utc: str) -> Inventory:
-    """The inventory of this machine, made anew at every call."""
+    """The inventory of this machine."""
     node = {
         "name": NAME,
         "address": socket.gethostname(),

@@ -1,4 +1,4 @@
-"""A cluster that nobody has measured: its inventory from the stack's file, a probe's document from stated figures.
+"""A cluster that nobody has measured: its inventory from its description, a probe's document from stated figures.
 
 infra/machines.toml says what a machine can do, with source and date. How much of a core's multiply-add rate a backend
 reaches is taken from a probe of this machine, for nobody states it.
@@ -15,8 +15,8 @@ from typing import Any
 from infra import hostfile
 from orchestration.clusters import inventory
 from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.provider import DescribedNodes
 from orchestration.errors import Refusal
-from orchestration.provision.cloud.clients.stack_settings import config, stack_name
 from workload.record.schema import SCHEMA_VERSION
 
 WITHIN_LATENCY_S = 1e-6  # order of magnitude of a message through shared memory
@@ -35,12 +35,10 @@ class Stated:
     notes: tuple[str, ...]
 
 
-def describe(cluster: str, root: Path, utc: str, measured: Mapping[str, Any]) -> Stated:
-    """The cluster of a stack's name; `measured` is the document of a probe of this machine. Raises Refusal."""
-    name = stack_name(cluster, root)
-    keys = config(name, root)
+def describe(name: str, described: DescribedNodes, root: Path, utc: str, measured: Mapping[str, Any]) -> Stated:
+    """A cluster of the described nodes; `measured` is the document of a probe of this machine. Raises Refusal."""
     catalogue = tomllib.loads((root / "infra" / "machines.toml").read_text(encoding="utf-8"))
-    machine_type = str(keys.get("convscale:machine_type"))
+    machine_type = described.machine_type
     machine = catalogue["machines"].get(machine_type, {})
     limits = machine.get("limits", {})
     if lacking := [key for key in NEEDED if key not in limits]:
@@ -48,7 +46,7 @@ def describe(cluster: str, root: Path, utc: str, measured: Mapping[str, Any]) ->
             f"infra/machines.toml does not state {', '.join(lacking)} of {machine_type}: state them, or bring the "
             f"cluster up and measure it with 'fab probe --cluster {name}'"
         )
-    nodes, slots = (_count(keys, name, key, least) for key, least in (("nodes", 1), ("slots", machine["vcpus"])))
+    nodes, slots = described.count, described.slots or int(machine["vcpus"])
     values = {key: float(limits[key]["value"]) for key in NEEDED}
     found = _inventory(name, nodes, slots, machine_type, catalogue, utc)
     notes = [f"Nobody has measured {name}: these are stated figures of {machine_type}, no interval follows from them."]
@@ -60,17 +58,6 @@ def describe(cluster: str, root: Path, utc: str, measured: Mapping[str, Any]) ->
         f"({price['date']})."
     )
     return Stated(found, _probe(name, nodes * slots, values, _shares(measured), limits), tuple(notes))
-
-
-def _count(keys: Mapping[str, Any], name: str, key: str, default: int) -> int:
-    value = keys.get(f"convscale:{key}", default)
-    try:
-        count = int(value)
-    except (TypeError, ValueError):
-        count = 0
-    if count < 1:
-        raise Refusal(f"Pulumi.{name}.yaml: convscale:{key} {value!r} is no count: give a whole number of at least 1")
-    return count
 
 
 def _source(limit: Mapping[str, Any]) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from orchestration.clusters.folder import home
 from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.registry import find, home
 from orchestration.errors import Refusal, Stopped
 from orchestration.jobs.executor import Place, State
 from orchestration.jobs.job import LOG, MEASUREMENT, Builder
@@ -38,7 +38,7 @@ def measure(cluster: str, surroundings: Surroundings) -> tuple[Path, Mapping[str
 
     Raises Refusal, and Stopped where the probe failed.
     """
-    inventory = find(cluster, surroundings.root, surroundings.utc_now())
+    inventory = surroundings.clusters.find(cluster, surroundings.utc_now())
     place = connect(inventory, surroundings.environment)
     found = _carry_out(inventory, place, surroundings)
     document = {**found, "cluster": inventory.cluster, "measured_utc": surroundings.utc_now()}

@@ -60,7 +60,7 @@ class Here:
         """The pool lies here already."""
         return PurePosixPath(pool)
 
-    def lost(self, nodes: int) -> list[str]:  # noqa: ARG002  as every place
+    def lost(self, nodes: int) -> list[str]:
         """This machine is never lost to itself."""
         return []
 
@@ -105,7 +105,7 @@ class Here:
             return State.ALIVE
         return State.GONE if job.exists() else State.ABSENT
 
-    def restarted(self, job: Path) -> bool:  # noqa: ARG002  as every place
+    def restarted(self, job: Path) -> bool:
         """Who could ask was restarted as well."""
         return False
 

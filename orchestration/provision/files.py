@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from infra import hostfile
+from orchestration.clusters.folder import ClusterFolder
 from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.registry import ClusterFolder
 from orchestration.ssh import config_file
 from workload.record.files import write_json, write_whole
 

@@ -1,4 +1,7 @@
-"""A person's own machines as a cluster: names to inventory, after their keys are pinned and they were asked."""
+"""Clusters of a person's own machines: their names become an inventory, once their host keys are pinned.
+
+Nothing is brought up or taken down here: the machines run anyway.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,15 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from infra import hostfile
 from orchestration.clusters import inventory
+from orchestration.clusters.folder import ClusterFolder, home
 from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.registry import COMPOSE, ClusterFolder
+from orchestration.clusters.provider import Provider, UpFlags
 from orchestration.errors import Refusal
+from orchestration.operator import Operator
 from orchestration.provision import files
 from orchestration.ssh.connection import Connection, UnreachableError, target
 
@@ -30,17 +36,37 @@ class Login:
     subnet: str | None
 
 
-def add(
-    folder: ClusterFolder,
-    hosts: Sequence[str],
-    login: Login,
-    sizes: Sizes,
-    utc: str,
-    trust: Callable[[Inventory], None],
-) -> Inventory:
+@dataclass(frozen=True)
+class Machines:
+    """What a person says of the machines; `hosts` are names or addresses, the head first."""
+
+    hosts: Sequence[str]
+    login: Login
+    sizes: Sizes = (None, None)
+
+
+class OwnMachines(Provider):
+    """The provider of every cluster whose inventory lies in infra/clusters/ and that no other provider makes."""
+
+    kind = "own machines"
+
+    def names(self, root: Path) -> Sequence[str]:
+        return sorted(path.parent.name for path in home(root).glob("*/inventory.json"))
+
+    def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
+        raise Refusal(f"cluster {cluster} is your own machines: fab neither starts nor stops them")
+
+    def check_down(self, cluster: str, operator: Operator) -> None:
+        folder = home(operator.root) / cluster
+        raise Refusal(f"cluster {cluster} is your own machines, which run on: remove {folder} to forget them")
+
+    def down(self, cluster: str, discard: bool, operator: Operator) -> None:
+        self.check_down(cluster, operator)
+
+
+def add(folder: ClusterFolder, machines: Machines, utc: str, trust: Callable[[Inventory], None]) -> Inventory:
     """Writes the cluster's files; `trust` pins the host keys of an inventory first. Raises Refusal, OSError."""
-    if folder.name in COMPOSE:
-        raise Refusal(f"--name {folder.name} is a cluster of containers: give another name")
+    hosts, login, sizes = machines.hosts, machines.login, machines.sizes
     # what the person gave is checked before anybody is asked; what is to be asked stands as 1 until then
     given = (1 if sizes[0] is None else sizes[0], (1 if sizes[1] is None else sizes[1]) * 2**30)
     unsized = describe(folder, hosts, login, [given] * len(hosts), utc)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from orchestration.clusters.folder import ClusterFolder
 from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal
 from orchestration.ssh.known_hosts import pinned_as, reached_at
 from workload.record.files import write_whole

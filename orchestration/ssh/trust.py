@@ -23,7 +23,7 @@ from workload.record.files import write_whole
 SCAN_S = 10.0
 
 
-class State(Enum):
+class KeyState(Enum):
     """How the key that a node shows stands to the pinned one."""
 
     PINNED = "pinned"
@@ -38,7 +38,7 @@ class Shown:
 
     node: Node
     key: str | None
-    state: State
+    state: KeyState
     why: str = ""
 
     @property
@@ -56,13 +56,13 @@ def scan(inventory: Inventory) -> list[Shown]:
         if not _behind_head(node):
             shown[node.name] = _judged(node, known, functools.partial(offered, target(inventory, node)))
     behind = [node for node in inventory.nodes if node.name not in shown]
-    if behind and shown[head.name].state is State.PINNED:
+    if behind and shown[head.name].state is KeyState.PINNED:
         with closing(Connection(target(inventory, head))) as connection:
             for node in behind:
                 shown[node.name] = _judged(node, known, functools.partial(_offered_to, connection, node))
     for node in behind:
         why = f"first pin {head.name}, then run 'fab trust' again"
-        shown.setdefault(node.name, Shown(node, None, State.SILENT, why))
+        shown.setdefault(node.name, Shown(node, None, KeyState.SILENT, why))
     return [shown[node.name] for node in inventory.nodes]
 
 
@@ -114,10 +114,12 @@ def _judged(node: Node, known: Mapping[str, Sequence[str]], ask: Callable[[], st
     try:
         key = ask()
     except UnreachableError as error:
-        return Shown(node, None, State.SILENT, str(error))
+        return Shown(node, None, KeyState.SILENT, str(error))
     # a key of another kind than the pinned one says nothing of a change
     changed = any(before.split()[0] == key.split()[0] for before in known[node.name])
-    return Shown(node, key, State.PINNED if key in known[node.name] else State.CHANGED if changed else State.NEW)
+    return Shown(
+        node, key, KeyState.PINNED if key in known[node.name] else KeyState.CHANGED if changed else KeyState.NEW
+    )
 
 
 def pinned(inventory: Inventory) -> dict[str, list[str]]:
@@ -142,7 +144,7 @@ def expected(shown: Sequence[Shown], fingerprints: Sequence[str]) -> None:
 
 def unpinned(shown: Sequence[Shown]) -> list[Shown]:
     """What a person has to compare."""
-    return [item for item in shown if item.state in (State.NEW, State.CHANGED)]
+    return [item for item in shown if item.state in (KeyState.NEW, KeyState.CHANGED)]
 
 
 def pin(inventory: Inventory, shown: Sequence[Shown]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from orchestration.checks.nodes import Wanted, mixed_processors
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.lifetime import too_late
-from orchestration.clusters.registry import find as find_cluster
+from orchestration.clusters.registry import Clusters
 from orchestration.errors import Refusal
 from orchestration.jobs.executor import Place
 from orchestration.jobs.local import Here
@@ -40,13 +40,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Everything outside that a sweep uses: project, folders, clock, environment, and the ranks' program."""
+    """Everything outside that a sweep uses: clusters, folders, clock, environment, and the ranks' program."""
 
-    root: Path
+    clusters: Clusters
     runs: RunsFolder
     utc_now: Callable[[], str]
     environment: Mapping[str, str]
     program: Sequence[str] = ("-m", "workload")
+
+    @property
+    def root(self) -> Path:
+        """The project's folder, absolute."""
+        return self.clusters.root
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
 
     `machines` are the nodes as the sweep's folder knows them: then none is asked, and nothing pushed to any.
     """
-    inventory = find_cluster(request.cluster, surroundings.root, surroundings.utc_now())
+    inventory = surroundings.clusters.find(request.cluster, surroundings.utc_now())
     loaded = study.load(request.study or inventory.default_study, request.overrides)
     workload = code_version.describe(surroundings.root)
     place = connect(inventory, surroundings.environment)

@@ -1,4 +1,4 @@
-"""The fab tasks that look ahead: short bodies, as in tasks.py."""
+"""The tasks that look ahead: `probe` and `forecast`."""
 
 from __future__ import annotations
 
@@ -10,26 +10,23 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from orchestration.errors import Refusal
-from orchestration.tasks.common import ROOT, print_tables, short, speaking, surroundings, sweep_folder, words
+from orchestration.tasks.arguments import LOCAL_CLUSTER, sweep_folder, words
+from orchestration.tasks.common import ROOT, find, find_living, known_clusters, speaking, surroundings, utc_now
+from orchestration.tasks.printing import print_tables, short
 from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
     from orchestration.clusters.inventory import Inventory
 
 
-@task(
-    help={"cluster": "a name that `fab clusters` lists, or the path of an inventory.json (default: local)"},
-    auto_shortflags=False,
-)
+@task(help={"cluster": LOCAL_CLUSTER}, auto_shortflags=False)
 @speaking
 def probe(_context: Context, cluster: str = "local") -> None:
     """Measure what a cluster can do: messages, memory, multiply-adds and each backend."""
-    from orchestration.clusters.registry import find, living
     from orchestration.forecast.probe import measure
     from results.tables.sweep.probe import tables
-    from workload.agent.supervise import utc_now
 
-    living(find(cluster, ROOT, utc_now()), utc_now())
+    find_living(cluster)
     path, document = measure(cluster, surroundings())
     print_tables(tables(document), ())
     print(f"probe: {short(path)}")
@@ -131,12 +128,12 @@ def _priced(inventory: Inventory) -> str:
 
 def _known(cluster: str) -> tuple[Inventory, Mapping[str, Any], tuple[str, ...], bool]:
     """Inventory and probe of a cluster; those that are stated where it was never up nor probed. Raises Refusal."""
-    from orchestration.clusters.registry import find, stacks
-    from orchestration.forecast import datasheet as stated
+    from orchestration.forecast import datasheet
     from orchestration.forecast.probe import path_of, read
-    from workload.agent.supervise import utc_now
 
-    if cluster in stacks(ROOT) and not path_of(cluster, ROOT).exists():
-        found = stated.describe(cluster, ROOT, utc_now(), read("local", ROOT))
-        return found.inventory, found.probe, found.notes, True
-    return find(cluster, ROOT, utc_now()), read(cluster, ROOT), (), False
+    owner = known_clusters().owner(cluster)
+    described = owner.described(cluster, ROOT) if owner and not path_of(cluster, ROOT).exists() else None
+    if described is None:
+        return find(cluster), read(cluster, ROOT), (), False
+    found = datasheet.describe(cluster, described, ROOT, utc_now(), read("local", ROOT))
+    return found.inventory, found.probe, found.notes, True

@@ -1,7 +1,11 @@
-"""The fab tasks that look at a cluster and fetch from it: short bodies, as in tasks.py."""
+"""The tasks that see to a cluster's nodes: `check`, `push`, `ssh` and `clean`."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,19 +14,21 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from orchestration.errors import Refusal, Stopped
-from orchestration.tasks.common import ROOT, RUNS, cloud, console, short, speaking, surroundings
+from orchestration.tasks.arguments import CLUSTER, LOCAL_CLUSTER
+from orchestration.tasks.common import ROOT, RUNS, find, find_living, speaking, surroundings, utc_now
+from orchestration.tasks.printing import console, print_line
 
 if TYPE_CHECKING:
+    from orchestration.clusters.inventory import Inventory
     from orchestration.jobs.executor import Place
-    from orchestration.paths import SweepPaths
     from orchestration.sweep.prepare import Sweep
-
-CLUSTER = "a name that `fab clusters` lists, or the path of an inventory.json (default: local)"
-SWEEP = "folder of a sweep (default: the cluster's newest)"
 
 
 @task(
-    help={"cluster": CLUSTER, "study": "what is to run there: its ranks, its duration (default: the cluster's own)"},
+    help={
+        "cluster": LOCAL_CLUSTER,
+        "study": "what is to run there: its ranks, its duration (default: the cluster's own)",
+    },
     auto_shortflags=False,
 )
 @speaking
@@ -33,15 +39,13 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
 
     from orchestration.checks import preflight
     from orchestration.checks.nodes import Wanted
-    from orchestration.clusters.registry import find, living
     from orchestration.forecast.sweep import foretell
     from orchestration.jobs.executor import HeadLostError
     from orchestration.sweep.prepare import connect
-    from workload.agent.supervise import utc_now
     from workload.record.digest import code_digest
 
     around = surroundings()
-    inventory = living(find(cluster, ROOT, utc_now()), utc_now())
+    inventory = find_living(cluster)
     RUNS.mkdir(parents=True, exist_ok=True)
     place = connect(inventory, around.environment)
     try:
@@ -73,61 +77,62 @@ def _planned(cluster: str, study: str, place: Place) -> Sweep | None:
     return prepare(Request(cluster, study or None), surroundings(), machines)
 
 
-@task(
-    help={"cluster": CLUSTER, "sweep": SWEEP, "yes": "start a cloud cluster's stopped head without asking"},
-    auto_shortflags=False,
-)
+@task(help={"cluster": CLUSTER}, auto_shortflags=False)
 @speaking
-def pull(_context: Context, cluster: str = "local", sweep: str = "", yes: bool = False) -> None:
-    """Fetch what the runs of a sweep left on its cluster, where a lost fab did not; starts nothing."""
-    from orchestration.jobs.executor import HeadLostError
-    from orchestration.sweep.prepare import Request, prepare
-    from orchestration.sweep.pull import collect
-    from orchestration.sweep.resume import machines
+def push(_context: Context, cluster: str = "") -> None:
+    """Bring the workload to every node: one copy to the head, from there by broadcast; only what changed."""
+    from orchestration.clusters.lifetime import living
+    from orchestration.jobs.remote import upload
 
-    paths = _sweep(cluster, sweep)
-    with cloud(yes).head_awake(cluster):
-        # as they were: at a cloud cluster's end the nodes are gone, and the head alone has what they measured
-        prepared = prepare(Request(cluster, str(paths.study), paths.folder), surroundings(), machines(paths))
-        if prepared.find() is None:
-            raise Refusal(f"{paths.folder} holds no sweep: give a folder under results/runs")
-        try:
-            taken, at_work = collect(prepared, paths)
-        except (HeadLostError, OSError) as error:
-            raise Stopped(f"{error}: what is recorded is kept; mend that, and the same command goes on") from error
-    for line in (*taken, *(f"{run}: still at work" for run in at_work)):
-        print(line)
-    print(f"{short(paths.folder)}: {len(taken)} records written, {len(at_work)} runs at work")
+    pushed = upload.push(living(remote(cluster), utc_now()), ROOT)
+    changed = ", ".join(pushed.changed) or "no node: all had it"
+    print(f"workload {pushed.digest[:16]}: {pushed.sent_bytes} bytes to the head; new on {changed}")
 
 
-@task(help={"cluster": CLUSTER, "sweep": SWEEP}, auto_shortflags=False)
+@task(help={"cluster": CLUSTER, "node": "name of a node (default: the head)"}, auto_shortflags=False)
 @speaking
-def status(_context: Context, cluster: str = "local", sweep: str = "") -> None:
-    """Say how far a sweep is; exit status 1 where a run of it failed."""
-    from orchestration.sweep import status as statuses
-    from workload.record.outcomes import OK, SKIPPED
+def ssh(_context: Context, cluster: str = "", node: str = "") -> None:
+    """Open a shell on a node, by the pinned keys."""
+    from orchestration.messages import unknown
+    from orchestration.ssh import config_file
 
-    found = statuses.status(_sweep(cluster, sweep))
-    print(f"{short(found.paths.folder)}: {found.planned} runs on {found.cluster}")
-    for outcome, count in sorted(found.outcomes.items()):
-        print(f"  {count} {outcome}")
-    for run in found.at_work:
-        print(f"  at work, or left there: {run}")
-    print(f"  {found.waiting} waiting")
-    if set(found.outcomes) - {OK, SKIPPED}:
+    inventory = remote(cluster)
+    names = [item.name for item in inventory.nodes]
+    if node and node not in names:
+        raise Refusal(unknown("node", node, names))
+    key = Path(inventory.key_file) if inventory.key_file else None
+    with tempfile.NamedTemporaryFile("w", prefix="convscale-ssh-") as config:
+        config.write(config_file.text(inventory, key, Path(inventory.known_hosts or "/dev/null")))
+        config.flush()
+        done = subprocess.run(["ssh", "-F", config.name, "--", node or names[0]], check=False)  # noqa: S603, S607
+    if done.returncode:
         raise Exit(code=1)
 
 
-def _sweep(cluster: str, sweep: str) -> SweepPaths:
-    """The sweep's folder. Raises Refusal."""
-    from orchestration.clusters.registry import called
-    from orchestration.paths import RunsFolder, SweepPaths
-    from orchestration.sweep.status import newest
-    from workload.agent.supervise import utc_now
+@task(
+    help={
+        "cluster": CLUSTER,
+        "sweep": "folder of a sweep, more than once for several (default: all under results/runs)",
+    },
+    iterable=["sweep"],
+    auto_shortflags=False,
+)
+@speaking
+def clean(_context: Context, sweep: Sequence[str], cluster: str = "") -> None:
+    """End and remove what killed or lost sweeps of this checkout left on a cluster; finished records stay."""
+    from orchestration.jobs.mpirun import kept_environment
+    from orchestration.paths import RunsFolder
+    from orchestration.sweep import cleanup
 
-    if not sweep:
-        return newest(RunsFolder(RUNS), called(cluster, ROOT, utc_now()))
-    paths = SweepPaths(Path(sweep).resolve())
-    if not paths.ledger.exists():
-        raise Refusal(f"--sweep {sweep} is no sweep's folder (it has no ledger.jsonl): give one under results/runs")
-    return paths
+    found = find(cluster)
+    sweeps = [cleanup.at(Path(name), found) for name in sweep] or cleanup.of_cluster(found, RunsFolder(RUNS))
+    removed = cleanup.clean(found, sweeps, kept_environment(dict(os.environ)), print_line)
+    print(f"{cluster}: {removed} runs' leftovers removed" if removed else f"{cluster}: nothing to remove")
+
+
+def remote(cluster: str) -> Inventory:
+    """The inventory of a cluster that is not this machine. Raises Refusal."""
+    found = find(cluster)
+    if found.launcher == "local":
+        raise Refusal(f"cluster {cluster} is this machine: there is no other to reach; give another --cluster")
+    return found

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from orchestration.clusters import registry
+from orchestration.clusters.folder import read_cluster
 from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.provision import unfetched
@@ -17,7 +17,7 @@ UTC = "2026-11-23T02:10:00+00:00"
 
 @pytest.fixture
 def inventory(desk):
-    return registry.find(str(desk.hosts.inventory), desk.folder, UTC)
+    return read_cluster(desk.hosts.inventory)
 
 
 def host_keys(desk):

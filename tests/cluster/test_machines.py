@@ -5,13 +5,11 @@ import sys
 import psutil
 import pytest
 
-from orchestration.clusters import registry
-from orchestration.clusters.registry import ClusterFolder
+from orchestration.clusters.folder import ClusterFolder, read_cluster
 from orchestration.errors import Refusal
-from orchestration.provision.own_machines import Login, add
+from orchestration.provision.own_machines import Login, Machines, add
 from orchestration.ssh import trust
 from tests.cluster.host import WORKDIR
-from tests.orchestration.support import ROOT
 
 
 def pinned_by(fingerprints):
@@ -38,24 +36,24 @@ def login(hosts):
 def test_names_become_a_cluster_that_can_be_reached(hosts, login, tmp_path):
     addresses = [host.address for host in hosts.hosts]
     folder = ClusterFolder(tmp_path / "mine")
-    add(folder, addresses, login, (None, None), "2026-01-01T00:00:00Z", pinned_by(fingerprints(hosts)))
-    found = registry.find(str(folder.inventory), ROOT, "")
+    add(folder, Machines(addresses, login), "2026-01-01T00:00:00Z", pinned_by(fingerprints(hosts)))
+    found = read_cluster(folder.inventory)
     assert [node.address for node in found.nodes] == addresses
     assert found.interface_subnet == f"{hosts.subnet}.0/24"
     assert {node.slots for node in found.nodes} == {psutil.cpu_count(logical=False)}
     assert {node.memory_bytes for node in found.nodes} == {psutil.virtual_memory().total}
-    assert {item.state for item in trust.scan(found)} == {trust.State.PINNED}
+    assert {item.state for item in trust.scan(found)} == {trust.KeyState.PINNED}
 
 
 def test_a_machine_with_another_key_ends_it(hosts, login, tmp_path):
     folder = ClusterFolder(tmp_path / "mine")
     known = fingerprints(hosts)[:-1]
     with pytest.raises(Refusal, match=f"^{hosts.hosts[-1].address} shows SHA256:.*so nothing is pinned"):
-        add(folder, [host.address for host in hosts.hosts], login, (None, None), "", pinned_by(known))
+        add(folder, Machines([host.address for host in hosts.hosts], login), "", pinned_by(known))
     assert not folder.folder.exists()
 
 
 def test_a_machine_that_does_not_answer_is_named(hosts, login, tmp_path):
     addresses = [hosts.head.address, f"{hosts.subnet}.77"]
     with pytest.raises(Refusal, match=rf"{hosts.subnet}.77 does not say its cores and memory"):
-        add(ClusterFolder(tmp_path / "mine"), addresses, login, (None, None), "", pinned_by(fingerprints(hosts)))
+        add(ClusterFolder(tmp_path / "mine"), Machines(addresses, login), "", pinned_by(fingerprints(hosts)))

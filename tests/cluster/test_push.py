@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.clusters import registry
+from orchestration.clusters.folder import read_cluster
 from orchestration.jobs.remote.upload import push
 from tests.cluster.hosts import Hosts, reason_against
 from tests.orchestration.support import ROOT
@@ -28,7 +28,7 @@ def cost(folder: Path, count: int) -> Cost:
     with Hosts(folder, count) as hosts:
         for host in hosts.hosts:
             (host.folder / "convscale" / "workload").unlink()
-        inventory = registry.find(str(hosts.inventory), ROOT, "")
+        inventory = read_cluster(hosts.inventory)
         before = time.process_time()
         pushed = push(inventory, ROOT)
         cpu_s = time.process_time() - before

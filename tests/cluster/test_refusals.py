@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from orchestration.clusters.registry import find
+from orchestration.clusters.folder import read_cluster
 from orchestration.errors import Refusal
 from orchestration.ssh.connection import Connection, target
 from tests.cluster.host import WORKDIR
@@ -36,7 +36,7 @@ def test_an_unknown_host_key_is_not_accepted_and_not_learned(desk):
     pins = desk.hosts.inventory.parent / "known_hosts"
     others = "".join(pins.read_text().splitlines(keepends=True)[1:])
     pins.write_text(others)
-    inventory = find(str(desk.hosts.inventory), desk.folder, "")
+    inventory = read_cluster(desk.hosts.inventory)
     connection = Connection(target(inventory, inventory.nodes[0]))
     with pytest.raises(Refusal, match="no pinned host key"):
         connection.open()

@@ -4,7 +4,7 @@ import json
 import signal
 import time
 
-from orchestration.clusters.registry import find
+from orchestration.clusters.folder import read_cluster
 from orchestration.jobs.remote.executor import Remote
 from orchestration.jobs.remote.protocol import SILENCE_S
 from orchestration.paths import SweepPaths
@@ -156,7 +156,7 @@ def test_what_a_killed_fab_held_is_free_as_soon_as_its_run_is_over(desk, tmp_pat
 
 
 def test_between_two_runs_the_cluster_is_held_too(desk, tmp_path):
-    inventory = find(str(desk.hosts.inventory), ROOT, "")
+    inventory = read_cluster(desk.hosts.inventory)
     place = Remote(inventory)
     desk.study([2])
     with held(place, SweepPaths(tmp_path / "first"), "2026-01-01T00:00:00Z"):

@@ -15,6 +15,7 @@ from orchestration.checks import canary
 from orchestration.forecast.sweep import Foretelling
 from orchestration.jobs.mpirun import kept_environment
 from orchestration.paths import RunsFolder
+from orchestration.provision.providers import clusters_of
 from orchestration.sweep.prepare import Surroundings
 from orchestration.sweep.runner import Aside
 from orchestration.tasks import sweep
@@ -27,13 +28,13 @@ whole = behaviour in ("real", "mute-canary")
 real = whole or behaviour == "bare"
 program = ("-m", "workload") if real else ("-m", "tests.orchestration.fake_workload", behaviour)
 sweep.surroundings = lambda: Surroundings(
-    ROOT, RunsFolder(Path(runs)), utc_now, kept_environment(dict(os.environ)), program
+    clusters_of(ROOT), RunsFolder(Path(runs)), utc_now, kept_environment(dict(os.environ)), program
 )
 if behaviour == "mute-canary":
     canary.PROGRAM, canary.BRIEF_TIMEOUT_S = ("-c", "import time; time.sleep(600)"), 1.0
 Foretelling.keep = lambda *_: ""  # the errors of forecasts are remembered beside a person's own probe
 if not whole:
-    sweep._report = lambda *_: None  # the records of a fake say nothing worth a report
+    sweep.print_report = lambda *_: None  # the records of a fake say nothing worth a report
     Foretelling.aside = lambda _: Aside()
 try:
     sweep.sweep(

@@ -1,12 +1,14 @@
-"""Inventories for tests."""
+"""For tests: inventories, and the tasks as a person types them."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 from orchestration.clusters.inventory import Inventory, parse
 
 ROOT = Path(__file__).resolve().parents[2]
+FAB = Path(sys.executable).parent / "fab"
 
 
 def make_inventory(slots: int, nodes: int = 1, memory_bytes: int = 2**34, profile: str = "local") -> Inventory:
@@ -31,3 +33,25 @@ def make_inventory(slots: int, nodes: int = 1, memory_bytes: int = 2**34, profil
 def _address(index: int) -> str:
     """The first node is this machine."""
     return f"10.0.0.{index + 1}" if index else os.uname().nodename
+
+
+def fab(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`fab` in the checkout, with nobody to ask."""
+    return subprocess.run(
+        [str(FAB), *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def refused(*arguments: str, **environment: str) -> str:
+    """What `fab` prints where it refuses: one line, and exit status 2."""
+    done = fab(*arguments, **environment)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    return done.stderr

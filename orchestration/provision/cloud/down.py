@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestration.clusters.registry import ClusterFolder
+from orchestration.clusters.folder import ClusterFolder
 from orchestration.errors import Refusal, Stopped
+from orchestration.operator import Person
 from orchestration.provision import files
 from orchestration.provision.cloud.clients.compute import Google, GoogleError, Resource
 from orchestration.provision.cloud.clients.progress import following
 from orchestration.provision.cloud.clients.pulumi_stack import Stack, StackError
 from orchestration.provision.cloud.clients.stack_settings import prefix
 from orchestration.provision.cloud.recovery import settled, unlocked
-from orchestration.provision.operator import Person
 
 
 @dataclass(frozen=True)

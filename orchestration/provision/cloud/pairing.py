@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestration.clusters import inventory
+from orchestration.clusters.folder import ClusterFolder
 from orchestration.clusters.inventory import Inventory, Node
-from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal
 from orchestration.provision import files, head_access
 from orchestration.ssh import keys
@@ -83,10 +82,3 @@ def _output(done: Done, node: Node) -> str:
         words = done.err.decode(errors="replace").strip().splitlines() or [f"status {done.status}"]
         raise PairingError(f"{node.name}: {words[-1][:300]}")
     return done.out.decode(errors="replace")
-
-
-def beside(found: Inventory, folder: Path) -> Inventory:
-    """The inventory with its files' paths made absolute, as `clusters.find` gives it."""
-    return found.model_copy(
-        update={name: str(folder / value) for name in ("key_file", "known_hosts") if (value := getattr(found, name))}
-    )

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import psutil
 
 from orchestration.errors import Refusal
+from orchestration.operator import Person
 from orchestration.provision.cloud.clients.compute import Google, GoogleError
 from orchestration.provision.cloud.clients.progress import following
 from orchestration.provision.cloud.clients.pulumi_stack import Held, Lock, LockedError, Stack
 from orchestration.provision.cloud.clients.stack_settings import prefix
 from orchestration.provision.cloud.offer import duration
-from orchestration.provision.operator import Person
 
 NOBODY = Lock("", "", 0, "")
 

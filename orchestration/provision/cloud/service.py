@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from orchestration.clusters import inventory, registry
+from orchestration.clusters.folder import folder_of, read_cluster
 from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.errors import Refusal
+from orchestration.operator import Person, WallClock
 from orchestration.paths import RunsFolder
 from orchestration.provision import unfetched
 from orchestration.provision.cloud import down, pairing, wake
@@ -21,7 +21,6 @@ from orchestration.provision.cloud.clients.compute import Google, GoogleError
 from orchestration.provision.cloud.clients.pulumi_stack import Pulumi, StackError
 from orchestration.provision.cloud.offer import parse_offer
 from orchestration.provision.cloud.up import Up
-from orchestration.provision.operator import Person, WallClock
 
 PACKAGES = ("google.cloud.compute_v1", "pulumi", "yaml")
 
@@ -40,27 +39,32 @@ class Cloud:
         name = stack_settings.stack_name(cluster, self.root)
         google = self._google(name)
         chosen = self._select(name, create=True)
-        return Up(chosen, google, registry.folder(name, self.root), self.person, self.clock, budget, keep).up()
+        return Up(chosen, google, folder_of(name, self.root), self.person, self.clock, budget, keep).up()
 
     def down(self, cluster: str, runs: RunsFolder, discard: bool) -> None:
         """`fab down`. Raises Refusal, Stopped."""
         name = stack_settings.stack_name(cluster, self.root)
-        chosen, folder = self._select(name, create=False), registry.folder(name, self.root)
+        chosen, folder = self._select(name, create=False), folder_of(name, self.root)
         google = self._google(name, _project(chosen))
         if folder.inventory.exists() and not discard:
-            found = pairing.beside(inventory.read(folder.inventory), folder.folder)
+            found = read_cluster(folder.inventory)
             if line := self._unpulled(google, chosen, found, runs):
                 self.person.say(line)
         down.Down(chosen, google, folder, self.person, self.clock.utc()).down()
 
-    def orphans(self, cluster: str, project: str, discard: bool) -> int:
-        """`fab down --orphans`: how many things it deleted. Raises Refusal, Stopped."""
+    def check(self, cluster: str) -> None:
+        """Raises Refusal where a stack cannot be worked at from here."""
+        stack_settings.stack_name(cluster, self.root)
+        _equipped()
+        pulumi_stack.check_installed(self.environment)
+
+    def orphans(self, cluster: str, project: str, alive: Sequence[str]) -> int:
+        """`fab down --orphans`: how many things it deleted, none of the clusters `alive`. Raises Refusal, Stopped."""
         if cluster and not stack_settings.NAME.fullmatch(cluster):
             raise Refusal(f"--cluster {cluster!r} is no stack's name: give lower-case letters and digits")
         if not cluster and self.person.yes:
             raise Refusal("--orphans --yes without --cluster would delete every cluster of the project: name one")
-        alive = [name for name in registry.stacks(self.root) if registry.folder(name, self.root).inventory.exists()]
-        if not discard and (mine := [name for name in alive if cluster in ("", name)]):
+        if mine := [name for name in alive if cluster in ("", name)]:
             raise Refusal(
                 f"{', '.join(mine)} is no orphan, its inventory is here: 'fab down --cluster {mine[0]}', or --discard"
             )
@@ -83,28 +87,18 @@ class Cloud:
                 host_keys |= waiting.host_keys([item])
             except NotReadyError as error:
                 self.person.say(f"not pinned: {error}")
-        folder = registry.folder(name, self.root)
+        folder = folder_of(name, self.root)
         pairing.write(folder, found, host_keys)
         if found.key_file and not folder.key.exists():
             self.person.say(f"{folder.key} is not here: bring it from the machine that made the cluster (mode 0600)")
         return found
 
-    @contextmanager
-    def head_awake(self, cluster: str) -> Iterator[None]:
+    def head_awake(self, name: str, found: Inventory) -> AbstractContextManager[None]:
         """Inside, the head of a stack past its end runs, which Google stopped; afterwards it is stopped again.
 
-        Nothing for any other cluster. Raises Refusal.
+        Raises Refusal.
         """
-        if cluster not in registry.stacks(self.root):
-            yield
-            return
-        folder = registry.folder(cluster, self.root)
-        found = registry.find(cluster, self.root, self.clock.utc())
-        if found.expires_at is None or lifetime_left_s(found.expires_at, self.clock.utc()) > 0:
-            yield
-            return
-        with wake.awake(self._google(cluster), folder, found, self.person):
-            yield
+        return wake.awake(self._google(name), folder_of(name, self.root), found, self.person)
 
     def _google(self, name: str, project: str = "") -> Google:
         """Google for a stack, or for none in particular. Raises Refusal."""

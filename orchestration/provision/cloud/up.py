@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.clusters.folder import ClusterFolder, beside
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.lifetime import lifetime_left_s
-from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal, Stopped
+from orchestration.operator import Person, WallClock
 from orchestration.provision import files
 from orchestration.provision.cloud import pairing
 from orchestration.provision.cloud.bootstrap import NotReadyError, Waiting
@@ -31,7 +32,6 @@ from orchestration.provision.cloud.offer import (
     with_lifetime,
 )
 from orchestration.provision.cloud.recovery import settled, unlocked
-from orchestration.provision.operator import Person, WallClock
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Up:
         waiting = Waiting(self.google, self.clock.now, self.clock.sleep, self.person.say)
         host_keys = waiting.host_keys(offer.instances)
         pairing.write(self.folder, found, host_keys)
-        here = pairing.beside(found, self.folder.folder)
+        here = beside(found, self.folder.folder)
         pairing.pair(here, host_keys, self.clock.now, self.clock.sleep)
         return found
 

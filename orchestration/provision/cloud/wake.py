@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from orchestration.clusters import inventory
+from orchestration.clusters.folder import ClusterFolder
 from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal
+from orchestration.operator import Person
 from orchestration.provision.cloud import pairing
 from orchestration.provision.cloud.bootstrap import OVER
 from orchestration.provision.cloud.clients.compute import Google, GoogleError, Resource
 from orchestration.provision.cloud.clients.stack_settings import prefix
-from orchestration.provision.operator import Person
 from orchestration.ssh import trust
 
 

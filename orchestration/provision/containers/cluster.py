@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra import hostfile
-from orchestration.clusters import inventory, registry
+from orchestration.clusters import inventory
+from orchestration.clusters.folder import ClusterFolder
 from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal
-from orchestration.messages import unknown
 from orchestration.provision import files, head_access
 from orchestration.provision.containers import image
 from orchestration.provision.containers.docker import Engine, EngineError
@@ -67,13 +66,6 @@ def fit(shape: Shape, cpus: int, memory_bytes: int) -> tuple[Shape, list[str]]:
     if nodes * given.memory_bytes > memory_bytes:
         notes.append(f"the nodes' limits add up to more than this machine's {memory_bytes / 2**30:.1f} GiB")
     return given, notes
-
-
-def named(cluster: str, root: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> Containers:
-    """The local cluster of that name. Raises Refusal where there is none, or no engine answers."""
-    if cluster not in SHAPES:
-        raise Refusal(unknown("cluster of containers", cluster, SHAPES))
-    return Containers(Engine.find(environment), root, registry.folder(cluster, root), SHAPES[cluster], say)
 
 
 @dataclass(frozen=True)

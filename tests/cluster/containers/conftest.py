@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.clusters import registry
+from orchestration.clusters.folder import ClusterFolder, read_cluster
 from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal
 from orchestration.provision.containers.cluster import SHAPES, Containers
 from orchestration.provision.containers.docker import Engine
@@ -31,7 +30,7 @@ class Cluster:
 
     @property
     def inventory(self) -> Inventory:
-        return registry.find(str(self.folder.inventory), ROOT, "")
+        return read_cluster(self.folder.inventory)
 
     def ids(self) -> dict[str, str]:
         """Container by node name."""

@@ -8,9 +8,9 @@ import pytest
 from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder
 from orchestration.provision.containers.cluster import SHAPES
+from orchestration.provision.containers.provider import take_down
 from orchestration.ssh import trust
 from orchestration.ssh.connection import Connection, target
-from orchestration.tasks.takedown import take_down
 from tests.cluster.containers.conftest import ROOT, started
 
 NAMES = [f"node{n}" for n in range(1, 9)]
@@ -35,7 +35,7 @@ def test_the_operator_reaches_head_and_nodes_by_the_pinned_keys(light):
         assert connection.run(["hostname"]).out == b"node5\n"
     finally:
         connection.close()
-    assert {item.state for item in trust.scan(light.inventory)} == {trust.State.PINNED}
+    assert {item.state for item in trust.scan(light.inventory)} == {trust.KeyState.PINNED}
 
 
 def test_no_two_nodes_share_a_host_key(light):
@@ -124,7 +124,7 @@ def test_a_host_key_that_changed_is_refused_until_it_is_pinned_again(light):
             connection.run(["true"])
         connection.close()
         states = {item.node.name: item.state for item in trust.scan(light.inventory)}
-        assert states == dict.fromkeys(NAMES, trust.State.PINNED) | {"node8": trust.State.CHANGED}
+        assert states == dict.fromkeys(NAMES, trust.KeyState.PINNED) | {"node8": trust.KeyState.CHANGED}
         with pytest.raises(Exception, match="verification failed"):
             light.inside("node1", "ssh", "node8", "true")
     finally:

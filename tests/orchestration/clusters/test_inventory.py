@@ -1,11 +1,8 @@
-import json
-
 import pytest
 
 from infra import hostfile
-from orchestration.clusters import inventory, registry
+from orchestration.clusters import inventory
 from orchestration.errors import Refusal
-from tests.orchestration.support import ROOT, make_inventory
 
 LIGHT = {
     "cluster": "light",
@@ -89,29 +86,3 @@ def test_the_schema_describes_every_key():
     schema = inventory.json_schema()
     assert set(schema["properties"]) == set(document())
     assert schema["additionalProperties"] is False
-
-
-def test_an_unknown_cluster_lists_the_known_ones():
-    with pytest.raises(Refusal, match=r"cluster 'locl' is unknown \(did you mean local\?\)"):
-        registry.find("locl", ROOT, "")
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("{", "not whole JSON"),
-        ('{"schema_version": 9}', "schema_version 9"),
-        (json.dumps(document(launcher="local")), "2 nodes, launcher 'local'"),
-        (make_inventory(2).model_dump_json().replace(make_inventory(2).nodes[0].address, "elsewhere"), "elsewhere"),
-    ],
-)
-def test_a_file_that_does_not_describe_this_machine(tmp_path, content, words):
-    path = tmp_path / "inventory.json"
-    path.write_text(content)
-    with pytest.raises(Refusal, match=words):
-        registry.find(str(path), ROOT, "")
-
-
-def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(Refusal, match="cannot be read"):
-        registry.find(str(tmp_path / "inventory.json"), ROOT, "")

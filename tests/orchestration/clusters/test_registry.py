@@ -1,61 +1,100 @@
-import json
+"""Names to clusters, with two providers of the test's own: whose a name is, and what is refused."""
 
 import pytest
 
-from orchestration.clusters import registry
+from orchestration.clusters.folder import folder_of
 from orchestration.clusters.inventory import parse
-from orchestration.clusters.registry import ClusterFolder
+from orchestration.clusters.provider import Provider
+from orchestration.clusters.registry import Clusters
 from orchestration.errors import Refusal
 from orchestration.provision import files
 from tests.orchestration.clusters.test_inventory import document
 
 
+class Listed(Provider):
+    """Clusters of fixed names."""
+
+    def __init__(self, kind, *names):
+        self.kind = kind
+        self._names = names
+
+    def names(self, root):
+        return self._names
+
+    def up(self, cluster, flags, operator):
+        raise NotImplementedError
+
+    def check_down(self, cluster, operator):
+        raise NotImplementedError
+
+    def down(self, cluster, discard, operator):
+        raise NotImplementedError
+
+
+ONE, TWO = Listed("one", "a", "both"), Listed("two", "both", "b")
+
+
 @pytest.fixture
-def root(tmp_path):
-    """A checkout with a cluster `mine`."""
-    files.write(registry.folder("mine", tmp_path), parse(document(cluster="mine"), "mine"))
-    return tmp_path
+def clusters(tmp_path):
+    return Clusters(tmp_path, (ONE, TWO))
 
 
-def test_whatever_has_an_inventory_is_a_name(root):
-    (root / "infra/clusters/unfinished").mkdir()
-    assert registry.names(root) == ["local", "compose-light", "compose-fat", "mine"]
+def bring_up(clusters, name, **changes):
+    files.write(folder_of(name, clusters.root), parse(document(cluster=name, **changes), name))
 
 
-def test_a_name_and_its_path_are_the_same_cluster(root):
-    by_name = registry.find("mine", root, "")
-    assert by_name == registry.find(str(root / "infra/clusters/mine/inventory.json"), root, "")
-    assert by_name.known_hosts == str(root / "infra/clusters/mine/known_hosts")
-    assert by_name.key_file == str(root / "infra/clusters/mine/id_ed25519")
+def test_the_first_provider_that_owns_a_name_has_it(clusters):
+    assert clusters.names() == ["a", "both", "b"]
+    assert [clusters.provider(name) for name in clusters.names()] == [ONE, ONE, TWO]
 
 
-def test_an_absolute_key_stays_where_it_is(tmp_path):
-    path = tmp_path / "inventory.json"
-    path.write_text(json.dumps(document(key_file="/keys/id", known_hosts=None)))
-    found = registry.find(str(path), tmp_path, "")
-    assert (found.key_file, found.known_hosts) == ("/keys/id", None)
+def test_a_name_and_its_path_are_the_same_cluster(clusters):
+    bring_up(clusters, "b")
+    found = clusters.find("b", "")
+    assert found == clusters.find(str(folder_of("b", clusters.root).inventory), "")
+    assert found.known_hosts == str(clusters.root / "infra/clusters/b/known_hosts")
 
 
-def test_a_cluster_that_is_not_up_says_how_to_start_it(root):
-    with pytest.raises(Refusal, match="compose-fat is not up: start it with 'fab up --cluster compose-fat'"):
-        registry.find("compose-fat", root, "")
+def test_a_cluster_that_is_not_up_says_how_to_start_it(clusters):
+    with pytest.raises(Refusal, match="both is not up: start it with 'fab up --cluster both'"):
+        clusters.find("both", "")
 
 
-@pytest.mark.parametrize("name", ["local", "..", "-x", "a b", ""])
-def test_a_name_that_could_leave_the_folder_is_none(root, name):
-    with pytest.raises(Refusal, match="give another --cluster"):
-        registry.folder(name, root)
+def test_an_unknown_cluster_lists_the_known_ones(clusters):
+    with pytest.raises(
+        Refusal, match=r"'bot' is unknown \(did you mean both\?\): it is one of a, both, b, or the path"
+    ):
+        clusters.find("bot", "")
 
 
-def test_hostfile_and_inventory_are_written_together(root):
-    folder = registry.folder("mine", root)
-    nodes = json.loads(folder.inventory.read_text())["nodes"]
-    assert folder.hostfile.read_text().splitlines() == [f"{node['address']} slots={node['slots']}" for node in nodes]
+def test_a_file_is_neither_brought_up_nor_taken_down(clusters):
+    with pytest.raises(Refusal, match="is a file, whose cluster fab neither brings up nor takes down"):
+        clusters.provider("/x/inventory.json")
 
 
-def test_what_a_person_put_beside_them_stays(root):
-    folder = registry.folder("mine", root)
-    (folder.folder / "notes.txt").write_text("mine")
-    files.remove(folder)
-    assert [path.name for path in folder.folder.iterdir()] == ["notes.txt"]
-    files.remove(ClusterFolder(root / "never-there"))
+def test_sweeps_call_a_cluster_by_its_name_whether_it_is_up_or_not(clusters):
+    bring_up(clusters, "b")
+    assert clusters.name_of("both", "") == "both"
+    assert clusters.name_of(str(folder_of("b", clusters.root).inventory), "") == "b"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("both", r"the name 'both' is taken \(one\)"), ("../x", "cannot be the name of a cluster")]
+)
+def test_a_new_cluster_takes_no_name_of_another(clusters, name, words):
+    with pytest.raises(Refusal, match=words):
+        clusters.check_free(name, TWO)
+    clusters.check_free("b", TWO)
+    clusters.check_free("new", TWO)
+
+
+@pytest.mark.parametrize(
+    ("utc", "words"),
+    [("2026-01-01T00:00:00Z", ", until 2026-01-01T01:00:00Z"), ("2026-01-02T00:00:00Z", ", its lifetime ended at")],
+)
+def test_how_a_cluster_stands_is_one_line(clusters, utc, words):
+    assert "is not up" in ONE.status("a", clusters.root, utc)
+    bring_up(clusters, "a", expires_at="2026-01-01T01:00:00Z")
+    line = ONE.status("a", clusters.root, utc)
+    assert line.startswith("2 nodes, 2 slots, 8.0 GiB")
+    assert words in line

@@ -6,6 +6,7 @@ import pytest
 
 from orchestration.errors import Refusal
 from orchestration.forecast import datasheet
+from orchestration.provision.cloud.provider import GoogleCloud
 from results.forecast import probe
 from tests.orchestration.support import ROOT
 
@@ -35,7 +36,7 @@ def root(tmp_path):
 
 def describe(root, text=LIGHT, measured=MEASURED):
     (root / "Pulumi.light.yaml").write_text(text)
-    return datasheet.describe("light", root, UTC, measured)
+    return datasheet.describe("light", GoogleCloud().described("light", root), root, UTC, measured)
 
 
 def test_the_probe_is_made_of_what_is_stated(root):

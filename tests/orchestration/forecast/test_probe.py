@@ -8,6 +8,7 @@ from orchestration.errors import Refusal, Stopped
 from orchestration.forecast import probe
 from orchestration.jobs.mpirun import kept_environment
 from orchestration.paths import RunsFolder
+from orchestration.provision.providers import clusters_of
 from orchestration.sweep.prepare import Surroundings
 from tests.orchestration.support import ROOT
 from workload.record.schema import SCHEMA_VERSION
@@ -19,7 +20,9 @@ def surroundings(tmp_path, monkeypatch):
 
     monkeypatch.setattr(probe, "home", lambda _root: tmp_path / "clusters")
     runs = RunsFolder(tmp_path / "runs")
-    return Surroundings(ROOT, runs, lambda: "2026-01-01T00:00:00+00:00", kept_environment(dict(os.environ)))
+    return Surroundings(
+        clusters_of(ROOT), runs, lambda: "2026-01-01T00:00:00+00:00", kept_environment(dict(os.environ))
+    )
 
 
 def test_this_machine_is_probed_and_the_answer_kept_beside_its_inventory(surroundings, tmp_path):

@@ -2,9 +2,17 @@ import json
 
 import pytest
 
-from orchestration.clusters.registry import ClusterFolder
+from orchestration.clusters.folder import ClusterFolder
 from orchestration.errors import Refusal
-from orchestration.provision.own_machines import Login, add, describe, physical_cores, shared_network, total_memory
+from orchestration.provision.own_machines import (
+    Login,
+    Machines,
+    add,
+    describe,
+    physical_cores,
+    shared_network,
+    total_memory,
+)
 
 LOGIN = Login("me", "/home/me/.ssh/id", "/opt/convscale/venv/bin/python", "/opt/convscale", "10.0.0.0/24")
 
@@ -12,7 +20,7 @@ LOGIN = Login("me", "/home/me/.ssh/id", "/opt/convscale/venv/bin/python", "/opt/
 def test_given_sizes_are_written_after_the_keys_are_trusted(tmp_path):
     folder = ClusterFolder(tmp_path / "mine")
     asked = []
-    found = add(folder, ["a", "10.0.0.2"], LOGIN, (4, 8), "2026-01-01T00:00:00Z", asked.append)
+    found = add(folder, Machines(["a", "10.0.0.2"], LOGIN, (4, 8)), "2026-01-01T00:00:00Z", asked.append)
     assert [item.known_hosts for item in asked] == [str(folder.known_hosts)]
     assert [(node.name, node.slots, node.memory_bytes) for node in found.nodes] == [
         ("a", 4, 8 * 2**30),
@@ -29,24 +37,19 @@ def test_keys_that_are_not_trusted_leave_no_cluster(tmp_path):
 
     folder = ClusterFolder(tmp_path / "mine")
     with pytest.raises(Refusal, match="nothing is pinned"):
-        add(folder, ["a"], LOGIN, (4, 8), "", refuse)
+        add(folder, Machines(["a"], LOGIN, (4, 8)), "", refuse)
     assert not folder.inventory.exists()
 
 
 @pytest.mark.parametrize("host", ["-oProxyCommand=x", "a;b", "a b", "a\nb", "$(x)", ""])
 def test_a_hostile_name_is_refused_before_anything_is_asked(tmp_path, host):
     with pytest.raises(Refusal, match="nodes"):
-        add(ClusterFolder(tmp_path / "mine"), [host], LOGIN, (4, 8), "", lambda _: pytest.fail("asked"))
+        add(ClusterFolder(tmp_path / "mine"), Machines([host], LOGIN, (4, 8)), "", lambda _: pytest.fail("asked"))
 
 
 def test_no_host_is_refused(tmp_path):
     with pytest.raises(Refusal, match="nodes"):
         describe(ClusterFolder(tmp_path / "mine"), [], LOGIN, [], "")
-
-
-def test_the_name_of_a_cluster_of_containers_is_taken(tmp_path):
-    with pytest.raises(Refusal, match="is a cluster of containers"):
-        add(ClusterFolder(tmp_path / "compose-fat"), ["a"], LOGIN, (4, 8), "", lambda _: None)
 
 
 def test_hardware_threads_of_a_core_count_once():

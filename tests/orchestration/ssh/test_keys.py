@@ -3,8 +3,8 @@ import subprocess
 
 import pytest
 
+from orchestration.clusters.folder import ClusterFolder
 from orchestration.clusters.inventory import parse
-from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal
 from orchestration.ssh import keys
 from tests.orchestration.clusters.test_inventory import document

@@ -7,11 +7,11 @@ import threading
 import paramiko
 import pytest
 
+from orchestration.clusters.folder import ClusterFolder
 from orchestration.clusters.inventory import parse
-from orchestration.clusters.registry import ClusterFolder
 from orchestration.errors import Refusal
 from orchestration.ssh import keys, trust
-from orchestration.ssh.trust import State
+from orchestration.ssh.trust import KeyState
 from tests.orchestration.clusters.test_inventory import NODES, document
 
 
@@ -57,11 +57,11 @@ def test_nothing_is_trusted_until_it_is_pinned(tmp_path):
     with shown(tmp_path / "a") as (one, key_one), shown(tmp_path / "b") as (two, key_two):
         found = machines(tmp_path, one, two)
         before = trust.scan(found)
-        assert [item.state for item in before] == [State.NEW, State.NEW]
+        assert [item.state for item in before] == [KeyState.NEW, KeyState.NEW]
         assert [item.key for item in before] == [key_one, key_two]
         assert not (tmp_path / "known_hosts").exists()
         trust.pin(found, before)
-        assert [item.state for item in trust.scan(found)] == [State.PINNED, State.PINNED]
+        assert [item.state for item in trust.scan(found)] == [KeyState.PINNED, KeyState.PINNED]
 
 
 def test_the_fingerprint_is_the_one_that_ssh_keygen_prints(tmp_path):
@@ -84,7 +84,7 @@ def test_a_changed_key_is_named_and_replaced_only_by_pinning(tmp_path):
     with shown(tmp_path / "a") as (port, key):
         moved = machines(tmp_path, port)
         item = trust.scan(moved)[0]
-        assert item.state is State.CHANGED
+        assert item.state is KeyState.CHANGED
         trust.pin(moved, [item])
         assert trust.pinned(moved) == {"n1": [key]}
 
@@ -93,10 +93,10 @@ def test_a_silent_node_keeps_the_key_that_it_had(tmp_path):
     with shown(tmp_path / "a") as (one, _), shown(tmp_path / "b") as (two, key_two):
         found = machines(tmp_path, one, two)
         trust.pin(found, trust.scan(found))
-        trust.pin(found, [trust.Shown(found.nodes[1], None, State.SILENT)])
+        trust.pin(found, [trust.Shown(found.nodes[1], None, KeyState.SILENT)])
         assert trust.pinned(found)["n2"] == [key_two]
     silent = trust.scan(found)
-    assert [item.state for item in silent] == [State.SILENT, State.SILENT]
+    assert [item.state for item in silent] == [KeyState.SILENT, KeyState.SILENT]
     assert all(item.why for item in silent)
 
 
@@ -113,7 +113,7 @@ def test_nodes_behind_an_untrusted_head_are_not_asked(tmp_path):
         head = NODES[0] | {"ssh": {"via": "direct", "host": "127.0.0.1", "port": port}}
         found = parse(document(nodes=[head, NODES[1]], known_hosts=str(tmp_path / "k"), key_file=None), "test")
         items = trust.scan(found)
-    assert [item.state for item in items] == [State.NEW, State.SILENT]
+    assert [item.state for item in items] == [KeyState.NEW, KeyState.SILENT]
     assert "first pin node1" in items[1].why
 
 

@@ -1,7 +1,5 @@
 """`fab forecast` as a person types it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,11 +9,9 @@ from invoke.exceptions import Exit
 from orchestration.forecast import probe
 from orchestration.tasks import forecast as forecast_tasks
 from tests.orchestration.forecast.test_datasheet import MEASURED
-from tests.orchestration.support import ROOT, make_inventory
+from tests.orchestration.support import make_inventory, refused
 from tests.results.forecast.test_probe import DOCUMENT
 from workload.record.files import write_json
-
-FAB = Path(sys.executable).parent / "fab"
 
 
 @pytest.fixture
@@ -102,11 +98,18 @@ def test_damaged_residuals_are_refused_with_their_remedy(forecast, cluster, cont
     assert "remove it, the next sweep makes another" in told
 
 
-def test_the_task_is_on_the_menu_and_refuses_in_one_line(cluster):
-    command = [str(FAB), "forecast", "--cluster", str(cluster), "--ranks", "0..4"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_rank_counts_from_none_are_refused(cluster):
+    refused("forecast", "--cluster", str(cluster), "--ranks", "0..4")
+
+
+def test_a_cluster_that_was_never_probed_is_refused(tmp_path):
+    (tmp_path / "inventory.json").write_text("{}")
+    refused("forecast", "--cluster", str(tmp_path / "inventory.json"))
+
+
+@pytest.mark.parametrize("ranks", ["x", "0..4"])
+def test_rank_counts_that_are_none_are_refused(ranks):
+    refused("forecast", "--ranks", ranks)
 
 
 def test_a_cluster_that_is_only_described_is_forecast_from_stated_figures(monkeypatch):

@@ -2,24 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.orchestration.support import ROOT
-
-FAB = Path(sys.executable).parent / "fab"
-
-
-def fab(*arguments):
-    return subprocess.run([str(FAB), *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-
-
-def refused(*arguments):
-    done = fab(*arguments)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    return done.stderr
+from tests.orchestration.support import ROOT, fab, refused
 
 
 def test_the_menu_has_one_line_a_task():
@@ -72,7 +58,3 @@ def test_bad_input_is_one_line_and_status_2(arguments, words):
 def test_an_out_of_somebody_elses_files_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     assert "holds files, but no sweep's" in refused("sweep", "--out", str(tmp_path))
-
-
-def test_a_report_of_no_sweep_is_refused(tmp_path):
-    assert "is no sweep's folder" in refused("report", "--sweep", str(tmp_path))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from orchestration.operator import Person
 from orchestration.provision.cloud.clients.events import Change, Heard
-from orchestration.provision.operator import Person
 
 LOOKS = ("preview", "refresh")  # operations that change nothing
 

@@ -165,10 +165,15 @@ def _later(action: Callable[[], object]) -> _Later:
     return later
 
 
-def select(root: Path, name: str, environment: Mapping[str, str], say: Callable[[str], None], create: bool) -> Pulumi:
-    """The stack of that name, made where there is none if `create`. Raises Refusal, StackError."""
+def check_installed(environment: Mapping[str, str]) -> None:
+    """Raises Refusal where the program `pulumi` is missing."""
     if shutil.which("pulumi", path=environment.get("PATH")) is None:
         raise Refusal(f"the program 'pulumi' is not on PATH: {INSTALL}")
+
+
+def select(root: Path, name: str, environment: Mapping[str, str], say: Callable[[str], None], create: bool) -> Pulumi:
+    """The stack of that name, made where there is none if `create`. Raises Refusal, StackError."""
+    check_installed(environment)
     from pulumi import automation
 
     # an engine that is killed ends its stream of events: we say so ourselves

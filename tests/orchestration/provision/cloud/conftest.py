@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from orchestration.clusters import registry
+from orchestration.clusters.folder import ClusterFolder
+from orchestration.operator import Operator, Person, WallClock
+from orchestration.paths import RunsFolder
 from orchestration.provision.cloud.service import Cloud
-from orchestration.provision.operator import Person, WallClock
 from orchestration.ssh.keys import make_pair
 from tests.orchestration.provision.cloud import plays
 from tests.orchestration.provision.cloud.compute import Compute, serving
@@ -42,6 +43,10 @@ class Desk:
     on_sleep: Callable[[], None] = lambda: None
 
     def cloud(self, yes: bool = False, terminal: bool = True) -> Cloud:
+        who = self.operator(yes, terminal)
+        return Cloud(who.root, who.environment, who.person, who.clock)
+
+    def operator(self, yes: bool = False, terminal: bool = True) -> Operator:
         def ask(question: str) -> str:
             self.asked.append(question)
             return self.answers.pop(0)
@@ -54,7 +59,8 @@ class Desk:
         ticks = itertools.count()
         clock = WallClock(lambda: float(next(ticks)), lambda: UTC, sleep)
         environment = {"PATH": str(self.engine.folder)}
-        return Cloud(self.root, environment, Person(console, yes, ask if terminal else None), clock)
+        person = Person(console, yes, ask if terminal else None)
+        return Operator(self.root, RunsFolder(self.root / "results" / "runs"), environment, person, clock)
 
     @property
     def text(self) -> str:
@@ -65,7 +71,7 @@ class Desk:
         play = plays.living_cluster(**changes)
         self.engine.play(play)
         self.folder.mkdir(parents=True)
-        make_pair(registry.folder("fat", self.root))
+        make_pair(ClusterFolder(self.folder))
         return play
 
     @property

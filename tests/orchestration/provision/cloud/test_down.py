@@ -10,6 +10,7 @@ import pytest
 from orchestration.errors import Refusal, Stopped
 from orchestration.paths import RunsFolder
 from orchestration.provision.cloud.clients.pulumi_stack import Lock, locks_in
+from orchestration.provision.cloud.provider import GoogleCloud
 from orchestration.provision.cloud.recovery import described
 from tests.orchestration.provision.cloud import plays
 from tests.orchestration.provision.cloud.conftest import UTC
@@ -207,7 +208,7 @@ def orphans(desk):
 
 def test_orphans_are_listed_and_deleted_in_an_order_that_works(orphans):
     orphans.answers = ["yes"]
-    assert orphans.cloud().orphans("fat", "", discard=False) == 7
+    assert GoogleCloud().orphans("fat", "", False, orphans.operator()) == 7
     assert sorted(orphans.compute.held) == ["global/networks/convscale-light-network", "global/networks/default"]
     assert "Delete these 7 in project lab" in orphans.asked[0]
     assert orphans.engine.calls == []
@@ -216,9 +217,9 @@ def test_orphans_are_listed_and_deleted_in_an_order_that_works(orphans):
 def test_orphans_without_consent(orphans):
     orphans.answers = ["no"]
     with pytest.raises(Refusal, match="nothing is deleted"):
-        orphans.cloud().orphans("fat", "", discard=False)
+        GoogleCloud().orphans("fat", "", False, orphans.operator())
     with pytest.raises(Refusal, match="give --yes"):
-        orphans.cloud(terminal=False).orphans("fat", "", discard=False)
+        GoogleCloud().orphans("fat", "", False, orphans.operator(terminal=False))
     assert orphans.compute.deleted == []
     assert "convscale-fat-router" in orphans.text
 
@@ -226,16 +227,16 @@ def test_orphans_without_consent(orphans):
 @pytest.mark.parametrize("cluster", ["Fat", "fat-2", "*", "fat/../x", ""])
 def test_orphans_that_nobody_named(orphans, cluster):
     with pytest.raises(Refusal, match=r"stack's name|name one"):
-        orphans.cloud(yes=True).orphans(cluster, "", discard=False)
+        GoogleCloud().orphans(cluster, "", False, orphans.operator(yes=True))
     assert orphans.compute.deleted == []
 
 
 def test_a_cluster_with_an_inventory_here_is_no_orphan(up):
     with pytest.raises(Refusal, match="fat is no orphan"):
-        up.cloud(yes=True).orphans("fat", "", discard=False)
+        GoogleCloud().orphans("fat", "", False, up.operator(yes=True))
     assert up.compute.deleted == []
 
 
 def test_nothing_is_left(desk):
     desk.compute.held.clear()
-    assert desk.cloud().orphans("fat", "", discard=False) == 0
+    assert GoogleCloud().orphans("fat", "", False, desk.operator()) == 0

@@ -7,8 +7,8 @@ import pytest
 
 from orchestration.errors import Refusal
 from orchestration.provision.cloud.clients import stack_settings
+from orchestration.provision.cloud.provider import GoogleCloud
 from tests.orchestration.provision.cloud import plays
-from tests.orchestration.provision.cloud.conftest import UTC
 
 
 @pytest.mark.parametrize("cluster", ["fat", "Pulumi.fat.yaml"])
@@ -60,7 +60,7 @@ def test_without_the_packages_the_task_says_how_to_install_them(desk, monkeypatc
     monkeypatch.setattr(sys, "meta_path", [Hidden(), *sys.meta_path])
     for action in (
         lambda cloud: cloud.up("fat", None, keep=False),
-        lambda cloud: cloud.orphans("fat", "", discard=False),
+        lambda cloud: cloud.orphans("fat", "", ()),
         lambda cloud: cloud.files("fat"),
     ):
         with pytest.raises(Refusal, match="is not installed: 'make cloud'"):
@@ -126,7 +126,7 @@ HEAD = "zones/us-central1-a/instances/convscale-fat-node1"
 def test_a_stopped_head_runs_for_the_pull_alone(over):
     over.compute.next_address = "198.51.100.4"
     over.answers = ["yes"]
-    with over.cloud().head_awake("fat"):
+    with GoogleCloud().awake("fat", over.operator()):
         assert over.compute.held[HEAD]["status"] == "RUNNING"
         inventory = json.loads((over.folder / "inventory.json").read_text())
         assert inventory["nodes"][0]["ssh"]["host"] == "198.51.100.4"
@@ -136,33 +136,26 @@ def test_a_stopped_head_runs_for_the_pull_alone(over):
 
 
 def test_a_stopped_head_is_stopped_again_after_a_failure(over):
-    with pytest.raises(ZeroDivisionError), over.cloud(yes=True).head_awake("fat"):
+    with pytest.raises(ZeroDivisionError), GoogleCloud().awake("fat", over.operator(yes=True)):
         raise ZeroDivisionError
     assert over.compute.held[HEAD]["status"] == "TERMINATED"
 
 
 def test_a_stopped_head_stays_so_without_consent(over):
     over.answers = ["no"]
-    with pytest.raises(Refusal, match="stays stopped"), over.cloud().head_awake("fat"):
+    with pytest.raises(Refusal, match="stays stopped"), GoogleCloud().awake("fat", over.operator()):
         pass
     assert over.compute.held[HEAD]["status"] == "TERMINATED"
 
 
 def test_a_head_that_runs_is_left_alone(over):
     over.compute.held[HEAD]["status"] = "RUNNING"
-    with over.cloud().head_awake("fat"):
+    with GoogleCloud().awake("fat", over.operator()):
         pass
     assert over.compute.held[HEAD]["status"] == "RUNNING"
 
 
 def test_a_head_that_is_gone(over):
     del over.compute.held[HEAD]
-    with pytest.raises(Refusal, match="convscale-fat-node1 is gone"), over.cloud().head_awake("fat"):
+    with pytest.raises(Refusal, match="convscale-fat-node1 is gone"), GoogleCloud().awake("fat", over.operator()):
         pass
-
-
-def test_other_clusters_are_nobodys_to_wake(desk):
-    with desk.cloud().head_awake("local"):
-        pass
-    assert desk.compute.asked == []
-    assert UTC not in desk.text

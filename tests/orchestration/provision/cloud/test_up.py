@@ -8,8 +8,10 @@ import time
 
 import pytest
 
-from orchestration.clusters.registry import find, folder, living
+from orchestration.clusters.folder import folder_of
+from orchestration.clusters.lifetime import living
 from orchestration.errors import Refusal, Stopped
+from orchestration.provision.providers import clusters_of
 from orchestration.ssh.keys import make_pair
 from tests.orchestration.provision.cloud import plays
 from tests.orchestration.provision.cloud.conftest import UTC
@@ -32,7 +34,7 @@ def test_shows_asks_makes_waits_pins(desk):
     assert desk.engine.called("up") == 1
     assert json.loads((desk.folder / "inventory.json").read_text())["cluster"] == "fat"
     assert (desk.folder / "known_hosts").read_text().count(plays.HOST_KEY) == 3
-    assert find("fat", desk.root, UTC).key_file == str(desk.folder / "id_ed25519")
+    assert clusters_of(desk.root).find("fat", UTC).key_file == str(desk.folder / "id_ed25519")
 
 
 @pytest.mark.parametrize("answer", ["", "no", "y"])
@@ -245,14 +247,14 @@ def test_a_head_that_nobody_reaches(desk, monkeypatch):
     monkeypatch.setenv("PATH", str(desk.engine.folder), prepend=":")
     monkeypatch.setattr("orchestration.provision.cloud.pairing.PATIENCE_S", 3.0)
     (desk.root / "infra" / "clusters" / "fat").mkdir(parents=True)
-    make_pair(folder("fat", desk.root))
+    make_pair(folder_of("fat", desk.root))
     with pytest.raises(Stopped, match=r"node1 \(127.0.0.1:9\): .*is the address that the internet sees you with in"):
         desk.cloud(yes=True).up("fat", None, keep=True)
 
 
 def test_an_inventory_past_its_end_is_refused(desk):
     desk.cloud(yes=True).up("fat", None, keep=False)
-    found = find("fat", desk.root, UTC)
+    found = clusters_of(desk.root).find("fat", UTC)
     assert living(found, UTC) is found
     with pytest.raises(Refusal, match="lifetime of cluster fat ended at 2099-01-01T04:00:00Z"):
         living(found, "2099-01-01T04:00:00+00:00")

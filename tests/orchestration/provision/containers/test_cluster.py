@@ -1,8 +1,8 @@
 import pytest
 
-from orchestration.clusters.registry import ClusterFolder
+from orchestration.clusters.folder import ClusterFolder
 from orchestration.errors import Refusal
-from orchestration.provision.containers.cluster import SHAPES, Containers, fit, named
+from orchestration.provision.containers.cluster import SHAPES, Containers, fit
 from orchestration.provision.containers.docker import Engine
 from tests.orchestration.provision.containers.test_docker import place
 from tests.orchestration.support import ROOT
@@ -36,13 +36,10 @@ def test_two_checkouts_do_not_share_a_cluster(tmp_path):
     assert one.project != two.project
 
 
-def test_an_unknown_cluster_is_refused_before_the_engine_is_asked(tmp_path):
-    with pytest.raises(Refusal, match=r"'compose-lite' is unknown \(did you mean compose-light\?\)"):
-        named("compose-lite", tmp_path, {"PATH": ""}, print)
-
-
 def test_what_the_engine_says_reaches_the_person(tmp_path):
     docker = 'case "$1" in version) exit 0;; compose) exit 0;; *) echo "daemon is ill" >&2; exit 1;; esac'
-    containers = named("compose-fat", tmp_path, place(tmp_path, docker=docker), print)
+    engine = Engine.find(place(tmp_path, docker=docker))
+    folder = ClusterFolder(tmp_path / "compose-fat")
+    containers = Containers(engine, tmp_path, folder, SHAPES["compose-fat"], print)
     with pytest.raises(Refusal, match=r"compose-fat cannot be started \(daemon is ill\)"):
         containers.up("2026-01-01T00:00:00Z")

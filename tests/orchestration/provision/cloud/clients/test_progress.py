@@ -5,9 +5,9 @@ import io
 from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
+from orchestration.operator import Person
 from orchestration.provision.cloud.clients.events import Heard
 from orchestration.provision.cloud.clients.progress import following
-from orchestration.provision.operator import Person
 from tests.orchestration.provision.cloud import plays
 
 

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from orchestration.errors import Refusal
-from orchestration.provision.operator import Person
+from orchestration.operator import Person
 
 
 def person(yes=False, ask=None):

@@ -1,0 +1,103 @@
+"""A kind of cluster: how clusters of that kind are named, brought up, found, described and taken down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from orchestration.clusters.folder import folder_of, read_cluster
+from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.lifetime import lifetime_left_s
+from orchestration.errors import Refusal
+from orchestration.operator import Operator
+
+
+@dataclass(frozen=True)
+class UpFlags:
+    """What a person may ask of `fab up`: the money that sets the lifetime, and that a half-made cluster is kept."""
+
+    budget: float | None = None
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class DescribedNodes:
+    """What a file says of a cluster before it is up; `slots` of a node are None where the file leaves them open."""
+
+    machine_type: str
+    count: int
+    slots: int | None
+
+
+class Provider(Protocol):
+    """One kind of cluster. Members inherit from it: what most kinds have in common is here.
+
+    `root` is the project's folder, absolute. Every method may raise Refusal.
+    """
+
+    kind: str  # as a person reads it: "containers"
+    leaves_orphans: bool = False  # whether a cluster that went wrong may leave things behind that cost money
+
+    # What each kind has of its own
+
+    def names(self, root: Path) -> Sequence[str]:
+        """The names of its clusters, up or not."""
+        ...
+
+    def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
+        """Brings a cluster up; the same again where it is up. Raises Stopped where it began and failed."""
+        ...
+
+    def check_down(self, cluster: str, operator: Operator) -> None:
+        """Raises Refusal where `down` could not even begin: asked before a sweep that ends with it."""
+        ...
+
+    def down(self, cluster: str, discard: bool, operator: Operator) -> None:
+        """Takes a cluster down. Raises Refusal where its head holds records that are not here, unless `discard`."""
+        ...
+
+    # What most have in common
+
+    def owns(self, cluster: str, root: Path) -> bool:
+        """Whether what a person gave to --cluster is a cluster of this kind."""
+        return cluster in self.names(root)
+
+    def find(self, cluster: str, root: Path, utc: str) -> Inventory:
+        """The inventory of a cluster that is up; the paths in it are absolute."""
+        folder = folder_of(cluster, root)
+        if not folder.inventory.exists():
+            raise Refusal(f"cluster {cluster} is not up: start it with 'fab up --cluster {cluster}'")
+        return read_cluster(folder.inventory)
+
+    def status(self, cluster: str, root: Path, utc: str) -> str:
+        """How the cluster stands, in a line."""
+        try:
+            found = self.find(cluster, root, utc)
+        except Refusal as refusal:
+            return str(refusal)
+        memory_gib = sum(node.memory_bytes for node in found.nodes) / 2**30
+        count = len(found.nodes)
+        line = f"{count} node{'s' * (count > 1)}, {found.slots} slots, {memory_gib:.1f} GiB"
+        if found.expires_at is None:
+            return line
+        over = lifetime_left_s(found.expires_at, utc) <= 0
+        return f"{line}, {'its lifetime ended at' if over else 'until'} {found.expires_at}"
+
+    def inventory(self, cluster: str, operator: Operator) -> Inventory:
+        """Writes down the files of a cluster that another machine brought up."""
+        raise Refusal(f"'fab inventory' has no files to write for {cluster} ({self.kind}): give another --cluster")
+
+    def awake(self, cluster: str, operator: Operator) -> AbstractContextManager[None]:
+        """Inside it the cluster's head runs, even where the cluster's lifetime is over and it was stopped."""
+        return nullcontext()
+
+    def orphans(self, cluster: str, project: str, discard: bool, operator: Operator) -> int:
+        """Deletes on consent what failed clusters left behind, of all clusters where none is named: how many things."""
+        raise Refusal(f"{self.kind} leave nothing behind that costs money: 'fab down' removes all")
+
+    def described(self, cluster: str, root: Path) -> DescribedNodes | None:
+        """The nodes that the cluster is to have, where a file says so before it is up."""
+        return None

@@ -1,0 +1,71 @@
+"""Clusters on Google Cloud, as the tasks see them: one for each Pulumi.<name>.yaml of the project.
+
+What a task does is in service.py, imported when a task begins: listing clusters needs neither Pulumi nor Google.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.clusters.folder import folder_of
+from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.lifetime import lifetime_left_s
+from orchestration.clusters.provider import DescribedNodes, Provider, UpFlags
+from orchestration.operator import Operator
+
+if TYPE_CHECKING:
+    from orchestration.provision.cloud.service import Cloud
+
+
+class GoogleCloud(Provider):
+    """The provider of Pulumi's stacks; it takes `Pulumi.fat.yaml` for `fat` too."""
+
+    kind = "Google Cloud"
+    leaves_orphans = True
+
+    def names(self, root: Path) -> Sequence[str]:
+        return sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml"))
+
+    def owns(self, cluster: str, root: Path) -> bool:
+        names = self.names(root)
+        return cluster in names or Path(cluster).name in {f"Pulumi.{name}.yaml" for name in names}
+
+    def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
+        return _cloud(operator).up(cluster, flags.budget, flags.keep)
+
+    def check_down(self, cluster: str, operator: Operator) -> None:
+        _cloud(operator).check(cluster)
+
+    def down(self, cluster: str, discard: bool, operator: Operator) -> None:
+        _cloud(operator).down(cluster, operator.runs, discard)
+
+    def inventory(self, cluster: str, operator: Operator) -> Inventory:
+        return _cloud(operator).files(cluster)
+
+    @contextmanager
+    def awake(self, cluster: str, operator: Operator) -> Iterator[None]:
+        """Google stops the head at the end of the cluster's lifetime; it is started on consent, and stopped again."""
+        found = self.find(cluster, operator.root, operator.clock.utc())
+        if found.expires_at is None or lifetime_left_s(found.expires_at, operator.clock.utc()) > 0:
+            yield
+            return
+        with _cloud(operator).head_awake(cluster, found):
+            yield
+
+    def orphans(self, cluster: str, project: str, discard: bool, operator: Operator) -> int:
+        alive = [name for name in self.names(operator.root) if folder_of(name, operator.root).inventory.exists()]
+        return _cloud(operator).orphans(cluster, project, () if discard else alive)
+
+    def described(self, cluster: str, root: Path) -> DescribedNodes | None:
+        from orchestration.provision.cloud.clients import stack_settings
+
+        return stack_settings.described(stack_settings.stack_name(cluster, root), root)
+
+
+def _cloud(operator: Operator) -> Cloud:
+    from orchestration.provision.cloud.service import Cloud
+
+    return Cloud(operator.root, operator.environment, operator.person, operator.clock)

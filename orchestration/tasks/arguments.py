@@ -1,0 +1,85 @@
+"""What a person types: lists, numbers and folders of sweeps, read and checked.
+
+A path is taken from where the person stands; a bare name is a sweep under results/runs of the project.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.errors import Refusal
+from orchestration.tasks.common import RUNS
+from orchestration.tasks.printing import short
+
+if TYPE_CHECKING:
+    from orchestration.paths import SweepPaths
+
+CLUSTER = "a name that the task `clusters` lists, or the path of an inventory.json"
+LOCAL_CLUSTER = f"{CLUSTER} (default: local)"
+SWEEP = "folder of a sweep (default: the cluster's newest)"
+YES = "ask nothing: for scripts"
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a comma-separated list."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def numbers(flag: str, text: str) -> tuple[int, ...]:
+    """The whole numbers of a comma-separated list. Raises Refusal."""
+    try:
+        return tuple(int(word) for word in words(text))
+    except ValueError:
+        raise Refusal(f"{flag} {text!r} is no list of whole numbers: give for example {flag} 1,2,4") from None
+
+
+def number(flag: str, text: str) -> int | None:
+    """A whole number; None for no text. Raises Refusal."""
+    try:
+        return int(text) if text else None
+    except ValueError:
+        raise Refusal(f"{flag} {text!r} is no whole number: give for example {flag} 3") from None
+
+
+def amount(flag: str, text: str) -> float | None:
+    """An amount of money; None for no text. Raises Refusal."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise Refusal(f"{flag} {text!r} is no amount: give for example {flag} 5") from None
+
+
+def images(text: str) -> str | None:
+    """A word for made pictures, or the absolute path of a folder; None for no text."""
+    return text if text in ("sample", "synthetic") else str(Path(text).expanduser().absolute()) if text else None
+
+
+def sweep_folder(name: str) -> Path:
+    """The folder of a sweep with records, absolute. Raises Refusal."""
+    return _sweep_with("records", name)
+
+
+def sweep_paths(cluster: str, sweep: str) -> SweepPaths:
+    """The sweep named, or the cluster's newest where none is. Raises Refusal."""
+    from orchestration.paths import SweepPaths
+
+    return SweepPaths(_sweep_with("ledger.jsonl", sweep)) if sweep else newest_sweep(cluster)
+
+
+def newest_sweep(cluster: str) -> SweepPaths:
+    """The newest sweep on a cluster, which need not be up. Raises Refusal."""
+    from orchestration.paths import RunsFolder
+    from orchestration.sweep.status import newest
+    from orchestration.tasks.common import known_clusters, utc_now
+
+    return newest(RunsFolder(RUNS), known_clusters().name_of(cluster, utc_now()))
+
+
+def _sweep_with(file: str, name: str) -> Path:
+    folder = Path(name).expanduser()
+    if "/" not in name and not folder.exists() and (RUNS / name).is_dir():
+        folder = RUNS / name
+    if not (folder / file).exists():
+        raise Refusal(f"--sweep {name} is no sweep's folder (it has no {file}): give one under {short(RUNS)}")
+    return folder.resolve()

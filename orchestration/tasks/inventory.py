@@ -1,0 +1,82 @@
+"""The tasks `inventory` and `trust`: a cluster's files written down, its nodes' host keys compared and pinned."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from orchestration.errors import Refusal
+from orchestration.tasks.arguments import CLUSTER, number, words
+from orchestration.tasks.common import ROOT, known_clusters, operator, speaking, utc_now
+from orchestration.tasks.nodes import remote
+from orchestration.tasks.printing import print_line, short
+
+
+@task(
+    help={
+        "cluster": "a stack on Google Cloud that another machine brought up: write its files here too",
+        "hosts": "the machines, comma-separated, head first: as this machine and they themselves reach them",
+        "name": "what the cluster is to be called",
+        "user": "who logs in there (default: who you are here)",
+        "key-file": "private key (default: your agent, or the keys in ~/.ssh)",
+        "python": "the nodes' Python, with mpirun beside it",
+        "workdir": "folder on the nodes that may hold the workload",
+        "slots": "ranks a machine takes (default: its physical cores)",
+        "memory-gib": "memory of a machine (default: what it has)",
+        "subnet": "network between the machines: 10.0.0.0/24 (default: the head's one that holds all the others)",
+        "expect": "fingerprints SHA256:... that you read on the machines, comma-separated, in place of the question",
+    },
+    auto_shortflags=False,
+)
+@speaking
+def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
+    _context: Context,
+    cluster: str = "",
+    hosts: str = "",
+    name: str = "",
+    user: str = "",
+    key_file: str = "",
+    python: str = "/opt/convscale/venv/bin/python",
+    workdir: str = "/opt/convscale",
+    slots: str = "",
+    memory_gib: str = "",
+    subnet: str = "",
+    expect: str = "",
+) -> None:
+    """Write down your own machines as a cluster: pin their host keys, ask them for cores and memory."""
+    from orchestration.clusters.folder import folder_of
+    from orchestration.provision.host_keys import confirm
+    from orchestration.provision.own_machines import Login, Machines, add
+    from orchestration.provision.providers import OWN_MACHINES
+
+    known, us = known_clusters(), operator()
+    if cluster:
+        found = known.provider(cluster).inventory(cluster, us)
+        folder = short(folder_of(found.cluster, ROOT).folder)
+        print(f"{cluster}: {len(found.nodes)} nodes, {found.slots} slots; files in {folder}")
+        return
+    if not hosts or not name:
+        raise Refusal("give --hosts a,b,c (the head first) and --name, what the cluster is to be called")
+    known.check_free(name, OWN_MACHINES)
+    key = str(Path(key_file).expanduser().absolute()) if key_file else None
+    login = Login(user or getpass.getuser(), key, python, workdir, subnet or None)
+    machines = Machines(words(hosts), login, (number("--slots", slots), number("--memory-gib", memory_gib)))
+    added = add(folder_of(name, ROOT), machines, utc_now(), lambda shown: confirm(shown, words(expect), us.person))
+    print_line(
+        f"{name}: {len(added.nodes)} nodes, {added.slots} slots; 'fab check --cluster {name}' says what is missing"
+    )
+
+
+@task(
+    help={"cluster": CLUSTER, "expect": "fingerprints SHA256:... read on the machines, in place of the question"},
+    auto_shortflags=False,
+)
+@speaking
+def trust(_context: Context, cluster: str = "", expect: str = "") -> None:
+    """Show the fingerprints of the nodes' host keys, to compare, and pin them."""
+    from orchestration.provision.host_keys import confirm
+
+    confirm(remote(cluster), words(expect), operator().person)

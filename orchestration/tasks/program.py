@@ -1,0 +1,25 @@
+"""The menu as a program of its own, which bin/convscale starts from any folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+
+from invoke.collection import Collection
+from invoke.program import Program
+
+from orchestration.tasks.common import ROOT
+
+NAME = "convscale"
+
+
+def run(menu: str) -> None:
+    """Carries out what the command line asks of the tasks of an imported module; ends the process."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    tasks = Collection.from_module(sys.modules[menu])
+    try:
+        Program(version, tasks, name=NAME, binary=NAME, binary_names=[NAME]).run()
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,60 @@
+"""The tasks `pull` and `status`: what a sweep left on its cluster fetched, and how far a sweep is."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from orchestration.errors import Refusal, Stopped
+from orchestration.tasks.arguments import LOCAL_CLUSTER, SWEEP, sweep_paths
+from orchestration.tasks.common import known_clusters, operator, speaking, surroundings
+from orchestration.tasks.printing import short
+
+
+@task(
+    help={"cluster": LOCAL_CLUSTER, "sweep": SWEEP, "yes": "start a cloud cluster's stopped head without asking"},
+    auto_shortflags=False,
+)
+@speaking
+def pull(_context: Context, cluster: str = "local", sweep: str = "", yes: bool = False) -> None:
+    """Fetch what the runs of a sweep left on its cluster, where a lost fab did not; starts nothing."""
+    from orchestration.jobs.executor import HeadLostError
+    from orchestration.sweep.prepare import Request, prepare
+    from orchestration.sweep.pull import collect
+    from orchestration.sweep.resume import machines
+
+    paths = sweep_paths(cluster, sweep)
+    owner = known_clusters().owner(cluster)
+    with owner.awake(cluster, operator(yes)) if owner else nullcontext():
+        # as they were: at a cloud cluster's end the nodes are gone, and the head alone has what they measured
+        prepared = prepare(Request(cluster, str(paths.study), paths.folder), surroundings(), machines(paths))
+        if prepared.find() is None:
+            raise Refusal(f"{paths.folder} holds no sweep: give a folder under results/runs")
+        try:
+            taken, at_work = collect(prepared, paths)
+        except (HeadLostError, OSError) as error:
+            raise Stopped(f"{error}: what is recorded is kept; mend that, and the same command goes on") from error
+    for line in (*taken, *(f"{run}: still at work" for run in at_work)):
+        print(line)
+    print(f"{short(paths.folder)}: {len(taken)} records written, {len(at_work)} runs at work")
+
+
+@task(help={"cluster": LOCAL_CLUSTER, "sweep": SWEEP}, auto_shortflags=False)
+@speaking
+def status(_context: Context, cluster: str = "local", sweep: str = "") -> None:
+    """Say how far a sweep is; exit status 1 where a run of it failed."""
+    from orchestration.sweep.status import status as status_of
+    from workload.record.outcomes import OK, SKIPPED
+
+    found = status_of(sweep_paths(cluster, sweep))
+    print(f"{short(found.paths.folder)}: {found.planned} runs on {found.cluster}")
+    for outcome, count in sorted(found.outcomes.items()):
+        print(f"  {count} {outcome}")
+    for run in found.at_work:
+        print(f"  at work, or left there: {run}")
+    print(f"  {found.waiting} waiting")
+    if set(found.outcomes) - {OK, SKIPPED}:
+        raise Exit(code=1)

@@ -1,0 +1,88 @@
+"""The tasks that read records alone: `report`, `audit` and `compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from orchestration.errors import Refusal
+from orchestration.tasks.arguments import newest_sweep, sweep_folder
+from orchestration.tasks.common import RUNS, speaking
+from orchestration.tasks.printing import print_tables, short
+
+LATEST = str(RUNS / "latest")
+
+
+@task(
+    help={
+        "sweep": "folder of a sweep; given twice and more it makes a joint report (default: the latest)",
+        "cluster": "the newest sweep on this cluster, which need not be up",
+        "out": "folder of the report",
+    },
+    iterable=["sweep"],
+    auto_shortflags=False,
+)
+@speaking
+def report(_context: Context, sweep: Sequence[str], cluster: str = "", out: str = "") -> None:
+    """Make the report of a sweep again, from its records alone; of several sweeps, a joint report."""
+    folders = [sweep_folder(name) for name in sweep] or [
+        newest_sweep(cluster).folder if cluster else sweep_folder(LATEST)
+    ]
+    print_report(folders, Path(out).expanduser() if out else None)
+
+
+@task(
+    help={
+        "sweep": "folder of a sweep, more than once for several (default: the latest); a finding is exit status 1",
+        "published": "audit the paper's published tables; sweeps then serve as replays of them",
+        "out": "folder for the tables as Markdown and CSV (default: print them alone)",
+    },
+    iterable=["sweep"],
+    auto_shortflags=False,
+)
+@speaking
+def audit(_context: Context, sweep: Sequence[str], published: bool = False, out: str = "") -> None:
+    """Name what cannot be true of a sweep's numbers, or of the published ones, and why."""
+    from results.records.sweep import SweepError
+    from results.report.audit import make
+
+    folders = [sweep_folder(name) for name in sweep] or ([] if published else [sweep_folder(LATEST)])
+    try:
+        made = make(folders, published=published, out=Path(out).expanduser() if out else None)
+    except SweepError as error:
+        raise Refusal(str(error)) from error
+    print_tables(made.tables, made.problems)
+    print(f"findings: {made.findings}")
+    if made.findings and not published:
+        raise Exit(code=1)
+
+
+@task(help={"first": "folder of a sweep, A", "second": "folder of another, B"}, auto_shortflags=False)
+@speaking
+def compare(_context: Context, first: str, second: str) -> None:
+    """Compare two sweeps point by point, and say where no difference can be claimed."""
+    from results.records.sweep import SweepError
+    from results.report.compare import make
+
+    try:
+        made = make(sweep_folder(first), sweep_folder(second))
+    except SweepError as error:
+        raise Refusal(str(error)) from error
+    print_tables([made.table], made.problems)
+
+
+def print_report(folders: list[Path], out: Path | None) -> None:
+    """Makes the report, prints its tables and what it could not read."""
+    from results.records.sweep import SweepError
+    from results.report.page import make
+
+    try:
+        made = make(folders, out)
+    except SweepError as error:
+        raise Refusal(str(error)) from error
+    print_tables(made.tables, made.problems)
+    print(f"report: {short(made.path)}")
