@@ -41,7 +41,7 @@ ROOMS = {
     "workload": {
         "": "domain convolve record instruments movement data agent probe",
         "domain": "",
-        "convolve": "",
+        "convolve": "domain",
         "record": "domain",
         "instruments": "convolve record",
         "movement": "convolve domain instruments",

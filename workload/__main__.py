@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
+from workload import convolve
 from workload.data.output import Output
 from workload.data.preview import preview
-from workload.measure import Clocks, measure
+from workload.instruments.clock import Clocks
+from workload.measure import measure
 from workload.record.files import read_json, write_json
 from workload.record.run import Run
 from workload.record.schema import SchemaError
@@ -29,8 +31,7 @@ def main() -> None:
     try:
         # run.json lies where mpirun was started, and there alone
         run = Run.from_dict(comm.bcast(read_json(arguments.run)["run"] if comm.rank == 0 else None))
-        if run.backend == "simd":
-            _keep_kernels()
+        convolve.load(run.backend, _kernels_folder())
         gc.disable()  # a collection inside a repeat would be measured as the movement's
         clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
         output = _output(arguments.save_to) if run.save else None
@@ -56,12 +57,10 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _keep_kernels() -> None:
-    """Compiled kernels go to the user's cache folder, so that the next run of the shape finds them."""
-    from workload.convolve import simd  # the other backends' ranks stay small without LLVM
-
+def _kernels_folder() -> Path:
+    """In the user's cache folder, so that the next run of the shape finds its kernel compiled."""
     caches = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    simd.configure(Path(caches) / "convscale" / "kernels")
+    return Path(caches) / "convscale" / "kernels"
 
 
 def _output(folder: Path | None) -> Output:

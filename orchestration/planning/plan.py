@@ -10,14 +10,13 @@ from typing import Any
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 from orchestration.planning.study import AUTO, RANKS, SLOTS, LoadedStudy, Series, Study
+from workload.domain import movements
 from workload.domain.footprint import Footprint, choose_grid, predict
 from workload.domain.grid import Grid, check_grid
 from workload.domain.problem import Problem
 from workload.record.run import Images, Run, Workload
 
 MEMORY_SHARE = 0.9  # of a node's memory that predicted peaks may fill
-
-MOVEMENTS_WITH = {"chunk_bytes": ("pipeline", "distributed"), "group_ranks": ("tree", "shared")}
 
 Pool = Callable[[str, Problem, int], Images]  # (images, problem, seed) -> the pool of pictures, made or found
 
@@ -264,7 +263,7 @@ def _run(
 
 def options_of(movement: str, options: Mapping[str, int]) -> dict[str, int]:
     """Those of the options that the movement has; others' would make one run look like two."""
-    return {name: value for name, value in options.items() if movement in MOVEMENTS_WITH[name]}
+    return {name: value for name, value in options.items() if name in movements.describe(movement).options}
 
 
 def _merge(planned: Iterable[PlannedRun], order: Sequence[str]) -> tuple[PlannedRun, ...]:

@@ -15,8 +15,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from orchestration.clusters.inventory import Name
 from orchestration.errors import Refusal
 from orchestration.messages import explain, unknown
+from workload.domain.backends import names as backend_names
 from workload.domain.grid import AXES
-from workload.record.run import BACKENDS, MAX_RANKS, MOVEMENTS, OPTIONS, WEIGHTS
+from workload.domain.movements import names as movement_names
+from workload.domain.movements import option_names
+from workload.record.run import MAX_RANKS, WEIGHTS
 from workload.record.schema import SchemaError, check_version
 
 STUDIES = Path(__file__).parents[1] / "studies"
@@ -60,8 +63,8 @@ def _axes(value: Any) -> Any:
 def _known_options(value: Any) -> Any:
     if isinstance(value, dict):
         for name, given in value.items():
-            if name not in OPTIONS:
-                raise ValueError(unknown("option", name, OPTIONS))
+            if name not in option_names():
+                raise ValueError(unknown("option", name, option_names()))
             if type(given) is not int or given < 1:
                 raise ValueError(f"{name} = {given!r} is out of range: give a whole number of at least 1")
     return value
@@ -69,8 +72,8 @@ def _known_options(value: Any) -> Any:
 
 Options = Annotated[dict[str, int], BeforeValidator(_known_options)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
-BackendNames = Annotated[list[str], Field(min_length=1), _known("backend", BACKENDS)]
-MovementNames = Annotated[list[str], Field(min_length=1), _known("movement", MOVEMENTS)]
+BackendNames = Annotated[list[str], Field(min_length=1), _known("backend", backend_names())]
+MovementNames = Annotated[list[str], Field(min_length=1), _known("movement", movement_names())]
 WeightsName = Annotated[str, _known("weights", WEIGHTS)]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86400)]
 

@@ -22,6 +22,7 @@ from orchestration.sweep.locks import held, locked
 from orchestration.sweep.prepare import Sweep
 from orchestration.sweep.progress import Progress
 from orchestration.sweep.recorder import Recorder
+from workload.domain import movements
 from workload.record.files import write_json
 from workload.record.outcomes import OK, SKIPPED, WRONG_ANSWER
 from workload.record.token import is_token
@@ -219,5 +220,6 @@ def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, aside: Aside 
 
 
 def as_planned(planned: PlannedRun, outcome: str) -> bool:
-    """True for ok, for skipped, and for the wrong answer of `replica`, which is wrong on purpose."""
-    return outcome in (OK, SKIPPED) or (outcome == WRONG_ANSWER and planned.run.movement == "replica")
+    """True for ok, for skipped, and for the wrong answer of a movement that is wrong on purpose."""
+    wrong_on_purpose = movements.describe(planned.run.movement).wrong_on_purpose
+    return outcome in (OK, SKIPPED) or (outcome == WRONG_ANSWER and wrong_on_purpose)

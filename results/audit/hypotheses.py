@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workload.domain.footprint import predict, replica_images
+from workload.domain.footprint import predict
 from workload.domain.grid import Grid
+from workload.domain.movements.replica import replica_images
 from workload.domain.problem import Problem
 
 MIB = 2**20

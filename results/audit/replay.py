@@ -14,7 +14,7 @@ from results.estimates import Estimate, one, ratio_estimate
 from results.records.launch import REPLICA, Launch, RankRepeat
 from results.records.point import RecordedPoint
 from results.records.sweep import STRONG, WEAK, RecordedSeries
-from workload.domain.footprint import replica_images
+from workload.domain.movements.replica import replica_images
 from workload.record.outcomes import OK, WRONG_ANSWER
 
 CORRECT = "scatter-gather"

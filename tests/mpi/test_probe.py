@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from workload import convolve
+from workload.domain import backends
 from workload.probe.gauges import counts
 
 
@@ -29,7 +29,7 @@ def test_the_probe_finds_every_figure(ranks: int, mpirun: Callable[..., Any]) ->
         (active, size) for active in counts(ranks) for size in sizes
     ]
     assert [each["active"] for each in node["load"]] == counts(ranks)
-    assert {each["backend"] for each in node["convolve"]} <= set(convolve.names())
+    assert {each["backend"] for each in node["convolve"]} <= set(backends.names())
     assert {"naive", "numpy"} <= {each["backend"] for each in node["convolve"]}
     rates = [each["flops_per_s"] for each in (*node["multiply_add"], *node["convolve"])]
     assert all(rate > 0.0 for rate in (*rates, *(each["bytes_per_s"] for each in (*node["memory"], *node["load"]))))

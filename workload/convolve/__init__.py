@@ -10,20 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workload.domain import backends
+
 Array: TypeAlias = NDArray[np.float32]
 Convolve: TypeAlias = Callable[[Array, Array, Array], None]
 Shape: TypeAlias = tuple[int, ...]
-
-_MODULES = {
-    "naive": "workload.convolve.naive",
-    "numpy": "workload.convolve.tiles",
-    "simd": "workload.convolve.simd",
-}
 
 
 @dataclass(frozen=True)
@@ -35,13 +32,12 @@ class Backend:
     compile: Callable[[Shape, Shape], None]
 
 
-def names() -> tuple[str, ...]:
-    return tuple(_MODULES)
+def load(name: str, kernels: Path | None = None) -> Backend:
+    """The backend of that name. Raises ValueError for an unknown one, ImportError where its library is absent.
 
-
-def load(name: str) -> Backend:
-    """The backend of that name. Raises ValueError for an unknown one, ImportError where its library is absent."""
-    if name not in _MODULES:
-        raise ValueError(f"backend {name!r} is unknown: it is one of {', '.join(_MODULES)}")
-    module = import_module(_MODULES[name])
+    A backend that compiles a kernel for each shape keeps them in the folder `kernels`, where one is given.
+    """
+    module = import_module(backends.describe(name).module)
+    if kernels is not None and hasattr(module, "configure"):
+        module.configure(kernels)
     return Backend(name, module.convolve, module.compile_for)

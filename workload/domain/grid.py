@@ -88,6 +88,10 @@ class Block:
         return ITEM_BYTES * math.prod(self.x_shape)
 
     @property
+    def w_bytes(self) -> int:
+        return ITEM_BYTES * math.prod(self.w_shape)
+
+    @property
     def y_bytes(self) -> int:
         return ITEM_BYTES * math.prod(self.y_shape)
 

@@ -18,6 +18,15 @@ Result = TypeVar("Result")
 Now = Callable[[], float]
 
 
+@dataclass(frozen=True)
+class Clocks:
+    """Seconds: monotonic, MPI's own, and CPU time of this process with all its threads."""
+
+    now: Now
+    wtime: Now
+    cpu_now: Now
+
+
 @dataclass
 class CallStatistics:
     """Calls of one MPI function: how many, bytes this rank sent and received in them, seconds inside."""

@@ -12,6 +12,7 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from workload.convolve import Convolve
+from workload.domain import movements
 from workload.domain.grid import Block, Grid, Span
 from workload.domain.problem import Problem
 from workload.instruments.clock import Clock
@@ -44,8 +45,6 @@ class Task:
 class Movement(Protocol):
     """One way to move the blocks. `prepare` comes first, then any number of `poison`, `repeat`, `outputs`."""
 
-    streams: bool  # y is never whole anywhere: no `outputs`, the sink sees it piece by piece
-
     def finished_blocks(self) -> list[Block]:
         """The blocks of y that `outputs` or the sink will see on this rank; known before `prepare`."""
 
@@ -59,7 +58,7 @@ class Movement(Protocol):
         """One timed repeat."""
 
     def outputs(self) -> Iterator[tuple[Block, Float32]]:
-        """This rank's finished y, for the check; nothing where the movement streams."""
+        """This rank's finished y, for the check; nothing where the movement streams: there only the sink sees y."""
 
     def use_sink(self, sink: Sink) -> None:
         """Hands finished y to another sink from now on: the check's, in the untimed repeat of one that streams."""
@@ -76,26 +75,12 @@ class CountsOutput(Protocol):
         """Elements of y that this rank really computes."""
 
 
-_MODULES = {
-    "serial": ("workload.movement.serial", "Serial"),
-    "scatter-gather": ("workload.movement.scatter_gather", "ScatterGather"),
-    "tree": ("workload.movement.tree", "Tree"),
-    "pipeline": ("workload.movement.pipeline", "Pipeline"),
-    "shared": ("workload.movement.shared", "Shared"),
-    "distributed": ("workload.movement.distributed", "Distributed"),
-    "replica": ("workload.movement.replica", "Replica"),
-}
-
-
-def names() -> tuple[str, ...]:
-    return tuple(_MODULES)
-
-
 def make(name: str, task: Task) -> Movement:
     """The movement of that name. Raises ValueError for an unknown one, and where it cannot serve the task's grid."""
-    if name not in _MODULES:
-        raise ValueError(f"movement {name!r} is unknown: it is one of {', '.join(_MODULES)}")
-    module, movement = _MODULES[name]
+    description = movements.describe(name)
+    if objection := description.objection(task.grid):
+        raise ValueError(objection)
+    module, _, movement = description.implementation.partition(":")
     made: Movement = getattr(import_module(module), movement)(task)
     return made
 

@@ -13,6 +13,7 @@ from mpi4py import MPI
 
 from workload.domain.chunks import chunk_bytes_of, piece, pieces_of
 from workload.domain.grid import Block, block_of, finisher
+from workload.domain.movements.distributed import streams
 from workload.instruments.clock import Clock
 from workload.movement import ROOT, Float32, Sink, Task, index, touched
 from workload.movement.partial_sums import PartialSums
@@ -26,8 +27,8 @@ class Distributed:
         self._sink = task.sink
         blocks = [block_of(task.problem, task.grid, rank) for rank in range(task.grid.ranks)]
         self._block = blocks[task.comm.rank]
-        self.streams = "chunk_bytes" in task.options
-        self._steps = pieces_of(blocks, chunk_bytes_of(task.options) * task.comm.size) if self.streams else 1
+        self._streams = streams(task.options)
+        self._steps = pieces_of(blocks, chunk_bytes_of(task.options) * task.comm.size) if self._streams else 1
 
     def finished_blocks(self) -> list[Block]:
         rank = self._task.comm.rank
@@ -45,7 +46,7 @@ class Distributed:
             buffer.fill(np.nan)
 
     def repeat(self, clock: Clock) -> None:
-        if self.streams:
+        if self._streams:
             self._get_weights(clock)
             for step in range(self._steps):
                 self._do_piece(clock, piece(self._block, self._steps, step))
@@ -59,7 +60,7 @@ class Distributed:
         self._save(clock, self._block, self._y)
 
     def outputs(self) -> Iterator[tuple[Block, Float32]]:
-        if not self.streams and self._sums.finishes:
+        if not self._streams and self._sums.finishes:
             yield self._block, self._y
 
     def use_sink(self, sink: Sink) -> None:

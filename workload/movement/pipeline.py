@@ -25,8 +25,6 @@ X_TAG, Y_TAG = 1, 2
 class Pipeline:
     """Works with every grid. Raises ValueError for a `chunk_bytes` that is no positive number."""
 
-    streams = True
-
     def __init__(self, task: Task) -> None:
         self._task = task
         self._sink = task.sink

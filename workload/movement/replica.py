@@ -17,8 +17,8 @@ from dataclasses import replace
 import numpy as np
 from mpi4py import MPI
 
-from workload.domain.footprint import replica_images
-from workload.domain.grid import Block, Grid, Span, whole
+from workload.domain.grid import Block, Span, whole
+from workload.domain.movements.replica import replica_images
 from workload.instruments.clock import Clock
 from workload.movement import ROOT, Float32, Sink, Task, touched
 from workload.movement.datatypes import image_type
@@ -26,13 +26,9 @@ from workload.movement.spread import Spread
 
 
 class Replica:
-    """Cuts the batch alone. Raises ValueError for a grid that cuts anything else."""
-
-    streams = False
+    """Cuts the batch alone."""
 
     def __init__(self, task: Task) -> None:
-        if task.grid != Grid(batch=task.grid.batch):
-            raise ValueError("movement replica cuts the batch alone: let every other axis of the grid be 1")
         self._task = task
         self._sink = task.sink
         self._is_root = task.comm.rank == ROOT

@@ -21,8 +21,6 @@ from workload.movement.spread import PartsSpread, Spread
 class ScatterGather:
     """Works with every grid."""
 
-    streams = False
-
     def __init__(self, task: Task) -> None:
         self._task = task
         self._sink = task.sink

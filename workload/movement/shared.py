@@ -26,8 +26,6 @@ X_TAG, Y_TAG = 1, 2
 class Shared:
     """Works with every grid."""
 
-    streams = False
-
     def __init__(self, task: Task) -> None:
         self._task = task
         self._sink = task.sink

@@ -18,6 +18,7 @@ from mpi4py import MPI
 from workload import convolve
 from workload.convolve.simd import Compiler
 from workload.data.images import Source
+from workload.domain.backends import names as backend_names
 from workload.domain.grid import whole
 from workload.domain.problem import Problem
 from workload.instruments import machine
@@ -161,7 +162,7 @@ def _multiply_add(scale: Scale, active: int) -> Iterator[Gauge]:
 
 def backends() -> Iterator[str]:
     """The backends that this node can run."""
-    for name in convolve.names():
+    for name in backend_names():
         try:
             convolve.load(name).compile((1, 1, 4, 4), (1, 1, 3, 3))
         except NO_CODE:

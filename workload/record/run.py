@@ -10,22 +10,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from workload.domain import backends, movements
 from workload.domain.grid import Grid, check_grid
 from workload.domain.problem import Problem
 from workload.record.digest import document_digest
 from workload.record.schema import SchemaError
 
 BINDINGS = ("none", "core", "hwthread")
-BACKENDS = (
-    "naive",
-    "numpy",
-    "simd",
-)  # the names of workload.convolve and workload.movement, for who cannot import them
-MOVEMENTS = ("serial", "scatter-gather", "tree", "pipeline", "shared", "distributed", "replica")
 WEIGHTS = ("identity", "box-blur", "sharpen", "edges", "random")
-# of movements: bytes of x in one step of a stream; ranks to take for a node, where nodes are to be tried on one machine
-OPTIONS = ("chunk_bytes", "group_ranks")
-IMAGE_KINDS = ("sample", "synthetic", "folder")
 MAX_RANKS = 65536
 
 
@@ -51,9 +43,8 @@ class Workload:
 class Run:
     """One `mpirun`: what to compute, with how many ranks, placed how.
 
-    `options` are the movement's own (for example `chunk_bytes`). `threads` is a rank's number of
-    threads. Raises ValueError where a value is out of range or the grid does not fit.
-    """
+    `options` are the movement's own (for example `chunk_bytes`). `threads` is a rank's number of threads.
+    Raises ValueError where a value is out of range, a word is unknown or the grid does not fit."""
 
     problem: Problem
     ranks: int
@@ -89,7 +80,13 @@ class Run:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise ValueError(f"{name} = {value!r} is out of range: give a whole number from {low} to {high}")
-        for name, allowed in (("binding", BINDINGS), ("weights", WEIGHTS)):
+        words = {
+            "binding": BINDINGS,
+            "weights": WEIGHTS,
+            "movement": movements.names(),
+            "backend": backends.names(),
+        }
+        for name, allowed in words.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} = {getattr(self, name)!r} is unknown: it is one of {', '.join(allowed)}")
         check_grid(self.problem, self.grid)

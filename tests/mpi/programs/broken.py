@@ -12,7 +12,8 @@ from mpi4py import MPI
 
 from workload import convolve
 from workload.convolve import tiles
-from workload.measure import Clocks, measure
+from workload.instruments.clock import Clocks
+from workload.measure import measure
 from workload.movement.scatter_gather import ScatterGather
 from workload.record.run import Run
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mpi4py import MPI
 
-from workload.measure import Clocks, measure
+from workload.instruments.clock import Clocks
+from workload.measure import measure
 from workload.record.run import Run
 
 answer, runs, pool = map(Path, sys.argv[1:4])

@@ -14,7 +14,8 @@ from tests.runs import make_run
 from workload.domain.footprint import predict
 from workload.domain.grid import AXES, Grid
 from workload.domain.problem import Problem
-from workload.measure import Clocks, measure
+from workload.instruments.clock import Clocks
+from workload.measure import measure
 
 answer, pool = map(Path, sys.argv[1:3])
 comm = MPI.COMM_WORLD

@@ -16,7 +16,8 @@ from workload.data.images import Source, make_weights, open_pool
 from workload.data.output import Output
 from workload.domain.grid import Grid, whole
 from workload.domain.problem import Problem
-from workload.measure import Clocks, measure
+from workload.instruments.clock import Clocks
+from workload.measure import measure
 
 answer, pool = map(Path, sys.argv[1:3])
 comm = MPI.COMM_WORLD

@@ -8,8 +8,6 @@ import pytest
 from orchestration.errors import Refusal
 from orchestration.planning import study
 from orchestration.planning.study import Overrides
-from workload import convolve, movement
-from workload.record.run import BACKENDS, MOVEMENTS
 
 GOOD = """
 schema_version = 1
@@ -47,11 +45,6 @@ def test_the_studies_that_come_along_are_right(name):
     loaded = study.load(name, Overrides())
     assert loaded.study.name == name
     assert study.check(tomllib.loads(loaded.text()), "again") == loaded.study
-
-
-def test_the_names_are_those_of_the_workload():
-    assert convolve.names() == BACKENDS
-    assert movement.names() == MOVEMENTS
 
 
 def test_quick_paper_and_local_come_along():

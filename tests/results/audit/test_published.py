@@ -10,8 +10,9 @@ from results.audit.gates import CODE, NUMBERS, REPLAY
 from results.audit.hypotheses import INPUT_ALONE, TWICE, MemoryRow, TimedRow
 from results.audit.published import ClusterEvidence, PublishedAudit
 from results.tables.sweep import audit as tables
-from workload.domain.footprint import predict, replica_images
+from workload.domain.footprint import predict
 from workload.domain.grid import Grid
+from workload.domain.movements.replica import replica_images
 from workload.domain.problem import Problem
 
 PAPERS = Problem(80, 3, 3, 1024, 1024, 3)

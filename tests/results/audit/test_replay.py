@@ -8,7 +8,7 @@ from results.audit import replay
 from results.figures import replay as replay_figure
 from results.records.point import RecordedPoint
 from results.report import contents
-from workload.domain.footprint import replica_images
+from workload.domain.movements.replica import replica_images
 from workload.record.outcomes import OK, WRONG_ANSWER
 from workload.record.run import Run
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 
 from tests.workload.convolve.reference import Case, Layout, cases, eq1, rounding_bound
-from workload.convolve import load, names
+from workload.convolve import load
+from workload.domain.backends import names
 
 BLOCK_OF_COLUMNS = Layout(gaps=(0, 0, 0, 5))
 every_backend = pytest.mark.parametrize("name", names())

@@ -1,0 +1,45 @@
+"""The register of backends: which code convolves one block.
+
+Describes only; `workload.convolve.load` gives the code. Standard library only, so that planning needs no numpy.
+docs/contributing.md tells how to add one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BackendDescription:
+    """One backend.
+
+    Attributes:
+        name: as studies and records spell it.
+        module: has `convolve(x, w, y)` and `compile_for(x_shape, w_shape)`, see `workload.convolve`.
+        baseline_bytes: resident size of a rank after imports and MPI start, measured with Python 3.11 on x86-64.
+            Shared libraries are counted in every rank, so that sums err on the safe side.
+    """
+
+    name: str
+    module: str
+    baseline_bytes: int
+
+
+_REGISTER = (
+    BackendDescription("naive", "workload.convolve.naive", 126 * 2**20),  # with LLVM
+    BackendDescription("numpy", "workload.convolve.tiles", 50 * 2**20),
+    BackendDescription("simd", "workload.convolve.simd", 126 * 2**20),  # with LLVM
+)
+_DESCRIPTIONS = {each.name: each for each in _REGISTER}
+
+
+def names() -> tuple[str, ...]:
+    """Every backend's name."""
+    return tuple(_DESCRIPTIONS)
+
+
+def describe(name: str) -> BackendDescription:
+    """The backend of that name. Raises ValueError for an unknown one, naming those there are."""
+    if name not in _DESCRIPTIONS:
+        raise ValueError(f"backend = {name!r} is unknown: it is one of {', '.join(_DESCRIPTIONS)}")
+    return _DESCRIPTIONS[name]

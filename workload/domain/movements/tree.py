@@ -1,0 +1,26 @@
+"""Movement `tree`: as scatter-gather, by way of node leaders that form a binomial tree."""
+
+from __future__ import annotations
+
+from workload.domain.movements import scatter_gather
+from workload.domain.movements.description import Decomposition, Demand, MovementDescription
+from workload.domain.topology import subtree
+
+
+def demand(cut: Decomposition) -> Demand:
+    """As scatter-gather; a leader holds the parts of its subtree, which cross once a level."""
+    flat = scatter_gather.demand(cut)
+    arrays = flat.array_bytes
+    moved = cut.weights_moved_bytes + cut.sums_moved_bytes
+    for number, node in enumerate(cut.nodes):
+        span = subtree(number, len(cut.nodes))
+        below = [rank for ranks in cut.nodes[span.start : span.stop] for rank in ranks]
+        passed = sum(cut.blocks[rank].x_bytes for rank in below) + cut.finished_bytes(below)
+        if number > 0:
+            arrays[node[0]] += passed
+            moved += passed
+        moved += sum(cut.blocks[rank].x_bytes for rank in node[1:]) + cut.finished_bytes(node[1:])
+    return Demand(arrays, flat.checked_rows, moved)
+
+
+DESCRIPTION = MovementDescription("tree", "workload.movement.tree:Tree", demand, options=("group_ranks",))
