@@ -17,10 +17,12 @@ from orchestration.operator import Operator
 
 @dataclass(frozen=True)
 class UpFlags:
-    """What a person may ask of `fab up`: the money that sets the lifetime, and that a half-made cluster is kept."""
+    """What a person may ask of `fab up`: the money that sets the lifetime, that a half-made cluster is kept, and that
+    nodes that stand may be replaced."""
 
     budget: float | None = None
     keep: bool = False
+    replace: bool = False
 
 
 @dataclass(frozen=True)

@@ -28,16 +28,24 @@ def clusters(_context: Context) -> None:
         "cluster": MADE,
         "budget": "on Google Cloud: so much money, in the price's currency, instead of a lifetime",
         "keep": "on Google Cloud: leave a half-made cluster, to look into it",
+        "replace": "on Google Cloud: also replace nodes that stand, once everything on them is fetched",
         "yes": YES,
     },
     auto_shortflags=False,
 )
 @speaking
-def up(_context: Context, cluster: str = "", budget: str = "", keep: bool = False, yes: bool = False) -> None:
+def up(
+    _context: Context,
+    cluster: str = "",
+    budget: str = "",
+    keep: bool = False,
+    replace: bool = False,
+    yes: bool = False,
+) -> None:
     """Start a cluster: containers on this machine, or, shown and priced first, nodes on Google Cloud."""
     from orchestration.clusters.provider import UpFlags
 
-    flags = UpFlags(amount("--budget", budget), keep)
+    flags = UpFlags(amount("--budget", budget), keep, replace)
     provider = known_clusters().provider(cluster)
     with terminable():
         found = provider.up(cluster, flags, operator(yes))

@@ -49,7 +49,8 @@ class Down:
 
 
 def destroyed(stack: Stack, person: Person, count: int | None) -> None:
-    """Everything that the stack's state knows is gone. Raises StackError."""
+    """Everything that the stack's state knows is gone, rank 0's protected node too. Raises StackError."""
+    stack.unprotect()
     with following(person, "down", count) as heard:
         stack.destroy(heard)
 

@@ -14,6 +14,7 @@ from orchestration.errors import Refusal
 from orchestration.messages import explain
 from orchestration.provision.cloud.clients.compute import Quota
 from orchestration.provision.cloud.clients.events import Change
+from orchestration.provision.cloud.standing import ordered
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -178,7 +179,7 @@ def _changes(offer: Offer, changes: Sequence[Change]) -> RenderableType:
     place = f"{offer.access.project}, {offer.access.zone}"
     table = Table("what", "count", "of", title=f"Resources ({place})", title_justify="left")
     for (what, noun), count in Counter((change.what, change.noun) for change in changes).items():
-        names = [change.name for change in changes if (change.what, change.noun) == (what, noun)]
+        names = ordered([change.name for change in changes if (change.what, change.noun) == (what, noun)])
         shown = names if len(names) <= 2 else [names[0], "...", names[-1]]
         table.add_row(what, f"{count} {noun}", " ".join(shown))
     return table if changes else "Resources: nothing changes"

@@ -34,7 +34,7 @@ class GoogleCloud(Provider):
         return cluster in names or Path(cluster).name in {f"Pulumi.{name}.yaml" for name in names}
 
     def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
-        return _cloud(operator).up(cluster, flags.budget, flags.keep)
+        return _cloud(operator).up(cluster, flags.budget, flags.keep, operator.runs if flags.replace else None)
 
     def check_down(self, cluster: str, operator: Operator) -> None:
         _cloud(operator).check(cluster)

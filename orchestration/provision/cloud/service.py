@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from orchestration.clusters.folder import folder_of, read_cluster
+from orchestration.clusters.folder import ClusterFolder, folder_of, read_cluster
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 from orchestration.operator import Person, WallClock
@@ -34,22 +35,24 @@ class Cloud:
     person: Person
     clock: WallClock
 
-    def up(self, cluster: str, budget: float | None, keep: bool) -> Inventory:
-        """`fab up`. Raises Refusal, Stopped."""
+    def up(self, cluster: str, budget: float | None, keep: bool, replacing: RunsFolder | None = None) -> Inventory:
+        """`fab up`; nodes that stand are replaced only where `replacing` says where their records went.
+
+        Raises Refusal, Stopped.
+        """
         name = stack_settings.stack_name(cluster, self.root)
         google = self._google(name)
-        chosen = self._select(name, create=True)
-        return Up(chosen, google, folder_of(name, self.root), self.person, self.clock, budget, keep).up()
+        chosen, folder = self._select(name, create=True), folder_of(name, self.root)
+        fetched = None if replacing is None else partial(self._all_fetched, google, chosen, folder, replacing)
+        return Up(chosen, google, folder, self.person, self.clock, budget, keep, fetched).up()
 
     def down(self, cluster: str, runs: RunsFolder, discard: bool) -> None:
         """`fab down`. Raises Refusal, Stopped."""
         name = stack_settings.stack_name(cluster, self.root)
         chosen, folder = self._select(name, create=False), folder_of(name, self.root)
         google = self._google(name, _project(chosen))
-        if folder.inventory.exists() and not discard:
-            found = read_cluster(folder.inventory)
-            if line := self._unpulled(google, chosen, found, runs):
-                self.person.say(line)
+        if not discard:
+            self._all_fetched(google, chosen, folder, runs)
         down.Down(chosen, google, folder, self.person, self.clock.utc()).down()
 
     def check(self, cluster: str) -> None:
@@ -113,8 +116,15 @@ class Cloud:
         except StackError as error:
             raise Refusal(str(error)) from error
 
-    def _unpulled(self, google: Google, chosen: Pulumi, found: Inventory, runs: RunsFolder) -> str:
-        """Nothing can be lost where the head is gone. Raises Refusal as `unpulled.check` does."""
+    def _all_fetched(self, google: Google, chosen: Pulumi, folder: ClusterFolder, runs: RunsFolder) -> None:
+        """Raises Refusal where the cluster's head holds, or may hold, what is not here."""
+        if not folder.inventory.exists():
+            return
+        if line := self._unfetched(google, chosen, read_cluster(folder.inventory), runs):
+            self.person.say(line)
+
+    def _unfetched(self, google: Google, chosen: Pulumi, found: Inventory, runs: RunsFolder) -> str:
+        """Nothing can be lost where the head is gone. Raises Refusal as `unfetched.check` does."""
         try:
             head = parse_offer(chosen.outputs()).instances[0]
             if google.status(head.zone, head.name) is None:

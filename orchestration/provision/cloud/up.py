@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from orchestration.provision import files
 from orchestration.provision.cloud import pairing
 from orchestration.provision.cloud.bootstrap import NotReadyError, Waiting
 from orchestration.provision.cloud.clients.compute import Google, GoogleError, Quota
+from orchestration.provision.cloud.clients.events import PROTECTED, Heard
 from orchestration.provision.cloud.clients.progress import following
 from orchestration.provision.cloud.clients.pulumi_stack import Stack, StackError
 from orchestration.provision.cloud.clients.stack_settings import LIFETIME, prefix
@@ -32,11 +34,30 @@ from orchestration.provision.cloud.offer import (
     with_lifetime,
 )
 from orchestration.provision.cloud.recovery import settled, unlocked
+from orchestration.provision.cloud.standing import Disruption, disruptions, told
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What `fab up` found before it asks: how many things change, and the URNs of nodes that are to be made anew.
+
+    `replaces`: whether anything is replaced, the nodes or what they hang on.
+    """
+
+    stood: bool
+    offer: Offer
+    planned: int
+    replaced: tuple[str, ...]
+    replaces: bool
 
 
 @dataclass(frozen=True)
 class Up:
-    """One `fab up`; `folder` is where the cluster's files go."""
+    """One `fab up`; `folder` is where the cluster's files go.
+
+    `all_fetched` raises Refusal where the head of the cluster that stands holds what is not here; where it is None no
+    node that stands is replaced.
+    """
 
     stack: Stack
     google: Google
@@ -45,6 +66,7 @@ class Up:
     clock: WallClock
     budget: float | None = None
     keep: bool = False
+    all_fetched: Callable[[], None] | None = None
 
     @property
     def name(self) -> str:
@@ -53,27 +75,27 @@ class Up:
     def up(self) -> Inventory:
         """The cluster, ready and paired. Raises Refusal where nothing was begun, Stopped where it failed."""
         try:
-            stood, offer, planned = self._looked()
+            seen = self._looked()
         except StackError as error:
             raise Refusal(str(error)) from error
-        self.person.say(bill(offer))
-        if planned and not self.person.agrees("Make it?"):
+        self.person.say(bill(seen.offer))
+        if (seen.planned or seen.replaces) and not self.person.agrees("Make it?"):
             raise Refusal("nothing is made: you did not say yes")
         try:
-            self._make(offer, planned)
+            self._make(seen)
         except StackError as error:
-            raise self._failed(str(error), stood) from error
+            raise self._failed(str(error), seen.stood) from error
         try:
-            return self._entered(offer)
+            return self._entered(seen.offer)
         except KeyboardInterrupt:
-            raise self._failed("interrupted", stood) from None
+            raise self._failed("interrupted", seen.stood) from None
         except (StackError, NotReadyError, pairing.PairingError, Refusal, OSError) as error:
-            raise self._failed(str(error), stood) from error
+            raise self._failed(str(error), seen.stood) from error
 
     # Before the question
 
-    def _looked(self) -> tuple[bool, Offer, int]:
-        """Whether anything stands already, what would be, and how many things change. Raises Refusal, StackError."""
+    def _looked(self) -> Seen:
+        """What stands already, and what would be. Raises Refusal, StackError."""
         held = self.stack.held()
         settled(self.stack, self.google, self.person, self.clock.utc(), held)
         if held.resources:
@@ -86,8 +108,8 @@ class Up:
         if alive:
             self._has_key(outputs)
         with following(self.person, "preview") as heard:
-            self.stack.preview(heard)
-        offer = parse_offer(heard.outputs)
+            refused = self._preview(heard)
+        offer = parse_offer(heard.outputs or outputs)
         if self.budget is not None:
             offer = with_lifetime(offer, lifetime_for(self.budget, offer.price))
         if alive:
@@ -97,7 +119,32 @@ class Up:
         self.person.show(tables(offer, heard.planned, found, unread))
         if not held.resources:
             check_room(offer, found)
-        return bool(held.resources), offer, len(heard.planned)
+        disrupted = disruptions(heard.planned) if held.resources else []
+        if disrupted or refused:
+            self._may_replace(disrupted, refused)
+        urns = tuple(dict.fromkeys(each.urn for each in disrupted))
+        return Seen(bool(held.resources), offer, len(heard.planned), urns, bool(disrupted or refused))
+
+    def _preview(self, heard: Heard) -> str:
+        """The engine's words where it would have to replace rank 0's protected node, else empty. Raises StackError."""
+        try:
+            self.stack.preview(heard)
+        except StackError as error:
+            if PROTECTED not in str(error):
+                raise
+            return str(error)
+        return ""
+
+    def _may_replace(self, disrupted: Sequence[Disruption], refused: str) -> None:
+        """Raises Refusal unless the person asked for it, and everything on the cluster is here."""
+        what = f"would replace {told(disrupted)}" if disrupted else f"would replace nodes that stand ({refused})"
+        if self.all_fetched is None:
+            raise Refusal(
+                f"{self.name} stands, and this {what}, with what is on them: set that back; or 'fab down' first, then "
+                "up; or give --replace, which does it once everything is fetched"
+            )
+        self.all_fetched()
+        self.person.say(f"this {what}: everything that was measured there is here")
 
     def _alive(self, outputs: dict[str, Any]) -> bool:
         """True where the cluster lives. Raises Refusal where its lifetime is over and the head still stands."""
@@ -155,12 +202,14 @@ class Up:
 
     # After it
 
-    def _make(self, offer: Offer, planned: int) -> None:
+    def _make(self, seen: Seen) -> None:
         if self.budget is not None:
-            self.stack.set(LIFETIME, f"{offer.lifetime_s}s")
-            self.person.say(f"{LIFETIME} is {offer.lifetime_s}s from now on, until you set another")
-        with following(self.person, "up", planned) as heard:
-            unlocked(self.stack, self.person, self.clock.utc(), lambda: self.stack.up(heard))
+            self.stack.set(LIFETIME, f"{seen.offer.lifetime_s}s")
+            self.person.say(f"{LIFETIME} is {seen.offer.lifetime_s}s from now on, until you set another")
+        if seen.replaces:
+            unlocked(self.stack, self.person, self.clock.utc(), self.stack.unprotect)
+        with following(self.person, "up", seen.planned) as heard:
+            unlocked(self.stack, self.person, self.clock.utc(), lambda: self.stack.up(heard, seen.replaced))
 
     def _entered(self, offer: Offer) -> Inventory:
         """Waits for the nodes, pins them, lets the head into them."""

@@ -26,7 +26,9 @@ class ContainerClusters(Provider):
 
     def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
         if flags != UpFlags():
-            raise Refusal(f"--budget and --keep are for clusters that cost money, {cluster} is containers: leave them")
+            raise Refusal(
+                f"--budget, --keep and --replace are for clusters on Google Cloud, {cluster} is containers: leave them"
+            )
         return _containers(cluster, operator).up(operator.clock.utc())
 
     def check_down(self, cluster: str, operator: Operator) -> None:

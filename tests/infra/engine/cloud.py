@@ -25,6 +25,7 @@ PLACES = {
     "RouterNat": "regions/{region}/routers/{router}/nats/{name}",
     "Firewall": "global/firewalls/{name}",
     "Network": "global/networks/{name}",
+    "ResourcePolicy": "regions/{region}/resourcePolicies/{name}",
 }
 LINK = "https://www.googleapis.com/compute/v1/projects/"
 

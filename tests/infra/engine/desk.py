@@ -19,7 +19,8 @@ from tests.infra.program import NEEDED, ROOT
 LIMIT_S = 300  # of one command: a fault must not hang
 PASSPHRASE = "of-the-tests"
 SECRET = "ya29.of-the-tests-alone"
-NOT_CLONED = (".git", ".venv", "__pycache__", "build", "*.egg-info", ".*_cache", "runs", "clusters", "stacks")
+NOT_CLONED = (".git", ".venv", "__pycache__", "build", "*.egg-info", ".*_cache")
+OWN = ("infra/clusters", "infra/stacks", "results/runs")  # of this checkout: no other begins with them
 DRIVER = str(Path(__file__).with_name("driver.py"))
 
 
@@ -69,7 +70,7 @@ class Desk:
     def clone(self, name: str) -> Path:
         """A fresh checkout, with the venv that `make cloud` makes."""
         tree = self.folder / name
-        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*NOT_CLONED))
+        shutil.copytree(ROOT, tree, ignore=_not_cloned)
         (tree / ".venv").symlink_to(sys.prefix)
         return tree
 
@@ -116,6 +117,11 @@ class Desk:
     def up(self, *words: str, fails: bool = False) -> str:
         return self.pulumi("up", "--yes", "--skip-preview", *words, fails=fails)
 
+    def destroy(self) -> None:
+        """Plain `pulumi destroy` once rank 0's node is no longer protected."""
+        self.pulumi("state", "unprotect", "--all", "--yes")
+        self.pulumi("destroy", "--yes")
+
     def fab(self, *words: str, status: int | None = 0, tree: Path | None = None) -> str:
         """A task of the checkout's menu; what it printed."""
         return self.end(self.begin_fab(*words, tree=tree), status)
@@ -152,3 +158,9 @@ class Desk:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+
+
+def _not_cloned(folder: str, names: list[str]) -> set[str]:
+    """What a fresh checkout does not have, of the names in a folder."""
+    own = {name for name in names if (Path(folder) / name).relative_to(ROOT).as_posix() in OWN}
+    return own | shutil.ignore_patterns(*NOT_CLONED)(folder, names)

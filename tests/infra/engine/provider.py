@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,18 +16,9 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from tests.infra.engine import shapes
 from tests.infra.engine.cloud import Cloud, GoogleRefusesError, noun, outputs
+from tests.infra.engine.replacing import changed, refusal, replacing
 
 VERSION = "10.2.0"
-# A change of these makes the real provider replace the resource
-FIXED = {
-    "Instance": {"name", "project", "zone", "bootDisk", "networkInterfaces"},
-    "Address": {"name", "project", "region", "address", "addressType", "purpose", "subnetwork"},
-    "Subnetwork": {"name", "project", "region", "network", "ipCidrRange"},
-    "Router": {"name", "project", "region", "network"},
-    "RouterNat": {"name", "project", "region", "router"},
-    "Firewall": {"name", "project", "network", "direction"},
-    "Network": {"name", "project", "autoCreateSubnetworks", "mtu"},
-}
 
 
 @dataclass
@@ -73,15 +65,17 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Diff(self, request: Any, _context: Any) -> Any:  # noqa: N802
         old, new = read(request.old_inputs), read(request.news)
-        changed = [key for key in {*old, *new} if old.get(key) != new.get(key)]
-        fixed = [key for key in changed if key in FIXED[noun(request.type)] or _ends_otherwise(key, old, new)]
+        ignored = list(request.ignoreChanges)
+        paths = [path for path in changed(old, new) if path not in ignored]
+        fixed = [path for path in paths if replacing(noun(request.type), path, old, new)]
         kinds = provider_pb2.PropertyDiff
         detailed = {
-            key: kinds(kind=kinds.UPDATE_REPLACE if key in fixed else kinds.UPDATE, inputDiff=True) for key in changed
+            path: kinds(kind=kinds.UPDATE_REPLACE if path in fixed else kinds.UPDATE, inputDiff=True) for path in paths
         }
-        some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
+        some = provider_pb2.DiffResponse.DIFF_SOME if paths else provider_pb2.DiffResponse.DIFF_NONE
+        tops = sorted({re.split(r"[.\[]", path)[0] for path in paths})
         return provider_pb2.DiffResponse(
-            changes=some, diffs=changed, replaces=fixed, detailedDiff=detailed, hasDetailedDiff=True
+            changes=some, diffs=tops, replaces=fixed, detailedDiff=detailed, hasDetailedDiff=True
         )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -105,6 +99,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.UpdateResponse(properties=written(read(request.olds) | inputs))
         with self.lock, _told(context):
+            if why := refusal(noun(request.type), read(request.old_inputs), inputs):
+                raise GoogleRefusesError(why)
             made = self.cloud.update(request.id, inputs)
             self.done.append(f"update {request.name}")
         return provider_pb2.UpdateResponse(properties=written(made))
@@ -118,12 +114,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Cancel(self, _request: Any, _context: Any) -> Any:  # noqa: N802
         return empty_pb2.Empty()
-
-
-def _ends_otherwise(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Another lifetime is another node."""
-    both = [(each.get("scheduling") or {}).get("maxRunDuration") for each in (old, new)]
-    return key == "scheduling" and both[0] != both[1]
 
 
 def read(struct: Any) -> dict[str, Any]:

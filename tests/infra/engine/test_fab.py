@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from orchestration.clusters import inventory
+from orchestration.paths import SweepPaths
 from tests.cluster.host import wait_for
 from tests.orchestration.provision.cloud.plays import HOST_KEY
 
@@ -24,6 +25,14 @@ def desk(sit):
         "us-central1": [{"metric": metric, "limit": limit, "usage": 0} for metric, limit in QUOTAS.items()]
     }
     return made
+
+
+@pytest.fixture
+def standing(desk):
+    """The cluster stands."""
+    desk.fab("up", "--cluster", "light", "--yes")
+    desk.asked()
+    return desk
 
 
 class Held:
@@ -88,6 +97,75 @@ def test_up_again_another_machine_and_down(desk):
     assert "light is down" in desk.fab("down", "--cluster", "light", "--discard", "--yes", tree=other)
     assert desk.cloud.compute.held == {}
     assert desk.known() == []
+
+
+DISRUPTIVE = [
+    ("image", "projects/p/global/images/mine-1", "convscale:image: projects/debian-cloud/global/images/debian-12"),
+    ("spot", "true", "scheduling.preemptible, convscale:spot: False -> True"),
+    ("zone", "us-central1-b", "zone, convscale:zone: us-central1-a -> us-central1-b"),
+    ("disk_type", "pd-ssd", "convscale:disk_type: pd-balanced -> pd-ssd"),
+    ("disk_gib", "10", "bootDisk.initializeParams.size, convscale:disk_gib: 20 -> 10"),
+    ("machine_type", "n2-highcpu-16", "machineType, convscale:machine_type: e2-medium -> n2-highcpu-16"),
+    ("subnet", "10.1.0.0/24", "marked for protection"),
+    ("ssh_from", "2600:1900::/64", "networkInterfaces[0].stackType, convscale:ssh_from: IPV4_ONLY -> IPV4_IPV6"),
+]
+
+
+def test_what_would_replace_or_stop_a_living_node_is_refused(standing):
+    for key, value, says in DISRUPTIVE:
+        before = standing.pulumi("config", "get", "convscale:ssh_from").strip() if key == "ssh_from" else None
+        standing.pulumi("config", "set", f"convscale:{key}", value)
+        said = standing.fab("up", "--cluster", "light", "--yes", status=2)
+        standing.pulumi("config", *(["set", "convscale:ssh_from", before] if before else ["rm", f"convscale:{key}"]))
+        assert says in said.splitlines()[-1]
+        assert "light stands, and this would replace" in said
+        assert standing.asked() == []
+
+
+def test_what_is_done_in_place(standing):
+    before = sorted(standing.cloud.compute.held)
+    standing.pulumi("config", "set", "convscale:ssh_from", "203.0.113.8/32")
+    standing.pulumi("config", "set", "convscale:disk_gib", "30")
+    bootstrap = standing.tree / "infra" / "bootstrap.sh"
+    bootstrap.write_text(bootstrap.read_text() + "# another day\n")
+    # the project's own image moves: the cluster keeps the one that it was made with
+    profiles = standing.tree / "infra" / "profiles.py"
+    profiles.write_text(profiles.read_text().replace("debian-12-bookworm-v", "debian-12-bookworm-v9"))
+    said = standing.fab("up", "--cluster", "light", "--yes")
+    assert "change" in said
+    assert standing.asked() == [
+        "update convscale-light-node1",
+        "update convscale-light-node2",
+        "update convscale-light-ssh",
+    ]
+    assert sorted(standing.cloud.compute.held) == before
+    images = [each.inputs["bootDisk"]["initializeParams"]["image"] for each in standing.cloud.made.values()
+              if "bootDisk" in each.inputs]  # fmt: skip
+    assert len(images) == 2
+    assert not any("v9" in image for image in images)
+
+
+def test_with_replace_nodes_are_made_anew_once_all_is_fetched(standing):
+    begun = standing.tree / "results" / "runs" / "paper-light"
+    for name in ("records", ".jobs"):
+        (begun / name).mkdir(parents=True)
+    shutil.copy(standing.files / "inventory.json", begun)
+    (begun / "ledger.jsonl").write_text("")
+    job = SweepPaths(begun).job("0123456789abcdef")
+    job.mkdir()
+    standing.pulumi("config", "set", "convscale:spot", "true")
+    said = standing.fab("up", "--cluster", "light", "--yes", "--replace", status=2)
+    assert "1 runs of paper-light were begun on light and are not recorded here" in said
+    assert standing.asked() == []
+    job.rmdir()
+    nodes = {f"{what} convscale-light-node{n}" for what in ("create", "delete") for n in (1, 2)}
+    # the provider replaces for the first; only the engine does for the second; the third is the network's
+    for key, value in (("spot", "true"), ("disk_gib", "10"), ("subnet", "10.1.0.0/24")):
+        standing.pulumi("config", "set", f"convscale:{key}", value)
+        assert "light: 2 nodes" in standing.fab("up", "--cluster", "light", "--yes", "--replace")
+        assert nodes <= set(standing.asked())
+    assert "Resources: nothing changes" in standing.fab("up", "--cluster", "light", "--yes")
+    assert "cannot be deleted" in standing.pulumi("destroy", "--yes", fails=True)  # protected again
 
 
 def test_money_is_a_lifetime_that_google_enforces(desk):

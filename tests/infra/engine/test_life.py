@@ -67,7 +67,15 @@ def test_a_clusters_life(sit, stack):
     assert desk.asked() == [f"create {lost}"]
     agree(desk, nodes)
 
-    desk.pulumi("destroy", "--yes")
+    # the head's disk has what was measured: plain Pulumi neither takes it away nor makes it anew
+    before = dict(desk.cloud.compute.held)
+    assert "cannot be deleted because it is protected" in " ".join(desk.pulumi("destroy", "--yes", fails=True).split())
+    desk.pulumi("config", "set", "convscale:spot", "true")
+    for command in ("preview", "up"):
+        words = ["--yes"] if command == "up" else []
+        assert "unable to replace resource" in desk.pulumi(command, *words, fails=True)
+    assert desk.cloud.compute.held == before
+    desk.destroy()
     assert desk.cloud.compute.held == {}
     assert not desk.locks()
 
@@ -87,7 +95,7 @@ def test_a_third_profile_is_settings_alone(sit):
     assert [(node.slots, node.machine_type) for node in found.nodes] == [(8, "c3-highcpu-8")] * 2
     assert (found.nodes[0].ssh.via, found.key_file, desk.files.joinpath("id_ed25519").exists()) == ("iap", None, False)
     assert desk.cloud.compute.held["zones/europe-west1-b/instances/convscale-mid-node2"]
-    desk.pulumi("destroy", "--yes")
+    desk.destroy()
     assert desk.cloud.compute.held == {}
 
 
@@ -100,5 +108,5 @@ def test_ipv6(sit):
     desk.up()
     assert "delete convscale-fat-ssh" in desk.asked()
     assert desk.outputs()["inventory"]["nodes"][0]["ssh"]["host"] == "2600:1900::9"
-    desk.pulumi("destroy", "--yes")
+    desk.destroy()
     assert desk.cloud.compute.held == {}

@@ -165,7 +165,7 @@ def test_the_provider_crashes_in_mid_up(desk, when):
     desk.up()
     assert not {f"create {name}" for name in known} & set(desk.asked())
     assert len(desk.cloud.names("Instance")) == 2
-    desk.pulumi("destroy", "--yes")
+    desk.destroy()
     assert desk.cloud.compute.held == {}
 
 

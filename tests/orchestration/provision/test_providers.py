@@ -99,5 +99,5 @@ def test_own_machines_take_no_name_of_another_kind(clusters, name, kind):
 
 
 def test_containers_cost_nothing_so_that_a_budget_is_refused(clusters, operator):
-    with pytest.raises(Refusal, match="--budget and --keep are for clusters that cost money"):
+    with pytest.raises(Refusal, match="--budget, --keep and --replace are for clusters on Google Cloud"):
         clusters.provider("compose-fat").up("compose-fat", UpFlags(budget=5.0), operator)

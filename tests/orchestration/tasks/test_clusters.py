@@ -18,7 +18,10 @@ def test_the_menu_has_them():
         (["up", "--cluster", "compose-lite"], "'compose-lite' is unknown (did you mean compose-light?)"),
         (["down", "--cluster", "local"], "cluster local is this machine, which fab does not take down"),
         (["up", "--cluster", "local"], "cluster local is this machine, and always up"),
-        (["up", "--cluster", "compose-fat", "--budget", "5"], "--budget and --keep are for clusters that cost money"),
+        (
+            ["up", "--cluster", "compose-fat", "--budget", "5"],
+            "--budget, --keep and --replace are for clusters on Google Cloud",
+        ),
         (["up"], "cluster '' is unknown"),
         (["down", "--orphans", "--cluster", "compose-fat"], "containers leave nothing behind"),
         (["up", "--cluster", "fat", "--budget", "much"], "--budget 'much' is no amount"),

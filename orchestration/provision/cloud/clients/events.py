@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.provision.cloud.clients import remedies
 
+CHANGE, ANEW = "change", "make anew"
 CHANGES = {
     "create": "create",
-    "update": "change",
+    "update": CHANGE,
     "delete": "delete",
-    "create-replacement": "make anew",
+    "create-replacement": ANEW,
     "delete-replaced": "delete the old",
 }
 STACK = "pulumi:pulumi:Stack"
 OURS = "gcp:"  # what bills or lets somebody in; components and providers are Pulumi's own
+
+
+PROTECTED = "marked for protection"  # in the engine's words
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A property that becomes another; `path` as the engine writes it, `replaces` where the resource goes for it."""
+
+    path: str  # networkInterfaces[0].networkIp
+    old: Any
+    new: Any
+    replaces: bool
+
+    @property
+    def plain(self) -> str:
+        """The path without positions in lists."""
+        return re.sub(r"\[\d+\]", "", self.path)
 
 
 @dataclass(frozen=True)
@@ -27,6 +47,8 @@ class Change:
     what: str
     kind: str  # gcp:compute/instance:Instance
     name: str
+    urn: str = ""
+    differences: tuple[Difference, ...] = ()
 
     @property
     def noun(self) -> str:
@@ -94,7 +116,31 @@ class Heard:
 
 def _change(step: Any) -> list[Change]:
     what = CHANGES.get(str(getattr(step.op, "value", step.op)))
-    return [Change(what, step.type, _name(step.urn))] if what and step.type.startswith(OURS) else []
+    if not what or not step.type.startswith(OURS):
+        return []
+    return [Change(what, step.type, _name(step.urn), step.urn, tuple(_differences(step)))]
+
+
+def _differences(step: Any) -> Iterator[Difference]:
+    """Of the step's detailed difference; where the provider gave none, of the properties that it replaces for."""
+    old, new = (getattr(state, "inputs", None) or {} for state in (step.old, step.new))
+    detailed = step.detailed_diff or {}
+    for path, difference in detailed.items():
+        kind = str(getattr(difference.diff_kind, "value", difference.diff_kind))
+        yield Difference(path, _at(old, path), _at(new, path), kind.endswith("replace"))
+    if not detailed:
+        for key in step.keys or ():
+            yield Difference(key, old.get(key), new.get(key), replaces=True)
+
+
+def _at(value: Any, path: str) -> Any:
+    """What lies at a path such as a[0].b; None where nothing does."""
+    for word in re.findall(r"[^.\[\]\"]+", path):
+        if isinstance(value, list):
+            value = value[int(word)] if word.isdigit() and int(word) < len(value) else None
+        else:
+            value = value.get(word) if isinstance(value, dict) else None
+    return value
 
 
 def _name(urn: str) -> str:

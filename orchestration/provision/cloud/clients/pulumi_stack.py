@@ -6,7 +6,7 @@ import re
 import shutil
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,11 @@ class Stack(Protocol):
 
     def refresh(self, heard: Heard, forget_pending: bool = False) -> None: ...
 
-    def up(self, heard: Heard) -> None: ...
+    def up(self, heard: Heard, replace: Sequence[str] = ()) -> None:
+        """`replace`: URNs of what is made anew even where it need not be."""
+
+    def unprotect(self) -> None:
+        """Lifts the protection of everything, until the next `up` sets it again."""
 
     def destroy(self, heard: Heard) -> None: ...
 
@@ -106,8 +110,17 @@ class Pulumi:
             ),
         )
 
-    def up(self, heard: Heard) -> None:
-        self._carried(heard, lambda: self._stack.up(on_event=heard.event, color="never", show_secrets=False))
+    def up(self, heard: Heard, replace: Sequence[str] = ()) -> None:
+        anew = list(replace) or None
+        self._carried(
+            heard,
+            lambda: self._stack.up(on_event=heard.event, color="never", show_secrets=False, replace=anew),
+        )
+
+    def unprotect(self) -> None:
+        space = self._stack.workspace
+        words = ["state", "unprotect", "--all", "--yes", "--stack", self._stack.name]
+        self._asked(lambda: space.pulumi_command.run(words, space.work_dir, dict(space.env_vars)))
 
     def destroy(self, heard: Heard) -> None:
         self._carried(heard, lambda: self._stack.destroy(on_event=heard.event, color="never", show_secrets=False))

@@ -80,6 +80,16 @@ def begins(op: str, name: str, kind: str = "gcp:compute/instance:Instance") -> d
     return {"resourcePreEvent": {"metadata": step(op, kind, name)}}
 
 
+def differs(op: str, name: str, path: str, old: Any, new: Any, replaces: bool = True) -> dict[str, Any]:
+    """A planned step for a property, at the top of a node's inputs."""
+    metadata = step(op, "gcp:compute/instance:Instance", name, inputs={path: new})
+    metadata["old"] = metadata["new"] | {"inputs": {path: old}}
+    kind = "update-replace" if replaces else "update"
+    return {
+        "resourcePreEvent": {"metadata": metadata | {"detailedDiff": {path: {"diffKind": kind, "inputDiff": True}}}}
+    }
+
+
 def ends(op: str, name: str, kind: str = "gcp:compute/instance:Instance") -> dict[str, Any]:
     return {"resOutputsEvent": {"metadata": step(op, kind, name)}}
 

@@ -11,6 +11,7 @@ import pytest
 from orchestration.clusters.folder import folder_of
 from orchestration.clusters.lifetime import living
 from orchestration.errors import Refusal, Stopped
+from orchestration.paths import RunsFolder
 from orchestration.provision.providers import clusters_of
 from orchestration.ssh.keys import make_pair
 from tests.orchestration.provision.cloud import plays
@@ -79,6 +80,52 @@ def test_another_lifetime_on_a_living_cluster(desk, budget):
     with pytest.raises(Refusal, match="another lifetime would replace its nodes"):
         desk.cloud(yes=True).up("fat", budget, keep=False)
     assert desk.engine.called("up") + desk.engine.called("config set") == 0
+
+
+def planning(desk, *events, **preview):
+    """A cluster that lives, and a preview that says these things of its nodes."""
+    play = desk.live()
+    play["preview"] = {"events": [*events, *play["preview"]["events"]]} | preview
+    play["up"] = {"events": [plays.SUMMARY]}
+    desk.engine.play(play)
+
+
+ZONE = ("create-replacement", "convscale-fat-node1", "zone", "us-central1-a", "us-central1-b")
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        (plays.differs(*ZONE), "convscale-fat-node1 (zone, convscale:zone: us-central1-a -> us-central1-b)"),
+        (
+            plays.differs("update", "convscale-fat-node2", "machineType", "e2-medium", "e2-small", replaces=False),
+            "convscale-fat-node2 (machineType, convscale:machine_type: e2-medium -> e2-small)",
+        ),
+    ],
+)
+def test_what_would_replace_or_stop_a_living_node_is_refused(desk, event, says):
+    planning(desk, event)
+    with pytest.raises(Refusal) as refusal:
+        desk.cloud(yes=True).up("fat", None, keep=False)
+    assert f"fat stands, and this would replace {says}, with what is on them: set that back" in str(refusal.value)
+    assert desk.engine.called("up") == 0
+
+
+def test_what_the_engine_itself_will_not_replace(desk):
+    words = 'unable to replace resource "urn" as it is currently marked for protection'
+    events = [plays.says(words, name="convscale-fat-node1")]
+    planning(desk, *events, status=255, stderr="error: preview failed")
+    with pytest.raises(Refusal, match=r"fat stands, and this would replace nodes that stand .*marked for protection"):
+        desk.cloud(yes=True).up("fat", None, keep=False)
+
+
+def test_with_replace_nodes_are_made_anew_where_all_is_here(desk):
+    planning(desk, plays.differs(*ZONE))
+    desk.cloud(yes=True).up("fat", None, keep=False, replacing=RunsFolder(desk.root / "results" / "runs"))
+    assert "everything that was measured there is here" in desk.text
+    calls = [call for call in desk.engine.calls if call.startswith(("state unprotect --all", "up "))]
+    assert [call.split()[0] for call in calls] == ["state", "up"]
+    assert f"--replace {plays.urn('gcp:compute/instance:Instance', 'convscale-fat-node1')}" in calls[1]
 
 
 def test_a_cluster_past_its_end_is_not_woken(desk):
