@@ -34,7 +34,7 @@ ROOMS = {
         "forecast": "records",
         "comparison": "records forecast",
         "audit": "records scaling",
-        "figures": "records scaling forecast audit",
+        "figures": "records scaling forecast comparison audit",
         "tables": "records scaling forecast comparison audit",
         "report": "records scaling forecast comparison audit figures tables",
     },

@@ -66,7 +66,8 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     from results.figures import forecast as forecast_files
     from results.forecast import predict
     from results.forecast import probe as probes
-    from results.forecast.model import Case, ForecastError
+    from results.forecast.model import Case
+    from results.forecast.probe import ForecastError
     from results.records.price import HourlyPrice
     from results.records.sweep import SweepError, read_sweep
     from results.tables.sweep.forecast import table

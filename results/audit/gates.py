@@ -1,123 +1,61 @@
-"""What cannot be true of a sweep's numbers, and why: gates over its records. Pure.
-
-A gate flags only what is certain beyond the noise; it says nothing of why a number is wrong. The published tables
-go through the same gates (results/audit/published.py).
-"""
+"""The gates over a sweep: what cannot be true of its numbers, from its records alone. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from results.estimates import INTERVAL, Estimate
-from results.formats import estimate, number, plural, with_options
-from results.records.launch import MEMORY_BOUND, REPLICA, SUSPECT, Launch, Machine, RankBlock
+from results.audit import convolution
+from results.audit.findings import (
+    AGAINST,
+    CPU,
+    GATES,
+    NODES,
+    NUMBERS,
+    SERIAL,
+    SHARE,
+    SUMS,
+    SUPERLINEAR,
+    WEAK_FALLS,
+    Audit,
+    Finding,
+    certainly_below,
+)
+from results.estimates import Estimate
+from results.formats import estimate, number, plural
+from results.records.launch import RecordedLaunch
+from results.records.marks import MEMORY_BOUND, SUSPECT
 from results.records.point import RecordedPoint
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.scaling.laws import karp_flatt
 from results.scaling.line import lines
-from results.scaling.speedup import relative_speedup, weak_efficiency
-from workload.domain.footprint import predict
-from workload.domain.grid import Block, Span, block_of, covers_exactly, whole
-from workload.domain.problem import Problem
+from results.scaling.speedup import Ratio, relative_speedup, weak_efficiency
 
-NUMBERS = "from the numbers alone"
-CODE = "from reading the public code"
-REPLAY = "from our replay"
-GRADES = (NUMBERS, CODE, REPLAY)
-
-SHARE, SUPERLINEAR, WEAK_FALLS, SERIAL, COVERAGE, MEMORY, OUTSIDE_MPI, LIMIT, AGAINST, CPU, NODES, SUMS = (
-    "time below the share of the work",
-    "speedup above the rank count",
-    "weak-scaling time that falls",
-    "negative serial fraction",
-    "ranges that do not cover the batch",
-    "memory below what input and output need",
-    "time outside MPI below the arithmetic's limit",
-    "time under the physical limit",
-    "T1/TN against Gustafson's law",
-    "more CPU time than the threads allow",
-    "two ranks on one light node",
-    "printed sum unlike its parts",
-)
-GATES = {
-    SHARE: "no rank count may be faster than the one-rank time times the work that is left to each rank",
-    SUPERLINEAR: "more speedup than ranks needs a cause in evidence: a one-rank run short of memory, parts that fit a "
-    "cache where the whole does not",
-    WEAK_FALLS: "with the same work a rank, more ranks cannot take less time",
-    SERIAL: "no program has less than no serial part",
-    COVERAGE: "the parts of all ranks must add up to the output, each element once",
-    MEMORY: "a rank holds at least its input and its output",
-    OUTSIDE_MPI: "a rank's arithmetic takes place outside MPI calls",
-    LIMIT: "no core computes faster than its widest instructions at its highest clock",
-    AGAINST: "Gustafson's law is about scaled speedup, N T1/TN; T1/TN of a weak series is efficiency",
-    CPU: "a rank's CPU time is at most its threads times the wall time",
-    NODES: "a light node has one core: two ranks on it share it",
-    SUMS: "a printed total is the sum of what it adds up",
-}
-MARGIN = 0.05  # beyond an interval, for what the interval does not know of: clocks, turbo, a launch's own luck
-LONE_MARGIN = 0.1  # beyond a value that has no interval
-# Two AVX-512 multiply-add units of 16 floats at 6 GHz: faster than any x86-64 core that is sold. Operations a second.
-CORE_LIMIT = 2 * 16 * 2 * 6e9
-ARRAYS_SHARE = 0.9  # of the predicted arrays that a resident peak must reach: the kernel counts pages late
 LIGHT = "light"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One number that cannot be true, or one witness: `gate` names why, `evidence` the runs or tables it rests on."""
-
-    gate: str
-    where: str
-    words: str
-    grade: str
-    evidence: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What the gates flagged, which of them found nothing, what they could not tell, and what stays unexplained."""
-
-    subject: str
-    findings: tuple[Finding, ...]
-    passed: tuple[str, ...]
-    untold: tuple[str, ...] = ()
-    unexplained: tuple[str, ...] = ()
-
-
-def certainly_below(value: Estimate, limit: float) -> bool:
-    """True where the value lies below the limit by more than its noise and a margin."""
-    margin = MARGIN if value.bounds == INTERVAL else LONE_MARGIN
-    return value.high < limit * (1.0 - margin)
-
-
-def share_of_work(batch: float, ranks: int, one_rank_batch: float) -> float:
-    """Work of a rank over that of the one-rank run: below this, t(N) / t(1) of honest work cannot fall."""
-    return batch / ranks / one_rank_batch
-
-
-def least_seconds(flops: float, threads: int = 1) -> float:
-    """Seconds that so many floating-point operations take at the very least."""
-    return flops / (CORE_LIMIT * threads)
+# Further gates over one launch, by kind of experiment
+LAUNCH_GATES: dict[str, Callable[[RecordedLaunch], Iterator[tuple[str, str]]]] = {
+    "convolution": convolution.of_launch,
+}
+# Whether a cache explains more speedup than ranks, of a point and its one-rank point, by kind of experiment
+CACHE_GATES: dict[str, Callable[[RecordedPoint, RecordedPoint], bool]] = {"convolution": convolution.fits_a_cache}
 
 
 def of_sweep(sweep: RecordedSweep) -> Audit:
-    """The gates over every series and every launch that is ok. The replay, wrong on purpose, is left out."""
+    """The gates over every series and every launch that is ok. Runs that are wrong on purpose are left out."""
     found: list[Finding] = []
     for series in sweep.series:
         found += _scaling(series)
     for launch in sweep.launches:
-        if launch.ok and launch.run.movement != REPLICA:
+        if launch.ok and not launch.experiment.why_uncounted(launch.run):
             found += _launch(sweep, launch)
     flagged = {finding.gate for finding in found}
-    untold = _untold(sweep)
     passed = tuple(gate for gate in GATES if gate not in flagged | {AGAINST, SUMS})
-    return Audit(sweep.name, _merged(found), passed, untold)
+    return Audit(sweep.name, _merged(found), passed, _untold(sweep))
 
 
 def _untold(sweep: RecordedSweep) -> tuple[str, ...]:
     told = list(_superlinear_explained(sweep))
-    if replays := sum(launch.run.movement == REPLICA for launch in sweep.launches):
+    if replays := sum(bool(launch.experiment.why_uncounted(launch.run)) for launch in sweep.launches):
         told.append(f"{plural(replays, 'run')} of the replay, wrong on purpose, went through no gate.")
     if not any(launch.ok for launch in sweep.launches):
         told.append("No run is ok: there is nothing to audit.")
@@ -146,12 +84,10 @@ def _strong(series: RecordedSeries, point: RecordedPoint, points: tuple[Recorded
     ratio = relative_speedup(point, points)
     if ratio.estimate is None or ratio.baseline is None:
         return
-    ranks, time_ratio = point.run.ranks, _inverse(ratio.estimate)
-    if not certainly_below(time_ratio, share_of_work(point.run.problem.batch, ranks, point.run.problem.batch)):
+    if not _superlinear(ratio, point) or _cause(point, ratio.baseline):
         return
-    if any(MEMORY_BOUND in launch.marks for launch in ratio.baseline.launches) or fits_a_cache(point, ratio.baseline):
-        return
-    where, evidence = _where(series, point), (*ratio.baseline.run_ids, *point.run_ids)
+    ranks, where = point.run.ranks, _where(series, point)
+    evidence = (*ratio.baseline.run_ids, *point.run_ids)
     speedup = estimate(ratio.estimate, 3)
     yield Finding(SHARE, where, f"T1 / TN = {speedup} leaves less time than 1/{ranks} of T1", NUMBERS, evidence)
     yield Finding(SUPERLINEAR, where, f"speedup {speedup} on {ranks} ranks; no cause in evidence", NUMBERS, evidence)
@@ -170,43 +106,31 @@ def _weak(series: RecordedSeries, point: RecordedPoint, points: tuple[RecordedPo
         yield Finding(SHARE, where, words, NUMBERS, evidence)
 
 
-def fits_a_cache(point: RecordedPoint, baseline: RecordedPoint) -> bool:
-    """Whether a cache of every node holds the parts of x and y of its ranks, but not the one-rank run's whole."""
-    blocks = [block_of(point.run.problem, point.run.grid, rank) for rank in range(point.run.ranks)]
-    part = max(block.x_bytes + block.y_bytes for block in blocks)
-    one_rank = baseline.run.problem.x_bytes + baseline.run.problem.y_bytes
-    machines = [machine for launch in point.timed for machine in launch.machines]
+def _superlinear(ratio: Ratio, point: RecordedPoint) -> bool:
+    """Whether the speedup lies above the rank count beyond its noise."""
+    return ratio.estimate is not None and certainly_below(_inverse(ratio.estimate), 1.0 / point.run.ranks)
 
-    def holds(cache: object, ranks: int) -> bool:
-        if not isinstance(cache, dict):
-            return False
-        size, threads = cache.get("bytes"), cache.get("threads")
-        if not isinstance(size, int) or not isinstance(threads, int) or threads < 1:
-            return False
-        return bool(part * min(ranks, threads) <= size < one_rank)
 
-    def explains(machine: Machine) -> bool:
-        caches = machine.details.get("caches")
-        return isinstance(caches, list) and any(holds(cache, len(machine.placement)) for cache in caches)
-
-    return bool(machines) and all(map(explains, machines))
+def _cause(point: RecordedPoint, baseline: RecordedPoint) -> str:
+    """What in evidence may explain more speedup than ranks; empty where nothing does."""
+    if any(MEMORY_BOUND in launch.marks for launch in baseline.launches):
+        return "the one-rank run waited for pages from disk"
+    if (fits := CACHE_GATES.get(point.run.workload.kind)) and fits(point, baseline):
+        return "the ranks' parts fit a cache, the one-rank run's input and output do not"
+    return ""
 
 
 def _superlinear_explained(sweep: RecordedSweep) -> Iterator[str]:
     """Speedups above the rank count that a cause in evidence may explain."""
-    for series in sweep.series:
-        for line in lines(series) if series.scaling == STRONG else ():
-            for point in line.points:
-                ratio = relative_speedup(point, line.points)
-                if point.run.ranks == 1 or ratio.estimate is None or ratio.baseline is None:
-                    continue
-                if not certainly_below(_inverse(ratio.estimate), 1.0 / point.run.ranks):
-                    continue
-                speedup = f"{_where(series, point)}: speedup {estimate(ratio.estimate, 3)} is not flagged:"
-                if any(MEMORY_BOUND in launch.marks for launch in ratio.baseline.launches):
-                    yield f"{speedup} the one-rank run waited for pages from disk."
-                elif fits_a_cache(point, ratio.baseline):
-                    yield f"{speedup} the ranks' parts fit a cache, the one-rank run's input and output do not."
+    strong = [(series, line) for series in sweep.series if series.scaling == STRONG for line in lines(series)]
+    for series, line in strong:
+        for point in line.points:
+            ratio = relative_speedup(point, line.points)
+            if point.run.ranks == 1 or ratio.baseline is None or not _superlinear(ratio, point):
+                continue
+            if cause := _cause(point, ratio.baseline):
+                speedup = estimate(ratio.estimate, 3)
+                yield f"{_where(series, point)}: speedup {speedup} is not flagged: {cause}."
 
 
 def _inverse(value: Estimate) -> Estimate:
@@ -214,77 +138,18 @@ def _inverse(value: Estimate) -> Estimate:
 
 
 def _where(series: RecordedSeries, point: RecordedPoint) -> str:
-    run = point.run
-    movement = with_options(run.movement, run.options)
-    return f"{series.name}: {movement}, {run.backend}, {plural(run.ranks, 'rank')}, B = {run.problem.batch}"
+    return f"{series.name}: {point.variant.full_label}, {plural(point.run.ranks, 'rank')}, {point.size_text}"
 
 
-def _launch(sweep: RecordedSweep, launch: Launch) -> Iterator[Finding]:
-    run = launch.run
-    where = f"{run.movement}, {run.backend}, {plural(run.ranks, 'rank')}, B = {run.problem.batch}"
-
-    def finding(gate: str, words: str) -> Finding:
-        return Finding(gate, where, words, NUMBERS, (launch.run_id,))
-
-    if not _covers(launch):
-        done = sum(block.output_elements for block in launch.blocks)
-        told = f"the ranks' parts hold {done} of {run.problem.y_elements} output elements, or some of them twice"
-        yield finding(COVERAGE, told)
+def _launch(sweep: RecordedSweep, launch: RecordedLaunch) -> Iterator[Finding]:
+    point = RecordedPoint((launch,))
+    where = f"{point.variant.label}, {plural(launch.run.ranks, 'rank')}, {point.size_text}"
+    own = LAUNCH_GATES.get(launch.run.workload.kind)
+    found = [*own(launch)] if own else []
     if SUSPECT in launch.marks:
-        yield finding(CPU, f"a rank used more CPU time than {plural(run.threads, 'thread')} can in its wall time")
+        threads = plural(launch.run.threads, "thread")
+        found.append((CPU, f"a rank used more CPU time than {threads} can in its wall time"))
     if sweep.profile == LIGHT and any(len(machine.placement) > 1 for machine in launch.machines):
-        yield finding(NODES, "a node of the light cluster held two ranks or more")
-    if words := _memory(launch):
-        yield finding(MEMORY, words)
-    yield from (finding(gate, words) for gate, words in _arithmetic(launch))
-
-
-def _covers(launch: Launch) -> bool:
-    """Blocks add up and their output spans cover every element once."""
-    problem = launch.run.problem
-    if sum(block.output_elements for block in launch.blocks) != problem.y_elements:
-        return False
-    blocks = [_block(problem, block) for block in launch.blocks if block.output_elements > 0]
-    return covers_exactly(problem, blocks)
-
-
-def _block(problem: Problem, block: RankBlock) -> Block:
-    return replace(whole(problem), **{axis: Span(*span) for axis, span in block.spans.items()})
-
-
-def _memory(launch: Launch) -> str:
-    """Pages of shared windows count in the rank that touched them, so that movement tells nothing here."""
-    run = launch.run
-    if run.movement == "shared" or MEMORY_BOUND in launch.marks:
-        return ""
-    arrays = predict(run.problem, run.grid, run.movement, run.options, run.ranks_per_node).array_bytes
-    for memory in launch.memory:
-        peak = memory.peak_rss_bytes
-        if peak is not None and peak < ARRAYS_SHARE * arrays[memory.rank]:
-            return (
-                f"rank {memory.rank} peaked at {number(peak / 2**20)} MiB, but its input and output take "
-                f"{number(arrays[memory.rank] / 2**20)} MiB"
-            )
-    return ""
-
-
-def _arithmetic(launch: Launch) -> Iterator[tuple[str, str]]:
-    blocks = {block.rank: block for block in launch.blocks}
-    threads = launch.run.threads
-    told: set[str] = set()
-    for repeat in launch.repeats:
-        for rank in repeat.ranks:
-            least_s = least_seconds(_flops(launch.run.problem, blocks[rank.rank]), threads)
-            outside_s, convolve_s = rank.app_s - rank.mpi_s, rank.parts_s["convolve"]
-            for gate, seconds, name in ((OUTSIDE_MPI, outside_s, "outside MPI"), (LIMIT, convolve_s, "in convolve")):
-                if seconds < least_s and gate not in told:
-                    told.add(gate)
-                    yield (
-                        gate,
-                        f"rank {rank.rank} spent {number(seconds, 3)} s {name}, but needs {number(least_s, 3)} s",
-                    )
-
-
-def _flops(problem: Problem, block: RankBlock) -> float:
-    own = _block(problem, block)
-    return 2.0 * own.y_elements * len(own.in_channel) * len(own.tap_row) * len(own.tap_column)
+        found.append((NODES, "a node of the light cluster held two ranks or more"))
+    for gate, words in found:
+        yield Finding(gate, where, words, NUMBERS, (launch.run_id,))

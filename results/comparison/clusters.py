@@ -1,4 +1,4 @@
-"""Clusters against each other: the best that each did with the same problem, in time, images/s and images per dollar.
+"""Clusters against each other: the best that each did with the same problem, in time, rate and work per dollar.
 
 Each cluster stands with its fastest configuration by total time, which begins before the load and ends after the
 save. These are times of two machines, never a speedup.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,13 +16,11 @@ from results.estimates import INTERVAL, Estimate, ratio_estimate
 from results.forecast import accuracy
 from results.forecast.accuracy import Foretold
 from results.formats import plural
-from results.records.point import RecordedPoint
+from results.records.point import TOTAL, RecordedPoint
 from results.records.price import HourlyPrice, price_of
 from results.records.sweep import RecordedSweep
-from workload.domain.problem import Problem
-from workload.record.digest import canonical_json
 
-CLOCK = "total_s"
+Problem = tuple[object, ...]  # RecordedPoint.problem
 SECONDS_AN_HOUR = 3600.0
 LEAST_LOG = 0.02  # summed log ratios below it are no difference
 
@@ -37,15 +36,15 @@ class Best:
     price: HourlyPrice | None
 
     @property
-    def images_per_s(self) -> Estimate:
-        return self.time.inverse(float(self.point.run.problem.batch))
+    def work_per_s(self) -> Estimate:
+        return self.time.inverse(self.point.work.amount)
 
     @property
-    def images_per_money(self) -> Estimate | None:
-        """Images for one unit of the price's currency; None where the cluster costs nothing that is known."""
+    def work_per_money(self) -> Estimate | None:
+        """Units of work for one unit of the price's currency; None where the cluster costs nothing that is known."""
         if self.price is None or self.price.amount_per_hour <= 0.0:
             return None
-        return self.images_per_s.scaled(SECONDS_AN_HOUR / self.price.amount_per_hour)
+        return self.work_per_s.scaled(SECONDS_AN_HOUR / self.price.amount_per_hour)
 
 
 def best(sweeps: Sequence[RecordedSweep]) -> list[Best]:
@@ -53,26 +52,25 @@ def best(sweeps: Sequence[RecordedSweep]) -> list[Best]:
     found: list[Best] = []
     for problem in _shared(sweeps):
         rows = [(sweep, point) for sweep in sweeps if (point := _fastest(sweep, problem)) is not None]
-        rows.sort(key=lambda row: _seconds(row[1]))
+        rows.sort(key=lambda row: row[1].seconds(TOTAL))
         first = rows[0][1]
         for sweep, point in rows:
-            time = point.time(CLOCK)
-            ratio = None if point is first else ratio_estimate(point.medians_s(CLOCK), first.medians_s(CLOCK))
+            time = point.time(TOTAL)
+            ratio = None if point is first else ratio_estimate(point.medians_s(TOTAL), first.medians_s(TOTAL))
             if time is not None:
                 found.append(Best(sweep, point, time, ratio, price_of(sweep)))
     return found
 
 
 def crossings(sweeps: Sequence[RecordedSweep]) -> list[str]:
-    """One sentence a pair of sweeps and family of problems (all sizes but the batch): who is faster, and to where."""
+    """One sentence a pair of sweeps and family of problems (that differ in size alone): who is faster, and to where."""
     lines = []
     for first, second in itertools.combinations(sweeps, 2):
-        families: dict[Problem, list[Problem]] = {}
+        families: dict[object, dict[int, RecordedPoint]] = {}
         for problem in _shared((first, second)):
-            families.setdefault(_unit(problem), []).append(problem)
-        for problems in families.values():
-            if len(problems) > 1:
-                lines.append(_crossing(first, second, problems))
+            point = next(point for point in first.points if point.problem == problem)
+            families.setdefault(point.experiment.family(point.run), {})[point.size] = point
+        lines += [_crossing(first, second, list(points.values())) for points in families.values() if len(points) > 1]
     return lines
 
 
@@ -112,41 +110,48 @@ def _share(measured: float, forecast: float) -> str:
 
 
 def _both_foretold(first: RecordedSweep, second: RecordedSweep) -> Iterator[tuple[Foretold, Foretold]]:
-    others = {_same(row.point): row for row in accuracy.of_sweep(second)}
+    others = {row.point.identity: row for row in accuracy.of_sweep(second)}
     for row in accuracy.of_sweep(first):
-        if (other := others.get(_same(row.point))) is not None:
+        if (other := others.get(row.point.identity)) is not None:
             yield row, other
 
 
-def _same(point: RecordedPoint) -> tuple[object, ...]:
-    run = point.run
-    return (run.problem, run.grid, run.movement, run.backend, canonical_json(dict(run.options)))
-
-
 def _common(first: RecordedSweep, second: RecordedSweep) -> bool:
-    others = {_same(point) for point in second.points if point.counting}
-    return any(_same(point) in others for point in first.points if point.counting)
+    others = {point.identity for point in second.points if point.counting}
+    return any(point.identity in others for point in first.points if point.counting)
 
 
-def _crossing(first: RecordedSweep, second: RecordedSweep, problems: Sequence[Problem]) -> str:
-    ordered = sorted(problems, key=lambda problem: problem.batch)
-    faster = [(problem.batch, _faster(first, second, problem)) for problem in ordered]
-    batches = ", ".join(str(batch) for batch, _ in faster)
-    told = [(batch, name) for batch, name in faster if name]
+def _crossing(first: RecordedSweep, second: RecordedSweep, points: Sequence[RecordedPoint]) -> str:
+    """Of one point of each problem that both have."""
+    ordered = sorted(points, key=lambda point: point.size)
+    symbol = ordered[0].experiment.size_symbol
+    faster = [(point.size, _faster(first, second, point.problem)) for point in ordered]
+    sizes = ", ".join(str(size) for size, _ in faster)
+    told = [(size, name) for size, name in faster if name]
     if not told:
-        return f"{first.name} and {second.name}: no difference can be claimed at any of B = {batches}."
-    changes = list(_changes(told))
+        return f"{first.name} and {second.name}: no difference can be claimed at any of {symbol} = {sizes}."
+    changes = list(_changes(told, symbol))
     if not changes:
-        unsure = [str(batch) for batch, name in faster if not name]
-        but = f" (no difference can be claimed at B = {', '.join(unsure)})" if unsure else ""
-        return f"{told[0][1]} is faster at every batch where a difference can be claimed, of B = {batches}{but}."
+        unsure = [str(size) for size, name in faster if not name]
+        but = f" (no difference can be claimed at {symbol} = {', '.join(unsure)})" if unsure else ""
+        return (
+            f"{told[0][1]} is faster at every {_size_word(ordered[0])} where a difference can be claimed, of "
+            f"{symbol} = {sizes}{but}."
+        )
     return " ".join(changes)
 
 
-def _changes(told: Sequence[tuple[int, str]]) -> Iterator[str]:
+def _size_word(point: RecordedPoint) -> str:
+    return point.experiment.size_key.replace("_", " ")
+
+
+def _changes(told: Sequence[tuple[int, str]], symbol: str) -> Iterator[str]:
     for (low, before), (high, after) in itertools.pairwise(told):
         if before != after:
-            yield f"The crossing lies between B = {low}, where {before} is faster, and B = {high}, where {after} is."
+            yield (
+                f"The crossing lies between {symbol} = {low}, where {before} is faster, and {symbol} = {high}, where "
+                f"{after} is."
+            )
 
 
 def _faster(first: RecordedSweep, second: RecordedSweep, problem: Problem) -> str:
@@ -154,31 +159,18 @@ def _faster(first: RecordedSweep, second: RecordedSweep, problem: Problem) -> st
     one, other = _fastest(first, problem), _fastest(second, problem)
     if one is None or other is None:
         return ""
-    ratio = ratio_estimate(one.medians_s(CLOCK), other.medians_s(CLOCK))
+    ratio = ratio_estimate(one.medians_s(TOTAL), other.medians_s(TOTAL))
     if ratio.bounds != INTERVAL or ratio.low <= 1.0 <= ratio.high:
         return ""
     return first.name if ratio.high < 1.0 else second.name
 
 
-def _unit(problem: Problem) -> Problem:
-    return Problem.from_dict({**problem.as_dict(), "batch": 1})
-
-
 def _shared(sweeps: Sequence[RecordedSweep]) -> list[Problem]:
-    """Problems with a time in two sweeps or more, by batch."""
-    counts: dict[Problem, int] = {}
-    for sweep in sweeps:
-        for problem in {point.run.problem for point in sweep.points if point.counting}:
-            counts[problem] = counts.get(problem, 0) + 1
-    shared = [problem for problem, count in counts.items() if count > 1]
-    return sorted(shared, key=lambda problem: tuple(problem.as_dict().values()))
+    """Problems with a time in two sweeps or more, smallest first."""
+    counts = Counter(problem for sweep in sweeps for problem in {p.problem for p in sweep.points if p.counting})
+    return sorted(problem for problem, count in counts.items() if count > 1)
 
 
 def _fastest(sweep: RecordedSweep, problem: Problem) -> RecordedPoint | None:
-    points = [point for point in sweep.points if point.counting and point.run.problem == problem]
-    return min(points, key=_seconds, default=None)
-
-
-def _seconds(point: RecordedPoint) -> float:
-    time = point.time(CLOCK)
-    return time.value if time else float("inf")
+    points = [point for point in sweep.points if point.counting and point.problem == problem]
+    return min(points, key=lambda point: point.seconds(TOTAL), default=None)

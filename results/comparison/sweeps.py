@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.estimates import CONFIDENCE, INTERVAL, MIN_LAUNCHES, Estimate, ratio_estimate
-from results.records.point import RecordedPoint, line_of
+from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
-from workload.record.digest import canonical_json
 
 FASTER, SLOWER, SAME = "faster", "slower", "no difference can be claimed"
 
@@ -57,26 +56,24 @@ class Comparison:
 
 
 def of(first: RecordedSweep, second: RecordedSweep) -> Comparison:
-    """Compares the points that both sweeps have: same problem, ranks, grid, movement, backend, threads."""
-    here, there = _by_parameters(first), _by_parameters(second)
+    """Compares the points that both sweeps have: same problem, ranks, grid, variant and threads."""
+    here, there = _by_identity(first), _by_identity(second)
     shared = [key for key in here if key in there]
     drafts = [_draft(here[key], there[key]) for key in shared]
     pairs = tuple(_corrected(drafts))
     return Comparison(pairs, (len(here) - len(shared), len(there) - len(shared)), _overall(pairs))
 
 
-def _by_parameters(sweep: RecordedSweep) -> dict[str, RecordedPoint]:
-    found: dict[str, RecordedPoint] = {}
+def _by_identity(sweep: RecordedSweep) -> dict[tuple[object, ...], RecordedPoint]:
+    found: dict[tuple[object, ...], RecordedPoint] = {}
     for point in sweep.points:
-        document = point.run.as_dict()
-        kept = {key: document[key] for key in ("problem", "ranks", "grid")}
-        found.setdefault(canonical_json({**kept, "line": line_of(point.run)}), point)
+        found.setdefault(point.identity, point)
     return found
 
 
 def _draft(first: RecordedPoint, second: RecordedPoint) -> Pair:
     """The pair before its probability is corrected."""
-    clock = "total_s" if first.streamed or second.streamed else "forward_s"
+    clock = second.comparable_clock if second.streamed else first.comparable_clock
     for point in (first, second):
         if point.why_no_speedup:
             return Pair(first, second, clock, None, None, point.why_no_speedup)

@@ -58,7 +58,7 @@ def row_of(label: str, point: RecordedPoint, value: Estimate | float | None) -> 
     return {
         "line": label,
         "ranks": point.run.ranks,
-        "batch": point.run.problem.batch,
+        point.experiment.size_key: point.size,
         "value": bounds.value if bounds else value,
         "low": bounds.low if bounds else None,
         "high": bounds.high if bounds else None,
@@ -70,7 +70,7 @@ def row_of(label: str, point: RecordedPoint, value: Estimate | float | None) -> 
 
 def text_of(label: str, point: RecordedPoint, value: Estimate) -> str:
     """What hovering over a point shows."""
-    return f"{label}: {point.run.ranks} ranks, B = {point.run.problem.batch}: {estimate(value)}"
+    return f"{label}: {point.run.ranks} ranks, {point.size_text}: {estimate(value)}"
 
 
 def as_files(figure: Any, name: str, title: str, values: Values | None = None) -> Drawing:

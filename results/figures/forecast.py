@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from results.figures.drawing import INK, Drawing, Values, as_files
-from results.figures.series import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, styled
+from results.figures.style import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, styled
 from results.files import write_whole
 from results.forecast.predict import FAR_WORDS, STATED, ForecastRow
 from results.formats import number, plural, slug
@@ -32,12 +32,12 @@ def write(rows: Sequence[ForecastRow], table: Table, folder: Path) -> Path:
 
 
 def draw(series: str, rows: Sequence[ForecastRow]) -> Drawing:
-    """Forward time by ranks, a line a movement and backend; dashed where it is far from measured. Needs matplotlib."""
+    """Forward time by ranks, a line a variant; dashed where it is far from measured. Needs matplotlib."""
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     lines: dict[str, list[ForecastRow]] = {}
     for row in sorted(rows, key=lambda row: row.asked.case.ranks):
-        lines.setdefault(f"{row.asked.case.movement}, {row.asked.case.backend}", []).append(row)
+        lines.setdefault(row.asked.case.variant.label, []).append(row)
     with styled("forecast", series):
         figure = new_figure()
         axes = figure.add_subplot()

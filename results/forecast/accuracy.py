@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.forecast.model import Case, ForecastError, forecast
+from results.forecast.model import Case, forecast
 from results.forecast.probe import Probe
 from results.forecast.residuals import Band
 from results.records.point import RecordedPoint
@@ -53,7 +53,7 @@ def document(cases: Mapping[str, Case], probe: Probe, band: Band | None) -> dict
     for run_id, case in cases.items():
         try:
             found = forecast(case, probe)
-        except (ForecastError, ValueError) as error:
+        except ValueError as error:
             left_out[run_id] = str(error)
             continue
         interval = None if band is None else [found.forward_s * factor for factor in band.at(case.ranks)]
@@ -89,20 +89,21 @@ def of_sweep(sweep: RecordedSweep) -> list[Foretold]:
 
 
 def core_speeds(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[tuple[str, float, float]]:
-    """Of each backend that was forecast: how fast cores did the yardstick when probed, and in the rows' runs (median).
+    """How fast cores did each yardstick when probed, and in the rows' runs (median).
 
-    Operations a CPU second; nothing of a backend where either is not known.
+    Operations a CPU second; a yardstick is left out where either is not known.
     """
     event = next((event for event in sweep.events if event.get("event") == EVENT), {})
     probe = event.get("probe")
     probed = probe.get("yardstick_flops_per_s") if isinstance(probe, Mapping) else None
     found = []
-    for backend, speed in probed.items() if isinstance(probed, Mapping) else ():
-        launches = [launch for row in rows if row.point.run.backend == backend for launch in row.point.counting]
+    every = [launch for row in rows for launch in row.point.counting]
+    for name, speed in probed.items() if isinstance(probed, Mapping) else ():
+        launches = [launch for launch in every if launch.experiment.yardstick(launch.run) == name]
         ranks = [rank for launch in launches for repeat in launch.repeats for rank in repeat.ranks]
         speeds = [rank.core_flops_per_s for rank in ranks if rank.core_flops_per_s]
         if _positive(speed) and speeds:
-            found.append((str(backend), float(speed), statistics.median(speeds)))
+            found.append((str(name), float(speed), statistics.median(speeds)))
     return found
 
 

@@ -19,15 +19,15 @@ GIB = 2**30
 
 
 def sentences(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
-    """One for each series, movement and backend that is forecast at several rank counts."""
-    lines: dict[tuple[str, str, str], list[ForecastRow]] = {}
+    """One for each series and variant that is forecast at several rank counts."""
+    lines: dict[tuple[str, str], list[ForecastRow]] = {}
     for row in rows:
-        lines.setdefault((row.asked.series, row.asked.case.movement, row.asked.case.backend), []).append(row)
+        lines.setdefault((row.asked.series, row.asked.case.variant.phrase), []).append(row)
     told = []
-    for (series, movement, backend), members in lines.items():
+    for (series, phrase), members in lines.items():
         if len(members) > 1:
             ordered = sorted(members, key=lambda row: row.asked.case.ranks)
-            told.append(f"{series}, {movement} with {backend}: {' '.join(_line(ordered, terms))}")
+            told.append(f"{series}, {phrase}: {' '.join(_line(ordered, terms))}")
     return told
 
 

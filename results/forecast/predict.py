@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.forecast.model import Case, Forecast, ForecastError, cost, forecast
-from results.forecast.probe import Probe
+from results.forecast.model import Case, Forecast, cost, forecast
+from results.forecast.probe import ForecastError, Probe
 from results.forecast.residuals import Band
 from results.records.point import RecordedPoint
 from results.records.price import HourlyPrice
@@ -101,11 +101,5 @@ def _basis(ranks: int, terms: Terms) -> str:
 
 
 def _measured(case: Case, sweep: RecordedSweep | None) -> RecordedPoint | None:
-    def same(point: RecordedPoint) -> bool:
-        run = point.run
-        ran = (run.problem, run.grid, run.movement, run.backend, run.ranks_per_node, dict(run.options))
-        per_node = min(case.ranks_per_node, case.ranks)
-        asked = (case.problem, case.grid, case.movement, case.backend, per_node, dict(case.options))
-        return bool(point.counting) and ran == asked
-
-    return next((point for point in sweep.points if same(point)), None) if sweep else None
+    points = sweep.points if sweep else ()
+    return next((point for point in points if point.counting and case.is_case_of(point.run)), None)

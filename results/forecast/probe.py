@@ -11,6 +11,13 @@ from typing import Any
 from workload.record.schema import SchemaError, check_version
 
 WITHIN, BETWEEN = "within", "between"
+SHAPE_NOTE = (
+    "Backends are measured with 3 filters of 3 x 3 over 3 channels: those of another shape may be faster or slower."
+)
+
+
+class ForecastError(ValueError):
+    """The probe lacks what a forecast rests on; one line says what and what to do."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,13 @@ class Probe:
     spread: float = 0.0
     ranks: int = 1
     yardstick: Mapping[str, float] = field(default_factory=dict)
+
+    def rates_of(self, backend: str) -> Rates:
+        """How fast a backend convolves. Raises ForecastError where the probe does not have it."""
+        if backend not in self.convolve:
+            known = ", ".join(self.convolve)
+            raise ForecastError(f"the probe has no rate of backend {backend}: it has {known}; probe again")
+        return self.convolve[backend]
 
     def link(self, scope: str) -> ProbedLink | None:
         """The slowest link of a scope; None where none was measured."""

@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from results.estimates import Estimate, time_estimate
-from results.records.launch import PARTS, STREAMED, SUSPECT, Launch
+from results.records.experiment import RecordedExperiment, Variant, Work
+from results.records.kinds import experiment_of
+from results.records.launch import RecordedLaunch
+from results.records.marks import STREAMED, SUSPECT
+from results.records.measurement import PARTS
 from workload.record.digest import canonical_json
 from workload.record.outcomes import OK
 from workload.record.run import Run
+
+TOTAL = "total_s"
 
 
 @dataclass(frozen=True)
 class RecordedPoint:
     """Launches of one set of parameters, in launch order; never empty."""
 
-    launches: tuple[Launch, ...]
+    launches: tuple[RecordedLaunch, ...]
 
     @property
     def run(self) -> Run:
         return self.launches[0].run
+
+    @property
+    def experiment(self) -> RecordedExperiment:
+        return experiment_of(self.run)
+
+    @cached_property
+    def variant(self) -> Variant:
+        return self.experiment.variant(self.run)
+
+    @property
+    def size(self) -> int:
+        """What weak scaling grows."""
+        return self.experiment.size(self.run)
+
+    @property
+    def size_text(self) -> str:
+        return f"{self.experiment.size_symbol} = {self.size}"
+
+    @property
+    def problem(self) -> tuple[object, ...]:
+        """The same for points that compute the same."""
+        return self.experiment.problem(self.run)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What points of two sweeps must share to be compared."""
+        return (self.problem, self.run.ranks, self.experiment.division(self.run), self.variant.key)
+
+    @property
+    def work(self) -> Work:
+        return self.experiment.work(self.run)
 
     @property
     def series(self) -> frozenset[str]:
@@ -37,12 +75,12 @@ class RecordedPoint:
         return frozenset(mark for launch in self.launches for mark in launch.marks)
 
     @cached_property
-    def counting(self) -> tuple[Launch, ...]:
+    def counting(self) -> tuple[RecordedLaunch, ...]:
         """Launches that may enter a speedup."""
         return tuple(launch for launch in self.launches if launch.counts)
 
     @cached_property
-    def timed(self) -> tuple[Launch, ...]:
+    def timed(self) -> tuple[RecordedLaunch, ...]:
         """Launches whose time is shown: those that count or, where there are none, all that are ok."""
         return self.counting or tuple(launch for launch in self.launches if launch.ok)
 
@@ -50,21 +88,42 @@ class RecordedPoint:
     def streamed(self) -> bool:
         return STREAMED in self.marks
 
-    def medians_s(self, clock: str = "forward_s") -> list[float]:
-        return [launch.median_s(clock) for launch in self.timed]
+    @property
+    def headline(self) -> str:
+        """The clock of its speedups and rates."""
+        return self.experiment.headline
 
-    def time(self, clock: str = "forward_s") -> Estimate | None:
-        """Its time by `clock`, None where no launch is ok."""
+    @property
+    def comparable_clock(self) -> str:
+        """The clock to compare it with other variants by: a streamed point has nothing but its total time."""
+        return TOTAL if self.streamed else self.headline
+
+    def medians_s(self, clock: str = "") -> list[float]:
+        """Of each launch the median of its repeats by `clock`, the headline where none is given."""
+        return [launch.median_s(clock or self.headline) for launch in self.timed]
+
+    def time(self, clock: str = "") -> Estimate | None:
+        """Its time by `clock`, the headline where none is given; None where no launch is ok."""
         medians = self.medians_s(clock)
         return time_estimate(medians) if medians else None
 
+    def seconds(self, clock: str = "") -> float:
+        """The value of its time alone, for sorting: infinite where no launch is ok."""
+        time = self.time(clock)
+        return time.value if time else math.inf
+
+    @property
+    def rate(self) -> float:
+        """Units of its work a second by the headline; 0 where no launch is ok."""
+        return self.work.amount / self.seconds()
+
     @property
     def spread_within_launch(self) -> float | None:
-        """Widest (longest - shortest) / median forward time of the repeats of one launch."""
+        """Widest (longest - shortest) / median time of the repeats of one launch, by the headline."""
         spreads = []
         for launch in self.timed:
-            times = [repeat.forward_s for repeat in launch.repeats]
-            spreads.append((max(times) - min(times)) / launch.median_s("forward_s"))
+            times = [getattr(repeat, self.headline) for repeat in launch.repeats]
+            spreads.append((max(times) - min(times)) / launch.median_s(self.headline))
         return max(spreads, default=None)
 
     @property
@@ -87,7 +146,7 @@ class RecordedPoint:
             return f"its outcome is {self.outcome}"
         if any(SUSPECT in launch.marks for launch in self.timed):
             return "all its launches are suspect"
-        return f"{self.run.movement} computes something else"
+        return self.experiment.why_uncounted(self.run)
 
     def peak_bytes(self) -> dict[int, int]:
         """Resident peak of each rank, the largest over launches; empty where any rank's is unknown."""
@@ -131,22 +190,14 @@ def parameters(run: Run) -> str:
     return canonical_json(document)
 
 
-def line_of(run: Run) -> str:
-    """What the points of one line of a series share beside the series: all but sizes, ranks and placement."""
-    kept = ("movement", "backend", "threads", "options", "weights", "save")
-    document = run.as_dict()
-    return canonical_json({name: document[name] for name in kept})
-
-
-def group(launches: Iterable[Launch]) -> tuple[RecordedPoint, ...]:
-    """The points of these launches, by movement, backend, ranks and batch."""
-    members: dict[str, list[Launch]] = {}
+def group(launches: Iterable[RecordedLaunch]) -> tuple[RecordedPoint, ...]:
+    """The points of these launches, by variant, ranks and size."""
+    members: dict[str, list[RecordedLaunch]] = {}
     for launch in launches:
         members.setdefault(parameters(launch.run), []).append(launch)
     points = [RecordedPoint(tuple(sorted(found, key=lambda launch: launch.run.launch))) for found in members.values()]
     return tuple(sorted(points, key=_order))
 
 
-def _order(point: RecordedPoint) -> tuple[str, str, int, int, str]:
-    run = point.run
-    return (run.movement, run.backend, run.ranks, run.problem.batch, parameters(run))
+def _order(point: RecordedPoint) -> tuple[object, ...]:
+    return (*point.variant.names.values(), point.run.ranks, point.size, parameters(point.run))

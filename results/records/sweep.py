@@ -10,7 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from results.records.launch import Launch, parse
+from results.records.experiment import RecordedExperiment
+from results.records.kinds import CONVOLUTION
+from results.records.launch import RecordedLaunch
+from results.records.parse import parse
 from results.records.point import RecordedPoint, group
 from workload.record.files import read_json, read_record
 from workload.record.schema import SchemaError
@@ -24,12 +27,17 @@ class SweepError(ValueError):
 
 @dataclass(frozen=True)
 class RecordedSeries:
-    """A line of the study over rank counts (or, for `size`, over batches)."""
+    """A line of the study over rank counts (or, for `size`, over sizes)."""
 
     sweep: str
     name: str
     scaling: str
     points: tuple[RecordedPoint, ...]
+
+    @property
+    def experiment(self) -> RecordedExperiment:
+        """The kind of its runs; the convolution where it has none."""
+        return self.points[0].experiment if self.points else CONVOLUTION
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class RecordedSweep:
 
     name: str
     folder: Path
-    launches: tuple[Launch, ...]
+    launches: tuple[RecordedLaunch, ...]
     study: Mapping[str, Any]
     inventory: Mapping[str, Any]
     unfinished: int
@@ -68,6 +76,11 @@ class RecordedSweep:
             known = scaling in (STRONG, WEAK, SIZE)
             found.append(RecordedSeries(self.name, name, scaling if known else _scaling_of(points), points))
         return tuple(found)
+
+    @property
+    def experiment(self) -> RecordedExperiment:
+        """The kind of its runs; the convolution where it has none."""
+        return self.launches[0].experiment if self.launches else CONVOLUTION
 
     @property
     def study_name(self) -> str:
@@ -123,7 +136,7 @@ def _fields(sweep: RecordedSweep) -> dict[str, Any]:
     return {name: getattr(sweep, name) for name in RecordedSweep.__dataclass_fields__}
 
 
-def _launches(records: Path, slots: Mapping[str, int], problems: list[str]) -> list[Launch]:
+def _launches(records: Path, slots: Mapping[str, int], problems: list[str]) -> list[RecordedLaunch]:
     launches = []
     for path in sorted(records.glob("*.json")):
         try:
@@ -197,14 +210,14 @@ def _mentioned(events: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def _scaling_of(points: Sequence[RecordedPoint]) -> str:
-    """What the points themselves show: one rank count, one batch, or a batch that grows with the ranks."""
+    """What the points themselves show: one rank count, one size, or a size that grows with the ranks."""
     ranks = {point.run.ranks for point in points}
-    batches = {point.run.problem.batch for point in points}
-    if len(ranks) == 1 and len(batches) > 1:
+    sizes = {point.size for point in points}
+    if len(ranks) == 1 and len(sizes) > 1:
         return SIZE
-    if len(batches) == 1:
+    if len(sizes) == 1:
         return STRONG
-    shares = {point.run.problem.batch / point.run.ranks for point in points}
+    shares = {point.size / point.run.ranks for point in points}
     return WEAK if len(shares) == 1 else STRONG
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from results.audit import gates
-from results.audit import published as published_audit
+from results.audit.paper.audit import make as audit_published
 from results.files import write_whole
 from results.formats import slug
 from results.records.sweep import SweepError, read_sweeps
 from results.table import Table, csv_text, markdown
-from results.tables.sweep import audit as tables
+from results.tables.convolution.published_audit import tables as published_tables
+from results.tables.sweep.audit import findings
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ def make(folders: Sequence[Path], *, published: bool, out: Path | None = None) -
     sweeps = read_sweeps(folders)
     problems = tuple(f"{sweep.name}: {line}" for sweep in sweeps for line in sweep.problems)
     if published:
-        made = published_audit.make(sweeps)
-        found = tuple(tables.published(made))
+        made = audit_published(sweeps)
+        found = tuple(published_tables(made))
         count = len(made.audit.findings)
     else:
         audits = [gates.of_sweep(sweep) for sweep in sweeps]
-        found = tuple(tables.findings(each, slug("audit", each.subject)) for each in audits)
+        found = tuple(findings(each, slug("audit", each.subject)) for each in audits)
         count = sum(len(each.findings) for each in audits)
     if out is not None:
         _write(found, out)

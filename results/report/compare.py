@@ -8,7 +8,7 @@ from pathlib import Path
 from results.comparison import sweeps
 from results.records.sweep import read_sweeps
 from results.table import Table
-from results.tables.across import compare as tables
+from results.tables.across import compare
 
 
 @dataclass(frozen=True)
@@ -23,4 +23,4 @@ def make(first: Path, second: Path) -> Compared:
     """Compares two sweeps. Raises SweepError where a folder is no sweep, or both are the same."""
     one, other = read_sweeps([first, second])
     problems = tuple(f"{sweep.name}: {line}" for sweep in (one, other) for line in sweep.problems)
-    return Compared(tables.table(one, other, sweeps.of(one, other)), problems)
+    return Compared(compare.table(one, other, sweeps.of(one, other)), problems)

@@ -1,26 +1,49 @@
-"""The tables of the report, in the paper's order: environment, strong and weak scaling, memory, profile, checks."""
+"""What a report shows, in the paper's order: environment, strong and weak scaling, memory, profile, checks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from results.audit import gates
+from results.figures import series as scaling_figures
+from results.figures.convolution import figures_of_series, figures_of_sweep
+from results.figures.drawing import Drawing
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.table import Table
 from results.tables.across import joint, versus
-from results.tables.series import laws, memory, profile, published, replay, scaling, share, spread
-from results.tables.sweep import check, provenance
+from results.tables.convolution import tables_of_series, tables_of_sweep
+from results.tables.series import laws, memory, profile, scaling, share, spread
+from results.tables.sweep import accuracy, audit, check, provenance
 
 
 def of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
     """All tables of one series, headline first."""
-    tables = [scaling.full(sweep, series), *replay.tables(series), *published.tables(sweep, series)]
+    tables = [scaling.full(sweep, series), *tables_of_series(sweep, series)]
     tables += [*laws.tables(series), spread.table(series), memory.per_rank(series)]
     return [*tables, share.tables(series), profile.imbalance(series), profile.mpi(series), profile.calls(series)]
 
 
-def of_sweep(sweep: RecordedSweep) -> list[Table]:
-    """The tables that belong to no series."""
-    return [provenance.environment(sweep), check.outcomes(sweep), provenance.machines(sweep), check.failed(sweep)]
+def drawings_of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Drawing]:
+    """All figures of one series. Needs matplotlib."""
+    return [*scaling_figures.of_series(sweep, series), *figures_of_series(series)]
+
+
+def of_sweep(sweep: RecordedSweep) -> dict[str, list[Table]]:
+    """The tables that belong to no series, by where they stand on the page; `own` are the experiment's own."""
+    return {
+        "environment": [provenance.environment(sweep)],
+        "check": [check.outcomes(sweep)],
+        "machines": [provenance.machines(sweep)],
+        "failed": [check.failed(sweep)],
+        "own": tables_of_sweep(sweep),
+        "audit": [audit.findings(gates.of_sweep(sweep))],
+        "foretold": accuracy.tables(sweep),
+    }
+
+
+def drawings_of_sweep(sweep: RecordedSweep) -> list[Drawing]:
+    """The experiment's own figures across its series. Needs matplotlib."""
+    return figures_of_sweep(sweep)
 
 
 def of_all(sweeps: Sequence[RecordedSweep]) -> list[Table]:

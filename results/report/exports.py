@@ -10,13 +10,14 @@ from importlib.util import find_spec
 from typing import Any
 
 from results.formats import slug
-from results.records.launch import PARTS, Launch
+from results.records.launch import RecordedLaunch
+from results.records.measurement import PARTS
 from results.records.sweep import RecordedSeries, RecordedSweep
-from results.report.samples import COLUMNS, rows
+from results.report.samples import columns, rows
 from results.scaling.line import lines
 
 CLOCKS = ("forward_s", "total_s", "convolve_s")
-INTEGERS = ("ranks", "batch", "launch", "sequence", "repeat", "rank")
+INTEGERS = ("ranks", "launch", "sequence", "repeat", "rank")
 SECONDS = "time_s"
 
 
@@ -39,14 +40,14 @@ def extra_p(series: RecordedSeries) -> dict[str, str]:
             for part in PARTS:
                 values = [_longest_s(launch, part) for launch in point.counting]
                 callpaths[f"total->{part}"]["time"].append({"point": place, "values": values})
-        name = slug(series.scaling, series.name, line.movement, line.backend)
+        name = slug(series.scaling, series.name, *line.variant.names.values())
         found[f"{name}.extrap.json"] = (
             json.dumps({"parameters": ["ranks"], "measurements": callpaths}, indent=1, allow_nan=False) + "\n"
         )
     return found
 
 
-def _longest_s(launch: Launch, part: str) -> float:
+def _longest_s(launch: RecordedLaunch, part: str) -> float:
     """Longest of the ranks' median seconds of a part."""
     by_rank: dict[int, list[float]] = {}
     for repeat in launch.repeats:
@@ -65,13 +66,14 @@ def parquet(sweeps: Sequence[RecordedSweep]) -> bytes:
     import pyarrow as arrow
     from pyarrow import parquet as files
 
-    columns: list[list[Any]] = [[] for _ in COLUMNS]
+    names = columns(sweeps)
+    values: dict[str, list[Any]] = {name: [] for name in names}
     for row in rows(sweeps):
-        for column, value in zip(columns, row, strict=True):
-            column.append(value)
-    kinds = {**dict.fromkeys(COLUMNS, arrow.string()), **dict.fromkeys(INTEGERS, arrow.int64())}
-    kinds[SECONDS] = arrow.float64()
-    schema = arrow.schema([(name, kinds[name]) for name in COLUMNS])
+        for name, value in row.items():
+            values[name].append(value)
+    integers = {*INTEGERS, *(sweep.experiment.size_key for sweep in sweeps)}
+    kinds = {name: arrow.int64() if name in integers else arrow.string() for name in names} | {SECONDS: arrow.float64()}
+    schema = arrow.schema([(name, kinds[name]) for name in names])
     target = io.BytesIO()
-    files.write_table(arrow.table(dict(zip(COLUMNS, columns, strict=True)), schema=schema), target)
+    files.write_table(arrow.table(values, schema=schema), target)
     return target.getvalue()

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results.audit import gates
-from results.figures import movements, replay
-from results.figures import series as figures
 from results.figures.drawing import Drawing, inline
 from results.files import write_whole
 from results.formats import slug
@@ -21,9 +18,6 @@ from results.report.exports import extra_p, has_parquet, parquet
 from results.report.samples import samples_csv
 from results.report.summary import sentences
 from results.table import Table, csv_text, markdown
-from results.tables.series.movements import table as movements_table
-from results.tables.sweep import audit as audit_tables
-from results.tables.sweep.accuracy import tables as foretold_tables
 from results.tables.sweep.check import not_ok
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -99,7 +93,12 @@ class _Page:
 
     def sweep(self, sweep: RecordedSweep) -> dict[str, Any]:
         prefix = sweep.name if self._several else ""
-        environment, check, machines, failed = self.tables(contents.of_sweep(sweep), prefix)
+        # series come before what the experiment has of its own, so that these get the plain names of files
+        shown = contents.of_sweep(sweep)
+        tables = {name: self.tables(shown[name], prefix) for name in ("environment", "check", "machines", "failed")}
+        series = [self._series(sweep, each, prefix) for each in sweep.series]
+        figures = [self._figure(drawing, prefix) for drawing in contents.drawings_of_sweep(sweep)]
+        tables |= {name: self.tables(shown[name], prefix) for name in ("own", "audit", "foretold")}
         return {
             "name": sweep.name,
             "study": sweep.study_name,
@@ -107,28 +106,19 @@ class _Page:
             "verdicts": verdict.sentences(sweep),
             "summary": sentences(sweep),
             "pictures": _pictures(sweep.folder),
-            "series": [self._series(sweep, series, prefix) for series in sweep.series],
-            "movements": {
-                "figures": [self._figure(drawing, prefix) for drawing in movements.of_sweep(sweep)],
-                "tables": self.tables(movements_table(sweep), prefix),
-            },
-            "environment": environment,
-            "audit": self.tables([audit_tables.findings(gates.of_sweep(sweep))], prefix)[0],
-            "foretold": self.tables(foretold_tables(sweep), prefix),
-            "check": check,
-            "machines": machines,
-            "failed": failed,
+            "series": series,
+            "figures": figures,
+            "tables": tables,
             "logs": [launch for launch in not_ok(sweep) if launch.log_tail],
         }
 
     def _series(self, sweep: RecordedSweep, series: RecordedSeries, prefix: str) -> dict[str, Any]:
         for name, text in extra_p(series).items():
             write_whole(self._target / "exports" / (f"{slug(prefix)}-{name}" if prefix else name), text)
-        drawings = [*figures.of_series(sweep, series), *replay.of_series(series)]
         return {
             "name": series.name,
             "scaling": series.scaling,
-            "figures": [self._figure(drawing, prefix) for drawing in drawings],
+            "figures": [self._figure(drawing, prefix) for drawing in contents.drawings_of_series(sweep, series)],
             "tables": self.tables(contents.of_series(sweep, series), prefix),
         }
 

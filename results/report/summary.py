@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from results.forecast import accuracy
 from results.formats import estimate, number, plural
-from results.records.launch import MARKS, MIXED, OVERSUBSCRIBED, REPLICA, SMT, AnswerCheck, Launch
+from results.records.launch import RecordedLaunch
+from results.records.marks import MARKS, MIXED, OVERSUBSCRIBED, SMT
+from results.records.measurement import AnswerCheck
 from results.records.point import RecordedPoint
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
-from results.scaling.noise import warnings
+from results.scaling.disturbance import warnings
 from results.scaling.speedup import Ratio, absolute_speedup, relative_speedup, scaled_speedup, weak_efficiency
 from results.tables.sweep.accuracy import quality
 from results.tables.sweep.check import NOT_FINITE, checks, largest
@@ -46,24 +48,19 @@ def _fastest(sweep: RecordedSweep) -> list[str]:
     timed = [point for point in sweep.points if point.counting]
     if not timed:
         return ["No run is ok: there is no time to report."]
-    point = max(timed, key=_images_per_s)
-    run, time = point.run, point.time()
-    rate = run.problem.flops / time.value / 1e9 if time else None
+    point = max(timed, key=lambda point: point.rate)
+    clock = point.headline.removesuffix("_s")
+    operations = point.experiment.operations(point.run)
+    gflops = "" if operations is None else f"{number(operations / point.seconds() / 1e9, 3)} GFLOP/s, "
     return [
-        f"Highest rate: {number(_images_per_s(point), 3)} images/s ({number(rate, 3)} GFLOP/s, forward time "
-        f"{estimate(time, 3)} s) by {_name(point)} in series {', '.join(sorted(point.series))}."
+        f"Highest rate: {number(point.rate, 3)} {point.work.unit}/s ({gflops}{clock} time "
+        f"{estimate(point.time(), 3)} s) by {_name(point)} in series {', '.join(sorted(point.series))}."
     ]
 
 
-def _images_per_s(point: RecordedPoint) -> float:
-    time = point.time()
-    return point.run.problem.batch / time.value if time else 0.0
-
-
 def _name(point: RecordedPoint) -> str:
-    run = point.run
     apart = "".join(f", {mark}" for mark in (OVERSUBSCRIBED, SMT, MIXED) if mark in point.marks)
-    return f"{run.movement} with {run.backend} on {plural(run.ranks, 'rank')}{apart}, B = {run.problem.batch}"
+    return f"{point.variant.phrase} on {plural(point.run.ranks, 'rank')}{apart}, {point.size_text}"
 
 
 def _at_the_largest(sweep: RecordedSweep, series: RecordedSeries) -> Iterator[str]:
@@ -71,7 +68,7 @@ def _at_the_largest(sweep: RecordedSweep, series: RecordedSeries) -> Iterator[st
     ranks = max((point.run.ranks for point in counting), default=1)
     if ranks == 1:
         return
-    best = max((point for point in counting if point.run.ranks == ranks), key=_images_per_s)
+    best = max((point for point in counting if point.run.ranks == ranks), key=lambda point: point.rate)
     if series.scaling == STRONG:
         relative, absolute = relative_speedup(best, series.points), absolute_speedup(best, sweep.points)
         against = f" against {_name(absolute.baseline)}" if absolute.baseline else ""
@@ -88,8 +85,10 @@ def _told(ratio: Ratio) -> str:
 
 
 def _checked(sweep: RecordedSweep) -> list[str]:
-    replays = [check for point in sweep.points if point.run.movement == REPLICA for check in checks(point)]
-    found = [check for point in sweep.points if point.run.movement != REPLICA for check in checks(point)]
+    replays: list[AnswerCheck] = []
+    found: list[AnswerCheck] = []
+    for point in sweep.points:
+        (replays if point.experiment.why_uncounted(point.run) else found).extend(checks(point))
     planned = f"{plural(sum(not check.passed for check in replays), 'replay')} gave a wrong answer, as planned."
     return [*_check_of(found), planned] if replays else _check_of(found)
 
@@ -110,7 +109,7 @@ def _check_of(found: Sequence[AnswerCheck]) -> list[str]:
 
 
 def _marked(sweep: RecordedSweep) -> list[str]:
-    marked: dict[str, list[Launch]] = {mark: [] for mark in MARKS}
+    marked: dict[str, list[RecordedLaunch]] = {mark: [] for mark in MARKS}
     for launch in sweep.launches:
         for mark in launch.marks:
             marked[mark].append(launch)

@@ -7,41 +7,18 @@ from dataclasses import dataclass
 
 from results.estimates import ratio_estimate
 from results.formats import estimate, number, plural
-from results.records.launch import PARTS
+from results.records.measurement import PARTS
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries, RecordedSweep
-from results.scaling.line import Line, PointLaws, label, lines
+from results.report.advice import CAUSES, SLOWED, STARVED, step
+from results.scaling.line import Line, PointLaws, lines
 from results.scaling.noise import resolution
-from workload.domain.grid import AXES, block_of
 
 HALF = 0.5  # of the ranks' time, or of a growth
 COARSE = 0.2  # a smallest difference that hides most of what there is to find
 FINER = "First of all free the nodes of other work, then take more launches (--launches): both resolve less."
 NEARLY = 0.02  # of the ranks' time: a loss this small names no cause
 FORWARD_PARTS = tuple(part for part in PARTS if part not in ("load", "save"))
-SLOWED, STARVED = "convolve, slowed", "convolve, starved"
-CAUSES = {
-    "distribute": "sending the input out",
-    SLOWED: "the convolution, which takes more processor time in all than on one rank: the ranks share memory "
-    "bandwidth, caches or cores",
-    STARVED: "the convolution, which takes longer but no more processor time: something else ran on the ranks' cores",
-    "collect": "taking the output in",
-    "wait": "ranks that wait for each other",
-}
-MOVING = ("distribute", "collect")
-STEPS = {
-    "distribute": "try a movement that sends less through the root: shared on one node, distributed on several",
-    "collect": "try a movement that takes less in at the root: shared on one node, distributed on several",
-    SLOWED: "use fewer ranks a node, or bind them to cores of their own",
-    STARVED: "free the nodes of other work, and measure again",
-    "wait": "cut the batch into equal parts, or another axis of the grid: see the load imbalance",
-}
-BEST_MOVEMENTS = ("shared", "distributed")
-WAIT = "wait"
-EQUAL_STEP = (
-    "see in the phases whom the ranks wait for: their parts are equal, so it is the root's own work, or other work on "
-    "the nodes"
-)
 
 
 @dataclass(frozen=True)
@@ -78,7 +55,7 @@ def loss(line: Line, point: RecordedPoint) -> Loss | None:
     time = point.time()
     if one is None or time is None or point is one:
         return None
-    scale = point.run.problem.batch / one.run.problem.batch
+    scale = point.work.amount / one.work.amount
     before, after = _sums(one), _sums(point)
     grown = {name: after[name] - scale * before[name] for name in FORWARD_PARTS}
     part = max(grown, key=lambda name: grown[name])
@@ -105,11 +82,11 @@ def _paragraph(series: RecordedSeries, line: Line) -> str:
     shown = [each for each in line.each() if each.point in line.fitted]
     if len(shown) < 2:
         return ""
-    best = max(shown, key=lambda each: _rate(each.point))
+    best = max(shown, key=lambda each: each.point.rate)
     last = shown[-1]
     return " ".join(
         [
-            f"{series.scaling.capitalize()} scaling, {label(line)} ({series.name}):",
+            f"{series.scaling.capitalize()} scaling, {line.variant.phrase} ({series.name}):",
             _reach(shown, best),
             _half(shown),
             *_stop(line, last),
@@ -117,15 +94,10 @@ def _paragraph(series: RecordedSeries, line: Line) -> str:
     )
 
 
-def _rate(point: RecordedPoint) -> float:
-    time = point.time()
-    return point.run.problem.batch / time.value if time else 0.0
-
-
 def _reach(shown: list[PointLaws], best: PointLaws) -> str:
     """The count of most throughput, and whether noise lets it be told from the least or from the largest count."""
     first, last = shown[0], shown[-1]
-    at = f"{number(_rate(best.point), 3)} images/s at {plural(best.point.run.ranks, 'rank')}"
+    at = f"{number(best.point.rate, 3)} {best.point.work.unit}/s at {plural(best.point.run.ranks, 'rank')}"
     if best is last:
         told = f"throughput rises to the largest count that was measured without sharing a core, {at}"
         return f"{told}{_unsure(best.point, first.point)}."
@@ -135,7 +107,7 @@ def _reach(shown: list[PointLaws], best: PointLaws) -> str:
 
 def _unsure(best: RecordedPoint, other: RecordedPoint) -> str:
     """That no difference can be claimed between the throughputs of two points, where that is so."""
-    share = best.run.problem.batch / other.run.problem.batch
+    share = best.work.amount / other.work.amount
     ratio = ratio_estimate(other.medians_s(), best.medians_s()).scaled(share)
     if not ratio.low <= 1.0 <= ratio.high:
         return ""
@@ -172,16 +144,4 @@ def _stop(line: Line, last: PointLaws) -> list[str]:
     if found is None or found.share < NEARLY:
         return ["Nothing that was measured stops it: go on to more ranks."] if found else []
     told = f"What stops it most at {plural(last.point.run.ranks, 'rank')} is {CAUSES[found.cause]}"
-    step = STEPS[found.cause]
-    if found.cause == WAIT and _equal_parts(last.point):
-        step = EQUAL_STEP
-    elif found.cause in MOVING and line.movement in BEST_MOVEMENTS:
-        step = "give each rank more work: a larger batch"
-    return [f"{told} ({found.share:.0%} of the ranks' time). Next: {step}."]
-
-
-def _equal_parts(point: RecordedPoint) -> bool:
-    """Whether all ranks have blocks of the same sizes."""
-    run = point.run
-    blocks = [block_of(run.problem, run.grid, rank) for rank in range(run.ranks)]
-    return len({tuple(len(getattr(block, axis)) for axis in AXES) for block in blocks}) == 1
+    return [f"{told} ({found.share:.0%} of the ranks' time). Next: {step(found.cause, last.point)}."]

@@ -1,4 +1,4 @@
-"""A line of a series (one movement and backend over rank counts): the laws fitted to it, and what each point shows."""
+"""A line of a series (one variant over rank counts): the laws fitted to it, and what each of its points shows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from results.estimates import EXACT, Estimate, time_estimate
-from results.records.launch import OVERSUBSCRIBED, REPLICA, SMT
-from results.records.point import RecordedPoint, line_of
+from results.records.experiment import Variant
+from results.records.marks import OVERSUBSCRIBED, SMT
+from results.records.point import RecordedPoint
 from results.records.sweep import STRONG, WEAK, RecordedSeries
 from results.scaling import fits
 from results.scaling.fits import Fit, NoFitError
@@ -17,7 +18,6 @@ from results.scaling.laws import karp_flatt, scaled_serial_fraction
 from results.scaling.speedup import conflict, relative_speedup, scaled_speedup, weak_efficiency
 
 APART = frozenset({OVERSUBSCRIBED, SMT})  # points that other laws govern: two ranks of theirs share a core
-SERIAL = "serial"
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,14 @@ class PointLaws:
 
 @dataclass(frozen=True)
 class Line:
-    """The points of one movement and backend of a strong or weak series, by rank count."""
+    """The points of one variant of a strong or weak series, by rank count."""
 
     scaling: str
     points: tuple[RecordedPoint, ...]
 
     @property
-    def movement(self) -> str:
-        return self.points[0].run.movement
-
-    @property
-    def backend(self) -> str:
-        return self.points[0].run.backend
+    def variant(self) -> Variant:
+        return self.points[0].variant
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -116,17 +112,13 @@ def lines(series: RecordedSeries) -> list[Line]:
         return []
     members: dict[str, list[RecordedPoint]] = {}
     for point in series.points:
-        if point.run.movement not in (SERIAL, REPLICA):
-            members.setdefault(line_of(point.run), []).append(point)
+        if not point.experiment.is_serial(point.run) and not point.experiment.why_uncounted(point.run):
+            members.setdefault(point.variant.key, []).append(point)
     return [
         Line(series.scaling, tuple(sorted(points, key=lambda point: point.run.ranks)))
         for points in members.values()
         if len({point.run.ranks for point in points}) > 1
     ]
-
-
-def label(line: Line) -> str:
-    return f"{line.movement} with {line.backend}"
 
 
 def _falling(value: Estimate | None, function: Callable[[float], float]) -> Estimate | None:

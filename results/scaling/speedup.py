@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from results.estimates import Estimate, one, ratio_estimate
-from results.records.point import RecordedPoint, line_of
+from results.records.point import RecordedPoint
 
 
 @dataclass(frozen=True)
@@ -22,30 +22,29 @@ class Ratio:
 
 
 def relative_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> Ratio:
-    """Strong scaling: against the one-rank point of the same series, movement and backend, by forward time."""
-    same = [other for other in _one_rank(series, point) if other.run.problem == point.run.problem]
-    return _against(point, same, "forward_s", "no one-rank point of this series, movement and backend ran")
+    """Strong scaling: against the one-rank point of the same series and variant, by the headline."""
+    same = [other for other in _one_rank(series, point) if other.problem == point.problem]
+    return _against(point, same, point.headline, _none_ran(point))
 
 
 def absolute_speedup(point: RecordedPoint, sweep: Sequence[RecordedPoint]) -> Ratio:
-    """Strong scaling: against the fastest one-rank point of the problem in the sweep, any backend or movement.
+    """Strong scaling: against the fastest one-rank point of the problem in the sweep, whatever its variant.
 
-    By forward time; a streamed point has none of its own, so it stands against all others by total time.
+    By the headline; a streamed point has none of its own, so it stands against all others by total time.
     """
-    clock = "total_s" if point.streamed else "forward_s"
     candidates = [
         other
         for other in sweep
-        if other.run.ranks == 1 and other.run.problem == point.run.problem and (point.streamed or not other.streamed)
+        if other.run.ranks == 1 and other.problem == point.problem and (point.streamed or not other.streamed)
     ]
-    return _against(point, candidates, clock, "no one-rank point of this problem ran in this sweep")
+    return _against(point, candidates, point.comparable_clock, "no one-rank point of this problem ran in this sweep")
 
 
 def weak_efficiency(point: RecordedPoint, series: Sequence[RecordedPoint]) -> Ratio:
-    """Weak scaling: T1 at the one-rank batch over TN, of the same series, movement and backend, by forward time."""
-    share = point.run.problem.batch / point.run.ranks
-    same = [other for other in _one_rank(series, point) if other.run.problem.batch == share]
-    return _against(point, same, "forward_s", "no one-rank point of this series, movement and backend ran")
+    """Weak scaling: T1 at the one-rank size over TN, of the same series and variant, by the headline."""
+    share = point.size / point.run.ranks
+    same = [other for other in _one_rank(series, point) if other.size == share]
+    return _against(point, same, point.headline, _none_ran(point))
 
 
 def scaled_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> Ratio:
@@ -69,7 +68,11 @@ def conflict(points: Iterable[RecordedPoint]) -> str:
 
 
 def _one_rank(series: Sequence[RecordedPoint], point: RecordedPoint) -> list[RecordedPoint]:
-    return [other for other in series if other.run.ranks == 1 and line_of(other.run) == line_of(point.run)]
+    return [other for other in series if other.run.ranks == 1 and other.variant.key == point.variant.key]
+
+
+def _none_ran(point: RecordedPoint) -> str:
+    return f"no one-rank point of this series, {point.experiment.variant_words} ran"
 
 
 def _against(point: RecordedPoint, candidates: Sequence[RecordedPoint], clock: str, none_ran: str) -> Ratio:
@@ -83,12 +86,7 @@ def _against(point: RecordedPoint, candidates: Sequence[RecordedPoint], clock: s
     comparable = [other for other in usable if not conflict((point, other))]
     if not comparable:
         return Ratio(None, None, conflict((point, usable[0])))
-    baseline = min(comparable, key=lambda other: _seconds(other, clock))
+    baseline = min(comparable, key=lambda other: other.seconds(clock))
     if baseline is point:
         return Ratio(one(len(point.counting)), baseline, "")
     return Ratio(ratio_estimate(baseline.medians_s(clock), point.medians_s(clock)), baseline, "")
-
-
-def _seconds(point: RecordedPoint, clock: str) -> float:
-    time = point.time(clock)
-    return time.value if time else float("inf")

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from results.audit import gates
 from results.comparison import sweeps as comparison
 from results.forecast.model import Case, forecast
 from results.forecast.probe import parse
@@ -25,8 +24,7 @@ from results.report.exports import extra_p
 from results.report.samples import samples_csv
 from results.table import Table, csv_text, markdown
 from results.tables.across import compare
-from results.tables.series.movements import table as movements_table
-from results.tables.sweep import accuracy, audit, probe
+from results.tables.sweep import probe
 from workload.record.files import read_json
 
 MEASURED = Path(__file__).parents[2] / "results" / "measured" / "16-core"
@@ -42,12 +40,13 @@ def sweep(name: str) -> RecordedSweep:
 
 def tables_of(name: str) -> Iterator[Table]:
     found = sweep(name)
-    yield from contents.of_sweep(found)
+    own = contents.of_sweep(found)
+    for place in ("environment", "check", "machines", "failed"):
+        yield from own[place]
     for series in found.series:
         yield from contents.of_series(found, series)
-    yield from movements_table(found)
-    yield audit.findings(gates.of_sweep(found))
-    yield from accuracy.tables(found)
+    for place in ("own", "audit", "foretold"):
+        yield from own[place]
     yield from contents.console([found])
 
 

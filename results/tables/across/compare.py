@@ -5,19 +5,17 @@ from __future__ import annotations
 from results.comparison import sweeps
 from results.comparison.sweeps import SAME, Comparison, Pair
 from results.estimates import CONFIDENCE
-from results.formats import estimate, number, plural, with_options
+from results.formats import estimate, number, plural
 from results.records.sweep import RecordedSweep
 from results.scaling.speedup import conflict
 from results.table import Column, Table, bounded, build, hidden, plain, shown
+from results.tables import columns
 
 
 def table(first: RecordedSweep, second: RecordedSweep, found: Comparison) -> Table:
     """A row a pair; the notes hold the verdict on all of them."""
-    columns: list[Column[Pair]] = [
-        plain("Ranks", "ranks", lambda pair: pair.first.run.ranks),
-        plain("Batch", "batch", lambda pair: pair.first.run.problem.batch),
-        plain("Movement", "movement", lambda pair: with_options(pair.first.run.movement, pair.first.run.options)),
-        plain("Backend", "backend", lambda pair: pair.first.run.backend),
+    shown_columns: list[Column[Pair]] = [
+        *columns.place([*first.points, *second.points], lambda pair: pair.first, detailed=True),
         Column("A (s)", lambda pair: estimate(pair.first.time(pair.clock)), lambda pair: _time("a", pair, 0)),
         Column("B (s)", lambda pair: estimate(pair.second.time(pair.clock)), lambda pair: _time("b", pair, 1)),
         Column("B / A", lambda pair: estimate(pair.ratio, 3), lambda pair: bounded("ratio", "", pair.ratio)),
@@ -37,7 +35,7 @@ def table(first: RecordedSweep, second: RecordedSweep, found: Comparison) -> Tab
         notes.append(f"{told} have no counterpart.")
     if why := conflict(point for pair in found.pairs for point in (pair.first, pair.second)):
         notes.append(f"The two differ in more than what was meant to be compared: {why}.")
-    return build("Comparison", columns, found.pairs, name="compare", notes=notes)
+    return build("Comparison", shown_columns, found.pairs, name="compare", notes=notes)
 
 
 def _time(key: str, pair: Pair, which: int) -> dict[str, object]:

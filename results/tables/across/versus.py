@@ -1,4 +1,4 @@
-"""Clusters against each other: time to solution, images/s and images per dollar, each at its best."""
+"""Clusters against each other: time to solution, rate and work per dollar, each at its best."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from results.comparison import clusters
 from results.comparison.clusters import Best
-from results.formats import NONE, estimate, plural, shape, with_options
+from results.formats import NONE, estimate, plural
+from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
-from results.table import Column, Table, bounded, build, hidden, plain
+from results.table import Column, Table, bounded, build, plain
+from results.tables import columns
 
 
 def tables(sweeps: Sequence[RecordedSweep]) -> list[Table]:
@@ -16,17 +18,19 @@ def tables(sweeps: Sequence[RecordedSweep]) -> list[Table]:
     rows = clusters.best(sweeps)
     if not rows:
         return []
-    columns: list[Column[Best]] = [
-        plain("Batch", "batch", lambda row: row.point.run.problem.batch),
-        plain("Input shape", "input_shape", lambda row: shape(row.point.run.problem.x_shape)),
+    unit = rows[0].point.work.unit
+    points = [row.point for row in rows]
+    found: list[Column[Best]] = [
+        *columns.sizes(points, _point),
+        *columns.shapes(points, _point, input_shape="Input shape"),
         plain("Sweep", "sweep", lambda row: row.sweep.name),
         plain("Cluster", "cluster", lambda row: str(row.sweep.inventory.get("cluster", "unknown"))),
         plain("At its best with", "configuration", _configuration),
         Column("Time to solution (s)", lambda row: estimate(row.time), lambda row: bounded("total", "_s", row.time)),
         Column("Times as long", _times, lambda row: bounded("over_fastest", "", row.ratio)),
-        Column("Images/s", lambda row: estimate(row.images_per_s, 3), _images),
-        Column("Images per unit of money", _money, _money_values),
-        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+        Column(f"{unit.capitalize()}/s", lambda row: estimate(row.work_per_s, 3), _rate),
+        Column(f"{unit.capitalize()} per unit of money", _money, _money_values),
+        columns.run_ids(_point),
     ]
     notes = [
         "Each cluster with its fastest configuration for that problem, by total time (load and save in it). Different "
@@ -36,31 +40,34 @@ def tables(sweeps: Sequence[RecordedSweep]) -> list[Table]:
         *clusters.crossings(sweeps),
         *clusters.explained(sweeps),
     ]
-    return [build("Clusters against each other", columns, rows, name="versus", notes=notes)]
+    return [build("Clusters against each other", found, rows, name="versus", notes=notes)]
 
 
 def _configuration(row: Best) -> str:
-    run = row.point.run
-    return f"{with_options(run.movement, run.options)}, {run.backend}, {plural(run.ranks, 'rank')}"
+    return f"{row.point.variant.full_label}, {plural(row.point.run.ranks, 'rank')}"
+
+
+def _point(row: Best) -> RecordedPoint:
+    return row.point
 
 
 def _times(row: Best) -> str:
     return "fastest" if row.ratio is None else estimate(row.ratio, 3)
 
 
-def _images(row: Best) -> dict[str, object]:
-    return dict(bounded("images_per_s", "", row.images_per_s))
+def _rate(row: Best) -> dict[str, object]:
+    return dict(bounded(f"{row.point.work.unit}_per_s", "", row.work_per_s))
 
 
 def _money(row: Best) -> str:
-    value = row.images_per_money
+    value = row.work_per_money
     return NONE if value is None or row.price is None else f"{estimate(value, 3)} per {row.price.currency}"
 
 
 def _money_values(row: Best) -> dict[str, object]:
     price = row.price
     return {
-        **bounded("images_per_money", "", row.images_per_money),
+        **bounded(f"{row.point.work.unit}_per_money", "", row.work_per_money),
         "currency": price.currency if price else None,
         "amount_per_hour": price.amount_per_hour if price else None,
     }

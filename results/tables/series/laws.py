@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from results.audit.paper import PARALLEL_FRACTION
 from results.estimates import CONFIDENCE, Estimate
 from results.formats import NONE, estimate, number, slug
-from results.records.launch import MIXED
+from results.records.marks import MIXED
+from results.records.point import RecordedPoint
 from results.records.sweep import STRONG, RecordedSeries
 from results.scaling.fits import LACK_OF_FIT, SPARE, Fit
 from results.scaling.line import Line, PointLaws, lines
 from results.table import Column, Table, bounded, build, hidden, plain, shown
+from results.tables import columns
 
 A_PRIORI = "a priori, as the paper assumes"
 MEASURED = "measured: convolve over total time, one rank"
@@ -41,9 +42,8 @@ def tables(series: RecordedSeries) -> list[Table]:
 
 def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
     rows = [row for line in found for row in _rows(line)]
-    columns: list[Column[ParameterRow]] = [
-        plain("Movement", "movement", lambda row: row.line.movement),
-        plain("Backend", "backend", lambda row: row.line.backend),
+    parameters: list[Column[ParameterRow]] = [
+        *columns.parts([line.variant for line in found], lambda row: row.line.variant),
         plain("Law", "law", lambda row: row.law),
         plain("Parameter", "parameter", lambda row: row.parameter),
         Column("Value", _show, lambda row: bounded("value", "", _estimate(row))),
@@ -64,7 +64,7 @@ def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
         "means a speedup above the rank count.",
     ]
     title = f"Laws: {series.name}"
-    return build(title, columns, rows, name=slug("laws", series.name), notes=notes)
+    return build(title, parameters, rows, name=slug("laws", series.name), notes=notes)
 
 
 def _mixed(found: list[Line]) -> list[str]:
@@ -79,7 +79,8 @@ def _mixed(found: list[Line]) -> list[str]:
 
 def _rows(line: Line) -> Iterator[ParameterRow]:
     if line.scaling == STRONG:
-        yield ParameterRow(line, A_PRIORI, "p", PARALLEL_FRACTION, None, "")
+        if (assumed := line.points[0].experiment.parallel_fraction) is not None:
+            yield ParameterRow(line, A_PRIORI, "p", assumed, None, "")
         remark = "" if line.parallel_fraction else "no one-rank point counts"
         yield ParameterRow(line, MEASURED, "p", line.parallel_fraction, None, remark)
     for name, why_not in line.why_not.items():
@@ -112,25 +113,26 @@ def _percent(value: float | None) -> str:
 
 
 def _points(series: RecordedSeries, found: list[Line]) -> Table:
-    rows = [(line, shows) for line in found for shows in line.each()]
+    rows = [(line, each) for line in found for each in line.each()]
     names = list(dict.fromkeys(name for line in found for name in line.laws))
     formula = "Karp and Flatt: (1/S - 1/N) / (1 - 1/N)" if series.scaling == STRONG else "Gustafson: (N - S) / (N - 1)"
-    columns: list[Column[tuple[Line, PointLaws]]] = [
-        plain("Ranks", "ranks", lambda row: row[1].point.run.ranks),
-        plain("Batch", "batch", lambda row: row[1].point.run.problem.batch),
-        plain("Movement", "movement", lambda row: row[0].movement),
-        plain("Backend", "backend", lambda row: row[0].backend),
+    shows: list[Column[tuple[Line, PointLaws]]] = [
+        *columns.place(series.points, _point),
         _bounded("Parallel efficiency", "efficiency", 0),
         _bounded("Serial fraction", "serial_fraction", 1),
         *(_residual(name) for name in names),
-        hidden("run_ids", lambda row: " ".join(row[1].point.run_ids)),
+        columns.run_ids(_point),
     ]
     notes = [
         f"Serial fraction of the point, {formula}.",
         "Residual: measured over law, less one; empty for points left out of the fit.",
     ]
     name = slug("efficiency", series.name)
-    return build(f"Efficiency and residuals: {series.name}", columns, rows, name=name, notes=notes)
+    return build(f"Efficiency and residuals: {series.name}", shows, rows, name=name, notes=notes)
+
+
+def _point(row: tuple[Line, PointLaws]) -> RecordedPoint:
+    return row[1].point
 
 
 def _bounded(header: str, key: str, which: int) -> Column[tuple[Line, PointLaws]]:

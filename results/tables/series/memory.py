@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from results.formats import mib, shape, slug
+from results.formats import mib, slug
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
-from results.table import Column, Table, build, hidden, plain, shown
+from results.table import Column, Table, build, plain, shown
+from results.tables import columns
 
 MAX_COLUMNS = 16  # ranks with a column of their own; beyond, the other ranks' smallest and largest
 
@@ -14,23 +15,20 @@ def per_rank(series: RecordedSeries) -> Table:
     """Resident peak of each rank and in all. Where there are many ranks the share tables have them one by one."""
     ranks = max((point.run.ranks for point in series.points), default=0)
     own = [_rank(rank) for rank in range(ranks)] if ranks <= MAX_COLUMNS else [_rank(0), *_others()]
-    columns: list[Column[RecordedPoint]] = [
-        plain("Ranks", "ranks", lambda point: point.run.ranks),
-        plain("Batch", "batch", lambda point: point.run.problem.batch),
-        plain("Movement", "movement", lambda point: point.run.movement),
-        plain("Backend", "backend", lambda point: point.run.backend),
+    found: list[Column[RecordedPoint]] = [
+        *columns.place(series.points, columns.itself),
         *own,
         shown("All ranks", "all_ranks_bytes", _total, lambda point: mib(_total(point))),
-        plain("Output shape", "output_shape", lambda point: shape(point.run.problem.y_shape)),
+        *columns.shapes(series.points, columns.itself, output_shape="Output shape"),
         plain("Outcome", "outcome", lambda point: point.outcome),
-        hidden("run_ids", lambda point: " ".join(point.run_ids)),
+        columns.run_ids(columns.itself),
     ]
     notes = [
         "MiB: resident peak of each rank from just before the timed repeats, the largest over launches; pages that "
         "ranks share are counted in each."
     ]
     name = slug("memory", series.name)
-    return build(f"Memory per rank (MiB): {series.name}", columns, series.points, name=name, notes=notes)
+    return build(f"Memory per rank (MiB): {series.name}", found, series.points, name=name, notes=notes)
 
 
 def _rank(rank: int) -> Column[RecordedPoint]:

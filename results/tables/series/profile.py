@@ -6,10 +6,11 @@ import statistics
 from dataclasses import dataclass
 
 from results.formats import NONE, number, slug
-from results.records.launch import PARTS
+from results.records.measurement import PARTS
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
-from results.table import Column, Table, build, hidden, plain, shown
+from results.table import Column, Table, build, plain, shown
+from results.tables import columns
 
 ALL_TASKS = "*"  # mpiP's name for the sum over ranks
 
@@ -44,64 +45,55 @@ class CallRow:
 def imbalance(series: RecordedSeries) -> Table:
     """Maximum over mean, over ranks, of each part of a repeat."""
     points = [point for point in series.points if point.timed]
-    columns = [*_sizes(), *(_part(part) for part in PARTS), hidden("run_ids", _run_ids)]
+    found = [
+        *columns.place(series.points, columns.itself),
+        *(_part(part) for part in PARTS),
+        columns.run_ids(columns.itself),
+    ]
     notes = [
         "Longest rank over the mean of all ranks, of median times; 1 is even. Where one rank does all of a phase it is "
         "the number of ranks. A dash: no rank spent time there."
     ]
     name = slug("imbalance", series.name)
-    return build(f"Load imbalance, maximum over mean: {series.name}", columns, points, name=name, notes=notes)
+    return build(f"Load imbalance, maximum over mean: {series.name}", found, points, name=name, notes=notes)
 
 
 def mpi(series: RecordedSeries) -> Table:
     """AppTime, MPITime and MPI% of every rank."""
     rows = [row for point in series.points if point.timed for row in tasks(point)]
-    columns: list[Column[TaskRow]] = [
-        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
-        plain("Batch", "batch", lambda row: row.point.run.problem.batch),
-        plain("Movement", "movement", lambda row: row.point.run.movement),
-        plain("Backend", "backend", lambda row: row.point.run.backend),
+    found: list[Column[TaskRow]] = [
+        *columns.place(series.points, _of_task),
         plain("Task", "task", lambda row: row.task),
         shown("AppTime (s)", "app_s", lambda row: row.app_s, lambda row: number(row.app_s)),
         shown("MPITime (s)", "mpi_s", lambda row: row.mpi_s, lambda row: number(row.mpi_s)),
         shown("MPI%", "mpi_percent", lambda row: row.percent, lambda row: _percent(row.percent)),
-        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+        columns.run_ids(_of_task),
     ]
     notes = [
         "As mpiP prints it, for one repeat (the median). MPI% is the share of time inside MPI calls, waiting for other "
         "ranks included: it does not measure parallel work. The task * is the sum over ranks."
     ]
     name = slug("mpi", series.name)
-    return build(f"MPI profile: {series.name}", columns, rows, name=name, notes=notes)
+    return build(f"MPI profile: {series.name}", found, rows, name=name, notes=notes)
 
 
 def calls(series: RecordedSeries) -> Table:
     """Count, bytes and time of each MPI function on each rank."""
     rows = [row for point in series.points if point.timed for row in _calls(point)]
-    columns: list[Column[CallRow]] = [
-        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
-        plain("Movement", "movement", lambda row: row.point.run.movement),
-        plain("Backend", "backend", lambda row: row.point.run.backend),
+    found: list[Column[CallRow]] = [
+        columns.ranks(_of_call),
+        *columns.variants(series.points, _of_call),
         plain("Rank", "rank", lambda row: row.rank),
         plain("Call", "call", lambda row: row.call),
         shown("Count", "count", lambda row: row.count, lambda row: f"{row.count:g}"),
         shown("Bytes", "bytes", lambda row: row.bytes, lambda row: f"{row.bytes:.0f}"),
         shown("Time (s)", "time_s", lambda row: row.time_s, lambda row: number(row.time_s)),
         shown("Share of MPI time (%)", "share_percent", lambda row: row.share, lambda row: _percent(row.share)),
-        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+        columns.run_ids(_of_call),
     ]
     notes = ["All timed repeats of a launch together, mean over launches. Bytes are those the rank sends and receives."]
     name = slug("mpi-calls", series.name)
-    return build(f"MPI calls: {series.name}", columns, rows, name=name, notes=notes)
-
-
-def _sizes() -> list[Column[RecordedPoint]]:
-    return [
-        plain("Ranks", "ranks", lambda point: point.run.ranks),
-        plain("Batch", "batch", lambda point: point.run.problem.batch),
-        plain("Movement", "movement", lambda point: point.run.movement),
-        plain("Backend", "backend", lambda point: point.run.backend),
-    ]
+    return build(f"MPI calls: {series.name}", found, rows, name=name, notes=notes)
 
 
 def _part(part: str) -> Column[RecordedPoint]:
@@ -111,8 +103,12 @@ def _part(part: str) -> Column[RecordedPoint]:
     return shown(part.capitalize(), f"{part}_max_over_mean", value, lambda point: number(value(point), 3))
 
 
-def _run_ids(point: RecordedPoint) -> str:
-    return " ".join(point.run_ids)
+def _of_task(row: TaskRow) -> RecordedPoint:
+    return row.point
+
+
+def _of_call(row: CallRow) -> RecordedPoint:
+    return row.point
 
 
 def tasks(point: RecordedPoint) -> list[TaskRow]:

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from results.estimates import CONFIDENCE, MIN_LAUNCHES, Estimate
-from results.formats import NONE, estimate, mib, number, plural, shape, slug
-from results.records.launch import MARKS, MIXED
+from results.formats import NONE, estimate, mib, number, plural, slug
+from results.records.marks import MARKS, MIXED
 from results.records.point import RecordedPoint
 from results.records.sweep import SIZE, STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.scaling.speedup import Ratio, absolute_speedup, conflict, relative_speedup, scaled_speedup, weak_efficiency
-from results.table import Column, Table, Values, bounded, build, hidden, plain, shown
+from results.table import Column, Table, Values, bounded, build, shown
+from results.tables import columns
 
 GIGA = 1e9
-TOTAL, FORWARD = "total_s", "forward_s"
 BOUNDS_NOTE = (
     f"[low, high] is a {CONFIDENCE:.0%} interval over launches (Student's t in log time, Welch's for a ratio); "
     f"(low to high) is the range of fewer than {MIN_LAUNCHES} launches."
@@ -46,10 +46,10 @@ def rows(sweep: RecordedSweep, series: RecordedSeries) -> list[ScalingRow]:
 def full(sweep: RecordedSweep, series: RecordedSeries) -> Table:
     """Every point with its three clocks, rates, ratios, memory, marks and outcome."""
     found = rows(sweep, series)
-    columns = [*_sizes(), _forward(), *_rates(), *_ratio_columns(series.scaling), _outcome(), *_details()]
+    shows = [*_common(series), *_details(series.points)]
     return build(
         f"{series.scaling.capitalize()} scaling: {series.name}",
-        columns,
+        shows,
         found,
         name=slug(series.scaling, series.name),
         notes=notes(series, found),
@@ -59,20 +59,20 @@ def full(sweep: RecordedSweep, series: RecordedSeries) -> Table:
 def compact(sweep: RecordedSweep, series: RecordedSeries) -> Table:
     """The same points for a terminal: sizes, forward time, rates, ratios, outcome."""
     found = rows(sweep, series)
-    columns = [*_sizes(), _forward(), *_rates(), *_ratio_columns(series.scaling), _outcome()]
+    shows = _common(series)
     title = f"{series.scaling.capitalize()} scaling: {series.name} ({sweep.name})"
-    return build(title, columns, found, notes=notes(series, found)[1:])
+    return build(title, shows, found, notes=notes(series, found)[1:])
 
 
 def notes(series: RecordedSeries, found: Sequence[ScalingRow]) -> list[str]:
     """What a reader of the table must know: clocks, bounds, baselines, and why ratios are absent."""
-    lines = [CLOCKS_NOTE, BOUNDS_NOTE]
+    lines, words = [CLOCKS_NOTE, BOUNDS_NOTE], series.experiment.variant_words
     if series.scaling == STRONG:
-        lines.append("Relative speedup: T1 is the one-rank point of the same movement and backend.")
-        lines += _once(_baseline(row.ratios[1], streamed=row.point.streamed) for row in found)
+        lines.append(f"Relative speedup: T1 is the one-rank point of the same {words}.")
+        lines += _once(_baseline(row) for row in found)
     if series.scaling == WEAK:
         lines.append(
-            "T1 is the one-rank point of the same movement and backend. Efficiency is T1 / TN; scaled speedup, "
+            f"T1 is the one-rank point of the same {words}. Efficiency is T1 / TN; scaled speedup, "
             "N T1 / TN, is the quantity of Gustafson's law."
         )
     lines += _once(_why_not(row) for row in found)
@@ -89,16 +89,16 @@ def _ratios(sweep: RecordedSweep, series: RecordedSeries, point: RecordedPoint) 
     return ()
 
 
-def _baseline(ratio: Ratio, *, streamed: bool) -> str:
-    if ratio.baseline is None:
+def _baseline(row: ScalingRow) -> str:
+    """What the absolute speedup of a point rests on."""
+    baseline, clock = row.ratios[1].baseline, row.point.comparable_clock
+    if baseline is None:
         return ""
-    run = ratio.baseline.run
-    clock = TOTAL if streamed else FORWARD
-    time = ratio.baseline.time(clock)
+    time = baseline.time(clock)
     return (
-        f"Absolute speedup at B = {run.problem.batch}{' of streamed points' if streamed else ''}: T1 is the fastest "
-        f"one-rank point of this problem in the sweep by {clock.removesuffix('_s')} time, {run.movement} with "
-        f"{run.backend}, {number(time.value if time else None)} s."
+        f"Absolute speedup at {baseline.size_text}{' of streamed points' if row.point.streamed else ''}: T1 is the "
+        f"fastest one-rank point of this problem in the sweep by {clock.removesuffix('_s')} time, "
+        f"{baseline.variant.phrase}, {number(time.value if time else None)} s."
     )
 
 
@@ -106,8 +106,7 @@ def _why_not(row: ScalingRow) -> str:
     reasons = [ratio.why_not for ratio in row.ratios if ratio.why_not]
     if not reasons:
         return ""
-    run = row.point.run
-    which = f"{run.movement}, {run.backend}, {plural(run.ranks, 'rank')}, B = {run.problem.batch}"
+    which = f"{row.point.variant.label}, {plural(row.point.run.ranks, 'rank')}, {row.point.size_text}"
     return f"{which}: no speedup: {reasons[0]}."
 
 
@@ -115,13 +114,13 @@ def _once(lines: Iterable[str]) -> list[str]:
     return [line for line in dict.fromkeys(lines) if line]
 
 
-def _sizes() -> list[Column[ScalingRow]]:
-    return [
-        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
-        plain("Batch", "batch", lambda row: row.point.run.problem.batch),
-        plain("Movement", "movement", lambda row: row.point.run.movement),
-        plain("Backend", "backend", lambda row: row.point.run.backend),
-    ]
+def _common(series: RecordedSeries) -> list[Column[ScalingRow]]:
+    place = columns.place(series.points, _point)
+    return [*place, _forward(), *_rates(series.points), *_ratio_columns(series.scaling), _outcome()]
+
+
+def _point(row: ScalingRow) -> RecordedPoint:
+    return row.point
 
 
 def _forward() -> Column[ScalingRow]:
@@ -138,17 +137,21 @@ def _clock(header: str, clock: str) -> Column[ScalingRow]:
     return shown(header, clock, value, lambda row: number(value(row)))
 
 
-def _rates() -> list[Column[ScalingRow]]:
-    def images(row: ScalingRow) -> float | None:
-        return row.point.run.problem.batch / row.forward.value if row.forward else None
+def _rates(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
+    """Work a second, a column for each unit of work there is, and operations a second where they are known."""
+
+    def work(row: ScalingRow) -> float | None:
+        return row.point.work.amount / row.forward.value if row.forward else None
 
     def gflops(row: ScalingRow) -> float | None:
-        return row.point.run.problem.flops / row.forward.value / GIGA if row.forward else None
+        operations = row.point.experiment.operations(row.point.run)
+        return operations / row.forward.value / GIGA if row.forward and operations is not None else None
 
-    return [
-        shown("Images/s", "images_per_s", images, lambda row: number(images(row))),
-        shown("GFLOP/s", "gflops_per_s", gflops, lambda row: number(gflops(row))),
-    ]
+    units = dict.fromkeys(point.work.unit for point in points)
+    found = [shown(f"{unit.capitalize()}/s", f"{unit}_per_s", work, lambda row: number(work(row))) for unit in units]
+    if any(point.experiment.operations(point.run) is not None for point in points):
+        found.append(shown("GFLOP/s", "gflops_per_s", gflops, lambda row: number(gflops(row))))
+    return found
 
 
 def _ratio_columns(scaling: str) -> list[Column[ScalingRow]]:
@@ -164,7 +167,7 @@ def _ratio(header: str, key: str, index: int) -> Column[ScalingRow]:
     return Column(header, lambda row: estimate(row.ratios[index].estimate, 3), values)
 
 
-def _details() -> list[Column[ScalingRow]]:
+def _details(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
     def memory(row: ScalingRow) -> int | None:
         return sum(row.point.peak_bytes().values()) or None
 
@@ -175,10 +178,10 @@ def _details() -> list[Column[ScalingRow]]:
         _clock("Total time (s)", "total_s"),
         _clock("Convolve time (s)", "convolve_s"),
         shown("Memory, all ranks (MiB)", "peak_rss_all_ranks_bytes", memory, lambda row: mib(memory(row))),
-        plain("Output shape", "output_shape", lambda row: shape(row.point.run.problem.y_shape)),
+        *columns.shapes(points, _point, output_shape="Output shape"),
         Column("Launches", _launches, lambda row: {"launches_timed": len(row.point.timed)}),
         shown("Spread in a launch (%)", "spread_within_launch", spread, lambda row: _percent(spread(row))),
-        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+        columns.run_ids(_point),
     ]
 
 

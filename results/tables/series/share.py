@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.formats import NONE, mib, number, plural, slug
-from results.records.launch import RankBlock
+from results.records.measurement import RankBlock
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
-from results.table import Column, Table, build, hidden, plain, shown
+from results.table import Column, Table, build, plain, shown
+from results.tables import columns
 from workload.domain.grid import AXES, axis_lengths
 
 
@@ -33,7 +35,7 @@ def tables(series: RecordedSeries) -> Table:
     notes = ["Ranges are start:end, the end not included. Time is the median repeat of the rank, load and save in it."]
     notes += [_summary(point) for point in series.points if point.timed]
     name = slug("ranks", series.name)
-    return build(f"Shares per rank: {series.name}", _columns(cut), rows, name=name, notes=notes)
+    return build(f"Shares per rank: {series.name}", _columns(series.points, cut), rows, name=name, notes=notes)
 
 
 def _rows(point: RecordedPoint) -> list[ShareRow]:
@@ -47,11 +49,10 @@ def _rows(point: RecordedPoint) -> list[ShareRow]:
     return [ShareRow(point, block, medians.get(block.rank)) for block in source.blocks] if source else []
 
 
-def _columns(cut: list[str]) -> list[Column[ShareRow]]:
+def _columns(points: Sequence[RecordedPoint], cut: list[str]) -> list[Column[ShareRow]]:
     return [
-        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
-        plain("Movement", "movement", lambda row: row.point.run.movement),
-        plain("Backend", "backend", lambda row: row.point.run.backend),
+        columns.ranks(_point),
+        *columns.variants(points, _point),
         plain("Rank", "rank", lambda row: row.block.rank),
         _span("batch", "Batch range"),
         plain("Local batch", "local_batch", lambda row: _length(row.block.spans.get("batch"))),
@@ -59,8 +60,12 @@ def _columns(cut: list[str]) -> list[Column[ShareRow]]:
         plain("Output elements", "output_elements", lambda row: row.block.output_elements),
         shown("Time (s)", "repeat_s", lambda row: row.time_s, lambda row: number(row.time_s)),
         shown("Memory (MiB)", "peak_rss_bytes", _peak, lambda row: mib(_peak(row))),
-        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+        columns.run_ids(_point),
     ]
+
+
+def _point(row: ShareRow) -> RecordedPoint:
+    return row.point
 
 
 def _span(axis: str, header: str) -> Column[ShareRow]:
@@ -84,6 +89,6 @@ def _summary(point: RecordedPoint) -> str:
     longest = max(repeat.total_s for launch in point.timed for repeat in launch.repeats)
     total = sum(point.peak_bytes().values()) or None
     return (
-        f"{run.movement}, {run.backend}, {plural(run.ranks, 'rank')}: output shape {run.problem.y_shape}, "
+        f"{point.variant.label}, {plural(run.ranks, 'rank')}: output shape {run.problem.y_shape}, "
         f"longest total time {number(longest)} s, memory of all ranks {mib(total)} MiB."
     )

@@ -12,6 +12,7 @@ from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
 from results.scaling.noise import FENCE, TimeSpread, spread
 from results.table import Column, Table, build, hidden, plain, shown
+from results.tables import columns
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,9 @@ class SpreadRow:
 
 def table(series: RecordedSeries) -> Table:
     """A row a point that has a time."""
-    rows = [SpreadRow(point, found) for point in series.points if (found := spread(point)) is not None]
-    columns: list[Column[SpreadRow]] = [
-        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
-        plain("Batch", "batch", lambda row: row.point.run.problem.batch),
-        plain("Movement", "movement", lambda row: row.point.run.movement),
-        plain("Backend", "backend", lambda row: row.point.run.backend),
+    rows = [SpreadRow(point, each) for point in series.points if (each := spread(point)) is not None]
+    found: list[Column[SpreadRow]] = [
+        *columns.place(series.points, _point),
         plain("Repeats", "repeats", lambda row: sum(len(launch.repeats) for launch in row.point.timed)),
         _seconds("Shortest (s)", "forward_min_s", lambda found: found.low_s),
         _seconds("Lower quartile (s)", "forward_q1_s", lambda found: found.quartiles_s[0]),
@@ -37,13 +35,17 @@ def table(series: RecordedSeries) -> Table:
         shown("Between launches (%)", "noise_between_launches", _between, lambda row: _percent(_between(row))),
         plain("Outliers", "outliers", lambda row: len(row.spread.outliers)),
         hidden("outlier_repeats", lambda row: " ".join(f"{o.run_id}/{o.repeat}" for o in row.spread.outliers)),
-        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+        columns.run_ids(_point),
     ]
     notes = [
         "Forward time of every timed repeat of all launches. Between launches: standard deviation of their medians.",
         f"Outliers lie more than {FENCE} quartile distances outside the quartiles (Tukey). They are marked, and kept.",
     ]
-    return build(f"Spread: {series.name}", columns, rows, name=slug("spread", series.name), notes=notes)
+    return build(f"Spread: {series.name}", found, rows, name=slug("spread", series.name), notes=notes)
+
+
+def _point(row: SpreadRow) -> RecordedPoint:
+    return row.point
 
 
 def _seconds(header: str, key: str, value: Callable[[TimeSpread], float]) -> Column[SpreadRow]:

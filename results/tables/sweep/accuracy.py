@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from results.forecast import accuracy
 from results.forecast.accuracy import Foretold
-from results.formats import estimate, number, plural, with_options
+from results.formats import estimate, number, plural
+from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
-from results.scaling.noise import SLOW_SHARE
-from results.table import Column, Table, bounded, build, hidden, plain, shown
+from results.scaling.disturbance import SLOW_SHARE
+from results.table import Column, Table, bounded, build, plain, shown
+from results.tables import columns
 
 
 def tables(sweep: RecordedSweep) -> list[Table]:
@@ -18,20 +20,17 @@ def tables(sweep: RecordedSweep) -> list[Table]:
     rows = accuracy.of_sweep(sweep)
     if not rows:
         return []
-    columns: list[Column[Foretold]] = [
+    found: list[Column[Foretold]] = [
         plain("Series", "series", lambda row: "+".join(sorted(row.point.series))),
-        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
-        plain("Batch", "batch", lambda row: row.point.run.problem.batch),
-        plain("Movement", "movement", lambda row: with_options(row.point.run.movement, row.point.run.options)),
-        plain("Backend", "backend", lambda row: row.point.run.backend),
+        *columns.place([row.point for row in rows], _point, detailed=True),
         shown("Forecast (s)", "forecast_s", lambda row: row.forecast_s, lambda row: number(row.forecast_s)),
         Column("Interval (s)", _interval, _bounds),
         Column("Measured forward time (s)", _measured, lambda row: bounded("measured", "_s", row.point.time())),
         shown("Error (%)", "error", lambda row: row.error, lambda row: f"{100 * row.error:+.0f}"),
         plain("Inside", "inside", lambda row: {None: "—", True: "yes", False: "no"}[row.inside]),
-        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+        columns.run_ids(_point),
     ]
-    return [build("Forecast against measured", columns, rows, name="foretold", notes=notes(sweep, rows))]
+    return [build("Forecast against measured", found, rows, name="foretold", notes=notes(sweep, rows))]
 
 
 def notes(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[str]:
@@ -43,7 +42,7 @@ def notes(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[str]:
         f"Written into the ledger at {event.get('utc')}, before the first run, from the probe of {measured} and the "
         "sizes alone.",
         quality(rows),
-        *_by_movement(rows),
+        *_by_part(rows),
         *_other_speed(sweep, rows),
     ]
     told = [row.inside for row in rows if row.inside is not None]
@@ -58,25 +57,29 @@ def notes(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[str]:
 
 
 def _other_speed(sweep: RecordedSweep, rows: Sequence[Foretold]) -> Iterator[str]:
-    """A line for each backend whose cores were of another speed than when the cluster was probed."""
-    for backend, probed, found in accuracy.core_speeds(sweep, rows):
+    """A line for each yardstick by which the cores were of another speed than when the cluster was probed."""
+    for name, probed, found in accuracy.core_speeds(sweep, rows):
         if abs(found / probed - 1.0) > SLOW_SHARE:
             yield (
-                f"The cores were of another speed than when probed: of the same small piece of work with {backend} "
+                f"The cores were of another speed than when probed: of the same small piece of work with {name} "
                 f"they did {number(found / 1e9, 3)} GFLOP in a CPU second, in the median of these runs, and "
                 f"{number(probed / 1e9, 3)} then. So far as they set the time, and not memory, a forecast is off by as "
                 "much; 'fab probe' measures again."
             )
 
 
-def _by_movement(rows: Sequence[Foretold]) -> list[str]:
-    """The median error of each movement, where there are several."""
+def _point(row: Foretold) -> RecordedPoint:
+    return row.point
+
+
+def _by_part(rows: Sequence[Foretold]) -> list[str]:
+    """The median error by the first part of a variant, where there are several."""
+    key = next(iter(rows[0].point.variant.detailed))
     members: dict[str, list[float]] = {}
     for row in rows:
-        name = with_options(row.point.run.movement, row.point.run.options)
-        members.setdefault(name, []).append(abs(row.error))
+        members.setdefault(row.point.variant.detailed[key], []).append(abs(row.error))
     told = ", ".join(f"{name} {statistics.median(errors):.0%}" for name, errors in sorted(members.items()))
-    return [f"Median error by movement: {told}."] if len(members) > 1 else []
+    return [f"Median error by {key}: {told}."] if len(members) > 1 else []
 
 
 def quality(rows: Sequence[Foretold]) -> str:

@@ -9,21 +9,22 @@ from dataclasses import replace
 from results.forecast import outlook
 from results.forecast.model import PHASES
 from results.forecast.predict import ForecastRow, Terms
-from results.formats import NONE, mib, number, plural, with_options
+from results.forecast.probe import SHAPE_NOTE
+from results.formats import NONE, mib, number, plural
 from results.table import Column, Table, build, hidden, plain, shown
+from results.tables import columns
 
 
 def table(rows: Sequence[ForecastRow], terms: Terms) -> Table:
     """The forecasts as a table, with what follows from them."""
     currency = terms.price.currency if terms.price else ""
     beside = terms.sweep is not None
-    columns: list[Column[ForecastRow]] = [
+    found: list[Column[ForecastRow]] = [
         plain("Series", "series", lambda row: row.asked.series),
         plain("Ranks", "ranks", lambda row: row.asked.case.ranks),
         _where(plain("Nodes", "nodes", lambda row: row.asked.nodes), any(row.asked.nodes > 1 for row in rows)),
         plain("Batch", "batch", lambda row: row.asked.case.problem.batch),
-        plain("Movement", "movement", lambda row: with_options(row.asked.case.movement, row.asked.case.options)),
-        plain("Backend", "backend", lambda row: row.asked.case.backend),
+        *columns.parts([row.asked.case.variant for row in rows], lambda row: row.asked.case.variant, detailed=True),
         *(_seconds(phase) for phase in PHASES),
         shown("Forward (s)", "forward_s", lambda row: row.found.forward_s, lambda row: number(row.found.forward_s, 3)),
         _where(Column("Interval (s)", _interval, _bounds), terms.band is not None),
@@ -40,7 +41,7 @@ def table(rows: Sequence[ForecastRow], terms: Terms) -> Table:
     ]
     return build(
         "Forecast",
-        columns,
+        found,
         rows,
         name="forecast",
         notes=[*_notes(rows, terms), *outlook.sentences(rows, terms), *outlook.study_cost(rows, terms)],
@@ -53,10 +54,7 @@ def _notes(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
     else:
         probed = plural(terms.probed_ranks, "rank")
         basis = f"From the probe of cluster {terms.probe.cluster}, {probed}, {terms.probe.measured_utc[:19]},"
-    notes = [
-        f"{basis} and the sizes alone. Backends are measured with 3 filters of 3 x 3 over 3 channels: those of another "
-        "shape may be faster or slower."
-    ]
+    notes = [f"{basis} and the sizes alone. {SHAPE_NOTE}"]
     if terms.probe.spread:
         notes.append(f"The probe's own rounds spread by {terms.probe.spread:.0%}: no forecast can be much closer.")
     if terms.band is not None:

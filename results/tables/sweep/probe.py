@@ -8,7 +8,7 @@ from typing import Any
 from results.forecast import probe
 from results.forecast.probe import Probe, ProbedLink
 from results.formats import mib, number, plural
-from results.scaling.noise import LOAD_BEYOND
+from results.scaling.disturbance import LOAD_BEYOND
 from results.table import Column, Table, build, plain, shown
 
 GIGA = 1e9
@@ -61,8 +61,8 @@ def _rates(found: Probe, notes: list[str]) -> Table:
     rows += [("load of x, a rank", "GB/s", *each) for each in found.load.by_active]
     if found.multiply_add is not None:
         rows += [("multiply-adds, a rank", "GFLOP/s", *each) for each in found.multiply_add.by_active]
-    for backend, rates in found.convolve.items():
-        rows += [(f"convolution with {backend}, a rank", "GFLOP/s", *each) for each in rates.by_active]
+    for name, rates in found.convolve.items():
+        rows += [(f"convolution with {name}, a rank", "GFLOP/s", *each) for each in rates.by_active]
     columns: list[Column[tuple[str, str, int, float]]] = [
         plain("What", "what", lambda row: row[0]),
         plain("Ranks of a node at work", "active", lambda row: row[2]),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from results.audit import paper
+from results.audit.paper import published
 from results.formats import MIB, NONE, number
-from results.records.launch import Machine
+from results.records.measurement import Machine
 from results.records.sweep import RecordedSweep
 from results.table import Column, Table, build, plain
 from workload.record.run import Run
@@ -20,8 +20,8 @@ def environment(sweep: RecordedSweep) -> Table:
         plain("Value", "value", lambda item: item[1]),
     ]
     notes = []
-    if any(paper.beside(sweep, series) for series in sweep.series):
-        theirs = paper.document()["environment"]
+    if any(published.beside(sweep, series) for series in sweep.series):
+        theirs = published.document()["environment"]
         notes = [f"The paper's {theirs['table']}: {theirs['language']}; local machine: {theirs['local_machine']}."]
     return build("Environment", columns, items, name="environment", notes=notes)
 

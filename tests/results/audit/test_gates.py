@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from results.audit import gates as audit
-from results.audit.gates import Finding
+from results.audit import findings
+from results.audit.findings import Finding, certainly_below
+from results.audit.gates import of_sweep
 from results.estimates import time_estimate
 from results.scaling.laws import amdahl, gustafson
-from results.tables.sweep import audit as tables
+from results.tables.sweep.audit import findings as table_of
 from tests.results.conftest import SMALL
 from workload.domain.grid import Grid
 from workload.record.run import Run
@@ -19,8 +20,8 @@ from workload.record.run import Run
 IMAGE_S = 0.004
 
 
-def gates(findings: tuple[Finding, ...]) -> set[str]:
-    return {finding.gate for finding in findings}
+def gates(found: tuple[Finding, ...]) -> set[str]:
+    return {finding.gate for finding in found}
 
 
 def honest(p: float, contention: float) -> tuple[Callable[[Run], float], Callable[[Run], float]]:
@@ -51,7 +52,7 @@ def test_no_honest_sweep_is_flagged(make_maker: Callable[..., Any], seed: int) -
         for ranks in counts:
             maker.add("weak", "weak", weak, ranks=ranks, batch=4 * ranks, launch=launch)
         maker.add("hybrid", law=strong, ranks=8, grid=Grid(batch=2, row=2, in_channel=2), launch=launch)
-    assert audit.of_sweep(maker.read()).findings == ()
+    assert of_sweep(maker.read()).findings == ()
 
 
 def slip(run: Run) -> float:
@@ -65,14 +66,14 @@ def test_a_sweep_with_the_slip_is_flagged_on_every_count(maker: Any) -> None:
         for ranks in (1, 2, 4):
             maker.add("weak", "weak", slip, ranks=ranks, batch=4 * ranks, launch=launch)
     sweep = maker.read()
-    found = audit.of_sweep(sweep)
-    assert gates(found.findings) == {audit.SHARE, audit.SUPERLINEAR, audit.SERIAL, audit.WEAK_FALLS}
-    strong = [finding for finding in found.findings if finding.gate == audit.SERIAL]
+    found = of_sweep(sweep)
+    assert gates(found.findings) == {findings.SHARE, findings.SUPERLINEAR, findings.SERIAL, findings.WEAK_FALLS}
+    strong = [finding for finding in found.findings if finding.gate == findings.SERIAL]
     assert [f"{n} ranks" in finding.where for n, finding in zip((2, 4, 8), strong, strict=True)] == [True] * 3
-    assert all(finding.grade == audit.NUMBERS for finding in found.findings)
+    assert all(finding.grade == findings.NUMBERS for finding in found.findings)
     ids = {launch.run_id for launch in sweep.launches}
     assert all(len(finding.evidence) == 6 and set(finding.evidence) <= ids for finding in found.findings)
-    assert audit.MEMORY in found.passed
+    assert findings.MEMORY in found.passed
 
 
 def test_a_baseline_short_of_memory_explains_a_superlinear_speedup(maker: Any) -> None:
@@ -81,7 +82,7 @@ def test_a_baseline_short_of_memory_explains_a_superlinear_speedup(maker: Any) -
             record["repeats"][0]["memory_bound"] = True
 
     maker.add_strong(counts=(1, 2), law=slip, change=paging)
-    found = audit.of_sweep(maker.read())
+    found = of_sweep(maker.read())
     assert found.findings == ()
     (told,) = found.untold
     assert "is not flagged: the one-rank run waited for pages from disk." in told
@@ -107,8 +108,8 @@ def test_parts_that_fit_a_cache_explain_a_superlinear_speedup(maker: Any, caches
         record["machines"][0]["caches"] = caches
 
     maker.add_strong(counts=(1, 2), law=slip, change=cached)
-    found = audit.of_sweep(maker.read())
-    assert gates(found.findings) == (set() if explained else {audit.SHARE, audit.SUPERLINEAR, audit.SERIAL})
+    found = of_sweep(maker.read())
+    assert gates(found.findings) == (set() if explained else {findings.SHARE, findings.SUPERLINEAR, findings.SERIAL})
     assert [line.endswith("the one-rank run's input and output do not.") for line in found.untold] == [True] * explained
 
 
@@ -140,51 +141,51 @@ def change_cpu(record: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "gate"),
     [
-        (change_blocks, audit.COVERAGE),
-        (change_elements, audit.COVERAGE),
-        (change_memory, audit.MEMORY),
-        (change_mpi, audit.OUTSIDE_MPI),
-        (change_convolve, audit.LIMIT),
-        (change_cpu, audit.CPU),
+        (change_blocks, findings.COVERAGE),
+        (change_elements, findings.COVERAGE),
+        (change_memory, findings.MEMORY),
+        (change_mpi, findings.OUTSIDE_MPI),
+        (change_convolve, findings.LIMIT),
+        (change_cpu, findings.CPU),
     ],
 )
 def test_each_gate_flags_what_it_is_for(maker: Any, change: Callable[[dict[str, Any]], None], gate: str) -> None:
     maker.add("strong", ranks=2, change=change)
-    found = audit.of_sweep(maker.read())
+    found = of_sweep(maker.read())
     assert gates(found.findings) == {gate}
     assert gate not in found.passed
 
 
 def test_two_ranks_on_a_light_node_are_flagged(make_maker: Callable[..., Any]) -> None:
-    for profile, expected in (("light", {audit.NODES}), ("fat", set())):
+    for profile, expected in (("light", {findings.NODES}), ("fat", set())):
         maker = make_maker(profile, profile=profile)
         maker.add("strong", ranks=2)
-        assert gates(audit.of_sweep(maker.read()).findings) == expected
+        assert gates(of_sweep(maker.read()).findings) == expected
 
 
 def test_the_replay_goes_through_no_gate_and_that_is_said(maker: Any) -> None:
     maker.add_strong(counts=(1, 2))
     for ranks in (1, 2):
         maker.add("strong", movement="replica", ranks=ranks, outcome="ok" if ranks == 1 else "wrong_answer", law=slip)
-    found = audit.of_sweep(maker.read())
+    found = of_sweep(maker.read())
     assert found.findings == ()
     assert found.untold == ("2 runs of the replay, wrong on purpose, went through no gate.",)
 
 
 def test_only_what_lies_beyond_the_noise_is_certain() -> None:
     steady, noisy = time_estimate([0.445, 0.45, 0.455]), time_estimate([0.3, 0.45, 0.6])
-    assert audit.certainly_below(steady, 0.5)
-    assert not audit.certainly_below(noisy, 0.5)
-    assert not audit.certainly_below(time_estimate([0.46]), 0.5), "a lone value needs a wider margin"
-    assert audit.certainly_below(time_estimate([0.44]), 0.5)
+    assert certainly_below(steady, 0.5)
+    assert not certainly_below(noisy, 0.5)
+    assert not certainly_below(time_estimate([0.46]), 0.5), "a lone value needs a wider margin"
+    assert certainly_below(time_estimate([0.44]), 0.5)
 
 
 def test_the_table_names_runs_and_gates_that_found_nothing(maker: Any) -> None:
     maker.add_strong(counts=(1, 2), law=slip)
-    found = audit.of_sweep(maker.read())
-    table = tables.findings(found)
+    found = of_sweep(maker.read())
+    table = table_of(found)
     assert len(table.rows) == len(found.findings) == 3
     assert "and 3 more" in table.rows[0][4]
     assert len(str(table.records[0]["run_ids"]).split()) == 6
-    assert any(note.startswith("Nothing was flagged by: ") and audit.LIMIT in note for note in table.notes)
+    assert any(note.startswith("Nothing was flagged by: ") and findings.LIMIT in note for note in table.notes)
     assert replace(found, findings=()).findings == ()

@@ -45,8 +45,8 @@ def test_each_cluster_stands_at_its_best_with_its_price(make_maker: Any) -> None
     assert first.ratio is None
     assert second.ratio is not None
     assert second.ratio.low <= 2.0 <= second.ratio.high
-    assert first.images_per_money is not None
-    assert first.images_per_money.value == pytest.approx(4 / first.time.value * 3600 / 0.5)
+    assert first.work_per_money is not None
+    assert first.work_per_money.value == pytest.approx(4 / first.time.value * 3600 / 0.5)
     (table, _) = of_all([light, fat])
     assert table.name == "versus"
     assert "per USD" in table.rows[0][-1]
@@ -78,7 +78,7 @@ def test_what_noise_hides_is_not_claimed(make_maker: Any) -> None:
 @pytest.mark.parametrize("price", [None, 0.0])
 def test_without_a_price_no_money_is_named(make_maker: Any, price: float | None) -> None:
     sweeps = [cluster(make_maker, name, line(0.0, 0.01), price) for name in ("one", "two")]
-    assert all(row.images_per_money is None for row in clusters.best(sweeps))
+    assert all(row.work_per_money is None for row in clusters.best(sweeps))
     assert of_all(sweeps)[0].rows[0][-1] == "—"
 
 

@@ -9,10 +9,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from PIL import Image
 
-from results.figures import drawing
-from results.figures import series as figures
+from results.figures import curves, drawing
+from results.figures.curves import DrawnLine, Plot
 from results.figures.drawing import Drawing
-from results.records.launch import PARTS
+from results.figures.series import _lines, _plots, of_series
+from results.records.measurement import PARTS
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries, RecordedSweep
 
@@ -23,7 +24,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def drawn(full: Any) -> dict[str, Drawing]:
     """All figures of a sweep by name."""
     sweep = full.read()
-    return {each.name: each for series in sweep.series for each in figures.of_series(sweep, series)}
+    return {each.name: each for series in sweep.series for each in of_series(sweep, series)}
 
 
 def test_each_series_has_its_figures_as_svg_and_png(drawn: dict[str, Drawing]) -> None:
@@ -44,7 +45,7 @@ def test_each_series_has_its_figures_as_svg_and_png(drawn: dict[str, Drawing]) -
         assert len(image.convert("L").getcolors() or range(256)) > 50, "more than a blank sheet"
 
 
-def axes_of(plot: figures.Plot, series: RecordedSeries, monkeypatch: pytest.MonkeyPatch) -> Any:
+def axes_of(plot: Plot, series: RecordedSeries, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The axes that a plot draws, kept from the figure that is written."""
     kept: list[Any] = []
 
@@ -52,13 +53,13 @@ def axes_of(plot: figures.Plot, series: RecordedSeries, monkeypatch: pytest.Monk
         kept.append(figure)
         return Drawing(name, title, b"", b"")
 
-    monkeypatch.setattr(figures, "as_files", keep)
-    figures._draw(plot, dict(enumerate(figures._lines(series))))
+    monkeypatch.setattr(curves, "as_files", keep)
+    curves.draw(plot, dict(enumerate(_lines(series))))
     return kept[0].axes[0]
 
 
-def plot_named(sweep: RecordedSweep, series: RecordedSeries, ending: str) -> figures.Plot:
-    return next(plot for plot in figures._plots(sweep, series) if plot.name.endswith(ending))
+def plot_named(sweep: RecordedSweep, series: RecordedSeries, ending: str) -> Plot:
+    return next(plot for plot in _plots(sweep, series) if plot.name.endswith(ending))
 
 
 def test_a_failed_run_is_a_marked_gap_and_never_a_zero(full: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +105,7 @@ def test_error_bars_are_the_bounds(full: Any, monkeypatch: pytest.MonkeyPatch) -
 def test_names_with_mathematics_or_markup_are_drawn_as_text(maker: Any) -> None:
     maker.add("$\\frac{$<script>alert(1)</script>", ranks=2)
     sweep = maker.read()
-    for each in figures.of_series(sweep, sweep.series[0]):
+    for each in of_series(sweep, sweep.series[0]):
         assert b"<script" not in each.svg
         ET.fromstring(each.svg)  # noqa: S314
         ET.fromstring(drawing.inline(each, "f1"))  # noqa: S314
@@ -114,21 +115,21 @@ def test_a_series_without_any_time_draws_nothing(maker: Any) -> None:
     maker.add("strong", ranks=1, outcome="skipped")
     maker.add("strong", ranks=2, outcome="timeout")
     sweep = maker.read()
-    assert figures.of_series(sweep, sweep.series[0]) == []
+    assert of_series(sweep, sweep.series[0]) == []
 
 
 def test_size_scaling_is_drawn_over_the_batch(maker: Any) -> None:
     for batch in (4, 8):
         maker.add("sizes", "size", ranks=2, batch=batch)
     sweep = maker.read()
-    names = [each.name for each in figures.of_series(sweep, sweep.series[0])]
+    names = [each.name for each in of_series(sweep, sweep.series[0])]
     assert names == ["size-sizes-time", "size-sizes-scatter-gather-numpy-phases"]
 
 
 def test_the_pages_svg_follows_the_readers_preference(maker: Any) -> None:
     maker.add("sizes", "size", ranks=2)
     sweep = maker.read()
-    svg = drawing.adaptive(figures.of_series(sweep, sweep.series[0])[0].svg)
+    svg = drawing.adaptive(of_series(sweep, sweep.series[0])[0].svg)
     ET.fromstring(svg)  # noqa: S314
     assert b"prefers-color-scheme:dark" in svg
     assert svg.count(drawing.INK.encode()) == 1, "only where the variable is set"
@@ -173,15 +174,15 @@ def test_a_line_keeps_its_colour_in_every_figure(maker: Any, monkeypatch: pytest
     for movement in ("pipeline", "serial", "shared", "tree"):
         maker.add_strong(counts=(1,) if movement == "serial" else (1, 2), movement=movement)
     seen: dict[str, set[int]] = {}
-    curve = figures._curve
+    curve = curves._curve
 
-    def spy(axes: Any, plot: figures.Plot, line: figures.Line, index: int, values: Any) -> None:
+    def spy(axes: Any, plot: Plot, line: DrawnLine, index: int, values: Any) -> None:
         seen.setdefault(line.label, set()).add(index)
         curve(axes, plot, line, index, values)
 
-    monkeypatch.setattr(figures, "_curve", spy)
+    monkeypatch.setattr(curves, "_curve", spy)
     sweep = maker.read()
-    figures.of_series(sweep, sweep.series[0])
+    of_series(sweep, sweep.series[0])
     assert len(seen) == 4
     assert all(len(numbers) == 1 for numbers in seen.values())
     assert len(set.union(*seen.values())) == 4

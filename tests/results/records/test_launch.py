@@ -5,17 +5,9 @@ from typing import Any
 
 import pytest
 
-from results.records import launch
-from results.records.launch import (
-    CLOCKS_DISAGREE,
-    MEMORY_BOUND,
-    MIXED,
-    OVERSUBSCRIBED,
-    SMT,
-    STREAMED,
-    SUSPECT,
-    Launch,
-)
+from results.records.launch import RecordedLaunch
+from results.records.marks import CLOCKS_DISAGREE, MEMORY_BOUND, MIXED, OVERSUBSCRIBED, SMT, STREAMED, SUSPECT
+from results.records.parse import parse
 from workload.record.schema import SchemaError
 
 Change = Callable[[dict[str, Any]], None]
@@ -23,11 +15,11 @@ SLOTS = {"node1": 4}
 
 
 @pytest.fixture
-def made(maker: Any) -> Callable[..., Launch]:
+def made(maker: Any) -> Callable[..., RecordedLaunch]:
     """Parses one made record after a change."""
 
-    def make(change: Change | None = None, slots: dict[str, int] | None = None, **options: Any) -> Launch:
-        return launch.parse(maker.add("s", change=change, **options), SLOTS if slots is None else slots)
+    def make(change: Change | None = None, slots: dict[str, int] | None = None, **options: Any) -> RecordedLaunch:
+        return parse(maker.add("s", change=change, **options), SLOTS if slots is None else slots)
 
     return make
 
@@ -45,7 +37,7 @@ def cpu(times: float, wall_s: float | None = None) -> Change:
 
 
 @pytest.mark.parametrize("speeds", [[0.0, 1e9], [1e9], [1e9, -1.0], ["fast", 1e9], 7, [1e9, 1e999], [1e9, 1e9, 1e9]])
-def test_a_speed_that_is_none_is_refused(made: Callable[..., Launch], speeds: Any) -> None:
+def test_a_speed_that_is_none_is_refused(made: Callable[..., RecordedLaunch], speeds: Any) -> None:
     def change(record: dict[str, Any]) -> None:
         record["repeats"][0]["ranks"][0]["yardstick_flops_per_s"] = speeds
 
@@ -53,7 +45,7 @@ def test_a_speed_that_is_none_is_refused(made: Callable[..., Launch], speeds: An
         made(change)
 
 
-def test_a_record_without_a_yardstick_is_read(made: Callable[..., Launch]) -> None:
+def test_a_record_without_a_yardstick_is_read(made: Callable[..., RecordedLaunch]) -> None:
     def change(record: dict[str, Any]) -> None:
         del record["repeats"][0]["ranks"][0]["yardstick_flops_per_s"]
 
@@ -61,7 +53,7 @@ def test_a_record_without_a_yardstick_is_read(made: Callable[..., Launch]) -> No
     assert made(launch=1).repeats[0].ranks[0].core_flops_per_s == pytest.approx(1e9)
 
 
-def test_an_honest_launch_counts_and_has_no_mark(made: Callable[..., Launch]) -> None:
+def test_an_honest_launch_counts_and_has_no_mark(made: Callable[..., RecordedLaunch]) -> None:
     found = made(ranks=4)
     assert found.marks == frozenset()
     assert found.counts
@@ -80,31 +72,33 @@ def test_an_honest_launch_counts_and_has_no_mark(made: Callable[..., Launch]) ->
         (cpu(25.0, 0.001), 1, True),
     ],
 )
-def test_too_much_cpu_time_is_suspect(made: Callable[..., Launch], change: Change, threads: int, suspect: bool) -> None:
+def test_too_much_cpu_time_is_suspect(
+    made: Callable[..., RecordedLaunch], change: Change, threads: int, suspect: bool
+) -> None:
     found = made(change, threads=threads)
     assert (SUSPECT in found.marks) is suspect
     assert found.counts is not suspect
 
 
-def test_a_warm_up_may_use_any_cpu_time(made: Callable[..., Launch]) -> None:
+def test_a_warm_up_may_use_any_cpu_time(made: Callable[..., RecordedLaunch]) -> None:
     def change(record: dict[str, Any]) -> None:
         record["warmup_repeats"][0]["ranks"][0]["cpu_s"] = 1e3
 
     assert made(change).counts
 
 
-def test_a_replica_never_counts(made: Callable[..., Launch]) -> None:
+def test_a_replica_never_counts(made: Callable[..., RecordedLaunch]) -> None:
     assert not made(movement="replica").counts
 
 
-def test_ranks_above_the_nodes_slots_are_oversubscribed(made: Callable[..., Launch]) -> None:
+def test_ranks_above_the_nodes_slots_are_oversubscribed(made: Callable[..., RecordedLaunch]) -> None:
     assert OVERSUBSCRIBED not in made(ranks=4).marks
     assert OVERSUBSCRIBED in made(ranks=5).marks
     assert OVERSUBSCRIBED in made(ranks=8, outcome="skipped").marks, "told from the plan where nothing was placed"
     assert OVERSUBSCRIBED not in made(ranks=6, slots={}).marks, "no inventory, no mark"
 
 
-def test_more_ranks_than_cores_share_them(made: Callable[..., Launch]) -> None:
+def test_more_ranks_than_cores_share_them(made: Callable[..., RecordedLaunch]) -> None:
     assert SMT not in made(ranks=8, slots={"node1": 16}).marks
     assert SMT in made(ranks=9, slots={"node1": 16}).marks
 
@@ -116,7 +110,7 @@ def test_more_ranks_than_cores_share_them(made: Callable[..., Launch]) -> None:
 
 @pytest.mark.parametrize(("models", "marked"), [(("X", "Y"), True), (("X", "X"), False)])
 def test_ranks_on_several_models_of_processor_are_marked(
-    made: Callable[..., Launch], models: tuple[str, str], marked: bool
+    made: Callable[..., RecordedLaunch], models: tuple[str, str], marked: bool
 ) -> None:
     def spread(record: dict[str, Any]) -> None:
         (one,) = record["machines"]
@@ -131,7 +125,7 @@ def test_ranks_on_several_models_of_processor_are_marked(
     assert found.counts
 
 
-def test_an_idle_node_of_another_model_marks_nothing(made: Callable[..., Launch]) -> None:
+def test_an_idle_node_of_another_model_marks_nothing(made: Callable[..., RecordedLaunch]) -> None:
     def add(record: dict[str, Any]) -> None:
         other = {**record["machines"][0], "node": "node2", "cpu_model": "Y", "rank_placement": []}
         record["machines"].append(other)
@@ -140,12 +134,12 @@ def test_an_idle_node_of_another_model_marks_nothing(made: Callable[..., Launch]
 
 
 @pytest.mark.parametrize(("wtime_s", "marked"), [(10.05, False), (10.2, True), (9.8, True)])
-def test_clocks_that_disagree_are_marked(made: Callable[..., Launch], wtime_s: float, marked: bool) -> None:
+def test_clocks_that_disagree_are_marked(made: Callable[..., RecordedLaunch], wtime_s: float, marked: bool) -> None:
     found = made(lambda record: record["clock_agreement"].update(wtime_s=wtime_s))
     assert (CLOCKS_DISAGREE in found.marks) is marked
 
 
-def test_streamed_and_memory_bound_repeats_are_marked(made: Callable[..., Launch]) -> None:
+def test_streamed_and_memory_bound_repeats_are_marked(made: Callable[..., RecordedLaunch]) -> None:
     found = made(lambda record: record["repeats"][1].update(streamed=True, memory_bound=True))
     assert {STREAMED, MEMORY_BOUND} <= found.marks
     assert found.streamed
@@ -169,5 +163,5 @@ def test_values_that_cannot_be_are_refused_by_run(maker: Any, change: Change, wo
     record = maker.add("s", ranks=2)
     change(record)
     with pytest.raises(SchemaError, match=words) as refusal:
-        launch.parse(record, SLOTS)
+        parse(record, SLOTS)
     assert record["run_id"] in str(refusal.value)

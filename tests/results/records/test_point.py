@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from results.records.point import RecordedPoint, line_of
+from results.records.point import RecordedPoint
 from workload.domain.footprint import predict
 from workload.domain.grid import Grid
 
@@ -88,10 +88,3 @@ def test_parts_add_up_and_imbalance_is_maximum_over_mean(maker: Any) -> None:
     assert imbalance["load"] == pytest.approx(4.0), "only the root loads"
     assert imbalance["convolve"] == pytest.approx(0.575 / 0.5375)
     assert imbalance["save"] is None, "nobody saves"
-
-
-def test_lines_differ_by_movement_backend_and_threads_alone(maker: Any) -> None:
-    line = line_of(maker.run())
-    assert line_of(maker.run(ranks=4, batch=8, launch=2)) == line
-    for change in ({"movement": "serial"}, {"backend": "naive"}, {"threads": 2}, {"weights": "edges"}):
-        assert line_of(maker.run(**change)) != line

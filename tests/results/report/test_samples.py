@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from results.records.launch import PARTS
+from results.records.measurement import PARTS
 from results.report.samples import samples_csv
 
 

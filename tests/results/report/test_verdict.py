@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from results.report import verdict
+from results.report import advice, verdict
 from workload.record.run import Run
 from workload.record.schema import PHASES
 
@@ -26,7 +26,7 @@ def losing(part: str, share: float) -> Any:
             for rank in repeat["ranks"]:
                 rank["phases_s"] = dict.fromkeys(PHASES, 0.0) | {"load": 0.1 * forward_s, "convolve": work_s}
                 rank |= {"app_s": 1.1 * forward_s, "wait_s": 0.0, "mpi_s": 0.0, "cpu_s": forward_s}
-                rank["convolve_cpu_s"] = forward_s if part == verdict.SLOWED else work_s
+                rank["convolve_cpu_s"] = forward_s if part == advice.SLOWED else work_s
                 if ranks > 1 and part == "wait":
                     rank["wait_s"] = forward_s - work_s
                 elif ranks > 1:
@@ -43,17 +43,17 @@ def paragraph(maker: Any, part: str, share: float, counts: tuple[int, ...] = (1,
     return told
 
 
-@pytest.mark.parametrize("part", list(verdict.CAUSES))
+@pytest.mark.parametrize("part", list(advice.CAUSES))
 def test_the_part_that_grew_most_is_what_stops_it(maker: Any, part: str) -> None:
     told = paragraph(maker, part, 0.3)
-    assert verdict.CAUSES[part] in told
+    assert advice.CAUSES[part] in told
     assert "(30% of the ranks' time)" in told
-    assert f"Next: {verdict.EQUAL_STEP if part == 'wait' else verdict.STEPS[part]}." in told
+    assert f"Next: {advice.EQUAL_STEP if part == 'wait' else advice.STEPS[part]}." in told
 
 
 def test_ranks_with_unequal_parts_are_told_to_cut_them_equal(maker: Any) -> None:
     told = paragraph(maker, "wait", 0.3, (1, 2, 3))
-    assert f"Next: {verdict.STEPS['wait']}." in told
+    assert f"Next: {advice.STEPS['wait']}." in told
 
 
 def test_what_noise_hides_is_not_claimed(make_maker: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.audit.paper import document
+from results.audit.paper.published import document
 from results.scaling.laws import amdahl, gustafson, karp_flatt, scaled_serial_fraction
 
 FRACTIONS = st.floats(0.0, 1.0)

@@ -12,6 +12,7 @@ from results.records.sweep import read_sweep
 from results.report import verdict
 from results.report.summary import sentences
 from results.scaling import noise
+from results.scaling.disturbance import warnings
 from results.tables.series import spread
 from workload.record.run import Run
 
@@ -24,7 +25,7 @@ def flat(_run: Run) -> float:
 
 def test_a_steady_sweep_has_no_warning(maker: Any) -> None:
     maker.add_strong(counts=(1, 2, 4, 8))
-    assert noise.warnings(maker.read()) == []
+    assert warnings(maker.read()) == []
 
 
 def test_a_drift_is_told_and_its_size_is_right(maker: Any) -> None:
@@ -56,12 +57,12 @@ def test_chance_alone_is_rarely_called_a_drift(make_maker: Any) -> None:
 
 def test_other_work_on_the_node_is_told(maker: Any) -> None:
     maker.add_strong(counts=(1, 2), change=lambda record: record["machines"][0].update(load_1m=5.0))
-    assert any(line.startswith("Load: before or during 6 of 6 runs") for line in noise.warnings(maker.read()))
+    assert any(line.startswith("Load: before or during 6 of 6 runs") for line in warnings(maker.read()))
 
 
 def test_stolen_time_is_told(maker: Any) -> None:
     maker.add_strong(counts=(1,), change=lambda record: record["machines"][0].update(steal_s=4.0))  # of 5 s x 16
-    assert any(line.startswith("Steal: in 3 of 3 runs") for line in noise.warnings(maker.read()))
+    assert any(line.startswith("Steal: in 3 of 3 runs") for line in warnings(maker.read()))
 
 
 def test_a_core_that_others_slow_is_told_where_steal_time_is_not(maker: Any) -> None:
@@ -74,9 +75,9 @@ def test_a_core_that_others_slow_is_told_where_steal_time_is_not(maker: Any) -> 
 
     maker.add_strong(counts=(1, 2, 4))
     maker.add("strong", ranks=2, launch=3, change=once)
-    assert noise.warnings(maker.read()) == [], "one reading says little"
+    assert warnings(maker.read()) == [], "one reading says little"
     slow = maker.add("strong", ranks=2, launch=4, change=slowed)
-    (told,) = noise.warnings(maker.read())
+    (told,) = warnings(maker.read())
     assert told.startswith("Cores: in 1 of 11 runs a core did the same small piece of work more slowly than in runs")
     assert "at 60% of the fastest one's speed" in told
     assert slow["run_id"] in told
@@ -90,7 +91,7 @@ def test_fewer_ranks_may_run_faster(maker: Any) -> None:
     maker.add_strong(counts=(2,))
     for launch in range(3):
         maker.add("strong", ranks=1, launch=launch, change=turbo)
-    assert noise.warnings(maker.read()) == []
+    assert warnings(maker.read()) == []
 
 
 def canaries(maker: Any, *events: dict[str, Any]) -> list[str]:
@@ -98,7 +99,7 @@ def canaries(maker: Any, *events: dict[str, Any]) -> list[str]:
     folder = maker.finish()
     lines = [json.dumps({"event": "canary", "when": f"before launch {n}"} | event) for n, event in enumerate(events, 1)]
     (folder / "ledger.jsonl").write_text("\n".join(lines) + "\n")
-    return [line for line in noise.warnings(read_sweep(folder)) if line.startswith("Canary")]
+    return [line for line in warnings(read_sweep(folder)) if line.startswith("Canary")]
 
 
 def test_a_node_whose_canary_changes_its_speed_is_named(maker: Any) -> None:
@@ -166,4 +167,4 @@ def test_without_launches_enough_nothing_is_claimed(maker: Any) -> None:
     sweep = maker.read()
     assert noise.resolution(sweep.points) is None
     assert noise.drift(sweep.points) is None
-    assert noise.warnings(sweep) == []
+    assert warnings(sweep) == []

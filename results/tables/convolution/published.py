@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.audit import paper
-from results.audit.paper import CLOCKS, PublishedRun
+from results.audit.paper import published
+from results.audit.paper.published import CLOCKS, PublishedRun
 from results.estimates import Estimate
 from results.formats import NONE, estimate, mib, number, slug
 from results.records.point import RecordedPoint
@@ -27,17 +27,17 @@ class PublishedRow:
 
 def tables(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
     """One table for each of the paper's clusters that the series repeats a run of."""
-    published = paper.beside(sweep, series)
-    clusters = dict.fromkeys(run.cluster for run in published if _points(series, run) != [None])
-    found = [_table(series, cluster, published) for cluster in clusters]
+    runs = published.beside(sweep, series)
+    clusters = dict.fromkeys(run.cluster for run in runs if _points(series, run) != [None])
+    found = [_table(series, cluster, runs) for cluster in clusters]
     return [*found, *_local(series)] if found else _local(series)
 
 
-def _table(series: RecordedSeries, cluster: str, published: tuple[PublishedRun, ...]) -> Table:
+def _table(series: RecordedSeries, cluster: str, runs: tuple[PublishedRun, ...]) -> Table:
     theirs, clock, ours = CLOCKS[cluster]
     rows = [
         PublishedRow(run, point, point.time(clock) if point else None)
-        for run in published
+        for run in runs
         if run.cluster == cluster
         for point in _points(series, run)
     ]
@@ -45,10 +45,10 @@ def _table(series: RecordedSeries, cluster: str, published: tuple[PublishedRun, 
         f"The paper's clock on its {cluster} cluster covers {theirs}; the nearest of ours is {ours}, longest over "
         "ranks. Other machines, so times are not comparable in size, only in how they change.",
         "The paper's memory is a reading before the scatter (fat) or after the gather (light); ours is the peak.",
-        f"Source: {paper.document()['source']}.",
+        f"Source: {published.document()['source']}.",
     ]
-    if any(row.published.status == paper.IMPOSSIBLE for row in rows):
-        notes.append(f"The paper says: {paper.impossible_claim()['claim']}.")
+    if any(row.published.status == published.IMPOSSIBLE for row in rows):
+        notes.append(f"The paper says: {published.impossible_claim()['claim']}.")
     notes += _killed(rows)
     name = slug("paper", cluster, series.name)
     return build(f"Beside the paper's {cluster} cluster: {series.name}", _columns(ours), rows, name=name, notes=notes)
@@ -58,13 +58,13 @@ def _killed(rows: Sequence[PublishedRow]) -> list[str]:
     """What memory says of the runs that the paper prints as killed: an honest run's arrays, and our outcome there."""
     notes = []
     for row in rows:
-        published = row.published
-        if published.status != paper.KILLED or row.point is None:
+        run = row.published
+        if run.status != published.KILLED or row.point is None:
             continue
         arrays = sum(predict(row.point.run.problem, row.point.run.grid, row.point.run.movement).array_bytes)
         notes.append(
-            f"The paper explains its killed run on {published.processes} ranks by 1 GB a rank on 16 GB. Honest work of "
-            f"{row.point.run.movement} at B = {published.batch} has {arrays / 1e9:.1f} GB of arrays in all ranks; ours "
+            f"The paper explains its killed run on {run.processes} ranks by 1 GB a rank on 16 GB. Honest work of "
+            f"{row.point.run.movement} at B = {run.batch} has {arrays / 1e9:.1f} GB of arrays in all ranks; ours "
             f"ended as {row.point.outcome}. Where it fits 16 GB, memory does not explain the killed run: its cause is "
             "open."
         )
@@ -103,22 +103,22 @@ def _columns(ours: str) -> list[Column[PublishedRow]]:
 
 
 def _published_time(row: PublishedRow) -> str:
-    words = {paper.KILLED: "-killed process-", paper.IMPOSSIBLE: "not possible"}
+    words = {published.KILLED: "-killed process-", published.IMPOSSIBLE: "not possible"}
     return words.get(row.published.status) or number(row.published.time_s)
 
 
 def _local(series: RecordedSeries) -> list[Table]:
     """Tables 2 and 3, where the series has the paper's local experiment: 4 ranks, B = 20."""
-    local = paper.document()["local_pre_experiment"]
+    local = published.document()["local_pre_experiment"]
     same = [
         point
         for point in series.points
-        if paper.is_papers(point.run.problem)
+        if published.is_papers(point.run.problem)
         and (point.run.ranks, point.run.problem.batch) == (local["processes"], local["batch"])
     ]
     if not same:
         return []
-    profile = paper.document()["mpi_profile"]["rows"]
+    profile = published.document()["mpi_profile"]["rows"]
     rows = [(point, rank) for point in same for rank in range(local["processes"])]
     columns: list[Column[tuple[RecordedPoint, int]]] = [
         plain("Movement", "movement", lambda row: row[0].run.movement),

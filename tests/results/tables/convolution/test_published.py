@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from results.tables.series import published
+from results.tables.convolution import published
 from workload.domain.problem import Problem
 
 PAPERS = Problem(80, 3, 3, 1024, 1024, 3)

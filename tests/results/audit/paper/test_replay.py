@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from results.audit import replay
-from results.figures import replay as replay_figure
+from results.audit.paper import replay
+from results.figures.convolution import figures_of_series
 from results.records.point import RecordedPoint
 from results.report import contents
 from workload.domain.movements.replica import replica_images
@@ -103,13 +103,13 @@ def test_a_slow_core_does_not_look_like_more_work(maker: Any) -> None:
 def test_without_a_replay_there_is_no_table_and_no_figure(full: Any) -> None:
     for series in full.read().series:
         assert replay.rows(series) == []
-        assert replay_figure.of_series(series) == []
+        assert figures_of_series(series) == []
 
 
 def test_the_figure_names_all_five_lines(maker: Any) -> None:
     add_replays(maker, launches=1)
     (series,) = maker.read().series
-    (drawing,) = replay_figure.of_series(series)
+    (drawing,) = figures_of_series(series)
     assert drawing.name == "strong-strong-numpy-replay"
     assert drawing.svg.startswith(b"<?xml")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from results.audit import replay
-from results.audit.paper import CLOCKS, CLUSTERS, document
-from results.audit.replay import ReplayRow
+from results.audit.paper import replay
+from results.audit.paper.published import CLOCKS, CLUSTERS, document
+from results.audit.paper.replay import ReplayRow
 from results.estimates import Estimate
 from results.formats import estimate, number, slug
 from results.records.sweep import RecordedSeries

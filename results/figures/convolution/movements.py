@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from results.comparison import movements
+from results.comparison.movements import MovementRow
 from results.figures.drawing import Drawing, Values, as_files
-from results.figures.series import COLOURS, MARKERS, PART_COLOURS, new_figure, styled
+from results.figures.style import COLOURS, MARKERS, PART_COLOURS, new_figure, styled
 from results.formats import MIB, number, plural
-from results.records.launch import PARTS
+from results.records.measurement import PARTS
 from results.records.sweep import RecordedSweep
-from results.scaling import movements
-from results.scaling.movements import MovementRow
 
 BAR_INCHES = 0.3
 MAX_BARS = 40

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.audit.paper import CLUSTERS
-from results.audit.replay import ReplayRow, rows
+from results.audit.paper.published import CLUSTERS
+from results.audit.paper.replay import ReplayRow, by_backend
 from results.estimates import Estimate
 from results.figures.drawing import INK, Drawing, Values, as_files
-from results.figures.series import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, styled
+from results.figures.style import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, styled
 from results.formats import number, slug
 from results.records.sweep import RecordedSeries
 
@@ -19,12 +19,8 @@ Value = Callable[[ReplayRow], Estimate | float | None]
 
 def of_series(series: RecordedSeries) -> list[Drawing]:
     """One figure for each backend that the series replays the published method with. Needs matplotlib."""
-    found = rows(series)
-    drawings = []
     with styled(series.sweep, series.name, "replay"):
-        for backend in dict.fromkeys(row.backend for row in found):
-            drawings.append(_draw(series, [row for row in found if row.backend == backend]))
-    return drawings
+        return [_draw(series, rows) for rows in by_backend(series).values()]
 
 
 @dataclass(frozen=True)

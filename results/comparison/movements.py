@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from results.formats import with_options
-from results.records.launch import PARTS
+from results.records.measurement import PARTS
 from results.records.point import RecordedPoint
 from workload.domain.footprint import predict
 from workload.domain.grid import AXES, block_of
-
-SERIAL = "serial"
 
 
 @dataclass(frozen=True)
@@ -31,11 +28,11 @@ class MovementRow:
     @property
     def movement(self) -> str:
         """The movement with its options."""
-        return with_options(self.point.run.movement, self.point.run.options)
+        return self.point.variant.detailed["movement"]
 
     @property
     def label(self) -> str:
-        return f"{self.movement}, {self.point.run.backend}, {self.grid}"
+        return f"{self.point.variant.full_label}, {self.grid}"
 
     @property
     def images_per_s(self) -> float | None:
@@ -61,7 +58,7 @@ class MovementRow:
         try:
             return predict(run.problem, run.grid, run.movement, run.options, run.ranks_per_node).moved_bytes
         except ValueError:
-            return None  # a movement this version does not know
+            return None  # options that this version does not take
 
     @property
     def imbalance(self) -> float | None:
@@ -91,7 +88,7 @@ def len_product(block: object) -> int:
 
 def rows(points: Sequence[RecordedPoint]) -> list[MovementRow]:
     """Every point but the serial ones, which move nothing, by rank count, batch and label."""
-    found = [MovementRow(point) for point in points if point.run.movement != SERIAL]
+    found = [MovementRow(point) for point in points if not point.experiment.is_serial(point.run)]
     return sorted(found, key=lambda row: (row.point.run.ranks, row.point.run.problem.batch, row.label))
 
 

@@ -13,8 +13,7 @@ from results.records.sweep import SIZE, STRONG, RecordedSeries, RecordedSweep
 from workload.domain.problem import Problem
 from workload.record.files import read_json
 
-PUBLISHED = Path(__file__).parents[1] / "published" / "tables.json"
-PARALLEL_FRACTION = 0.9  # the paper's estimate, from which its ideal speedups follow
+PUBLISHED = Path(__file__).parents[2] / "published" / "tables.json"
 CLUSTERS = ("fat", "light")
 KILLED, IMPOSSIBLE = "killed", "impossible"
 # What the paper's programs time, and the nearest of our clocks

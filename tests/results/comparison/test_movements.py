@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from results.figures import movements as movement_figures
+from results.comparison.movements import rows
+from results.figures.convolution import figures_of_sweep
 from results.report.page import make
-from results.scaling import movements
-from results.tables.series.movements import table
+from results.tables.convolution.movements import table
 from workload.domain.grid import Grid
 
 
@@ -45,14 +45,14 @@ def test_every_choice_has_its_row_and_serial_has_none(several: Any) -> None:
 
 
 def test_the_ideal_imbalance_is_that_of_the_blocks(several: Any) -> None:
-    ideals = {row.label: row.ideal_imbalance for row in movements.rows(several.read().points) if row.point.timed}
+    ideals = {row.label: row.ideal_imbalance for row in rows(several.read().points) if row.point.timed}
     assert ideals["shared, numpy, batch 4"] in (pytest.approx(4 / (15 / 4)), pytest.approx(8 / 7.5))
     assert ideals["shared, numpy, row 4"] == pytest.approx(16 / (62 / 4))
 
 
 def test_moved_bytes_are_counted_once(several: Any) -> None:
     """A synthetic record's ranks each count 1,000 bytes in each of two calls, over 3 repeats."""
-    row = next(row for row in movements.rows(several.read().points) if row.point.timed)
+    row = next(row for row in rows(several.read().points) if row.point.timed)
     assert row.moved_bytes == pytest.approx(4 * 2 * 1000 / (2 * 3))
     assert row.predicted_moved_bytes is not None
 
@@ -60,18 +60,18 @@ def test_moved_bytes_are_counted_once(several: Any) -> None:
 def test_every_figure_has_its_values_with_their_runs(several: Any) -> None:
     sweep = several.read()
     ids = {launch.run_id for launch in sweep.launches}
-    for drawing in movement_figures.of_sweep(sweep):
-        rows = list(csv.DictReader(io.StringIO(drawing.data)))
-        assert rows, drawing.name
-        assert all(set(row["run_ids"].split()) <= ids for row in rows)
-        assert drawing.svg.count(b"<title>") >= len(rows)
+    for drawing in figures_of_sweep(sweep):
+        values = list(csv.DictReader(io.StringIO(drawing.data)))
+        assert values, drawing.name
+        assert all(set(row["run_ids"].split()) <= ids for row in values)
+        assert drawing.svg.count(b"<title>") >= len(values)
     make([several.folder])
     for name in ("phases", "bytes", "root-memory"):
         assert (several.folder / f"figures/movements-{name}.csv").exists()
 
 
 def test_figures_are_drawn_and_stand_in_the_report(several: Any) -> None:
-    names = {drawing.name for drawing in movement_figures.of_sweep(several.read())}
+    names = {drawing.name for drawing in figures_of_sweep(several.read())}
     assert names == {"movements-phases", "movements-bytes", "movements-root-memory"}
     page = make([several.folder]).path.read_text()
     assert "Movements and grids" in page
@@ -82,4 +82,4 @@ def test_nothing_to_compare_is_nothing_shown(maker: Any) -> None:
     maker.add_strong(counts=(1, 2, 4))
     sweep = maker.read()
     assert table(sweep) == []
-    assert movement_figures.of_sweep(sweep) == []
+    assert figures_of_sweep(sweep) == []

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from results.comparison import movements
+from results.comparison.movements import MovementRow
 from results.formats import estimate, mib, number
+from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
-from results.scaling import movements
-from results.scaling.movements import MovementRow
-from results.table import Column, Table, bounded, build, hidden, plain, shown
+from results.table import Column, Table, bounded, build, plain, shown
+from results.tables import columns
 
 
 def table(sweep: RecordedSweep) -> list[Table]:
     """One table, or none where the sweep has nothing to compare."""
     if not movements.worth_showing(sweep.points):
         return []
-    columns: list[Column[MovementRow]] = [
-        plain("Ranks", "ranks", lambda row: row.point.run.ranks),
-        plain("Batch", "batch", lambda row: row.point.run.problem.batch),
+    found: list[Column[MovementRow]] = [
+        columns.ranks(_point),
+        *columns.sizes(sweep.points, _point),
         plain("Grid", "grid", lambda row: row.grid),
         plain("Movement", "movement", lambda row: row.movement),
         plain("Backend", "backend", lambda row: row.point.run.backend),
@@ -38,7 +40,7 @@ def table(sweep: RecordedSweep) -> list[Table]:
         shown("Imbalance", "convolve_imbalance", lambda row: row.imbalance, lambda row: number(row.imbalance)),
         shown("Ideal", "ideal_imbalance", lambda row: row.ideal_imbalance, lambda row: number(row.ideal_imbalance)),
         plain("Outcome", "outcome", lambda row: row.point.outcome),
-        hidden("run_ids", lambda row: " ".join(row.point.run_ids)),
+        columns.run_ids(_point),
     ]
     notes = [
         "Total time and images/s by it: movements that stream have no other clock, so these stand side by side.",
@@ -47,4 +49,8 @@ def table(sweep: RecordedSweep) -> list[Table]:
         "which no code can avoid with that grid.",
     ]
     rows = movements.rows(sweep.points)
-    return [build("Movements and grids side by side", columns, rows, name="movements", notes=notes)]
+    return [build("Movements and grids side by side", found, rows, name="movements", notes=notes)]
+
+
+def _point(row: MovementRow) -> RecordedPoint:
+    return row.point

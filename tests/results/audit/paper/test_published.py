@@ -4,16 +4,18 @@ from typing import Any
 
 import pytest
 
-from results.audit import paper
+from results.audit.paper import published
 from workload.domain.problem import Problem
 
 PAPERS = Problem(80, 3, 3, 1024, 1024, 3)
 
 
 def test_the_published_data_are_whole() -> None:
-    runs = paper.runs()
+    runs = published.runs()
     assert len(runs) == 18
-    assert {(run.cluster, run.scaling) for run in runs} == {(c, s) for c in paper.CLUSTERS for s in ("strong", "weak")}
+    assert {(run.cluster, run.scaling) for run in runs} == {
+        (c, s) for c in published.CLUSTERS for s in ("strong", "weak")
+    }
     killed = [run for run in runs if run.status == "killed"]
     assert [(run.cluster, run.processes, run.batch, run.time_s) for run in killed] == [
         ("fat", 16, 80, None),
@@ -24,8 +26,8 @@ def test_the_published_data_are_whole() -> None:
 
 
 def test_only_the_papers_sizes_are_the_papers() -> None:
-    assert paper.is_papers(PAPERS)
-    assert not paper.is_papers(Problem(80, 3, 3, 1024, 1024, 5))
+    assert published.is_papers(PAPERS)
+    assert not published.is_papers(Problem(80, 3, 3, 1024, 1024, 5))
 
 
 @pytest.mark.parametrize(
@@ -45,20 +47,20 @@ def test_a_series_stands_beside_the_clusters_it_repeats(
     maker.profile = profile
     maker.add(series, "weak" if "weak" in series else "strong", ranks=2, problem=PAPERS, batch=batch)
     sweep = maker.read()
-    found = paper.beside(sweep, sweep.series[0])
+    found = published.beside(sweep, sweep.series[0])
     assert {run.cluster for run in found} == clusters
 
 
 def test_another_problem_stands_beside_nothing(full: Any) -> None:
     sweep = full.read()
-    assert [paper.beside(sweep, series) for series in sweep.series] == [(), ()]
+    assert [published.beside(sweep, series) for series in sweep.series] == [(), ()]
 
 
 def test_the_batch_that_the_paper_could_not_run_gets_rows_of_its_own(maker: Any) -> None:
     for ranks in (1, 2):
         maker.add("light-strong-80", ranks=ranks, problem=PAPERS, outcome="skipped")
     sweep = maker.read()
-    found = paper.beside(sweep, sweep.series[0])
+    found = published.beside(sweep, sweep.series[0])
     assert [(run.processes, run.batch, run.time_s, run.status) for run in found] == [
         (1, 80, None, "impossible"),
         (2, 80, None, "impossible"),

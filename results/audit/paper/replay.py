@@ -9,16 +9,19 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from results.audit import paper
+from results.audit.findings import REPLAY, SHARE, Finding
+from results.audit.paper import published
 from results.estimates import Estimate, one, ratio_estimate
-from results.records.launch import REPLICA, Launch, RankRepeat
+from results.records.launch import RecordedLaunch
+from results.records.measurement import RankRepeat
 from results.records.point import RecordedPoint
-from results.records.sweep import STRONG, WEAK, RecordedSeries
+from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
 from workload.domain.movements.replica import replica_images
 from workload.record.outcomes import OK, WRONG_ANSWER
 
-CORRECT = "scatter-gather"
-Quantity = Callable[[Launch], float | None]
+REPLICA, CORRECT = "replica", "scatter-gather"
+FOLLOWS = 0.1  # of the work: how near the replay's CPU seconds must come
+Quantity = Callable[[RecordedLaunch], float | None]
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,40 @@ def rows(series: RecordedSeries) -> list[ReplayRow]:
     return list(_rows(series, replays))
 
 
-def replayed(point: RecordedPoint) -> list[Launch]:
+def by_backend(series: RecordedSeries) -> dict[str, list[ReplayRow]]:
+    """The same rows by backend."""
+    found: dict[str, list[ReplayRow]] = {}
+    for row in rows(series):
+        found.setdefault(row.backend, []).append(row)
+    return found
+
+
+def findings(sweep: RecordedSweep) -> Iterator[Finding]:
+    """Whether the replay's CPU seconds of convolve follow the twice divided batch, at equal core speed if known."""
+    for series in sweep.series:
+        for backend, found in by_backend(series).items():
+            told = [(row, row.even_cpu or row.convolve_cpu) for row in found if row.ranks > 1 and row.work > 0.0]
+            those = [(row, cpu) for row, cpu in told if cpu is not None]
+            if not those:
+                continue
+            worst = max(abs(cpu.value / row.work - 1.0) for row, cpu in those)
+            follows = "follow" if worst <= FOLLOWS else "do not follow"
+            counts = ", ".join(str(row.ranks) for row, _ in those)
+            even = ", at equal core speed," if all(row.even_cpu for row, _ in those) else ""
+            words = (
+                f"the replay's CPU seconds of convolve{even} {follows} floor(floor(B/N)/N) at N = {counts} (off by "
+                f"{worst:.1%} at most)"
+            )
+            ids = tuple(run_id for row, _ in those for run_id in row.run_ids)
+            yield Finding(SHARE, f"{sweep.name}: {series.name}, {backend}", words, REPLAY, ids)
+
+
+def replayed(point: RecordedPoint) -> list[RecordedLaunch]:
     """The launches of a replay that ran to their end: right at one rank, wrong beyond, as planned."""
     return [launch for launch in point.launches if launch.outcome in (OK, WRONG_ANSWER) and launch.repeats]
 
 
-def fat_clock_s(launch: Launch) -> float:
+def fat_clock_s(launch: RecordedLaunch) -> float:
     """Median seconds of convolution, barrier and allgather, the longest rank: convolve and collect but the gather."""
     count = len(launch.repeats)
     gather_s = {call.rank: call.time_s / count for call in launch.mpi_calls if call.call == "Gatherv"}
@@ -107,7 +138,7 @@ def _median(clock: str) -> Quantity:
 def _of_ranks(value: Callable[[RankRepeat], float | None], over: Callable[[list[float]], float]) -> Quantity:
     """The median over repeats of what `over` makes of the ranks' values; None where a rank has none."""
 
-    def quantity(launch: Launch) -> float | None:
+    def quantity(launch: RecordedLaunch) -> float | None:
         repeats = [[value(rank) for rank in repeat.ranks] for repeat in launch.repeats]
         told = [[found for found in ranks if found is not None] for ranks in repeats]
         return statistics.median(map(over, told)) if told == repeats else None
@@ -136,7 +167,7 @@ def _ratio(point: RecordedPoint | None, base: RecordedPoint | None, quantity: Qu
     return one(len(above)) if point is base else ratio_estimate(values[: len(above)], values[len(above) :])
 
 
-def _usable(point: RecordedPoint) -> list[Launch]:
+def _usable(point: RecordedPoint) -> list[RecordedLaunch]:
     return replayed(point) if point.run.movement == REPLICA else list(point.counting)
 
 
@@ -148,8 +179,9 @@ def _cores(point: RecordedPoint) -> int:
 
 def _published(scaling: str, ranks: int) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
-    for cluster in paper.CLUSTERS:
-        times = {run.processes: run.time_s for run in paper.runs() if (run.cluster, run.scaling) == (cluster, scaling)}
+    for cluster in published.CLUSTERS:
+        those = [run for run in published.runs() if (run.cluster, run.scaling) == (cluster, scaling)]
+        times = {run.processes: run.time_s for run in those}
         time_s, one_s = times.get(ranks), times.get(1)
         found[cluster] = time_s / one_s if time_s and one_s else None
     return found

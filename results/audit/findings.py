@@ -1,0 +1,88 @@
+"""What an audit can find: the gates with their reasons, grades of evidence, and a finding.
+
+A gate flags only what is certain beyond the noise; it does not say why a number is wrong. The gates over a sweep are
+in results/audit/gates.py and convolution.py, those over the paper's tables in results/audit/paper/.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from results.estimates import INTERVAL, Estimate
+
+NUMBERS = "from the numbers alone"
+CODE = "from reading the public code"
+REPLAY = "from our replay"
+GRADES = (NUMBERS, CODE, REPLAY)
+
+SHARE, SUPERLINEAR, WEAK_FALLS, SERIAL, COVERAGE, MEMORY, OUTSIDE_MPI, LIMIT, AGAINST, CPU, NODES, SUMS = (
+    "time below the share of the work",
+    "speedup above the rank count",
+    "weak-scaling time that falls",
+    "negative serial fraction",
+    "ranges that do not cover the batch",
+    "memory below what input and output need",
+    "time outside MPI below the arithmetic's limit",
+    "time under the physical limit",
+    "T1/TN against Gustafson's law",
+    "more CPU time than the threads allow",
+    "two ranks on one light node",
+    "printed sum unlike its parts",
+)
+GATES = {
+    SHARE: "no rank count may be faster than the one-rank time times the work that is left to each rank",
+    SUPERLINEAR: "more speedup than ranks needs a cause in evidence: a one-rank run short of memory, parts that fit a "
+    "cache where the whole does not",
+    WEAK_FALLS: "with the same work a rank, more ranks cannot take less time",
+    SERIAL: "no program has less than no serial part",
+    COVERAGE: "the parts of all ranks must add up to the output, each element once",
+    MEMORY: "a rank holds at least its input and its output",
+    OUTSIDE_MPI: "a rank's arithmetic takes place outside MPI calls",
+    LIMIT: "no core computes faster than its widest instructions at its highest clock",
+    AGAINST: "Gustafson's law is about scaled speedup, N T1/TN; T1/TN of a weak series is efficiency",
+    CPU: "a rank's CPU time is at most its threads times the wall time",
+    NODES: "a light node has one core: two ranks on it share it",
+    SUMS: "a printed total is the sum of what it adds up",
+}
+MARGIN = 0.05  # beyond an interval, for what the interval does not know of: clocks, turbo, a launch's own luck
+LONE_MARGIN = 0.1  # beyond a value that has no interval
+# Two AVX-512 multiply-add units of 16 floats at 6 GHz: faster than any x86-64 core that is sold. Operations a second.
+CORE_LIMIT = 2 * 16 * 2 * 6e9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One number that cannot be true, or one witness: `gate` names why, `evidence` the runs or tables it rests on."""
+
+    gate: str
+    where: str
+    words: str
+    grade: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the gates flagged, which of them found nothing, what they could not tell, and what stays unexplained."""
+
+    subject: str
+    findings: tuple[Finding, ...]
+    passed: tuple[str, ...]
+    untold: tuple[str, ...] = ()
+    unexplained: tuple[str, ...] = ()
+
+
+def certainly_below(value: Estimate, limit: float) -> bool:
+    """True where the value lies below the limit by more than its noise and a margin."""
+    margin = MARGIN if value.bounds == INTERVAL else LONE_MARGIN
+    return value.high < limit * (1.0 - margin)
+
+
+def share_of_work(batch: float, ranks: int, one_rank_batch: float) -> float:
+    """Work of a rank over that of the one-rank run: below this, t(N) / t(1) of honest work cannot fall."""
+    return batch / ranks / one_rank_batch
+
+
+def least_seconds(flops: float, threads: int = 1) -> float:
+    """Seconds that so many floating-point operations take at the very least."""
+    return flops / (CORE_LIMIT * threads)

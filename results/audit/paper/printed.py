@@ -1,0 +1,137 @@
+"""The paper's printed rows through the gates: what follows from the numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from results.audit.findings import (
+    AGAINST,
+    COVERAGE,
+    NUMBERS,
+    OUTSIDE_MPI,
+    SERIAL,
+    SHARE,
+    SUMS,
+    SUPERLINEAR,
+    WEAK_FALLS,
+    Finding,
+    certainly_below,
+    least_seconds,
+    share_of_work,
+)
+from results.audit.paper import published
+from results.audit.paper.hypotheses import twice_divided
+from results.estimates import EXACT, Estimate
+from results.formats import number, plural
+from results.records.sweep import STRONG, WEAK
+from results.scaling.laws import gustafson, karp_flatt
+from workload.domain.problem import Problem
+
+SUM_TOLERANCE_MIB = 1.0  # printed values are rounded
+
+
+def findings(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Everything that the tables and figures of results/published/tables.json show by themselves."""
+    yield from against_one_rank(document)
+    yield from ranges_and_sums(document)
+    yield from mpi_profile(document)
+    yield from beside_gustafson(document)
+
+
+def problem_of(document: Mapping[str, Any], batch: int) -> Problem:
+    sizes = {name: size for name, size in document["problem"].items() if name != "dtype"}
+    return Problem(batch=batch, **sizes)
+
+
+def timed_rows(document: Mapping[str, Any], cluster: str) -> list[Mapping[str, Any]]:
+    return [row for row in document["runs"] if row["cluster"] == cluster and row["time_s"] is not None]
+
+
+def label_of(row: Mapping[str, Any]) -> str:
+    return f"{row['cluster']} {row['scaling']}, N = {row['processes']}, B = {row['batch']}"
+
+
+def against_one_rank(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Each multi-rank row against the one-rank row of its series."""
+    for cluster in published.CLUSTERS:
+        rows = timed_rows(document, cluster)
+        ones = {row["scaling"]: row for row in rows if row["processes"] == 1}
+        for row in rows:
+            if row["processes"] > 1:
+                yield from _row(row, ones[row["scaling"]])
+
+
+def _row(row: Mapping[str, Any], one: Mapping[str, Any]) -> Iterator[Finding]:
+    ranks, time_s, one_s = row["processes"], row["time_s"], one["time_s"]
+    ratio = Estimate(time_s / one_s, time_s / one_s, time_s / one_s, EXACT, 1)
+    share = share_of_work(row["batch"], ranks, one["batch"])
+    if not certainly_below(ratio, share):
+        return
+    where, tables = label_of(row), (row["table"],)
+    least = f"{number(time_s)} s, where the work that is left to a rank takes {number(one_s * share)} s"
+    yield Finding(SHARE, where, least, NUMBERS, tables)
+    speedup = one_s / time_s * row["batch"] / one["batch"]
+    yield Finding(SUPERLINEAR, where, f"{number(speedup, 3)} times the one-rank rate", NUMBERS, tables)
+    if row["scaling"] == STRONG:
+        fraction = karp_flatt(one_s / time_s, ranks)
+        yield Finding(SERIAL, where, f"Karp-Flatt serial fraction {number(fraction, 3)}", NUMBERS, tables)
+    else:
+        words = f"{number(time_s)} s after {number(one_s)} s on one rank, with the same work a rank"
+        yield Finding(WEAK_FALLS, where, words, NUMBERS, tables)
+
+
+def ranges_and_sums(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Table 2's ranges, and printed sums."""
+    local = document["local_pre_experiment"]
+    covered = {image for start, stop in local["batch_ranges_printed"] for image in range(start, stop)}
+    held = local["output_shape_printed"][0]
+    if len(covered) != held:
+        twice = twice_divided(local["batch"], local["processes"])
+        words = (
+            f"the printed ranges cover {len(covered)} images, the printed output holds {held}; floor(floor(B/N)/N) is "
+            f"{twice:.0f} a rank"
+        )
+        where = f"{plural(local['processes'], 'rank')}, B = {local['batch']}"
+        yield Finding(COVERAGE, where, words, NUMBERS, (local["table"],))
+    for row in document["runs"]:
+        parts, total = row["memory_per_rank_mb"], row["memory_total_mb"]
+        if parts and abs(sum(parts) - total) > SUM_TOLERANCE_MIB:
+            words = f"{number(total)} is printed, the ranks' memory adds up to {number(sum(parts))}"
+            yield Finding(SUMS, label_of(row), words, NUMBERS, (row["table"],))
+
+
+def mpi_profile(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Table 3: the ranks that are outside MPI for less time than their share of the images needs."""
+    profile, local = document["mpi_profile"], document["local_pre_experiment"]
+    ranks = len(profile["rows"])
+    images = local["batch"] // ranks
+    least_s = least_seconds(problem_of(document, images).flops)
+    outside = {row["rank"]: row["app_time_s"] - row["mpi_time_s"] for row in profile["rows"]}
+    short = {rank: seconds for rank, seconds in outside.items() if seconds < least_s}
+    if short:
+        one = next(row for row in timed_rows(document, "fat") if row["processes"] == 1)
+        image_s = one["time_s"] / one["batch"]
+        words = (
+            f"{number(max(short.values()), 2)} s outside MPI at most, if this is the run of {local['table']}: its "
+            f"{images} images a rank need {number(least_s, 2)} s on any core and {number(images * image_s, 3)} s at "
+            "the rate of the fat cluster; the MPI% beside it is waiting"
+        )
+        where = f"ranks {', '.join(map(str, short))} of {ranks}"
+        yield Finding(OUTSIDE_MPI, where, words, NUMBERS, (profile["table"],))
+
+
+def beside_gustafson(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """What is drawn beside Gustafson's law, and what is like it."""
+    for figure in document["figures"]:
+        rows = [row for row in timed_rows(document, figure["cluster"]) if row["scaling"] == WEAK]
+        if figure["speedup_drawn"] != "T1/TN" or not figure["beside"].startswith("Gustafson"):
+            continue
+        one, last = rows[0], rows[-1]
+        ratio, ranks = one["time_s"] / last["time_s"], last["processes"]
+        ideal = gustafson(document["parallel_fraction_assumed"], ranks)
+        words = (
+            f"T1/TN = {number(ratio, 3)} stands beside the scaled speedup {number(ideal, 2)} of the law; like for like "
+            f"is N T1/TN = {number(ranks * ratio, 3)}"
+        )
+        yield Finding(AGAINST, f"{figure['cluster']} weak, N = {ranks}", words, NUMBERS, (figure["figure"],))

@@ -1,0 +1,18 @@
+"""Figures that only the convolution has: its movements side by side, and the paper's method replayed."""
+
+from __future__ import annotations
+
+from results.figures.convolution import movements, replay
+from results.figures.drawing import Drawing
+from results.records.kinds import CONVOLUTION
+from results.records.sweep import RecordedSeries, RecordedSweep
+
+
+def figures_of_series(series: RecordedSeries) -> list[Drawing]:
+    """The replay of a series; none where it has none. Needs matplotlib."""
+    return [] if series.experiment is not CONVOLUTION else replay.of_series(series)
+
+
+def figures_of_sweep(sweep: RecordedSweep) -> list[Drawing]:
+    """Movements and grids side by side; none where there is nothing to compare. Needs matplotlib."""
+    return [] if sweep.experiment is not CONVOLUTION else movements.of_sweep(sweep)

@@ -1,0 +1,50 @@
+"""The look of all figures: colours, markers, sizes and matplotlib's settings."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from results.figures.drawing import GRID, INK
+from results.formats import slug
+from results.records.measurement import PARTS
+
+COLOURS = ("#2f7ed8", "#e07b1f", "#2d9d63", "#a259c9", "#c2417c", "#0f9aa8", "#8a7a2b", "#6b7785")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+PART_COLOURS = dict(zip(PARTS, ("#8f7fd6", "#e07b1f", "#2f7ed8", "#2d9d63", "#c2417c", "#aab4bf"), strict=True))
+SIZE_INCHES = (5.4, 3.6)  # without the legend
+LEGEND_ROW_INCHES = 0.2
+RC: dict[Any, Any] = {
+    "font.size": 10.5,
+    "text.parse_math": False,  # names come from records: a dollar sign is a dollar sign
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "svg.fonttype": "path",
+}
+
+
+def styled(*names: str) -> AbstractContextManager[None]:
+    """The house's style; the names make a drawing's inner ids its own, and the same every time."""
+    import matplotlib as mpl
+
+    context: AbstractContextManager[None] = mpl.rc_context({**RC, "svg.hashsalt": slug(*names)})
+    return context
+
+
+def new_figure() -> Any:
+    """An empty figure of the report's size."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=SIZE_INCHES, layout="constrained")

@@ -1,0 +1,114 @@
+"""What a probe says of the ranks of one run: seconds to make, copy, send and convolve their blocks. Pure.
+
+Nodes are filled one after the other. Ranks beyond the cores of a node share them evenly. Which of these things a
+movement does, and when, is in results/forecast/movements.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from results.forecast.probe import BETWEEN, WITHIN, ForecastError, Probe, ProbedLink, Rates
+from workload.domain.grid import Block, Grid, block_of, finisher
+from workload.domain.problem import Problem
+
+COPY = 2.0  # bytes of traffic for each byte that is copied: read, written
+
+
+class Machine:
+    """The ranks of one run on a probed cluster; `rates` are those of the code that convolves.
+
+    Public attributes: `x_bytes` and `y_bytes` of each rank's block, y only where the rank finishes it.
+    """
+
+    def __init__(self, problem: Problem, grid: Grid, ranks_per_node: int, probe: Probe, rates: Rates) -> None:
+        self._problem, self._grid, self._probe, self._rates = problem, grid, probe, rates
+        busy = min(ranks_per_node, grid.ranks)
+        self._active = min(busy, probe.memory.most_active)
+        self._crowd = busy / self._active
+        firsts = range(0, grid.ranks, ranks_per_node)
+        self._nodes = [range(first, min(first + ranks_per_node, grid.ranks)) for first in firsts]
+        self._blocks = [block_of(problem, grid, rank) for rank in range(grid.ranks)]
+        self.x_bytes = [float(block.x_bytes) for block in self._blocks]
+        self.y_bytes = [
+            float(block.y_bytes) if finisher(grid, rank) == rank else 0.0 for rank, block in enumerate(self._blocks)
+        ]
+
+    def root_load_s(self, *, alone: bool = True) -> float:
+        """The root makes all of x, while the others wait (`alone`) or are at work."""
+        return self._problem.x_bytes / self._probe.load.at(1 if alone else self._active)
+
+    def own_load_s(self) -> float:
+        """Every rank makes its own part of x."""
+        return max(block.x_bytes for block in self._blocks) / (self._probe.load.at(self._active) / self._crowd)
+
+    def convolve_s(self) -> float:
+        """The slowest rank: its operations at the code's rate, or its bytes at its share of memory bandwidth."""
+        rate = self._rates.at(self._active) / self._crowd
+        slowest = max(_flops(block) for block in self._blocks) / rate
+        bytes_ = max(block.x_bytes + block.y_bytes for block in self._blocks)
+        return float(max(slowest, bytes_ / self._memory_share()))
+
+    def announce_s(self) -> float:
+        """Weights and barriers: a few messages down a tree of all ranks, which cost latency alone."""
+        steps = math.ceil(math.log2(self._grid.ranks))
+        return 0.0 if steps == 0 else steps * self._link(self._farthest).latency_s
+
+    def star_s(self, sizes: Sequence[float], *, in_place: bool = False) -> float:
+        """The root exchanges each rank's bytes with it, one after the other, and copies its own unless `in_place`."""
+        seconds = 0.0 if in_place else self._copied_s(sizes[0])
+        for node, ranks in enumerate(self._nodes):
+            for rank in ranks:
+                if rank > 0:
+                    seconds += self._message_s(sizes[rank], BETWEEN if node else WITHIN)
+        return seconds
+
+    def tree_s(self, sizes: Sequence[float]) -> float:
+        """All that leaves the root's node passes its link; then every leader serves its own node at once."""
+        outside = [sum(sizes[rank] for rank in ranks) for ranks in self._nodes[1:]]
+        seconds = sum(self._message_s(size, BETWEEN) for size in outside)
+        inside = [sum(self._message_s(sizes[rank], WITHIN) for rank in ranks[1:]) for ranks in self._nodes]
+        return seconds + max(inside) + self._copied_s(sizes[0])
+
+    def between_leaders_s(self, sizes: Sequence[float]) -> float:
+        """Between the root and the leader of every other node, in one message each; within a node nothing moves."""
+        return sum(self._message_s(sum(sizes[rank] for rank in ranks), BETWEEN) for ranks in self._nodes[1:])
+
+    def to_other_nodes_s(self, sizes: Sequence[float]) -> float:
+        """The root sends to each rank of the other nodes by itself."""
+        return sum(self._message_s(sizes[rank], BETWEEN) for ranks in self._nodes[1:] for rank in ranks)
+
+    def sums_s(self) -> float:
+        """Partial sums of the largest block, along a binary tree of the ranks that share it."""
+        parts = self._grid.sum_parts
+        if parts == 1:
+            return 0.0
+        largest = float(max(block.y_bytes for block in self._blocks))
+        return math.ceil(math.log2(parts)) * self._message_s(largest, self._farthest)
+
+    def _memory_share(self) -> float:
+        """Bytes a second of one rank while all of its node are at work; a convolution stores as a short copy does."""
+        return self._probe.memory.at(self._active) / self._active / self._crowd
+
+    def _copied_s(self, size: float) -> float:
+        """Seconds in which the root alone copies so many bytes."""
+        return COPY * size / self._probe.memory.at(1, size)
+
+    def _message_s(self, size: float, scope: str) -> float:
+        return self._link(scope).seconds(size)
+
+    @property
+    def _farthest(self) -> str:
+        return BETWEEN if len(self._nodes) > 1 else WITHIN
+
+    def _link(self, scope: str) -> ProbedLink:
+        link = self._probe.link(scope)
+        if link is None:
+            needed = f"which {self._grid.ranks} ranks need"
+            raise ForecastError(f"the probe has no link {scope} nodes, {needed}: probe a cluster that has one")
+        return link
+
+
+def _flops(block: Block) -> int:
+    return 2 * block.y_elements * len(block.in_channel) * len(block.tap_row) * len(block.tap_column)

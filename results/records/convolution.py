@@ -1,0 +1,78 @@
+"""The convolution as results see it: a variant is a movement and a backend, the size is the batch.
+
+Only this file and what is named after the convolution read the run's movement, backend and options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from results.records.experiment import RecordedExperiment, Variant, Work
+from workload.domain.movements import describe
+from workload.record.digest import canonical_json
+from workload.record.run import Run
+
+SERIAL = "serial"
+PARALLEL_FRACTION = 0.9  # the paper's estimate, from which its ideal speedups follow
+LINE = ("movement", "backend", "threads", "options", "weights", "save")
+
+
+class RecordedConvolution(RecordedExperiment):
+    """The convolution, seen through its records."""
+
+    variant_words = "movement and backend"
+    size_key = "batch"
+    size_symbol = "B"
+    headline = "forward_s"
+    parallel_fraction = PARALLEL_FRACTION
+
+    def variant(self, run: Run) -> Variant:
+        document = run.as_dict()
+        key = canonical_json({name: document[name] for name in LINE})
+        return variant_of(run.movement, run.backend, run.options, key)
+
+    def size(self, run: Run) -> int:
+        return run.problem.batch
+
+    def problem(self, run: Run) -> tuple[object, ...]:
+        return tuple(run.problem.as_dict().values())
+
+    def family(self, run: Run) -> tuple[object, ...]:
+        return tuple(size for name, size in run.problem.as_dict().items() if name != self.size_key)
+
+    def division(self, run: Run) -> tuple[object, ...]:
+        return tuple(run.grid.as_dict().values())
+
+    def work(self, run: Run) -> Work:
+        return Work(run.problem.batch, "images")
+
+    def operations(self, run: Run) -> int:
+        return run.problem.flops
+
+    def shapes(self, run: Run) -> Mapping[str, object]:
+        problem = run.problem
+        return {
+            "input_shape": problem.x_shape,
+            "kernel_size": problem.kernel_size,
+            "output_shape": problem.y_shape,
+        }
+
+    def yardstick(self, run: Run) -> str:
+        return run.backend
+
+    def is_serial(self, run: Run) -> bool:
+        return run.movement == SERIAL
+
+    def why_uncounted(self, run: Run) -> str:
+        return f"{run.movement} computes something else" if describe(run.movement).wrong_on_purpose else ""
+
+
+def variant_of(movement: str, backend: str, options: Mapping[str, object], key: str = "") -> Variant:
+    """The variant of a run, or of one that is only forecast and belongs to no line yet."""
+    told = ", ".join(f"{name} {value}" for name, value in sorted(options.items()))
+    return Variant(
+        names={"movement": movement, "backend": backend},
+        detailed={"movement": f"{movement} ({told})" if told else movement, "backend": backend},
+        phrase=f"{movement} with {backend}",
+        key=key,
+    )

@@ -1,0 +1,19 @@
+"""The kinds of experiment that results can read, by `workload.kind` of a record's run."""
+
+from __future__ import annotations
+
+from results.records.convolution import RecordedConvolution
+from results.records.experiment import RecordedExperiment
+from workload.record.run import Run
+from workload.record.schema import SchemaError
+
+CONVOLUTION: RecordedExperiment = RecordedConvolution()
+KINDS: dict[str, RecordedExperiment] = {"convolution": CONVOLUTION}
+
+
+def experiment_of(run: Run) -> RecordedExperiment:
+    """The kind of a run. Raises SchemaError where it is none that results can read."""
+    kind = run.workload.kind
+    if kind not in KINDS:
+        raise SchemaError(f"workload.kind {kind!r} is unknown: this convscale reads {', '.join(KINDS)}")
+    return KINDS[kind]

@@ -1,0 +1,76 @@
+"""Marks of a run: what a reader must know before trusting or comparing its times."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from results.records.measurement import Machine, RankRepeat, Repeat
+from workload.record.run import Run
+
+SUSPECT = "suspect"
+MEMORY_BOUND = "memory-bound"
+OVERSUBSCRIBED = "oversubscribed"
+SMT = "SMT"
+MIXED = "mixed processors"
+STREAMED = "streamed"
+CLOCKS_DISAGREE = "clocks disagree"
+MARKS = {
+    SUSPECT: "more CPU time than its threads could use in the wall time: it enters no speedup",
+    MEMORY_BOUND: "waited for pages from disk in a timed repeat",
+    OVERSUBSCRIBED: "more ranks on a node than it has slots",
+    SMT: "two ranks share a core",
+    MIXED: "its ranks ran on several models of processor: a speedup or a law holds their difference too",
+    STREAMED: "no moment when all input or all output is in place: its forward time is its total time",
+    CLOCKS_DISAGREE: "MPI's clock and the system's monotonic clock differ by more than 1 %",
+}
+CPU_EXCESS = 1.1
+# Two readings of CPU time may each be off by one tick of the kernel's accounting, 10 ms where it counts by
+# ticks (USER_HZ = 100). A repeat of a few milliseconds would otherwise be marked by rounding alone.
+CPU_FLOOR_S = 0.02
+CLOCK_TOLERANCE = 0.01
+
+
+def marks_of(
+    run: Run,
+    repeats: Collection[Repeat],
+    machines: Collection[Machine],
+    clocks_s: tuple[float, float] | None,
+    slots: Mapping[str, int],
+) -> list[str]:
+    """Keys of MARKS. `slots`: of each node by every name it has; `clocks_s`: by MPI's and the system's."""
+    found = {
+        SUSPECT: any(_too_much_cpu(rank, run.threads) for repeat in repeats for rank in repeat.ranks),
+        MEMORY_BOUND: any(repeat.memory_bound for repeat in repeats),
+        STREAMED: any(repeat.streamed for repeat in repeats),
+        OVERSUBSCRIBED: _oversubscribed(run, machines, slots),
+        SMT: any(_shares_a_core(machine) for machine in machines),
+        MIXED: len({machine.details.get("cpu_model") for machine in machines if machine.placement}) > 1,
+        CLOCKS_DISAGREE: _clocks_disagree(clocks_s),
+    }
+    return [mark for mark, applies in found.items() if applies]
+
+
+def _too_much_cpu(rank: RankRepeat, threads: int) -> bool:
+    possible_s = threads * rank.app_s
+    return rank.cpu_s > max(CPU_EXCESS * possible_s, possible_s + CPU_FLOOR_S)
+
+
+def _oversubscribed(run: Run, machines: Collection[Machine], slots: Mapping[str, int]) -> bool:
+    if not slots:
+        return False
+    smallest = min(slots.values())  # for a node of another name, and for a run that placed no rank
+    placed = [len(machine.placement) > slots.get(machine.node, smallest) for machine in machines if machine.placement]
+    return any(placed) if placed else run.ranks_per_node > smallest
+
+
+def _shares_a_core(machine: Machine) -> bool:
+    """More ranks than cores where cores have several threads: told by counting, since core numbers repeat."""
+    cores, threads = machine.details.get("cores"), machine.details.get("threads")
+    return isinstance(cores, int) and isinstance(threads, int) and threads > cores and len(machine.placement) > cores
+
+
+def _clocks_disagree(clocks_s: tuple[float, float] | None) -> bool:
+    if clocks_s is None:
+        return False
+    wtime_s, monotonic_s = clocks_s
+    return abs(wtime_s - monotonic_s) > CLOCK_TOLERANCE * monotonic_s

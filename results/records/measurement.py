@@ -1,0 +1,95 @@
+"""What one run measured, as frozen types: times of each rank and repeat, memory, blocks, MPI calls, check, machines.
+
+Values as the record has them; results/records/parse.py proves them, results/records/marks.py judges them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workload.record.schema import PHASES
+
+PARTS = (*PHASES, "wait")  # a rank's repeat, without overlap and without a gap
+
+
+@dataclass(frozen=True)
+class RankRepeat:
+    """One rank in one repeat, seconds; `parts_s` has PARTS.
+
+    `core_flops_per_s`: how fast its core did the yardstick round the repeat, all operations of before and after over
+    all their seconds; None where the record has none.
+    """
+
+    rank: int
+    parts_s: Mapping[str, float]
+    app_s: float
+    mpi_s: float
+    cpu_s: float
+    convolve_cpu_s: float
+    core_flops_per_s: float | None
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One timed repeat: three clocks in seconds, each the longest over ranks, and every rank's parts."""
+
+    total_s: float
+    forward_s: float
+    convolve_s: float
+    streamed: bool
+    memory_bound: bool
+    ranks: tuple[RankRepeat, ...]
+
+    @property
+    def convolve_collect_s(self) -> float:
+        """Longest convolve plus collect of a rank."""
+        return max(rank.parts_s["convolve"] + rank.parts_s["collect"] for rank in self.ranks)
+
+
+@dataclass(frozen=True)
+class RankMemory:
+    rank: int
+    peak_rss_bytes: int | None
+    pss_bytes: int | None
+    baseline_rss_bytes: int
+
+
+@dataclass(frozen=True)
+class RankBlock:
+    """Half-open ranges of the output that a rank computes, and the elements of it that it finishes."""
+
+    rank: int
+    spans: Mapping[str, tuple[int, int]]
+    output_elements: int
+
+
+@dataclass(frozen=True)
+class MpiCall:
+    rank: int
+    call: str
+    count: int
+    bytes: int
+    time_s: float
+
+
+@dataclass(frozen=True)
+class AnswerCheck:
+    repeats_checked: int
+    rows_checked: int
+    worst_error_over_tolerance: float | None
+    detectable_abs_error: float | None
+    spots: int
+    spot_max_abs_error: float | None
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A node as the run saw it: `details` is its provenance, `ranks` those it held, with core and hardware thread."""
+
+    node: str
+    boot_id: str
+    details: Mapping[str, Any]
+    placement: tuple[tuple[int, int | None, int | None], ...]

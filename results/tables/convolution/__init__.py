@@ -1,0 +1,20 @@
+"""Tables that only the convolution has: its movements side by side, and the paper's numbers beside ours."""
+
+from __future__ import annotations
+
+from results.records.kinds import CONVOLUTION
+from results.records.sweep import RecordedSeries, RecordedSweep
+from results.table import Table
+from results.tables.convolution import movements, published, replay
+
+
+def tables_of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
+    """The replay and the published runs beside a series; none where it has neither."""
+    if series.experiment is not CONVOLUTION:
+        return []
+    return [*replay.tables(series), *published.tables(sweep, series)]
+
+
+def tables_of_sweep(sweep: RecordedSweep) -> list[Table]:
+    """Movements and grids side by side; none where there is nothing to compare."""
+    return [] if sweep.experiment is not CONVOLUTION else movements.table(sweep)
