@@ -11,6 +11,7 @@ import logging
 import selectors
 import shlex
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -28,6 +29,9 @@ KEEPALIVE_S = 2
 WAKE_S = 1.0  # paramiko's thread wakes so often while nothing comes; by itself it would ten times a second
 LIMIT_BYTES = 2**24  # of what a command may print
 LOOK_S = 1.0  # paramiko's word may be lost between its threads: so often it is looked anyway
+# Ctrl-C at a terminal reaches every process of its session: it would end the tunnel under a connection that is still
+# needed to end a run (paramiko/paramiko#1183)
+OWN_SESSION = (sys.executable, "-c", "import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])")
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are for nobody: we say what was wrong
 
 
@@ -91,7 +95,7 @@ def _iap(node: Node) -> tuple[str, ...]:
     if ssh is None or not (ssh.project and ssh.zone and ssh.instance):
         raise Refusal(f"node {node.name}: ssh.via 'iap' needs project, zone and instance")
     place = (f"--project={ssh.project}", f"--zone={ssh.zone}", "--listen-on-stdin")
-    return ("gcloud", "compute", "start-iap-tunnel", ssh.instance, "22", *place)
+    return (*OWN_SESSION, "gcloud", "compute", "start-iap-tunnel", ssh.instance, "22", *place)
 
 
 def quote(argv: Sequence[str]) -> str:

@@ -101,7 +101,7 @@ class Cloud:
 
         Raises Refusal.
         """
-        return wake.awake(self._google(name), folder_of(name, self.root), found, self.person)
+        return wake.awake(self._google(name), folder_of(name, self.root), found, self.person, self.clock)
 
     def _google(self, name: str, project: str = "") -> Google:
         """Google for a stack, or for none in particular. Raises Refusal."""

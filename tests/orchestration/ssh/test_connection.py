@@ -1,5 +1,6 @@
 """How a node is reached, and by which key it is known."""
 
+import os
 import shlex
 import socket
 import subprocess
@@ -16,7 +17,14 @@ from hypothesis import strategies as st
 from orchestration.clusters import inventory as inventories
 from orchestration.errors import Refusal
 from orchestration.ssh import connection as ssh
-from orchestration.ssh.connection import Connection, UnreachableError, node_known_hosts, quote, target
+from orchestration.ssh.connection import (
+    OWN_SESSION,
+    Connection,
+    UnreachableError,
+    node_known_hosts,
+    quote,
+    target,
+)
 from tests.orchestration.clusters.test_inventory import document
 
 KEYS = [
@@ -60,9 +68,31 @@ def test_through_googles_tunnel_by_a_list_of_ours(tmp_path):
     nodes = [{**document()["nodes"][0], "ssh": ssh}]
     (node,) = cluster(tmp_path, nodes=nodes).nodes
     assert target(cluster(tmp_path, nodes=nodes), node).tunnel == (
-        *("gcloud", "compute", "start-iap-tunnel", "i", "22"),
+        *(*OWN_SESSION, "gcloud", "compute", "start-iap-tunnel", "i", "22"),
         *("--project=p", "--zone=z", "--listen-on-stdin"),
     )
+
+
+def test_the_tunnel_is_out_of_reach_of_ctrl_c(tmp_path, monkeypatch):
+    """A terminal sends Ctrl-C to every process of its session: the tunnel has one of its own."""
+    (tmp_path / "bin").mkdir()
+    gcloud = tmp_path / "bin" / "gcloud"
+    seen = tmp_path / "seen"
+    gcloud.write_text(f'#!/bin/sh\necho "$(ps -o sid= -p $$) $*" >{seen}\n')
+    gcloud.chmod(0o755)
+    monkeypatch.setenv("PATH", str(gcloud.parent), prepend=":")
+    monkeypatch.setattr(ssh, "TUNNEL_S", 1.0)
+    via = {"via": "iap", "project": "p", "zone": "z", "instance": "i"}
+    found = cluster(
+        tmp_path,
+        f"127.0.0.1 ssh-ed25519 {KEYS[0]}\n",
+        nodes=[{**document()["nodes"][0], "address": "127.0.0.1", "ssh": via}],
+    )
+    with closing(Connection(target(found, found.nodes[0]))) as connection, pytest.raises((UnreachableError, Refusal)):
+        connection.open()
+    session, *words = seen.read_text().split()
+    assert int(session) != os.getsid(0)
+    assert words[:4] == ["compute", "start-iap-tunnel", "i", "22"]
 
 
 @pytest.mark.parametrize(

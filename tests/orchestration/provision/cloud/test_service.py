@@ -8,6 +8,7 @@ import pytest
 from orchestration.errors import Refusal
 from orchestration.provision.cloud.clients import stack_settings
 from orchestration.provision.cloud.provider import GoogleCloud
+from orchestration.ssh.connection import UnreachableError
 from tests.orchestration.provision.cloud import plays
 
 
@@ -120,10 +121,34 @@ def over(desk):
     return desk
 
 
+class Sshd:
+    """What the head's SSH server does: nothing for its first `deaf` callers."""
+
+    def __init__(self, deaf: int) -> None:
+        self.deaf, self.asked = deaf, []
+
+    def open(self, connection) -> None:
+        self.asked.append(connection.target.label)
+        if len(self.asked) <= self.deaf:
+            raise UnreachableError(f"{connection.target.label}: Connection refused")
+
+
+@pytest.fixture
+def sshd(monkeypatch):
+    made = Sshd(deaf=0)
+
+    def open_(connection):
+        made.open(connection)
+
+    monkeypatch.setattr("orchestration.provision.cloud.wake.Connection.open", open_)
+    return made
+
+
 HEAD = "zones/us-central1-a/instances/convscale-fat-node1"
 
 
-def test_a_stopped_head_runs_for_the_pull_alone(over):
+def test_a_stopped_head_runs_for_the_pull_alone(over, sshd):
+    sshd.deaf = 20
     over.compute.next_address = "198.51.100.4"
     over.answers = ["yes"]
     with GoogleCloud().awake("fat", over.operator()):
@@ -133,8 +158,22 @@ def test_a_stopped_head_runs_for_the_pull_alone(over):
         assert "[198.51.100.4]:9 ssh-ed25519" in (over.folder / "known_hosts").read_text()
     assert over.compute.held[HEAD]["status"] == "TERMINATED"
     assert "ended at 2026-11-23T02:00:00Z, and its head is TERMINATED" in over.asked[0]
+    # Google's start is over long before SSH answers
+    assert sshd.asked == ["node1 (198.51.100.4:9)"] * 21
+    assert sum(over.slept) == 100.0
+    assert "waiting for its SSH server at node1 (198.51.100.4:9), 240 s at most" in over.text
+    assert "convscale-fat-node1 answers after" in over.text
 
 
+def test_a_head_that_never_answers_is_stopped_again(over, sshd):
+    sshd.deaf = 10**9
+    says = pytest.raises(Refusal, match="convscale-fat-node1 runs, but its SSH server does not answer")
+    with says, GoogleCloud().awake("fat", over.operator(yes=True)):
+        raise AssertionError("nobody answers")
+    assert over.compute.held[HEAD]["status"] == "TERMINATED"
+
+
+@pytest.mark.usefixtures("sshd")
 def test_a_stopped_head_is_stopped_again_after_a_failure(over):
     with pytest.raises(ZeroDivisionError), GoogleCloud().awake("fat", over.operator(yes=True)):
         raise ZeroDivisionError
