@@ -100,11 +100,6 @@ class RunsFolder:
     def latest(self) -> Path:
         return self.folder / "latest"
 
-    @property
-    def images(self) -> Path:
-        """Pools of pictures, one .npy each, named by their digest and shared by the sweeps."""
-        return self.folder / ".images"
-
     def sweeps(self) -> list[SweepPaths]:
         """The sweeps here, the one worked at last first."""
         ledgers = [path for path in self.folder.glob("*/ledger.jsonl") if not path.parent.is_symlink()]

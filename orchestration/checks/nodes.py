@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestration.clusters.inventory import Inventory, Node
 from orchestration.clusters.lifetime import lifetime_left_s
+from orchestration.executors.remote.survey import unreached
 
 SHARED_MEMORY_BYTES_PER_RANK = 8 * 2**20  # Open MPI's segments took 5 MB a rank
 SPARE_DISK_BYTES = 64 * 2**20  # logs, records, tables and figures of a sweep; a node's pictures and session files
@@ -75,19 +76,6 @@ def of_nodes(inventory: Inventory, surveys: Sequence[Survey | str], wanted: Want
         clocks, disk, strays,
     ]  # fmt: skip
     return [reached, *(check(inventory, told, wanted) for check in every), lifetime(inventory, wanted)]
-
-
-def unreached(inventory: Inventory, node: Node, why: str) -> str:
-    """Why a node gave no answer, and what to do."""
-    head = inventory.nodes[0].name
-    place = f"{node.name} ({node.address}) from {head}"
-    if "Host key verification failed" in why or "REMOTE HOST IDENTIFICATION" in why:
-        return f"{place}: its host key is not the pinned one: if it was made anew, pin it with 'fab trust'"
-    if "Permission denied" in why:
-        return f"{place}: it refuses the head's key: put the head's ~/.ssh/id_*.pub into its authorized_keys"
-    if "No such file" in why or "not found" in why:
-        return f"{place}: {why}: install the pinned packages there, at {inventory.python}"
-    return f"{place}: {why}: is it up, and its address right?"
 
 
 def names(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
@@ -298,11 +286,11 @@ def lifetime(inventory: Inventory, wanted: Wanted) -> Check:
     return Check(LIFETIME, found, tuple(faults))
 
 
-def neighbours(pairs: Sequence[tuple[Node, Sequence[str] | str]], nodes: Sequence[Node]) -> Check:
-    """`pairs`: for each node the addresses that it does not reach, or why it could not say."""
+def neighbours(nodes: Sequence[Node], answers: Sequence[Sequence[str] | str]) -> Check:
+    """`answers`: of each node the addresses that it does not reach, or why it could not say."""
     called = {node.address: node.name for node in nodes}
     faults = []
-    for node, unreached_ones in pairs:
+    for node, unreached_ones in zip(nodes, answers, strict=True):
         if isinstance(unreached_ones, str):
             faults.append(f"{node.name} could not be asked whom it reaches: {unreached_ones}")
         else:

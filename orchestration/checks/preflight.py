@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from orchestration.checks import nodes as checks
+from orchestration.checks import nodes
 from orchestration.checks.canary import measure
 from orchestration.checks.nodes import OF_EACH_RUN, SHARED_MEMORY_BYTES_PER_RANK, SPARE_DISK_BYTES, WAITS, Check, Wanted
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal, Stopped
-from orchestration.jobs.executor import Place
-from orchestration.jobs.remote.executor import Remote
+from orchestration.jobs.executor import Executor
+from orchestration.jobs.loop import job_loop
+from orchestration.paths import SweepPaths
+from orchestration.planning.cores import cores, share_cores
 from orchestration.planning.plan import PlannedRun
 from orchestration.ssh.connection import Connection, UnreachableError, target
 
@@ -38,42 +39,41 @@ def problems(
         found.append(_threads(runs, cores))
         if remote is None:
             found.append(_shared_memory(max(item.run.ranks_per_node for item in runs)))
-        saved = max(item.run.problem.y_bytes if item.run.save else 0 for item in runs)
+        saved = max(item.disk_bytes for item in runs)
         found.append(_disk(folder, saved + SPARE_DISK_BYTES))
     return [line for line in found if line]
 
 
-def of_nodes(place: Place, inventory: Inventory, wanted: Wanted) -> list[Check] | None:
-    """The checks that the nodes' own words decide; None where the place is this machine."""
-    if not isinstance(place, Remote):
-        return None
-    return checks.of_nodes(inventory, place.descriptions(), wanted)
+def of_nodes(executor: Executor, inventory: Inventory, wanted: Wanted) -> list[Check] | None:
+    """The checks that the nodes' own words decide; None where the only node is this machine."""
+    descriptions = executor.descriptions()
+    return None if descriptions is None else nodes.of_nodes(inventory, descriptions, wanted)
 
 
 def everything(
-    place: Place, inventory: Inventory, wanted: Wanted, folder: Path, runs: Sequence[PlannedRun] | None = None
+    executor: Executor, inventory: Inventory, wanted: Wanted, folder: Path, runs: Sequence[PlannedRun] | None = None
 ) -> list[Check]:
     """All checks, the slow ones too: every pair of nodes, MPI over all ranks, a canary on every node.
 
     `runs` are the study's, None where the nodes could not be asked what it would be on them. MPI is tried only where
     nothing else is wrong: it might hang. Raises Refusal where the head cannot be reached.
     """
-    found = of_nodes(place, inventory, wanted)
-    if isinstance(place, Remote) and found is not None:
-        found += [direct(inventory), _pairs(place)]
+    found = of_nodes(executor, inventory, wanted)
+    if found is not None:
+        found += [direct(inventory), nodes.neighbours(inventory.nodes, executor.unreached_pairs())]
     else:
         faults = problems([], inventory, 1, folder)
         found = [Check("mpirun beside python", inventory.python.rpartition("/")[0], tuple(faults))]
         found.append(
             Check("shared memory", f"{_free(SHARED_MEMORY) >> 20} MiB free", _faults(_shared_memory(inventory.slots)))
         )
-    found.append(_ranks(place, runs))
+    found.append(_ranks(executor, runs))
     found.append(Check("disk here", f"{_free(folder) >> 20} MiB free", _faults(_disk(folder, SPARE_DISK_BYTES))))
     if any(check.faults for check in found):
         return [*found, Check("allreduce over all ranks, canary", "waits for the rest to be mended", tried=False)]
     if not runs:
         return [*found, Check("allreduce over all ranks, canary", WAITS, tried=False)]
-    return found + _canary(place, inventory, folder)
+    return found + _canary(executor, inventory, folder)
 
 
 def direct(inventory: Inventory) -> Check:
@@ -93,40 +93,26 @@ def direct(inventory: Inventory) -> Check:
     return Check("reached from here", f"the head and {count} other nodes", tuple(faults))
 
 
-def _ranks(place: Place, runs: Sequence[PlannedRun] | None) -> Check:
+def _ranks(executor: Executor, runs: Sequence[PlannedRun] | None) -> Check:
     """Whether the threads of the study's ranks find cores."""
     name = "ranks x threads against cores"
     if not runs:
         return Check(name, "waits for the nodes to say what they have", tried=False)
-    cores = min(int(machine["cores"]) for machine in place.machines())
+    cores = min(int(machine["cores"]) for machine in executor.machines())
     most = max((item.run for item in runs), key=lambda run: run.ranks_per_node * run.threads)
     asked = ", oversubscribed as the study asks" if most.ranks_per_node * most.threads > cores else ""
     found = f"at most {most.ranks_per_node} x {most.threads} on {cores} cores of a node{asked}"
     return Check(name, found, _faults(_threads(list(runs), cores)))
 
 
-def _pairs(place: Remote) -> Check:
-    nodes = place.inventory.nodes
-    answers: list[list[str] | str] = []
-    for answer in place.neighbours():
-        try:
-            document = json.loads(answer.out) if answer.status == 0 else answer.why
-        except (ValueError, RecursionError):
-            document = "it gave no answer"
-        answers.append([str(item) for item in document] if isinstance(document, list) else str(document))
-    return checks.neighbours(list(zip(nodes, answers, strict=True)), nodes)
-
-
-def _canary(place: Place, inventory: Inventory, folder: Path) -> list[Check]:
-    machines = place.machines()
-    shared = len({machine["boot_id"] for machine in machines}) < len(machines)
+def _canary(executor: Executor, inventory: Inventory, folder: Path) -> list[Check]:
+    machines = executor.machines()
+    paths = SweepPaths(folder.absolute() / ".checks" / inventory.cluster)
     try:
-        document = measure(
-            place, inventory, 0 if shared else min(int(machine["cores"]) for machine in machines), folder
-        )
+        document = measure(job_loop(executor, inventory, cores(machines)), paths)
     except Stopped as stopped:
         return [Check("allreduce over all ranks", "failed", (str(stopped),))]
-    return checks.canary(document, place.names, shared, inventory.mixed_processors)
+    return nodes.canary(document, executor.names, share_cores(machines), inventory.mixed_processors)
 
 
 def _faults(line: str) -> tuple[str, ...]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
-from orchestration.planning import plan
-from orchestration.planning.plan import Point
-from orchestration.planning.study import LoadedStudy, Series
+from orchestration.experiments.convolution import plan
+from orchestration.experiments.convolution.plan import ConvolutionPoint
+from orchestration.experiments.convolution.study import ConvolutionSeries, ConvolutionStudy
+from orchestration.planning.study import LoadedStudy
 
 MOST_RANKS = 65536
 REPLICA = "replica"
@@ -34,14 +35,16 @@ def counts(text: str) -> tuple[int, ...]:
 class Wanted:
     """A point, the options that its movement has, and how often it is repeated: all launches, warm-ups among them."""
 
-    point: Point
-    options: Mapping[str, int]
+    point: ConvolutionPoint
+    options: dict[str, int]
     repeats: int
 
 
 def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> tuple[list[Wanted], list[str]]:
     """The study's points at these counts, and one line for each count that a series cannot take. Raises Refusal."""
     study = loaded.study
+    if not isinstance(study, ConvolutionStudy):
+        raise Refusal(f"study {loaded.source} is not of the convolution: there is no forecast for it")
     found: list[Wanted] = []
     notes: list[str] = []
     for series in study.series:
@@ -70,7 +73,7 @@ def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> t
     return found, notes
 
 
-def _at(series: Series, count: int) -> Series:
+def _at(series: ConvolutionSeries, count: int) -> ConvolutionSeries:
     """The series at one rank count, whatever its own limits."""
     return series.model_copy(update={"ranks": [count], "max_ranks": None})
 

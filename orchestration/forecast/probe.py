@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from orchestration.clusters.folder import home
 from orchestration.clusters.inventory import Inventory
-from orchestration.errors import Refusal, Stopped
-from orchestration.jobs.executor import Place, State
-from orchestration.jobs.job import LOG, MEASUREMENT, Builder
+from orchestration.errors import Refusal
+from orchestration.executors.connect import connect
+from orchestration.jobs.answer import answer, answer_arguments, every_slot
+from orchestration.jobs.executor import Executor
+from orchestration.jobs.job import JobRequest
+from orchestration.jobs.loop import job_loop
 from orchestration.paths import SweepPaths
-from orchestration.planning.plan import on_every_slot
-from orchestration.sweep.prepare import Surroundings, connect, cores
+from orchestration.planning.cores import cores
+from orchestration.sweep.prepare import Surroundings
 from workload.record.files import read_json, write_json
 from workload.record.schema import SchemaError, check_version
 
@@ -22,8 +24,7 @@ PROGRAM = ("-m", "workload.probe.run")
 PROBE = "probe.json"
 RESIDUALS = "residuals.json"  # beside it: how far forecasts were off
 TIMEOUT_S = 300.0
-LIMIT_BYTES = 16 * 2**20
-TAIL_BYTES = 4000
+NAME = "b0be000000000000"  # in the place of a run's id: it stands in tokens, which are hex digits
 
 
 def path_of(cluster: str, root: Path) -> Path:
@@ -39,8 +40,7 @@ def measure(cluster: str, surroundings: Surroundings) -> tuple[Path, Mapping[str
     Raises Refusal, and Stopped where the probe failed.
     """
     inventory = surroundings.clusters.find(cluster, surroundings.utc_now())
-    place = connect(inventory, surroundings.environment)
-    found = _carry_out(inventory, place, surroundings)
+    found = _carry_out(inventory, connect(inventory, surroundings.environment), surroundings)
     document = {**found, "cluster": inventory.cluster, "measured_utc": surroundings.utc_now()}
     target = path_of(cluster, surroundings.root)
     try:
@@ -82,42 +82,18 @@ def read(cluster: str, root: Path) -> Mapping[str, Any]:
         raise Refusal(f"{path} cannot be read ({error}): run 'fab probe --cluster {cluster}' again") from error
 
 
-def _carry_out(inventory: Inventory, place: Place, surroundings: Surroundings) -> Mapping[str, Any]:
-    fewest = cores(place.machines())
-    paths = SweepPaths(surroundings.runs.folder.absolute() / ".probes" / inventory.cluster)
+def _carry_out(inventory: Inventory, executor: Executor, surroundings: Surroundings) -> Mapping[str, Any]:
+    fewest = cores(executor.machines())
     binding = "core" if max(node.slots for node in inventory.nodes) <= fewest else "none"
-    planned = on_every_slot(inventory, binding, TIMEOUT_S)
-    job = paths.job(planned.run.run_id)
+    paths = SweepPaths(surroundings.runs.folder.absolute() / ".probes" / inventory.cluster)
+    request = JobRequest(
+        every_slot(inventory, binding),
+        TIMEOUT_S,
+        lambda folder: [inventory.python, "-m", "mpi4py", *PROGRAM, *answer_arguments(folder)],
+    )
     try:
         paths.jobs.mkdir(parents=True, exist_ok=True)
-        place.end_leftovers(job)  # of a probe that was cut off
-        place.clean(job)
-        Builder(inventory, fewest, PROGRAM, place).write(job, planned, PurePosixPath("none"), preview=False)
-        place.start(job)
-        return _await(place, job)
-    except KeyboardInterrupt:
-        place.stop(job)
-        raise
     except OSError as error:
-        raise Stopped(
-            f"{error.filename or job}: {error.strerror or error}: the probe could not be carried out"
-        ) from error
-    finally:
-        place.clean(job)
-
-
-def _await(place: Place, job: Path) -> Mapping[str, Any]:
-    if place.wait(job, TIMEOUT_S + 60) is State.ALIVE:
-        place.stop(job)
-    try:
-        content = place.fetch(job, MEASUREMENT, LIMIT_BYTES)
-        if content is None:
-            said = place.fetch_tail(job, LOG, TAIL_BYTES).decode(errors="replace").strip().splitlines()
-            raise Stopped(f"the probe left no answer; mpirun's last line: {said[-1] if said else 'none'}")
-        document = json.loads(content)
-        check_version(document, "the probe")
-    except (ValueError, AttributeError, SchemaError) as error:
-        raise Stopped(f"the probe's answer cannot be read ({error})") from error
-    place.end_leftovers(job)
-    found: Mapping[str, Any] = document
-    return found
+        raise Refusal(f"{paths.jobs} cannot be made ({error.strerror}): make it writable") from error
+    loop = job_loop(executor, inventory, fewest)
+    return answer(loop, paths.job(NAME), request, "the probe", lambda found: check_version(found, "the probe"))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from orchestration.checks import canary, nodes
 from orchestration.errors import Refusal
 from orchestration.forecast import probe
+from orchestration.forecast.cases import of_plan
 from orchestration.sweep.runner import Aside
 from results.forecast import accuracy, residuals
-from results.forecast.model import Case
 from results.forecast.probe import parse
 from results.records.sweep import read_sweep
 from workload.record.schema import SchemaError
@@ -42,8 +42,7 @@ class Foretelling:
         total = 0.0
         for item in self.sweep.plan.runs:
             forecast = forecasts.get(item.run.run_id)
-            repeats = item.run.warmups + item.run.repeats
-            total += nodes.RUN_S + (0.0 if forecast is None else repeats * float(forecast["total_s"]))
+            total += nodes.RUN_S + (0.0 if forecast is None else item.repeats * float(forecast["total_s"]))
         return total
 
     def lifetime(self) -> tuple[str, ...]:
@@ -58,8 +57,8 @@ class Foretelling:
         prepared = self.sweep
 
         def ask(paths: SweepPaths) -> Mapping[str, Any]:
-            found = canary.between(prepared.place, prepared.inventory, prepared.cores, paths)
-            return {**found, "multiply_adds_per_s": canary.by_node(found, prepared.place.names)}
+            found = canary.between(prepared.loop, paths)
+            return {**found, "multiply_adds_per_s": canary.by_node(found, prepared.executor.names)}
 
         return Aside(self.values, ask)
 
@@ -83,17 +82,9 @@ def foretell(prepared: Sweep) -> Foretelling:
     cluster, root = prepared.request.cluster, prepared.surroundings.root
     if not probe.path_of(cluster, root).exists():
         return Foretelling(prepared, None, f"no forecast: 'fab probe --cluster {cluster}' measures what one rests on")
-    cases = {
-        item.run.run_id: Case(
-            item.run.problem,
-            item.run.grid,
-            item.run.movement,
-            item.run.backend,
-            item.run.ranks_per_node,
-            item.run.options,
-        )
-        for item in prepared.plan.runs
-    }
+    cases = of_plan(prepared.plan)
+    if not cases:
+        return Foretelling(prepared, None, f"no forecast: there is none for runs of {prepared.experiment.kind}")
     try:
         found = parse(probe.read(cluster, root), f"the probe of {cluster}")
         return Foretelling(prepared, accuracy.document(cases, found, band(cluster, root)))

@@ -1,7 +1,7 @@
-"""What a sweep needs of the place where mpirun runs: this machine (here.py), or a cluster's head over SSH (remote.py).
+"""Where jobs run: the Executor that this machine (local.py) and a cluster's head over SSH (remote/) both are.
 
-A job is a folder on the operator's side: job.json and run.json lie in it before it starts. The place makes of it
-a folder of the same name where mpirun runs, in which log, measurement.json, preview.npz and exit.json appear.
+A job is a folder on the operator's side, in which job.json lies before it starts. The executor makes of it a folder
+of the same name where the launcher runs; log, measurement.json and exit.json appear there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class State(Enum):
 
 
 class HeadLostError(Exception):
-    """The place where mpirun runs no longer answers; the message names it and says why."""
+    """The head no longer answers; the message names it and says why."""
 
     def __init__(self, node: str, why: str) -> None:
         super().__init__(f"{node} no longer answers ({why})")
@@ -50,8 +50,26 @@ class Traces:
     oom_after: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
-class Place(Protocol):
+class Lease(Protocol):
+    """Whose a cluster is for now. Both methods may be called again."""
+
+    def take(self, document: Mapping[str, Any], *dead: str) -> Mapping[str, Any] | None:
+        """Takes the cluster for a sweep; returns the lease of another sweep where that holds.
+
+        `dead`: the mark of a sweep whose `fab` is known to be dead. Raises OSError, HeadLostError.
+        """
+        ...
+
+    def release(self, mark: str) -> None:
+        """Gives a sweep's lease back. A head that does not answer is not waited for: the lease ends by itself."""
+        ...
+
+
+class Executor(Protocol):
     """Every method raises HeadLostError where the head no longer answers, at the latest 30 s after it fell silent."""
+
+    @property
+    def lease(self) -> Lease: ...
 
     @property
     def node(self) -> str:
@@ -70,12 +88,32 @@ class Place(Protocol):
         """What each node says of itself, as in a record's `machines`, in the inventory's order. Raises Refusal."""
         ...
 
-    def folder(self, job: Path) -> PurePosixPath:
-        """The job's folder as the head sees it."""
+    def descriptions(self) -> list[dict[str, Any] | str] | None:
+        """What each node says for the checks, or why it says nothing; None where the only node is this machine."""
         ...
 
-    def bring(self, pool: Path) -> PurePosixPath:
-        """Makes a pool of pictures lie on every node; its path there. Raises OSError, Refusal."""
+    def unreached_pairs(self) -> list[list[str] | str]:
+        """For each node the addresses of other nodes that it does not reach, or why it could not say."""
+        ...
+
+    def provide(self, root: Path, digest: str) -> None:
+        """Makes the workload of the project under `root` lie on every node. Raises Refusal."""
+        ...
+
+    def bring(self, file: Path) -> PurePosixPath:
+        """Makes a file lie on every node; returns its path there. Raises OSError, Refusal."""
+        ...
+
+    def lost(self, nodes: int) -> list[str]:
+        """Which of the first `nodes` nodes fell silent earlier and do not answer now either."""
+        ...
+
+    def tokens(self) -> list[str]:
+        """The tokens of the jobs that lie on a head apart from this machine; none where it does not answer."""
+        ...
+
+    def folder(self, job: Path) -> PurePosixPath:
+        """The job's folder as the head sees it."""
         ...
 
     def start(self, job: Path) -> None:
@@ -87,7 +125,7 @@ class Place(Protocol):
         ...
 
     def restarted(self, job: Path) -> bool:
-        """True where the job is gone because mpirun's node was started again under it."""
+        """True where the job is gone because the head was started again under it."""
         ...
 
     def wait(self, job: Path, limit_s: float) -> State:
@@ -115,9 +153,5 @@ class Place(Protocol):
         ...
 
     def clean(self, job: Path) -> None:
-        """Removes the folder of a job that is over. Raises OSError."""
-        ...
-
-    def lost(self, nodes: int) -> list[str]:
-        """Which of the first `nodes` nodes fell silent in this sweep and do not answer now either."""
+        """Removes the folder of a job that is over, here and on the head. Raises OSError."""
         ...

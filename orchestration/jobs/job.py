@@ -1,105 +1,104 @@
-"""A job: the folder that a run is started from, where mpirun runs."""
+"""A job's folder: what a person's side writes into it before an executor starts it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from infra.hostfile import hostfile
 from orchestration.clusters.inventory import Inventory
-from orchestration.jobs.executor import Place, Site
-from orchestration.jobs.mpirun import Files, Layout, Shell, mpirun
-from orchestration.planning.plan import PlannedRun
+from orchestration.jobs.executor import Executor, Site
+from orchestration.jobs.launchers.launcher import Hosts, Launcher, RemoteShell, Scratch
+from orchestration.jobs.launchers.placement import Placement
 from workload.agent import supervise
 from workload.record.files import write_json
 from workload.record.schema import SCHEMA_VERSION
 
 LOG = "log"
 MEASUREMENT = "measurement.json"
-PREVIEW = "preview.npz"
-SAVED = "saved"
-
-
 HOSTFILE = "hostfile"
-DAEMON_GRACE_S = 30.0  # past the run's limit a node's daemon ends by itself, should nobody tell it to
+DAEMON_GRACE_S = 30.0  # past the job's limit a node's daemon ends by itself, should nobody tell it to
 
 
 @dataclass(frozen=True)
-class Builder:
-    """Writes jobs for a place; `program` is what follows `python -m mpi4py`."""
+class JobRequest:
+    """What a job is to run.
+
+    `program` makes the command of every rank from the job's folder as the head sees it. `documents` are JSON files
+    that lie in the folder before the start, `folders` are empty folders in it.
+    """
+
+    placement: Placement
+    timeout_s: float
+    program: Callable[[PurePosixPath], Sequence[str]]
+    documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    folders: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class JobWriter:
+    """Writes job folders for a cluster; `cores` are a node's, 0 where nodes share one machine's."""
 
     inventory: Inventory
     cores: int
-    program: Sequence[str]
-    place: Place
+    executor: Executor
+    launcher: Launcher
 
-    def write(self, job: Path, planned: PlannedRun, pool: PurePosixPath, preview: bool) -> None:
-        """Makes the job's folder with run.json and job.json; its name is the token. Raises OSError."""
-        run, site = planned.run, self.place.site
-        files = self._files(job, planned, pool, preview)
-        shell = self._shell(job, planned, files, site)
-        layout = Layout(
-            python=PurePosixPath(self.inventory.python),
-            as_root=site.uid == 0,
-            cores=self.cores,
-            transport=self.inventory.transport,
-            interface_subnet=self.inventory.interface_subnet,
-            hostfile=self.place.folder(job) / HOSTFILE if shell is not None else None,
-            shell=shell,
-        )
+    def write(self, job: Path, request: JobRequest) -> None:
+        """Makes the job's folder, whose name is the token. Raises OSError."""
+        site, there = self.executor.site, self.executor.folder(job)
+        session, shared_memory = folders_made(site, job.name)
+        scratch = Scratch(PurePosixPath(session), PurePosixPath(shared_memory))
+        hosts = self._hosts(job, request, site, scratch)
+        command = self.launcher.command(request.placement, hosts, scratch, request.program(there))
         job.mkdir(parents=True)
-        if run.save:
-            (job / SAVED).mkdir()
-        write_json(job / supervise.RUN, {"schema_version": SCHEMA_VERSION, "run_id": run.run_id, "run": run.as_dict()})
-        if shell is not None:
+        for name in request.folders:
+            (job / name).mkdir()
+        for name, document in request.documents.items():
+            write_json(job / name, document)
+        if hosts.shell is not None:
             # the nodes that the run needs, and no other: a node lost that it does not need must not end it
-            nodes = [node.model_dump() for node in self.inventory.nodes[: run.nodes]]
+            nodes = [node.model_dump() for node in self.inventory.nodes[: request.placement.nodes]]
             (job / HOSTFILE).write_text(hostfile(nodes))
-            (job / shell.known_hosts.name).write_text(site.known_hosts)
-        document: dict[str, Any] = {
+            (job / hosts.shell.known_hosts.name).write_text(site.known_hosts)
+        document = {
             "schema_version": SCHEMA_VERSION,
-            "argv": mpirun(run, layout, files, self.program),
-            "env": dict(site.environment),
+            "argv": command.argv,
+            "env": {**site.environment, **command.environment},
             "cwd": self.inventory.workdir,
-            "timeout_s": planned.timeout_s,
+            "timeout_s": request.timeout_s,
             "token": job.name,
-            "log": str(self.place.folder(job) / LOG),
-            "make": made(site, job.name),
+            "log": str(there / LOG),
+            "make": [session, shared_memory],
         }
         write_json(job / supervise.JOB, document)
 
-    def _files(self, job: Path, planned: PlannedRun, pool: PurePosixPath, preview: bool) -> Files:
-        folder = self.place.folder(job)
-        scratch, shared_memory = map(PurePosixPath, made(self.place.site, job.name))
-        return Files(
-            run=folder / supervise.RUN,
-            measurement=folder / MEASUREMENT,
-            pool=pool,
-            scratch=scratch,
-            shared_memory=shared_memory,
-            save_to=folder / SAVED if planned.run.save else None,
-            preview=folder / PREVIEW if preview else None,
-        )
-
-    def _shell(self, job: Path, planned: PlannedRun, files: Files, site: Site) -> Shell | None:
-        """How mpirun reaches the other nodes; None where the place has none."""
-        if not site.hosts:
-            return None
-        return Shell(
-            # named by the token, so that a lost mpirun's ssh clients carry it too
-            known_hosts=self.place.folder(job) / f"known_hosts-{job.name}",
-            workdir=PurePosixPath(self.inventory.workdir),
-            user=self.inventory.user or "",
-            token=job.name,
-            make=(files.scratch, files.shared_memory),
-            limit_s=planned.timeout_s + DAEMON_GRACE_S,
+    def _hosts(self, job: Path, request: JobRequest, site: Site, scratch: Scratch) -> Hosts:
+        there = self.executor.folder(job)
+        shell = None
+        if site.hosts:
+            shell = RemoteShell(
+                # named by the token, so that a lost mpirun's ssh clients carry it too
+                known_hosts=there / f"known_hosts-{job.name}",
+                user=self.inventory.user or "",
+                workdir=PurePosixPath(self.inventory.workdir),
+                token=job.name,
+                make=(scratch.session, scratch.shared_memory),
+                limit_s=request.timeout_s + DAEMON_GRACE_S,
+            )
+        return Hosts(
+            python=PurePosixPath(self.inventory.python),
+            cores=self.cores,
+            transport=self.inventory.transport,
+            interface_subnet=self.inventory.interface_subnet,
+            hostfile=there / HOSTFILE if shell is not None else None,
+            shell=shell,
         )
 
 
-def made(site: Site, token: str) -> list[str]:
-    """A run's own folders on each of its nodes: Open MPI's session files, shared memory. The first one's path is
-    short, because sockets lie in it."""
-    scratch = site.temporary / f"convscale-{site.uid}" / token
-    return [str(scratch), f"/dev/shm/convscale-{token}"]  # noqa: S108  private, and the only place for it
+def folders_made(site: Site, token: str) -> list[str]:
+    """A job's own folders on each of its nodes: the launcher's session files, and shared memory."""
+    session = site.temporary / f"convscale-{site.uid}" / token
+    return [str(session), f"/dev/shm/convscale-{token}"]  # noqa: S108  private, and the only place for it

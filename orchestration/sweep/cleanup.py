@@ -8,11 +8,10 @@ from pathlib import Path
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.inventory import read as read_inventory
 from orchestration.errors import Refusal
-from orchestration.jobs.executor import HeadLostError, Place
-from orchestration.jobs.remote.executor import Remote
+from orchestration.executors.connect import connect
+from orchestration.jobs.executor import Executor, HeadLostError
 from orchestration.paths import RunsFolder, SweepPaths
-from orchestration.sweep.locks import let_go, locked
-from orchestration.sweep.prepare import connect
+from orchestration.sweep.locks import locked
 from workload.record.token import is_token
 
 
@@ -23,10 +22,10 @@ def clean(
 
     Raises Refusal where the cluster cannot be reached.
     """
-    place = connect(inventory, environment)
+    executor = connect(inventory, environment)
     try:
-        removed = sum(_of_sweep(place, paths, jobs, say) for paths in sweeps if (jobs := _jobs(paths)))
-        if others := _others(place):
+        removed = sum(_of_sweep(executor, paths, jobs, say) for paths in sweeps if (jobs := _jobs(paths)))
+        if others := executor.tokens():
             say(
                 f"left alone, of sweeps that lie elsewhere: {', '.join(others[:8])}{' ..' if len(others) > 8 else ''} "
                 "(--sweep FOLDER names such a sweep)"
@@ -57,14 +56,14 @@ def _cluster(paths: SweepPaths) -> str | None:
         return None
 
 
-def _of_sweep(place: Place, paths: SweepPaths, jobs: Sequence[Path], say: Callable[[str], None]) -> int:
+def _of_sweep(executor: Executor, paths: SweepPaths, jobs: Sequence[Path], say: Callable[[str], None]) -> int:
     """How many were removed. Raises HeadLostError."""
     try:
         with locked(paths):
             for job in jobs:
-                place.stop(job)
-                place.clean(job)
-            let_go(place, paths)
+                executor.stop(job)
+                executor.clean(job)
+            executor.lease.release(paths.mark)
     except Refusal as refusal:
         say(f"left alone: {refusal}")
         return 0
@@ -75,8 +74,3 @@ def _jobs(paths: SweepPaths) -> list[Path]:
     if not paths.jobs.is_dir():
         return []
     return sorted(job for job in paths.jobs.iterdir() if is_token(job.name))
-
-
-def _others(place: Place) -> list[str]:
-    """The tokens of the runs that still lie on the head; none where it is this machine, or cannot be asked."""
-    return place.tokens() if isinstance(place, Remote) else []

@@ -15,16 +15,13 @@ from typing import Any
 
 import psutil
 
+from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
-from orchestration.jobs.executor import HeadLostError, Place
-from orchestration.jobs.remote.executor import Remote
-from orchestration.jobs.remote.survey import printable
+from orchestration.executors.remote.lease import SHAPE, taken
+from orchestration.jobs.executor import Executor, HeadLostError
 from orchestration.paths import SweepPaths
 from workload.agent import supervise
 from workload.record.schema import SchemaError, check_shape
-
-TOLD = ("folder", "who", "since_utc")
-SHAPE = {"sweep": str, "folder": str, "who": str, "since_utc": str, "fab": {"pid": int, "create_time": float}}
 
 
 @contextmanager
@@ -50,33 +47,31 @@ def locked(paths: SweepPaths) -> Iterator[None]:
 
 
 @contextmanager
-def held(place: Place, paths: SweepPaths, utc: str) -> Iterator[None]:
-    """Holds the cluster for the sweep while inside; this machine needs no holding.
+def held(executor: Executor, inventory: Inventory, paths: SweepPaths, utc: str) -> Iterator[None]:
+    """Holds the cluster for the sweep while inside.
 
     Raises Refusal naming the sweep that has it; a sweep that never began leaves no folder then.
     """
-    if not isinstance(place, Remote):
-        yield
-        return
     who = f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
     fab = supervise.identity(psutil.Process())
     document = {"sweep": paths.mark, "folder": str(paths.folder), "who": who, "since_utc": utc, "fab": fab}
     try:
-        other = place.take(document)
+        other = executor.lease.take(document)
         if other is not None and _is_dead(other):
-            other = place.take(document, str(other["sweep"]))
+            other = executor.lease.take(document, str(other["sweep"]))
     except OSError as error:
-        raise Refusal(f"{place.head.name}: {error.filename}: {error.strerror}: no run can start there") from error
+        head = inventory.nodes[0].name
+        raise Refusal(f"{head}: {error.filename}: {error.strerror}: no run can start there") from error
     except HeadLostError as error:
         raise Refusal(f"the head {error}") from error
     if other is not None:
         if not paths.ledger.exists():
             paths.unmake()
-        raise Refusal(f"cluster {place.inventory.cluster} {taken(other)}")
+        raise Refusal(f"cluster {inventory.cluster} {taken(other)}")
     try:
         yield
     finally:
-        place.release(paths.mark)
+        executor.lease.release(paths.mark)
 
 
 def _is_dead(other: Mapping[str, Any]) -> bool:
@@ -87,22 +82,3 @@ def _is_dead(other: Mapping[str, Any]) -> bool:
         return here and not supervise.lives(other["fab"])
     except (SchemaError, KeyError, TypeError, ValueError):
         return False
-
-
-def let_go(place: Place, paths: SweepPaths) -> None:
-    """Gives back what a killed `fab` left of its hold."""
-    if isinstance(place, Remote):
-        place.release(paths.mark)
-
-
-def taken(other: Mapping[str, Any]) -> str:
-    """By whom a cluster is held, in words; what comes from the head is not trusted."""
-    try:
-        check_shape(other, SHAPE, "the lease")
-    except SchemaError:
-        return "is held by another sweep: wait for it"
-    said = {name: str(printable(other[name]))[:200] for name in TOLD}
-    return (
-        f"is at work for the sweep in {said['folder']} ({said['who']}, since {said['since_utc']}): wait for it, for "
-        "two at once would measure each other; where its fab was killed, 30 s after its last run will do"
-    )

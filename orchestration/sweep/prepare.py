@@ -7,20 +7,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from orchestration import experiments
 from orchestration.checks.nodes import Wanted, mixed_processors
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.lifetime import too_late
 from orchestration.clusters.registry import Clusters
 from orchestration.errors import Refusal
-from orchestration.jobs.executor import Place
-from orchestration.jobs.local import Here
-from orchestration.jobs.remote.executor import Remote
-from orchestration.jobs.remote.upload import push
+from orchestration.executors.connect import connect
+from orchestration.experiments import EXPERIMENTS
+from orchestration.experiments.experiment import Experiment, Ground
+from orchestration.jobs.executor import Executor
+from orchestration.jobs.loop import JobLoop, job_loop
 from orchestration.paths import RunsFolder, SweepPaths
-from orchestration.planning import code_version, study
-from orchestration.planning import plan as plans
-from orchestration.planning.images import Pools
-from orchestration.planning.plan import Plan, PlannedRun
+from orchestration.planning import code_version
+from orchestration.planning.cores import cores
+from orchestration.planning.plan import Plan, PlannedRun, skip_reason
 from orchestration.planning.study import LoadedStudy, Overrides
 from orchestration.sweep import resume
 from orchestration.sweep.resume import Flags, Identity
@@ -40,13 +41,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Everything outside that a sweep uses: clusters, folders, clock, environment, and the ranks' program."""
+    """Everything outside that a sweep uses: clusters, folders, clock, environment, and what can be run."""
 
     clusters: Clusters
     runs: RunsFolder
     utc_now: Callable[[], str]
     environment: Mapping[str, str]
-    program: Sequence[str] = ("-m", "workload")
+    experiments: Sequence[Experiment] = EXPERIMENTS
 
     @property
     def root(self) -> Path:
@@ -60,22 +61,31 @@ class Sweep:
 
     surroundings: Surroundings
     request: Request
+    experiment: Experiment
     loaded: LoadedStudy
-    inventory: Inventory
-    machines: Sequence[Mapping[str, Any]]
+    ground: Ground
     plan: Plan
-    place: Place
-    pools: Pools
+    executor: Executor
     identity: Identity
 
     @property
-    def cores(self) -> int:
-        """Physical cores of a node, the least of them; 0 where nodes share one machine's."""
-        return cores(self.machines)
+    def inventory(self) -> Inventory:
+        """The cluster's."""
+        return self.ground.inventory
+
+    @property
+    def machines(self) -> Sequence[Mapping[str, Any]]:
+        """What the cluster's nodes say of themselves."""
+        return self.ground.machines
+
+    @property
+    def loop(self) -> JobLoop:
+        """What carries jobs through on the cluster."""
+        return job_loop(self.executor, self.inventory, self.ground.cores)
 
     def wanted(self, paths: SweepPaths) -> Wanted:
         """What the nodes are held against before the sweep in that folder."""
-        saves = any(item.run.save and item.run.nodes > 1 for item in self.plan.runs)
+        saves = any(item.shares_folder for item in self.plan.runs)
         utc = self.surroundings.utc_now()
         return Wanted(self.identity.workload, utc, runs=0, saves=saves, own=paths.token(""))
 
@@ -83,12 +93,12 @@ class Sweep:
         """Why the run is not to start; None where it is, or where a person forces it."""
         if expired := too_late(self.inventory.expires_at, self.surroundings.utc_now(), None):
             return expired
-        if lost := self.place.lost(planned.run.nodes):
+        if lost := self.executor.lost(planned.run.nodes):
             return f"node lost: {', '.join(lost)}"
         if self.request.flags.force:
             return None
         limits = [machine["cgroup_memory_bytes"] for machine in self.machines]
-        return plans.skip_reason(planned, self.inventory, limits)
+        return skip_reason(planned, self.inventory, limits)
 
     def pending(self, paths: SweepPaths) -> list[PlannedRun]:
         """The runs of the plan that the folder still wants. Raises Refusal."""
@@ -132,35 +142,30 @@ class Sweep:
 
 
 def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Mapping[str, Any]] | None = None) -> Sweep:
-    """Reads, checks and plans; makes nothing but the pools of pictures. Raises Refusal.
+    """Reads, checks and plans; makes nothing but files that several sweeps share. Raises Refusal.
 
     `machines` are the nodes as the sweep's folder knows them: then none is asked, and nothing pushed to any.
     """
     inventory = surroundings.clusters.find(request.cluster, surroundings.utc_now())
-    loaded = study.load(request.study or inventory.default_study, request.overrides)
+    name = request.study or inventory.default_study
+    experiment, loaded = experiments.load(name, request.overrides, surroundings.experiments)
     workload = code_version.describe(surroundings.root)
-    place = connect(inventory, surroundings.environment)
+    executor = connect(inventory, surroundings.environment)
     if machines is None:
-        if isinstance(place, Remote) and place.lack(workload.digest):
-            push(inventory, surroundings.root)
-            place.forget()
-        machines = place.machines()
+        executor.provide(surroundings.root, workload.digest)
+        machines = executor.machines()
     elif len(machines) != len(inventory.nodes):
         raise Refusal(f"that sweep had {len(machines)} nodes, {inventory.cluster} has {len(inventory.nodes)}")
-    loaded, fallback = _usable(loaded, machines)
-    pools = Pools(surroundings.runs.images.absolute())
-    try:
-        plan = plans.make(loaded, inventory, cores(machines), pools.get, workload)
-    except OSError as error:
-        raise Refusal(f"{error.filename}: the pictures cannot be prepared ({error.strerror})") from error
+    ground = Ground(inventory, machines, cores(machines), workload, surroundings.runs.folder.absolute())
+    loaded, plan = experiment.plan(loaded, ground)
     identity = Identity(
         study=resume.study_digest(loaded.document),
         cluster=inventory.cluster,
         workload=workload.digest,
         facts=resume.facts(machines, _slots(machines, inventory)),
     )
-    plan = replace(plan, notes=(*fallback, *_mixed(machines), *plan.notes))
-    return Sweep(surroundings, request, loaded, inventory, machines, plan, place, pools, identity)
+    plan = replace(plan, notes=(*_mixed(machines), *plan.notes))
+    return Sweep(surroundings, request, experiment, loaded, ground, plan, executor, identity)
 
 
 def _slots(machines: Sequence[Mapping[str, Any]], inventory: Inventory) -> list[int]:
@@ -172,27 +177,6 @@ def _mixed(machines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """The line that says which nodes have which processor; none where all have the same."""
     words = mixed_processors({str(machine["node"]): str(machine["cpu_model"]) for machine in machines})
     return (f"mixed processors ({words}): runs whose ranks are on several kinds are marked",) if words else ()
-
-
-def _usable(loaded: LoadedStudy, machines: Sequence[Mapping[str, Any]]) -> tuple[LoadedStudy, tuple[str, ...]]:
-    """The study that the machines can carry out, and the line that says what was put in place of what."""
-    reasons = [str(machine["simd"]) for machine in machines if str(machine.get("simd", "")).startswith("none: ")]
-    if not reasons or "simd" not in study.backends(loaded.study):
-        return loaded, ()
-    return study.without_simd(loaded), (f"backend numpy in place of simd ({reasons[0].removeprefix('none: ')})",)
-
-
-def connect(inventory: Inventory, environment: Mapping[str, str]) -> Place:
-    """The place where the cluster's mpirun runs. Raises Refusal."""
-    if inventory.launcher == "local":
-        return Here(Path(inventory.workdir), Path(inventory.python), environment)
-    return Remote(inventory)
-
-
-def cores(machines: Sequence[Mapping[str, Any]]) -> int:
-    """Physical cores of a node, the least of them; 0 where nodes share a kernel, and so its cores, as containers do."""
-    boots = {machine["boot_id"] for machine in machines}
-    return min(int(machine["cores"]) for machine in machines) if len(boots) == len(machines) else 0
 
 
 def _refuse_foreign(folder: Path) -> None:

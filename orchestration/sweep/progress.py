@@ -7,9 +7,9 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from statistics import median
 from typing import TYPE_CHECKING, Any, TextIO
 
+from orchestration.experiments.experiment import Experiment
 from orchestration.planning.plan import PlannedRun
 from workload.record.outcomes import OK
 
@@ -24,13 +24,13 @@ def describe(planned: PlannedRun) -> str:
     run = planned.run
     ranks = "1 rank" if run.ranks == 1 else f"{run.ranks} ranks"
     series = "+".join(planned.series)
-    return f"{series}: {ranks}, batch {run.problem.batch}, {run.movement}, {run.backend}, launch {run.launch + 1}"
+    return f"{series}: {ranks}, {planned.label}, launch {run.launch + 1}"
 
 
-def result(record: Mapping[str, Any]) -> str:
-    """How a run ended, in a few words: its median forward time, or outcome and reason."""
+def result(record: Mapping[str, Any], experiment: Experiment) -> str:
+    """How a run ended, in a few words: its time by the headline clock, or outcome and reason."""
     if record["outcome"] == OK:
-        return f"ok, forward {median(repeat['forward_s'] for repeat in record['repeats']):.4g} s"
+        return f"ok, {experiment.headline} {experiment.headline_s(record):.4g} s"
     return f"{record['outcome']}: {record['reason']}"
 
 
@@ -43,19 +43,14 @@ class Estimate:
 
     def add(self, planned: PlannedRun, seconds: float) -> None:
         self._all.append(seconds)
-        self._points[_point(planned)].append(seconds)
+        self._points[planned.point].append(seconds)
 
     def left_s(self, waiting: Sequence[PlannedRun]) -> float | None:
         """None before the first run is done."""
         if not self._all:
             return None
         mean = sum(self._all) / len(self._all)
-        return sum(_mean(self._points[_point(item)], mean) for item in waiting)
-
-
-def _point(planned: PlannedRun) -> object:
-    run = planned.run
-    return (run.problem, run.ranks, run.movement, run.backend, run.grid)
+        return sum(_mean(self._points[item.point], mean) for item in waiting)
 
 
 def _mean(times: Sequence[float], otherwise: float) -> float:
@@ -73,9 +68,10 @@ class Progress(ABC):
         self._begun = 0.0
 
     @contextmanager
-    def shown(self, pending: Sequence[PlannedRun]) -> Iterator[None]:
-        """Shows the progress of the runs while inside."""
+    def shown(self, pending: Sequence[PlannedRun], experiment: Experiment) -> Iterator[None]:
+        """Shows the progress of the experiment's runs while inside."""
         self._waiting, self._total = list(pending), len(pending)
+        self._experiment = experiment
         yield
 
     def expected_s(self, planned: PlannedRun) -> float | None:
@@ -119,7 +115,11 @@ class Lines(Progress):
     def done(self, planned: PlannedRun, record: Mapping[str, Any]) -> None:
         number = self._total - len(self._waiting)
         left = f" ({self._left})" if self._waiting and self._left else ""
-        print(f"[{number}/{self._total}] {describe(planned)}: {result(record)}{left}", file=self._out, flush=True)
+        print(
+            f"[{number}/{self._total}] {describe(planned)}: {result(record, self._experiment)}{left}",
+            file=self._out,
+            flush=True,
+        )
 
 
 class Terminal(Progress):
@@ -128,7 +128,7 @@ class Terminal(Progress):
     _bar: Bar
 
     @contextmanager
-    def shown(self, pending: Sequence[PlannedRun]) -> Iterator[None]:
+    def shown(self, pending: Sequence[PlannedRun], experiment: Experiment) -> Iterator[None]:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as Bar
         from rich.table import Column
@@ -142,7 +142,7 @@ class Terminal(Progress):
         )
         # twice a second: the bar runs on the machine that is being measured
         self._bar = Bar(*columns, refresh_per_second=2, transient=True)
-        with super().shown(pending), self._bar:
+        with super().shown(pending, experiment), self._bar:
             self._task = self._bar.add_task("", total=len(pending), left="")
             yield
 
@@ -156,4 +156,4 @@ class Terminal(Progress):
 
         self._bar.advance(self._task)
         if record["outcome"] != OK:
-            self._bar.console.print(escape(f"{describe(planned)}: {result(record)}"), soft_wrap=True)
+            self._bar.console.print(escape(f"{describe(planned)}: {result(record, self._experiment)}"), soft_wrap=True)

@@ -15,19 +15,19 @@ def collect(sweep: Sweep, paths: SweepPaths) -> tuple[list[str], list[str]]:
 
     Raises Refusal, OSError, HeadLostError.
     """
-    place, utc_now = sweep.place, sweep.surroundings.utc_now
+    executor, utc_now = sweep.executor, sweep.surroundings.utc_now
     taken, at_work = [], []
     with locked(paths):
-        ledger, recorder = Ledger(paths.ledger), Recorder(paths, place)
+        ledger, recorder = Ledger(paths.ledger), Recorder(paths, sweep)
         for planned in sweep.pending(paths):
             run_id = planned.run.run_id
             job = paths.job(run_id)
-            state = place.state(job) if job.exists() else State.ABSENT
+            state = executor.state(job) if job.exists() else State.ABSENT
             if state is State.ALIVE:
                 at_work.append(run_id)
             elif state is State.ENDED and not recorder.interrupted(job):
                 record = recorder.ended(planned, job)
-                place.clean(job)
+                executor.clean(job)
                 about = {"run_id": run_id, "outcome": record["outcome"], "reason": record["reason"]}
                 ledger.append("ended", utc_now(), **about)
                 taken.append(f"{run_id}: {record['outcome']} {record['reason']}".rstrip())

@@ -6,23 +6,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestration.jobs import outcome
-from orchestration.jobs.executor import HeadLostError, Place, Traces
-from orchestration.jobs.job import LOG, MEASUREMENT, PREVIEW
-from orchestration.jobs.outcome import Ending, Verdict
+from orchestration.jobs.evidence import Ending, log_tail, log_text, no_evidence
+from orchestration.jobs.executor import HeadLostError, Traces
+from orchestration.jobs.job import LOG, MEASUREMENT
+from orchestration.jobs.outcome import Reading, Verdict, classify, ended_well
 from orchestration.paths import SweepPaths
-from orchestration.planning import images
 from orchestration.planning.plan import PlannedRun
 from workload.agent import supervise
 from workload.record.files import read_record, write_json
 from workload.record.outcomes import CRASHED, NODE_LOST, SKIPPED
-from workload.record.schema import MEASUREMENT_SHAPE, SCHEMA_VERSION, SchemaError
+
+if TYPE_CHECKING:
+    from orchestration.sweep.prepare import Sweep
 
 EXIT_KEYS = {"exit_status", "error", "timed_out", "interrupted", "started_utc", "ended_utc", "oom_before", "oom_after"}
 LIMIT_BYTES = 2**28  # of a measurement: 65,536 ranks' worth and more
 TAIL_BYTES = 64 * 1024  # enough for the log's tail and the last words of every rank
+UNMEASURED = Reading(None)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Recorder:
     """Turns the end of a job into a record in the sweep's folder."""
 
     paths: SweepPaths
-    place: Place
+    sweep: Sweep
 
     def interrupted(self, job: Path) -> bool:
         """True where the job was ended on request: it is to leave no record."""
@@ -39,83 +41,70 @@ class Recorder:
 
     def skipped(self, planned: PlannedRun, reason: str) -> dict[str, Any]:
         """The record of a run that was not started."""
-        verdict = Verdict(SKIPPED, reason, outcome.no_evidence())
-        return self._write(planned, verdict, None, {}, "")
+        return self._write(planned, Verdict(SKIPPED, reason, no_evidence()), UNMEASURED, {}, "")
 
     def lost(self, planned: PlannedRun, error: HeadLostError) -> dict[str, Any]:
         """The record of a run whose head fell silent."""
-        evidence = outcome.no_evidence() | {"lost_nodes": [error.node]}
-        return self._write(planned, Verdict(NODE_LOST, f"the head {error}", evidence), None, {}, "")
+        evidence = no_evidence() | {"lost_nodes": [error.node]}
+        return self._write(planned, Verdict(NODE_LOST, f"the head {error}", evidence), UNMEASURED, {}, "")
 
     def ended(self, planned: PlannedRun, job: Path) -> dict[str, Any]:
         """The record of a run that is over. Raises OSError; the record is then absent or whole."""
-        tail = self.place.fetch_tail(job, LOG, TAIL_BYTES)
-        log = tail.decode(errors="replace").replace("\0", "")
-        measurement, missing = self._measurement(planned, job)
+        executor = self.sweep.executor
+        tail = executor.fetch_tail(job, LOG, TAIL_BYTES)
+        reading = self._reading(planned, job)
         document = self._exit(job)
         if document is None:
-            self.place.end_leftovers(job)
+            executor.end_leftovers(job)
             verdict, document = self._unsupervised(job), {}
         else:
-            good = document["exit_status"] == 0 and measurement is not None and not outcome.lost_daemon(log)
-            traces = Traces() if good else self.place.end_leftovers(job)
-            ending = Ending.from_document(self.place.node, document, traces, self.place.names)
-            verdict = outcome.classify(ending, measurement, missing, log)
-        self.place.fetch_file(job, LOG, self.paths.log(planned.run.run_id))
-        self._pictures(job)
-        return self._write(planned, verdict, measurement, document, outcome.log_tail(tail))
+            log = log_text(tail)
+            launch = self.sweep.loop.writer.launcher.evidence(document["exit_status"], log)
+            good = ended_well(document["exit_status"], reading, launch)
+            traces = Traces() if good else executor.end_leftovers(job)
+            ending = Ending.from_document(executor.node, document, traces, executor.names)
+            verdict = classify(ending, launch, reading, log)
+        executor.fetch_file(job, LOG, self.paths.log(planned.run.run_id))
+        self.sweep.experiment.keep(executor, job, self.paths)
+        return self._write(planned, verdict, reading, document, log_tail(tail))
 
     def _unsupervised(self, job: Path) -> Verdict:
         """The verdict on a run whose supervisor did not live to say how it ended."""
-        if self.place.restarted(job):
-            head = self.place.names.get(self.place.node, self.place.node)
-            evidence = outcome.no_evidence() | {"lost_nodes": [head]}
+        executor = self.sweep.executor
+        if executor.restarted(job):
+            head = executor.names.get(executor.node, executor.node)
+            evidence = no_evidence() | {"lost_nodes": [head]}
             return Verdict(NODE_LOST, f"the head {head} was started again during the run", evidence)
-        words = outcome.log_tail(self.place.fetch_tail(job, "supervisor.log", TAIL_BYTES)).strip().splitlines()
+        words = log_tail(executor.fetch_tail(job, "supervisor.log", TAIL_BYTES)).strip().splitlines()
         reason = f"the run's supervisor ended without a word: {words[-1] if words else 'was it killed?'}"
-        return Verdict(CRASHED, reason, outcome.no_evidence())
+        return Verdict(CRASHED, reason, no_evidence())
 
-    def _measurement(self, planned: PlannedRun, job: Path) -> tuple[Mapping[str, Any] | None, str]:
+    def _reading(self, planned: PlannedRun, job: Path) -> Reading:
         try:
-            content = self.place.fetch(job, MEASUREMENT, LIMIT_BYTES)
-            return outcome.read_measurement(content, planned.run), ""
-        except (SchemaError, ValueError) as error:
-            return None, str(error)
+            content = self.sweep.executor.fetch(job, MEASUREMENT, LIMIT_BYTES)
+        except ValueError as error:
+            return Reading(None, missing=str(error))
+        return self.sweep.experiment.read(content, planned)
 
     def _exit(self, job: Path) -> dict[str, Any] | None:
         try:
-            document = json.loads(self.place.fetch(job, supervise.EXIT, LIMIT_BYTES) or b"null")
+            document = json.loads(self.sweep.executor.fetch(job, supervise.EXIT, LIMIT_BYTES) or b"null")
         except (ValueError, RecursionError):
             return None
         return document if isinstance(document, dict) and document.keys() >= EXIT_KEYS else None
-
-    def _pictures(self, job: Path) -> None:
-        """Figure 2's two pictures, where the run left them and the sweep has none yet. A damaged preview is none."""
-        if self.paths.picture("input").exists():
-            return
-        try:
-            content = self.place.fetch(job, PREVIEW, images.MAX_PREVIEW_BYTES)
-            arrays = images.read_preview(content) if content is not None else {}
-        except ValueError:
-            return
-        for name in ("output", "input"):  # the input last: it says that both are there
-            if name in arrays:
-                partial = self.paths.pictures / f".{name}.partial"
-                partial.write_bytes(images.png(arrays[name]))
-                partial.replace(self.paths.picture(name))
 
     def _write(
         self,
         planned: PlannedRun,
         verdict: Verdict,
-        measurement: Mapping[str, Any] | None,
+        reading: Reading,
         document: Mapping[str, Any],
         log_tail: str,
     ) -> dict[str, Any]:
         run_id = planned.run.run_id
         record: dict[str, Any] = {
-            **(measurement or _no_measurement()),
-            "schema_version": SCHEMA_VERSION,
+            **(reading.document or self.sweep.experiment.unmeasured()),
+            "schema_version": self.sweep.experiment.record_version,
             "run_id": run_id,
             "run": planned.run.as_dict(),
             "series": list(planned.series),
@@ -128,10 +117,7 @@ class Recorder:
             "started_utc": document.get("started_utc"),
             "ended_utc": document.get("ended_utc"),
             "log_tail": log_tail,
-            "predicted": {
-                "peak_bytes": list(planned.footprint.peak_bytes),
-                "moved_bytes": planned.footprint.moved_bytes,
-            },
+            "predicted": dict(planned.predicted),
             "evidence": verdict.evidence,
         }
         write_json(self.paths.record(run_id), record)
@@ -146,11 +132,3 @@ class Recorder:
             return attempt
         earlier = self.paths.superseded.glob(f"{run_id}.*.json")
         return max((int(path.suffixes[0][1:]) for path in earlier), default=0)
-
-
-def _no_measurement() -> dict[str, Any]:
-    """The measurement's keys where there is none."""
-    empty: dict[str, Any] = {}
-    for key, shape in MEASUREMENT_SHAPE.items():
-        empty[key] = [] if isinstance(shape, list) else {}
-    return empty

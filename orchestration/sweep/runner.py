@@ -13,7 +13,6 @@ from orchestration.checks import preflight
 from orchestration.clusters.lifetime import too_late
 from orchestration.errors import Refusal, Stopped
 from orchestration.jobs.executor import HeadLostError, State
-from orchestration.jobs.job import Builder
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import PlannedRun
 from orchestration.sweep import resume
@@ -22,9 +21,7 @@ from orchestration.sweep.locks import held, locked
 from orchestration.sweep.prepare import Sweep
 from orchestration.sweep.progress import Progress
 from orchestration.sweep.recorder import Recorder
-from workload.domain import movements
 from workload.record.files import write_json
-from workload.record.outcomes import OK, SKIPPED, WRONG_ANSWER
 from workload.record.token import is_token
 
 INTERRUPTED = "interrupted: no rank is left; the same command (without --new) goes on where this stopped"
@@ -62,20 +59,15 @@ class Carrying:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.paths.ledger)
         self.utc_now = self.sweep.surroundings.utc_now
-        self.recorder = Recorder(self.paths, self.sweep.place)
-        self.builder = Builder(
-            self.sweep.inventory,
-            self.sweep.cores,
-            self.sweep.surroundings.program,
-            self.sweep.place,
-        )
+        self.recorder = Recorder(self.paths, self.sweep)
+        self.loop = self.sweep.loop
 
     def carry_out(self) -> Result:
         """Carries out what is pending; returns how the plan's runs ended. Raises Refusal, Stopped, OSError."""
         self._begin()
         pending = self._adopted_first(self.sweep.pending(self.paths))
         block: int | None = None
-        with self.progress.shown(pending):
+        with self.progress.shown(pending, self.sweep.experiment):
             for planned in pending:
                 # an adopted run may be at work: nothing beside it
                 if planned.run.launch != block and not self.paths.job(planned.run.run_id).exists():
@@ -86,7 +78,9 @@ class Carrying:
                 self._canary("after the last run")
         done = resume.records(self.paths)
         ended = [(item, str(done[item.run.run_id]["outcome"])) for item in self.sweep.plan.runs]
-        result = Result(Counter(outcome for _, outcome in ended), all(as_planned(*each) for each in ended))
+        result = Result(
+            Counter(outcome for _, outcome in ended), all(self.sweep.experiment.as_planned(*each) for each in ended)
+        )
         self.ledger.append("finished", self.utc_now(), outcomes=dict(result.counts))
         return result
 
@@ -118,18 +112,17 @@ class Carrying:
 
     def _adopted_first(self, pending: list[PlannedRun]) -> list[PlannedRun]:
         """Puts what a lost `fab` left at work, or ended, in front; ends and removes what nobody waits for."""
-        place, wanted = self.sweep.place, {self.paths.job(item.run.run_id): item for item in pending}
+        wanted = {self.paths.job(item.run.run_id): item for item in pending}
         first = []
         for job in sorted(self.paths.jobs.iterdir()):
             if job in wanted and self._adoptable(job):
                 first.append(wanted[job])
             elif is_token(job.name):
-                place.stop(job)
-                place.clean(job)
+                self.loop.abandon(job)
         return first + [item for item in pending if item not in first]
 
     def _adoptable(self, job: Path) -> bool:
-        state = self.sweep.place.state(job)
+        state = self.sweep.executor.state(job)
         return state is State.ALIVE or (state is State.ENDED and not self.recorder.interrupted(job))
 
     def _one(self, planned: PlannedRun) -> None:
@@ -145,8 +138,8 @@ class Carrying:
             self._interrupt(planned, job)
             raise Stopped(INTERRUPTED) from None
         except OSError:
-            if self.sweep.place.state(job) is State.ALIVE:
-                self.sweep.place.stop(job)
+            if self.sweep.executor.state(job) is State.ALIVE:
+                self.sweep.executor.stop(job)
             raise
         self.progress.end(planned, record)
 
@@ -157,51 +150,37 @@ class Carrying:
     def _carry_through(self, planned: PlannedRun, job: Path) -> dict[str, Any]:
         try:
             self._launch(planned, job)
-            return self._await(planned, job)
+            return self.loop.follow(job, planned.timeout_s, lambda job: self.recorder.ended(planned, job))
         except HeadLostError as error:
             return self.recorder.lost(planned, error)
 
     def _launch(self, planned: PlannedRun, job: Path) -> None:
         """Starts the run, unless a lost `fab` did."""
-        place, run_id = self.sweep.place, planned.run.run_id
-        if job.exists():
-            if self._adoptable(job):
-                self.ledger.append("adopted", self.utc_now(), run_id=run_id)
-                return
-            place.end_leftovers(job)
-            place.clean(job)
-        pool = place.bring(self.sweep.pools.path(planned.run.images))
-        self.builder.write(job, planned, pool, preview=not self.paths.picture("input").exists())
+        run_id = planned.run.run_id
+        if job.exists() and self._adoptable(job):
+            self.ledger.append("adopted", self.utc_now(), run_id=run_id)
+            return
+        self.loop.clear(job)
+        files = [self.sweep.executor.bring(file) for file in planned.files]
+        request = self.sweep.experiment.request(planned, self.sweep.inventory.python, files, self.paths)
+        self.loop.write(job, request)
         self.ledger.append("started", self.utc_now(), run_id=run_id, sequence=planned.sequence)
-        place.start(job)
-
-    def _await(self, planned: PlannedRun, job: Path) -> dict[str, Any]:
-        """Waits for the run's end and records it."""
-        place = self.sweep.place
-        # the supervisor holds the run's own limit; this one is for a supervisor that hangs
-        state = place.wait(job, planned.timeout_s + 60)
-        if state is State.ALIVE:
-            place.stop(job)
-        record = self.recorder.ended(planned, job)
-        place.clean(job)
-        return record
+        self.sweep.executor.start(job)
 
     def _interrupt(self, planned: PlannedRun, job: Path) -> None:
         """Ends the run at work; it leaves no record."""
-        if job.exists():
-            self.sweep.place.stop(job)
-            self.sweep.place.clean(job)
+        self.loop.abandon(job)
         self.ledger.append("interrupted", self.utc_now(), run_id=planned.run.run_id)
 
 
 def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, aside: Aside | None = None) -> Result:
     """Carries out the sweep in the folder, which it makes where it is not there. Raises Refusal, Stopped."""
     existing = next(folder for folder in (paths.folder, *paths.folder.parents) if folder.is_dir())
-    of_nodes = preflight.of_nodes(sweep.place, sweep.inventory, sweep.wanted(paths))
+    of_nodes = preflight.of_nodes(sweep.executor, sweep.inventory, sweep.wanted(paths))
     fewest = min(int(machine["cores"]) for machine in sweep.machines)
     if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, fewest, existing, of_nodes):
         raise Refusal("\nconvscale: ".join(wrong))
-    with locked(paths), held(sweep.place, paths, sweep.surroundings.utc_now()):
+    with locked(paths), held(sweep.executor, sweep.inventory, paths, sweep.surroundings.utc_now()):
         carrying = Carrying(sweep, paths, progress, aside or Aside())
         try:
             sweep.surroundings.runs.point_latest(paths)
@@ -217,9 +196,3 @@ def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, aside: Aside 
                 f"{where}{error.strerror or error}: nothing recorded is lost; mend that, and the same command "
                 "(without --new) goes on"
             ) from error
-
-
-def as_planned(planned: PlannedRun, outcome: str) -> bool:
-    """True for ok, for skipped, and for the wrong answer of a movement that is wrong on purpose."""
-    wrong_on_purpose = movements.describe(planned.run.movement).wrong_on_purpose
-    return outcome in (OK, SKIPPED) or (outcome == WRONG_ANSWER and wrong_on_purpose)

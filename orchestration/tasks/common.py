@@ -92,7 +92,7 @@ def find_living(cluster: str) -> Inventory:
 
 def surroundings() -> Surroundings:
     """What a sweep uses of the world outside."""
-    from orchestration.jobs.mpirun import kept_environment
+    from orchestration.jobs.environment import kept_environment
     from orchestration.paths import RunsFolder
     from orchestration.sweep.prepare import Surroundings
 

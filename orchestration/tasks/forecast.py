@@ -60,28 +60,29 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     out: str = "",
 ) -> None:
     """Forecast a study's runs from the cluster's probe: time by phase, memory, price, and where scaling stops."""
+    from orchestration.experiments import load
     from orchestration.forecast import points as planned
+    from orchestration.forecast.cases import of_point
     from orchestration.forecast.sweep import band
-    from orchestration.planning.study import Overrides, load
+    from orchestration.planning.study import Overrides
     from results.figures import forecast as forecast_files
     from results.forecast import predict
     from results.forecast import probe as probes
-    from results.forecast.model import Case
     from results.forecast.probe import ForecastError
     from results.records.price import HourlyPrice
     from results.records.sweep import SweepError, read_sweep
     from results.tables.sweep.forecast import table
 
     inventory, document, notes, stated = _known(cluster)
-    loaded = load(
+    _, loaded = load(
         study or inventory.default_study,
-        Overrides(series=words(series), movement=words(movement), backend=words(backend)),
+        Overrides(series=words(series), values={"movement": words(movement), "backend": words(backend)}),
     )
     points, left_out = planned.points(loaded, inventory, planned.counts(ranks))
     asked = [
         predict.Asked(
             point.series,
-            Case(point.problem, point.grid, point.movement, point.backend, per_node, wanted.options),
+            of_point(point, per_node, wanted.options),
             nodes,
             wanted.repeats,
         )

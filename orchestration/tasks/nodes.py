@@ -20,7 +20,7 @@ from orchestration.tasks.printing import console, print_line
 
 if TYPE_CHECKING:
     from orchestration.clusters.inventory import Inventory
-    from orchestration.jobs.executor import Place
+    from orchestration.jobs.executor import Executor
     from orchestration.sweep.prepare import Sweep
 
 
@@ -39,20 +39,20 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
 
     from orchestration.checks import preflight
     from orchestration.checks.nodes import Wanted
+    from orchestration.executors.connect import connect
     from orchestration.forecast.sweep import foretell
     from orchestration.jobs.executor import HeadLostError
-    from orchestration.sweep.prepare import connect
     from workload.record.digest import code_digest
 
     around = surroundings()
     inventory = find_living(cluster)
     RUNS.mkdir(parents=True, exist_ok=True)
-    place = connect(inventory, around.environment)
+    executor = connect(inventory, around.environment)
     try:
-        planned = _planned(cluster, study, place)
+        planned = _planned(cluster, study, executor)
         runs, takes_s = ((), 0.0) if planned is None else (planned.plan.runs, foretell(planned).takes_s())
         wanted = Wanted(code_digest(ROOT / "workload") or "", utc_now(), len(runs), takes_s)
-        found = preflight.everything(place, inventory, wanted, RUNS, runs)
+        found = preflight.everything(executor, inventory, wanted, RUNS, runs)
     except HeadLostError as error:
         raise Stopped(f"the head {error}") from error
     table = Table("check", "found", "")
@@ -66,12 +66,12 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
         raise Refusal("\nconvscale: ".join(faults))
 
 
-def _planned(cluster: str, study: str, place: Place) -> Sweep | None:
+def _planned(cluster: str, study: str, executor: Executor) -> Sweep | None:
     """The study on the cluster as it is; None where a node cannot be asked. Raises Refusal where the study is wrong."""
     from orchestration.sweep.prepare import Request, prepare
 
     try:
-        machines = place.machines()
+        machines = executor.machines()
     except Refusal:
         return None  # the table says why
     return prepare(Request(cluster, study or None), surroundings(), machines)
@@ -82,7 +82,7 @@ def _planned(cluster: str, study: str, place: Place) -> Sweep | None:
 def push(_context: Context, cluster: str = "") -> None:
     """Bring the workload to every node: one copy to the head, from there by broadcast; only what changed."""
     from orchestration.clusters.lifetime import living
-    from orchestration.jobs.remote import upload
+    from orchestration.executors.remote import upload
 
     pushed = upload.push(living(remote(cluster), utc_now()), ROOT)
     changed = ", ".join(pushed.changed) or "no node: all had it"
@@ -120,7 +120,7 @@ def ssh(_context: Context, cluster: str = "", node: str = "") -> None:
 @speaking
 def clean(_context: Context, sweep: Sequence[str], cluster: str = "") -> None:
     """End and remove what killed or lost sweeps of this checkout left on a cluster; finished records stay."""
-    from orchestration.jobs.mpirun import kept_environment
+    from orchestration.jobs.environment import kept_environment
     from orchestration.paths import RunsFolder
     from orchestration.sweep import cleanup
 

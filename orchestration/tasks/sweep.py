@@ -71,12 +71,14 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     overrides = Overrides(
         series=words(series),
         ranks=numbers("--ranks", ranks),
-        batch=numbers("--batch", batch),
-        repeats=number("--repeats", repeats),
         launches=number("--launches", launches),
-        images=images_at(images),
-        backend=words(backend),
-        movement=words(movement),
+        values={
+            "batch": numbers("--batch", batch),
+            "repeats": number("--repeats", repeats),
+            "images": images_at(images),
+            "backend": words(backend),
+            "movement": words(movement),
+        },
     )
     request = Request(
         cluster, study or None, Path(out).expanduser() if out else None, new, Flags(retry, force), overrides
@@ -95,12 +97,13 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
 @speaking
 def studies(_context: Context) -> None:
     """List the studies that `--study` takes."""
+    from orchestration.experiments import load
     from orchestration.planning import study
 
     names = study.names()
     for name in names:
-        loaded = study.load(name, study.Overrides()).study
-        series = ", ".join(f"{item.name} ({item.scaling})" for item in loaded.series)
+        _, loaded = load(name, study.Overrides())
+        series = ", ".join(f"{item.name} ({item.scaling})" for item in study.series_of(loaded.study))
         print(f"{name:{max(map(len, names))}}  {series}")
 
 
@@ -140,16 +143,17 @@ def _list_runs(prepared: Sweep) -> None:
     paths = prepared.find()
     pending = prepared.plan.runs if paths is None else prepared.pending(paths)
     foretelling = foretell(prepared)
-    table = Table("#", "series", "ranks", "batch", "movement", "backend", "launch", "predicted MiB", "forecast s", "")
+    columns = prepared.experiment.columns
+    table = Table("#", "series", "ranks", *columns, "launch", "predicted MiB", "forecast s", "")
     for item in prepared.plan.runs:
         run = item.run
-        mib = sum(item.footprint.peak_bytes) / 2**20
+        mib = "" if item.peak_bytes is None else f"{sum(item.peak_bytes) / 2**20:.0f}"
         fate = f"skipped: {reason}" if (reason := prepared.skip_reason(item)) else ""
         fate = fate if item in pending else "done"
-        cells = [item.sequence, "+".join(item.series), run.ranks, run.problem.batch, run.movement, run.backend]
+        cells = [item.sequence, "+".join(item.series), run.ranks, *item.cells]
         seconds = foretelling.forward_s(run.run_id)
         told = "" if seconds is None else f"{seconds:.3g}"
-        table.add_row(*map(str, [*cells, run.launch + 1, f"{mib:.0f}", told, fate]))
+        table.add_row(*map(str, [*cells, run.launch + 1, mib, told, fate]))
     console().print(table)
     print(*prepared.plan.notes, sep="\n")
     where = "another sweep" if paths is None else f"going on with {short(paths.folder)}"

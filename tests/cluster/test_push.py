@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.clusters.folder import read_cluster
-from orchestration.jobs.remote.upload import push
+from orchestration.executors.remote.upload import push
 from tests.cluster.hosts import Hosts, reason_against
 from tests.orchestration.support import ROOT
 

@@ -5,8 +5,8 @@ import signal
 import time
 
 from orchestration.clusters.folder import read_cluster
-from orchestration.jobs.remote.executor import Remote
-from orchestration.jobs.remote.protocol import SILENCE_S
+from orchestration.executors.remote.executor import RemoteExecutor
+from orchestration.executors.remote.protocol import SILENCE_S
 from orchestration.paths import SweepPaths
 from orchestration.sweep.locks import held
 from tests.cluster.host import wait_for
@@ -157,14 +157,14 @@ def test_what_a_killed_fab_held_is_free_as_soon_as_its_run_is_over(desk, tmp_pat
 
 def test_between_two_runs_the_cluster_is_held_too(desk, tmp_path):
     inventory = read_cluster(desk.hosts.inventory)
-    place = Remote(inventory)
+    executor = RemoteExecutor(inventory)
     desk.study([2])
-    with held(place, SweepPaths(tmp_path / "first"), "2026-01-01T00:00:00Z"):
+    with held(executor, inventory, SweepPaths(tmp_path / "first"), "2026-01-01T00:00:00Z"):
         done = desk.sweep()
         assert done.returncode == 2, done.stdout
         assert f"is at work for the sweep in {tmp_path / 'first'}" in done.stderr
         assert not desk.paths.folder.exists()
-    place.close()
+    executor.close()
     done = desk.sweep()
     assert done.returncode == 0, done.stderr
     assert not (desk.hosts.head.folder / "convscale" / "jobs" / "lease.json").exists()

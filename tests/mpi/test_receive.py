@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.jobs.remote.upload import archive
+from orchestration.executors.remote.upload import archive
 from workload.record.digest import code_digest, file_digest
 
 

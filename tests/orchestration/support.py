@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from orchestration import experiments
 from orchestration.clusters.inventory import Inventory, parse
+from orchestration.planning.study import LoadedStudy, Overrides
 
 ROOT = Path(__file__).resolve().parents[2]
 FAB = Path(sys.executable).parent / "fab"
@@ -55,3 +57,14 @@ def refused(*arguments: str, **environment: str) -> str:
     assert done.returncode == 2, done.stdout + done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     return done.stderr
+
+
+def make_overrides(**flags: object) -> Overrides:
+    """The command line's flags: those of every study, and the experiment's own."""
+    common = {name: flags.pop(name) for name in ("series", "ranks", "launches") if name in flags}
+    return Overrides(**common, values=flags)  # type: ignore[arg-type]
+
+
+def load_study(name: str, **flags: object) -> LoadedStudy:
+    """A study that comes along, or one at a path, with flags of the command line."""
+    return experiments.load(name, make_overrides(**flags))[1]

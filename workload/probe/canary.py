@@ -54,7 +54,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="workload.probe.canary", description="Two seconds of MPI, one of arithmetic.")
     parser.add_argument("--record", type=Path, required=True)
     parser.add_argument("--brief", action="store_true", help="half a second in all")
-    arguments, _ = parser.parse_known_args()
+    parser.add_argument("--token", help="the job's: it stands here so that its processes can be found")
+    arguments = parser.parse_args()
     comm = MPI.COMM_WORLD
     allreduce_s, kernel_s = (BRIEF_ALLREDUCE_S, BRIEF_KERNEL_S) if arguments.brief else (ALLREDUCE_S, KERNEL_S)
     count, seconds, right = allreduces(comm, allreduce_s)

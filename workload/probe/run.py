@@ -150,13 +150,11 @@ def _pairs(nodes: list[list[int]]) -> list[tuple[str, tuple[int, int]]]:
 
 
 def main() -> None:
-    """As every job of a cluster it is given --run and --images, and needs neither."""
     parser = argparse.ArgumentParser(
         prog="workload.probe.run", description="Measures the cluster that mpirun starts it on."
     )
     parser.add_argument("--record", type=Path, required=True, help="where rank 0 writes the probe")
-    parser.add_argument("--run", type=Path, help="not used")
-    parser.add_argument("--images", type=Path, help="not used")
+    parser.add_argument("--token", help="the job's: it stands here so that its processes can be found")
     arguments = parser.parse_args()
     try:
         found = probe(MPI.COMM_WORLD, time.monotonic, time.process_time)

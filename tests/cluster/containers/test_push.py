@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from orchestration.errors import Refusal
-from orchestration.jobs.remote.upload import push
+from orchestration.executors.remote.upload import push
 from tests.cluster.containers.conftest import ROOT
 from workload.record.digest import code_digest
 

@@ -5,8 +5,7 @@ import pytest
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 from orchestration.forecast import points as forecast
-from orchestration.planning import study
-from orchestration.planning.study import Overrides
+from tests.orchestration.support import load_study
 
 
 def inventory(nodes, slots):
@@ -56,7 +55,7 @@ def test_a_lone_node_takes_all_ranks_and_several_fill_one_after_the_other():
 
 
 def test_counts_that_a_series_cannot_take_are_named_and_the_others_kept():
-    found, notes = forecast.points(study.load("quick", Overrides()), inventory(1, 2), (1, 4, 32))
+    found, notes = forecast.points(load_study("quick"), inventory(1, 2), (1, 4, 32))
     points = [wanted.point for wanted in found]
     assert {point.ranks for point in points if point.series == "weak"} == {1, 4, 32}
     assert {point.ranks for point in points if point.series == "strong"} == {1, 4}
@@ -65,18 +64,18 @@ def test_counts_that_a_series_cannot_take_are_named_and_the_others_kept():
 
 
 def test_a_points_options_are_those_that_its_movement_has():
-    found, _ = forecast.points(study.load("movements", Overrides()), inventory(1, 2), (1, 2))
+    found, _ = forecast.points(load_study("movements"), inventory(1, 2), (1, 2))
     assert {wanted.point.movement for wanted in found if wanted.options} == {"pipeline", "distributed"}
     assert {wanted.point.series for wanted in found if wanted.options} == {"streamed"}
     assert {wanted.repeats for wanted in found} == {3 * (1 + 3)}, "launches of warm-ups and repeats"
 
 
 def test_the_replay_is_left_out_and_named():
-    found, notes = forecast.points(study.load("paper-replica", Overrides()), inventory(1, 2), (1, 2))
+    found, notes = forecast.points(load_study("paper-replica"), inventory(1, 2), (1, 2))
     assert {wanted.point.movement for wanted in found} == {"serial", "scatter-gather"}
     assert any("movement replica, wrong on purpose, is left out" in note for note in notes)
 
 
 def test_nothing_left_to_forecast_is_refused():
     with pytest.raises(Refusal, match="has no run at these rank counts"):
-        forecast.points(study.load("quick", Overrides(series=("strong",))), inventory(1, 2), (32,))
+        forecast.points(load_study("quick", series=("strong",)), inventory(1, 2), (32,))

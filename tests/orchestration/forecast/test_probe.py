@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.errors import Refusal, Stopped
 from orchestration.forecast import probe
-from orchestration.jobs.mpirun import kept_environment
+from orchestration.jobs.environment import kept_environment
 from orchestration.paths import RunsFolder
 from orchestration.provision.providers import clusters_of
 from orchestration.sweep.prepare import Surroundings
@@ -37,7 +37,7 @@ def test_this_machine_is_probed_and_the_answer_kept_beside_its_inventory(surroun
 
 def test_a_probe_that_leaves_no_answer_is_said_with_mpiruns_last_line(surroundings, monkeypatch):
     monkeypatch.setattr(probe, "PROGRAM", ("-c", "print('out of order')"))
-    with pytest.raises(Stopped, match="left no answer; mpirun's last line: out of order"):
+    with pytest.raises(Stopped, match=r"the probe gave no answer.*the last line of its log: out of order"):
         probe.measure("local", surroundings)
 
 

@@ -23,7 +23,7 @@ def cluster(tmp_path):
 
 
 def prepared(cluster, runs):
-    items = [SimpleNamespace(run=run) for run in runs]
+    items = [SimpleNamespace(run=run, repeats=run.warmups + run.repeats) for run in runs]
     return SimpleNamespace(
         request=SimpleNamespace(cluster=str(cluster)),
         surroundings=SimpleNamespace(root=ROOT),

@@ -1,15 +1,15 @@
 """Every row of the table of outcomes, from mpirun's own words."""
 
-import json
-
 import pytest
 
+from orchestration.jobs.evidence import Ending, log_tail, no_evidence
 from orchestration.jobs.executor import Traces
-from orchestration.jobs.outcome import Ending, classify, log_tail, no_evidence, read_measurement
-from workload.record.schema import SchemaError
+from orchestration.jobs.launchers.openmpi5 import OpenMpi5
+from orchestration.jobs.outcome import Reading, classify
 
-PASSED = {"check": {"passed": True, "worst_error_over_tolerance": 0.1}}
-FAILED = {"check": {"passed": False, "worst_error_over_tolerance": 17.0}}
+PASSED = Reading({"repeats": []})
+FAILED = Reading({"repeats": []}, wrong="the worst row's error is 17 times its tolerance")
+NOTHING = Reading(None, missing="the run left no measurement")
 KILLED = """
 --------------------------------------------------------------------------
 prterun noticed that process rank 1 with PID 6707 on node vm exited on
@@ -57,12 +57,12 @@ REFUSED = "u@10.0.0.2: Permission denied (publickey).\r\n" + UNREPORTED
 NAMES = {"10.0.0.2": "second", "n2": "second", "n1": "first"}
 
 
-def verdict(status, measurement=None, log="", **ending):
-    return classify(Ending("vm", status, **ending), measurement, "the run left no measurement", log)
+def verdict(status, reading=None, log="", node="vm", **ending):
+    return classify(Ending(node, status, **ending), OpenMpi5().evidence(status, log), reading or NOTHING, log)
 
 
 @pytest.mark.parametrize(
-    ("status", "measurement", "log", "outcome", "words"),
+    ("status", "reading", "log", "outcome", "words"),
     [
         (0, PASSED, "", "ok", ""),
         (0, FAILED, "", "wrong_answer", "17 times its tolerance"),
@@ -80,8 +80,8 @@ def verdict(status, measurement=None, log="", **ending):
         (1, None, "There are not enough slots available in the system", "launch_failed", "not enough slots"),
     ],
 )
-def test_outcomes(status, measurement, log, outcome, words):
-    found = verdict(status, measurement, log)
+def test_outcomes(status, reading, log, outcome, words):
+    found = verdict(status, reading, log)
     assert found.outcome == outcome
     assert words in found.reason
     assert "\n" not in found.reason
@@ -122,7 +122,7 @@ def traces(before, after):
     ],
 )
 def test_out_of_memory_on_another_node(log, found_there, outcome):
-    found = classify(Ending("n1", 14, traces=found_there, names=NAMES), None, "none", log)
+    found = verdict(14, None, log, node="n1", traces=found_there, names=NAMES)
     assert found.outcome == outcome
     assert found.evidence["oom_kills"] == ({"second": 1} if outcome == "out_of_memory" else {})
 
@@ -168,31 +168,3 @@ def test_evidence_of_a_good_run_is_empty():
 def test_the_tail_of_a_log_is_text():
     assert log_tail(b"\xff\0a" * 5000) == "\N{REPLACEMENT CHARACTER}a" * 2000
     assert log_tail(b"") == ""
-
-
-class _Run:
-    run_id = "0123456789abcdef"
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "left no measurement"),
-        (b"", "not whole JSON"),
-        (b'{"schema_version": 1, "run_id": "0123', "not whole JSON"),
-        (b'{"schema_version": 1, "total_s": NaN}', "not whole JSON"),
-        (b"\xff\xfe", "not whole JSON"),
-        (b"[]", "no JSON object"),
-        (b'{"schema_version": 2}', "schema_version 2"),
-        (b'{"schema_version": 1, "run_id": "another"}', "of run another, not of 0123456789abcdef"),
-        (b'{"schema_version": 1, "run_id": "0123456789abcdef"}', "lacks run"),
-    ],
-)
-def test_a_measurement_that_is_none(content, words):
-    with pytest.raises(SchemaError, match=words):
-        read_measurement(content, _Run())
-
-
-def test_deep_json_is_no_measurement():
-    with pytest.raises(SchemaError):
-        read_measurement(json.dumps({"schema_version": 1}).encode()[:-1] + b', "x": ' + b"[" * 200_000, _Run())

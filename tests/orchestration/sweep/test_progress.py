@@ -3,14 +3,17 @@ from dataclasses import replace
 
 import pytest
 
+from orchestration.experiments.convolution.experiment import Convolution
 from orchestration.planning.plan import PlannedRun
 from orchestration.sweep.progress import Estimate, Lines, result
-from tests.orchestration.jobs.test_mpirun import RUN
-from workload.domain.footprint import Footprint
+from tests.runs import make_run
+from workload.domain.problem import Problem
 
-FIRST = PlannedRun(RUN, ("strong",), 0, 10.0, 4, Footprint((1,), (1,), 0))
+CONVOLUTION = Convolution()
+RUN = make_run(Problem(8, 3, 3, 16, 16, 3), 4)
+FIRST = PlannedRun(RUN, ("strong",), 10.0, 4, point="one", label="batch 8, scatter-gather, numpy")
 AGAIN = replace(FIRST, run=replace(RUN, launch=1))
-OTHER = replace(FIRST, run=replace(RUN, backend="naive"))
+OTHER = replace(FIRST, run=replace(RUN, backend="naive"), point="other")
 OK = {"outcome": "ok", "started_utc": "t", "repeats": [{"forward_s": s} for s in (3.0, 1.0, 2.0)], "reason": ""}
 SKIPPED = {"outcome": "skipped", "started_utc": None, "repeats": [], "reason": "too large"}
 
@@ -20,21 +23,21 @@ def test_time_left_is_the_points_own_where_it_ran_else_the_mean():
     assert estimate.left_s([AGAIN]) is None
     estimate.add(FIRST, 2.0)
     estimate.add(OTHER, 6.0)
-    unseen = replace(FIRST, run=replace(RUN, movement="serial"))
+    unseen = replace(FIRST, point="unseen")
     assert estimate.left_s([AGAIN]) == pytest.approx(2.0)
     assert estimate.left_s([AGAIN, unseen]) == pytest.approx(2.0 + 4.0)
     assert estimate.left_s([]) == 0
 
 
 def test_result_says_the_median_or_why():
-    assert result(OK) == "ok, forward 2 s"
-    assert result(SKIPPED) == "skipped: too large"
+    assert result(OK, CONVOLUTION) == "ok, forward 2 s"
+    assert result(SKIPPED, CONVOLUTION) == "skipped: too large"
 
 
 def test_one_line_a_run():
     out, clock = io.StringIO(), iter([0.0, 5.0, 5.0, 5.0])
     lines = Lines(out, lambda: next(clock))
-    with lines.shown([FIRST, AGAIN, OTHER]):
+    with lines.shown([FIRST, AGAIN, OTHER], CONVOLUTION):
         lines.begin(FIRST)
         lines.end(FIRST, OK)
         lines.begin(AGAIN)

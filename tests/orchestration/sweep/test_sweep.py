@@ -5,11 +5,9 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from orchestration.sweep.runner import as_planned
 from tests.orchestration.support import make_inventory
 from workload.agent.supervise import SUPERVISOR
 
@@ -133,21 +131,6 @@ def test_a_failed_run_leaves_its_record_and_status_1(lab, behaviour, outcome, wo
     assert (done.returncode, record["outcome"]) == (1, outcome)
     assert words in record["reason"]
     assert no_trace(lab)
-
-
-@pytest.mark.parametrize(
-    ("movement", "outcome", "planned"),
-    [
-        ("replica", "wrong_answer", True),
-        ("tree", "wrong_answer", False),
-        ("replica", "crashed", False),
-        ("tree", "ok", True),
-        ("tree", "skipped", True),
-    ],
-)
-def test_only_the_replica_may_be_wrong(movement, outcome, planned):
-    item = SimpleNamespace(run=SimpleNamespace(movement=movement))
-    assert as_planned(item, outcome) is planned
 
 
 def test_a_rank_that_hangs_and_ignores_sigterm_is_ended_at_the_limit(lab):

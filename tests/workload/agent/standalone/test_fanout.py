@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.clusters.inventory import parse
-from orchestration.jobs.remote.fanout import Nodes
-from orchestration.jobs.remote.survey import SURVEY_SHAPE
+from orchestration.executors.remote.fanout import Nodes
+from orchestration.executors.remote.survey import SURVEY_SHAPE
 from orchestration.ssh.connection import Done, UnreachableError
 from tests.orchestration.clusters.test_inventory import document
 from workload.agent.standalone.survey import fabrics

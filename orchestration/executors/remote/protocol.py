@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any
 
-from orchestration.jobs.remote.survey import printable
+from orchestration.executors.remote.survey import printable
 from orchestration.ssh.connection import UnreachableError
 
 SILENCE_S = 8.0  # of a watched job: its watcher beats once a second

@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.clusters.inventory import parse
 from orchestration.errors import Refusal
-from orchestration.jobs.remote import upload
+from orchestration.executors.remote import upload
 from orchestration.ssh.connection import Done
 from tests.orchestration.clusters.test_inventory import document
 from tests.orchestration.support import ROOT
@@ -37,9 +37,9 @@ def test_what_is_unpacked_has_the_digest_of_what_was_packed(tmp_path):
 
 
 def test_one_rank_a_node_by_the_pinned_keys():
-    command = upload.mpirun(parse(document(), "x"), FOLDER, ["-c", "text", "/opt/convscale"])
+    command = upload.command(parse(document(), "x"), FOLDER, ["-c", "text", "/opt/convscale"])
     after = dict(itertools.pairwise(command))
-    assert (after["-n"], after["--map-by"], after["--hostfile"]) == ("2", "ppr:1:node", f"{FOLDER}/hostfile")
+    assert (after["-n"], after["--map-by"], after["--hostfile"]) == ("2", "slot:OVERSUBSCRIBE", f"{FOLDER}/hostfile")
     assert f"UserKnownHostsFile={FOLDER}/known_hosts" in after["plm_ssh_args"]
     assert "StrictHostKeyChecking=yes" in after["plm_ssh_args"]
     assert after["btl_tcp_if_include"] == after["oob_tcp_if_include"] == "10.0.0.0/24"

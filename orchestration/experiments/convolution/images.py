@@ -37,15 +37,16 @@ class Pools:
         self.folder = folder
         self._known: dict[tuple[str, int, int, int, int], Images] = {}
 
-    def path(self, images: Images) -> Path:
-        return self.folder / f"{images.digest}.npy"
+    def get(self, images: str, problem: Problem, seed: int) -> tuple[Images, Path]:
+        """The pool of `sample`, `synthetic` or a folder for the problem's pictures, and its file.
 
-    def get(self, images: str, problem: Problem, seed: int) -> Images:
-        """The pool of `sample`, `synthetic` or a folder for the problem's pictures. Raises Refusal, OSError."""
+        Raises Refusal, OSError.
+        """
         key = (images, problem.in_channels, problem.height, problem.width, seed if images == "synthetic" else 0)
         if key not in self._known:
             self._known[key] = self._make(images, problem, seed)
-        return self._known[key]
+        made = self._known[key]
+        return made, self.folder / f"{made.digest}.npy"
 
     def _make(self, images: str, problem: Problem, seed: int) -> Images:
         size = POOL_PICTURES * problem.in_channels * problem.height * problem.width

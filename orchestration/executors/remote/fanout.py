@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from orchestration.clusters.inventory import Inventory, Node
-from orchestration.jobs.mpirun import SSH_OPTIONS
 from orchestration.ssh.connection import Done, UnreachableError, quote
+from orchestration.ssh.options import NODE_OPTIONS
 from workload.agent.standalone.bundle import bundle
 
 # the head need not have our code yet: the program comes with the request
@@ -69,7 +69,7 @@ class Nodes:
         Raises what `run` does; UnreachableError where the head's answer is none.
         """
         nodes = list(self.inventory.nodes if of is None else of)
-        options = [word for option in (*SSH_OPTIONS, f"User={self.inventory.user}") for word in ("-o", option)]
+        options = [word for option in (*NODE_OPTIONS, f"User={self.inventory.user}") for word in ("-o", option)]
         request = {
             "hosts": [node.address for node in nodes],
             "head": self.inventory.nodes[0].address,

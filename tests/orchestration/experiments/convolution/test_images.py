@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from orchestration.errors import Refusal
-from orchestration.planning import images as pictures
-from orchestration.planning.images import Pools, png, read_preview
+from orchestration.experiments.convolution import images as pictures
+from orchestration.experiments.convolution.images import Pools, png, read_preview
 from workload.domain.problem import Problem
 
 SHAPES = [(3, 64, 64), (1, 32, 32), (3, 32, 32), (7, 40, 24), (64, 16, 16)]
@@ -26,7 +26,7 @@ def paint(path, size=(80, 60), seed=1, mode="RGB"):
 
 def pool_of(tmp_path, images, sizes):
     pools = Pools(tmp_path / "pools")
-    return np.load(pools.path(pools.get(str(images), sizes, 1)))
+    return np.load(pools.get(str(images), sizes, 1)[1])
 
 
 @pytest.mark.parametrize("images", ["sample", "synthetic"])
@@ -54,20 +54,19 @@ def test_black_is_raised_to_one(tmp_path):
 
 def test_the_file_is_named_by_its_digest_and_made_once(tmp_path):
     pools = Pools(tmp_path)
-    first = pools.get("synthetic", problem(), 1)
-    assert Pools(tmp_path).get("synthetic", problem(), 1) == first
-    assert pools.get("synthetic", problem(), 2) != first
+    first, file = pools.get("synthetic", problem(), 1)
+    assert Pools(tmp_path).get("synthetic", problem(), 1) == (first, file)
+    assert pools.get("synthetic", problem(), 2)[0] != first
     assert pools.get("sample", problem(), 1) == pools.get("sample", problem(), 2)
     assert len(list(tmp_path.iterdir())) == 3
-    assert first.digest == pictures.hashlib.sha256(pools.path(first).read_bytes()).hexdigest()
+    assert first.digest == pictures.hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_a_damaged_pool_is_made_again(tmp_path):
-    images = Pools(tmp_path).get("synthetic", problem(), 1)
-    path = Pools(tmp_path).path(images)
+    images, path = Pools(tmp_path).get("synthetic", problem(), 1)
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert Pools(tmp_path).get("synthetic", problem(), 1) == images
+    assert Pools(tmp_path).get("synthetic", problem(), 1) == (images, path)
     assert path.read_bytes() == whole
 
 

@@ -5,9 +5,11 @@ import tomllib
 
 import pytest
 
+from orchestration import experiments
 from orchestration.errors import Refusal
-from orchestration.planning import study
-from orchestration.planning.study import Overrides
+from orchestration.experiments.convolution import study
+from orchestration.planning.study import names
+from tests.orchestration.support import load_study, make_overrides
 
 GOOD = """
 schema_version = 1
@@ -37,18 +39,18 @@ def document(text=GOOD):
 def load(tmp_path, text, overrides=None):
     path = tmp_path / "s.toml"
     path.write_text(text)
-    return study.load(str(path), overrides or Overrides())
+    return experiments.load(str(path), overrides or make_overrides())[1]
 
 
-@pytest.mark.parametrize("name", study.names())
+@pytest.mark.parametrize("name", names())
 def test_the_studies_that_come_along_are_right(name):
-    loaded = study.load(name, Overrides())
+    loaded = load_study(name)
     assert loaded.study.name == name
     assert study.check(tomllib.loads(loaded.text()), "again") == loaded.study
 
 
 def test_quick_paper_and_local_come_along():
-    assert set(study.names()) >= {"quick", "paper", "local"}
+    assert set(names()) >= {"quick", "paper", "local"}
 
 
 @pytest.mark.parametrize(
@@ -103,18 +105,18 @@ def test_what_is_no_toml_is_refused(tmp_path, text):
 @pytest.mark.parametrize("series", ["3", "[1]"])
 def test_series_of_another_kind_are_refused(tmp_path, series):
     with pytest.raises(Refusal, match="series"):
-        load(tmp_path, f'schema_version = 1\nname = "s"\nseries = {series}', Overrides(ranks=(1,)))
+        load(tmp_path, f'schema_version = 1\nname = "s"\nseries = {series}', make_overrides(ranks=(1,)))
 
 
 def test_an_unknown_study_lists_the_known_ones(tmp_path):
     with pytest.raises(Refusal, match=r"study 'quik' is unknown \(did you mean quick\?\)"):
-        study.load("quik", Overrides())
+        load_study("quik")
     with pytest.raises(Refusal, match="is no file"):
-        study.load(str(tmp_path / "s.toml"), Overrides())
+        load_study(str(tmp_path / "s.toml"))
 
 
 def test_overrides_hold_for_every_series_and_stand_in_the_study(tmp_path):
-    overrides = Overrides(ranks=(1, 2), batch=(4,), repeats=7, backend=("naive", "numpy"), images="synthetic")
+    overrides = make_overrides(ranks=(1, 2), batch=(4,), repeats=7, backend=("naive", "numpy"), images="synthetic")
     loaded = load(tmp_path, GOOD, overrides)
     written = tomllib.loads(loaded.text())
     assert loaded.study.repeats == 7
@@ -128,16 +130,16 @@ def test_overrides_hold_for_every_series_and_stand_in_the_study(tmp_path):
 
 def test_series_picks_and_lifts_the_profile(tmp_path):
     text = GOOD.replace('scaling = "weak"', 'scaling = "weak"\nprofiles = ["fat"]')
-    loaded = load(tmp_path, text, Overrides(series=("weak",)))
+    loaded = load(tmp_path, text, make_overrides(series=("weak",)))
     assert [series.name for series in loaded.study.series] == ["weak"]
     assert loaded.study.series[0].profiles is None
     with pytest.raises(Refusal, match=r"series 'week' is unknown \(did you mean weak\?\)"):
-        load(tmp_path, text, Overrides(series=("week",)))
+        load(tmp_path, text, make_overrides(series=("week",)))
 
 
 def test_several_batches_are_for_size_series(tmp_path):
     with pytest.raises(Refusal, match="only a size series takes several"):
-        load(tmp_path, GOOD, Overrides(batch=(4, 8)))
+        load(tmp_path, GOOD, make_overrides(batch=(4, 8)))
 
 
 def test_a_relative_folder_of_pictures_lies_beside_the_study(tmp_path):
@@ -146,15 +148,15 @@ def test_a_relative_folder_of_pictures_lies_beside_the_study(tmp_path):
 
 
 def test_where_simd_has_no_code_numpy_stands_in_and_says_why():
-    from orchestration.sweep.prepare import _usable
+    from orchestration.experiments.convolution.experiment import _usable
 
-    loaded = study.load("paper", Overrides())
+    loaded = load_study("paper")
     assert _usable(loaded, [{"simd": "avx2"}]) == (loaded, ())
     usable, notes = _usable(loaded, [{"simd": "avx2"}, {"simd": "none: backend simd makes code for x86-64 only"}])
     assert usable.study.backend == ["naive", "numpy"]
     assert 'backend = [\n    "naive",\n    "numpy",\n]' in usable.text()
     assert notes == ("backend numpy in place of simd (backend simd makes code for x86-64 only)",)
-    both = study.load("quick", Overrides(backend=("simd", "numpy")))
+    both = load_study("quick", backend=("simd", "numpy"))
     assert _usable(both, [{"simd": "none: x"}])[0].study.backend == ["numpy"]
-    naive = study.load("quick", Overrides(backend=("naive",)))
+    naive = load_study("quick", backend=("naive",))
     assert _usable(naive, [{"simd": "none: x"}]) == (naive, ())

@@ -2,15 +2,17 @@
 
 import itertools
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.errors import Refusal
-from orchestration.planning import plan, study
-from orchestration.planning.study import LoadedStudy, Overrides, Series
-from tests.orchestration.support import make_inventory
+from orchestration.experiments.convolution import plan, study
+from orchestration.planning.plan import rank_counts, skip_reason, spread
+from orchestration.planning.study import Series
+from tests.orchestration.support import load_study, make_inventory
 from workload.record.run import Images, Workload
 
 HEAD = """
@@ -26,9 +28,12 @@ WEAK = '[[series]]\nname = "weak"\nscaling = "weak"\nbatch_per_rank = 2\n'
 
 def made(text, slots=4, cores=4, nodes=1, profile="local", head=HEAD):
     document = tomllib.loads(head + text)
-    loaded = LoadedStudy(study.check(document, "s.toml"), document, "s.toml")
-    inventory = make_inventory(slots, nodes, profile=profile)
-    return plan.make(loaded, inventory, cores, lambda *_: Images("synthetic", "d"), Workload(digest="w"))
+    return make(study.check(document, "s.toml"), make_inventory(slots, nodes, profile=profile), cores)
+
+
+def make(checked, inventory, cores):
+    pool = lambda *_: (Images("synthetic", "d"), Path("d.npy"))  # noqa: E731
+    return plan.make(checked, "s.toml", plan.PlanContext(inventory, cores, pool, Workload(digest="w")))
 
 
 def points(plan_, launch=0):
@@ -40,7 +45,7 @@ def points(plan_, launch=0):
 @given(slots=st.integers(1, 300), oversubscribe=st.none() | st.integers(2, 8))
 def test_slots_are_powers_of_two_below_then_the_slots(slots, oversubscribe):
     series = Series(name="s", scaling="strong", oversubscribe=oversubscribe)
-    counts = plan.rank_counts(series, slots)
+    counts = rank_counts(series, slots)
     if oversubscribe:
         assert counts.pop() == slots * oversubscribe
     assert counts[-1] == slots
@@ -182,36 +187,34 @@ def test_one_binding_for_all(text, slots, cores, binding):
 
 def test_slots_are_filled_node_by_node():
     inventory = make_inventory(2, nodes=3)
-    assert [plan.placement(ranks, inventory) for ranks in (1, 2, 3, 6, 12)] == [(1, 1), (1, 2), (2, 2), (3, 2), (3, 4)]
+    assert [spread(ranks, inventory) for ranks in (1, 2, 3, 6, 12)] == [(1, 1), (1, 2), (2, 2), (3, 2), (3, 4)]
 
 
 def test_skips_more_ranks_than_asked_for_and_what_does_not_fit():
     inventory = make_inventory(2)
     item = made(STRONG + "ranks = [4]\n", slots=2).runs
     four = next(each for each in item if each.run.ranks == 4)
-    assert "4 ranks on 2 slots" in plan.skip_reason(four, inventory, [None])
+    assert "4 ranks on 2 slots" in skip_reason(four, inventory, [None])
     asked = next(
         each for each in made(STRONG + "ranks = [4]\noversubscribe = 2\n", slots=2).runs if each.run.ranks == 4
     )
-    assert plan.skip_reason(asked, inventory, [None]) is None
-    total = sum(asked.footprint.peak_bytes)
-    assert plan.skip_reason(asked, inventory, [int(total / 0.9) + 2]) is None
-    assert "predicted peaks on node1" in plan.skip_reason(asked, inventory, [int(total / 0.9) - 2])
+    assert skip_reason(asked, inventory, [None]) is None
+    total = sum(asked.peak_bytes)
+    assert skip_reason(asked, inventory, [int(total / 0.9) + 2]) is None
+    assert "predicted peaks on node1" in skip_reason(asked, inventory, [int(total / 0.9) - 2])
     small = make_inventory(2, memory_bytes=int(total / 0.9) - 2)
-    assert plan.skip_reason(asked, small, [2**40]) is not None
+    assert skip_reason(asked, small, [2**40]) is not None
 
 
 def test_the_paper_on_its_own_clusters():
-    loaded = study.load("paper", Overrides())
-    pool = lambda *_: Images("sample", "d")  # noqa: E731
-    light = plan.make(loaded, make_inventory(1, 8, 2**32, "light"), 1, pool, Workload())
+    light = make(load_study("paper").study, make_inventory(1, 8, 2**32, "light"), 1)
     names = {name for item in light.runs for name in item.series}
     assert names == {"light-strong", "light-strong-80", "light-weak"}
     inventory = make_inventory(1, 8, 2**32, "light")
     skipped = {
         (item.run.problem.batch, item.run.ranks, item.run.movement)
         for item in light.runs
-        if plan.skip_reason(item, inventory, [None] * 8)
+        if skip_reason(item, inventory, [None] * 8)
     }
     assert (80, 1, "scatter-gather") in skipped
     assert (40, 1, "scatter-gather") not in skipped

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from orchestration.jobs.remote.download import Entry, Puller, entries
+from orchestration.executors.remote.download import Entry, Puller, entries
 
 
 class Files:

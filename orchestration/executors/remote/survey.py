@@ -7,7 +7,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from orchestration.jobs.remote.fanout import Answer
+from orchestration.clusters.inventory import Inventory, Node
+from orchestration.executors.remote.fanout import Answer
 from workload.record.schema import check_shape
 
 OPTIONAL_NUMBER = (int, type(None))
@@ -69,3 +70,16 @@ def printable(value: Any) -> Any:
     if isinstance(value, dict):
         return {printable(name): printable(item) for name, item in value.items()}
     return value
+
+
+def unreached(inventory: Inventory, node: Node, why: str) -> str:
+    """Why a node gave no answer, and what to do."""
+    head = inventory.nodes[0].name
+    place = f"{node.name} ({node.address}) from {head}"
+    if "Host key verification failed" in why or "REMOTE HOST IDENTIFICATION" in why:
+        return f"{place}: its host key is not the pinned one: if it was made anew, pin it with 'fab trust'"
+    if "Permission denied" in why:
+        return f"{place}: it refuses the head's key: put the head's ~/.ssh/id_*.pub into its authorized_keys"
+    if "No such file" in why or "not found" in why:
+        return f"{place}: {why}: install the pinned packages there, at {inventory.python}"
+    return f"{place}: {why}: is it up, and its address right?"

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from orchestration.jobs.remote.protocol import last_object
+from orchestration.executors.remote.protocol import last_object
 from orchestration.ssh.connection import UnreachableError
 
 

@@ -1,4 +1,4 @@
-"""This machine as the place where mpirun runs: the job's folder on the operator's side is the one it runs in."""
+"""This machine as the executor of jobs: a job's folder on the operator's side is the one it runs in."""
 
 from __future__ import annotations
 
@@ -27,15 +27,26 @@ from workload.record.schema import SchemaError
 STOP_S = 3 * supervise.GRACE_S
 
 
+class NoLease:
+    """This machine is held for nobody: two sweeps on it are the person's to keep apart."""
+
+    def take(self, document: Mapping[str, Any], *dead: str) -> Mapping[str, Any] | None:
+        return None
+
+    def release(self, mark: str) -> None:
+        pass
+
+
 @dataclass
-class Here:
-    """This machine; `root` holds workload/, `python` has mpirun beside it."""
+class LocalExecutor:
+    """Jobs on this machine; `root` holds workload/, `python` has mpirun beside it."""
 
     root: Path
     python: Path
-    environment: Mapping[str, str] = field(default_factory=dict)  # what mpirun starts with
+    environment: Mapping[str, str] = field(default_factory=dict)  # what jobs are started with
 
     def __post_init__(self) -> None:
+        self.lease = NoLease()
         self._children: dict[Path, subprocess.Popen[bytes]] = {}
 
     @property
@@ -56,12 +67,27 @@ class Here:
         """The job's folder."""
         return PurePosixPath(job)
 
-    def bring(self, pool: Path) -> PurePosixPath:
-        """The pool lies here already."""
-        return PurePosixPath(pool)
+    def provide(self, root: Path, digest: str) -> None:
+        """The workload is the project's own."""
+
+    def bring(self, file: Path) -> PurePosixPath:
+        """The file lies here already."""
+        return PurePosixPath(file)
 
     def lost(self, nodes: int) -> list[str]:
         """This machine is never lost to itself."""
+        return []
+
+    def descriptions(self) -> list[dict[str, Any] | str] | None:
+        """None: the checks look at this machine themselves."""
+        return None
+
+    def unreached_pairs(self) -> list[list[str] | str]:
+        """There is no other node."""
+        return []
+
+    def tokens(self) -> list[str]:
+        """There is no head apart from this machine."""
         return []
 
     def machines(self) -> list[dict[str, Any]]:

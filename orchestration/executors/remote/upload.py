@@ -18,14 +18,17 @@ from uuid import uuid4
 from infra.hostfile import hostfile
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
-from orchestration.jobs.mpirun import SSH_OPTIONS
+from orchestration.executors.remote.lease import taken
+from orchestration.jobs import launchers
+from orchestration.jobs.launchers.launcher import Hosts, RemoteShell, Scratch
+from orchestration.jobs.launchers.placement import Placement
 from orchestration.ssh.connection import Connection, Done, UnreachableError, node_known_hosts, target
-from orchestration.sweep.locks import taken
 from workload.agent.standalone.bundle import bundle
 from workload.record.digest import code_digest
 
 LIMIT_S = 300.0
 FOLDERS = ("releases", "images", "jobs")
+SCRATCH = Scratch(session=PurePosixPath("/tmp"), shared_memory=PurePosixPath("/dev/shm"))  # noqa: S108  seconds long
 
 
 @dataclass(frozen=True)
@@ -49,36 +52,21 @@ def archive(folder: Path) -> bytes:
     return made.getvalue()
 
 
-def mpirun(inventory: Inventory, folder: PurePosixPath, program: Sequence[str]) -> list[str]:
+def command(inventory: Inventory, folder: PurePosixPath, program: Sequence[str]) -> list[str]:
     """The command on the head: one rank a node; `folder` holds hostfile and known_hosts, `program` follows mpi4py."""
     python = PurePosixPath(inventory.python)
-    # no word of the ssh options may hold a space: mpirun takes them apart at spaces, and no path here has one
-    options = [f"UserKnownHostsFile={folder}/known_hosts", *SSH_OPTIONS, f"User={inventory.user}"]
-    arguments = [
-        *("timeout", "--kill-after", "5", f"{LIMIT_S:.0f}"),
-        *("env", "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "OPENBLAS_NUM_THREADS=1"),
-        str(python.parent / "mpirun"),
-        *("--hostfile", f"{folder}/hostfile", "-n", str(len(inventory.nodes)), "--map-by", "ppr:1:node"),
-        *(
-            "--bind-to",
-            "none",
-            "--mca",
-            "pml",
-            "ob1",
-            "--mca",
-            "btl",
-            "self,sm,tcp",
-            "--mca",
-            "mpi_yield_when_idle",
-            "1",
-        ),
-        *("--prtemca", "plm_ssh_args", " ".join(word for option in options for word in ("-o", option))),
-        *("--prtemca", "plm_ssh_no_tree_spawn", "1"),  # the head's key is on no other node
-    ]
-    if inventory.interface_subnet is not None:
-        arguments += ["--mca", "btl_tcp_if_include", inventory.interface_subnet]
-        arguments += ["--prtemca", "oob_tcp_if_include", inventory.interface_subnet]
-    return [*arguments, str(python), "-m", "mpi4py", *program]
+    hosts = Hosts(
+        python=python,
+        cores=0,  # a node may have none to spare: its rank yields
+        transport="tcp",
+        interface_subnet=inventory.interface_subnet,
+        hostfile=folder / "hostfile",
+        shell=RemoteShell(folder / "known_hosts", inventory.user or "", PurePosixPath(inventory.workdir)),
+    )
+    placement = Placement(len(inventory.nodes), len(inventory.nodes), ranks_per_node=1)
+    made = launchers.find(launchers.DEFAULT).command(placement, hosts, SCRATCH, [str(python), "-m", "mpi4py", *program])
+    variables = [f"{name}={value}" for name, value in made.environment.items()]
+    return ["timeout", "--kill-after", "5", f"{LIMIT_S:.0f}", "env", *variables, *made.argv]
 
 
 def push(inventory: Inventory, root: Path) -> Pushed:
@@ -104,13 +92,13 @@ def _push(inventory: Inventory, root: Path, head: Connection) -> Pushed:
     made = head.run(["mkdir", "-p", *(str(workdir / name) for name in FOLDERS), str(folder)])
     if made.status != 0:
         raise Refusal(f"{head.target.label}: {_last(made)}: make {workdir} a folder that {inventory.user} may write to")
-    nodes = [node.model_dump() for node in inventory.nodes]
+    nodes = [{**node.model_dump(), "slots": 1} for node in inventory.nodes]  # a rank a node
     own = {"hostfile": hostfile(nodes).encode(), "known_hosts": node_known_hosts(inventory).encode()}
     try:
         sent = _put_archive(head, workdir / "releases" / f"{release}.tar", content, sha256)
         sent += sum(_put(head, folder / name, item) for name, item in own.items())
         program = ["-c", bundle("receive"), inventory.workdir, release, sha256]
-        done = head.run(mpirun(inventory, folder, program), limit_s=LIMIT_S + 10)
+        done = head.run(command(inventory, folder, program), limit_s=LIMIT_S + 10)
     finally:
         head.run(["rm", "-rf", str(folder)])
     return Pushed(release, sent, _changed(done))

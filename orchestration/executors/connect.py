@@ -1,0 +1,25 @@
+"""The executors by an inventory's `launcher`. To add one: a class like jobs.executor.Executor, and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from orchestration.clusters.inventory import Inventory
+from orchestration.executors.local import LocalExecutor
+from orchestration.executors.remote.executor import RemoteExecutor
+from orchestration.jobs.executor import Executor
+
+Environment = Mapping[str, str]
+EXECUTORS: Mapping[str, Callable[[Inventory, Environment], Executor]] = {
+    "local": lambda inventory, environment: LocalExecutor(Path(inventory.workdir), Path(inventory.python), environment),
+    "ssh": lambda inventory, _: RemoteExecutor(inventory),
+}
+
+
+def connect(inventory: Inventory, environment: Environment) -> Executor:
+    """The executor of a cluster's jobs. Raises Refusal.
+
+    `environment` is what jobs on this machine are started with; elsewhere the head has its own.
+    """
+    return EXECUTORS[inventory.launcher](inventory, environment)

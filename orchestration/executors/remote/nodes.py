@@ -1,0 +1,117 @@
+"""What the nodes of a cluster are: each one's description of itself, asked once through the head."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import Any
+from uuid import uuid4
+
+from orchestration.clusters.inventory import Inventory, Node
+from orchestration.errors import Refusal
+from orchestration.executors.remote.fanout import Answer
+from orchestration.executors.remote.head import Head
+from orchestration.executors.remote.survey import parse, unreached
+from orchestration.jobs.executor import Site
+from workload.agent.standalone.bundle import bundle
+
+TEMPORARY = PurePosixPath("/tmp")  # noqa: S108  of the nodes: short, because sockets lie in it
+
+
+class SurveyedNodes:
+    """The nodes behind a head. `forget` makes the next question ask them anew."""
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+        self._surveys: list[dict[str, Any] | Answer] | None = None
+
+    @property
+    def inventory(self) -> Inventory:
+        return self._head.inventory
+
+    def surveys(self) -> list[dict[str, Any] | Answer]:
+        """Each node's description of itself; the answer itself where it gave none. Raises Refusal."""
+        if self._surveys is None:
+            self._surveys = [parse(answer) for answer in self._head.reach(self._ask)]
+        return self._surveys
+
+    def forget(self) -> None:
+        """The next survey is a new one."""
+        self._surveys = None
+
+    def descriptions(self) -> list[dict[str, Any] | str]:
+        """The surveys, with the reason in words where a node gave none."""
+        return [item.why if isinstance(item, Answer) else item for item in self.surveys()]
+
+    def lack(self, digest: str) -> bool:
+        """True where a node that can be asked has another workload than that."""
+        return any(not isinstance(item, Answer) and item["workload"] != digest for item in self.surveys())
+
+    def machines(self) -> list[dict[str, Any]]:
+        """As the records will describe the nodes. Raises Refusal naming every node that cannot."""
+        found, wrong = [], []
+        for node, item in self._pairs():
+            if isinstance(item, Answer):
+                wrong.append(unreached(self.inventory, node, item.why))
+            elif not isinstance(item["machine"], dict):
+                wrong.append(f"{node.name} cannot run the workload ({item['machine']}): 'fab check' says more")
+            else:
+                found.append(item["machine"])
+        if wrong:
+            raise Refusal("\nconvscale: ".join(wrong))
+        return found
+
+    def hostname(self) -> str:
+        """The head's own name. Raises Refusal."""
+        return str(self._of_head("hostname"))
+
+    def names(self) -> Mapping[str, str]:
+        """What the launcher may call a node, to the inventory's name of it."""
+        found = {node.address: node.name for node in self.inventory.nodes}
+        found |= {str(item["hostname"]): node.name for node, item in self._pairs() if not isinstance(item, Answer)}
+        return found
+
+    def site(self) -> Site:
+        """What jobs depend on, as the head says. Raises Refusal."""
+        hosts = [node.address for node in self.inventory.nodes]
+        environment = {str(name): str(value) for name, value in dict(self._of_head("environment")).items()}
+        return Site(int(self._of_head("uid")), TEMPORARY, environment, hosts, self._head.nodes.known_hosts)
+
+    def unreached_pairs(self) -> list[list[str] | str]:
+        """For each node the addresses of the others that it does not reach, or why it could not say."""
+        program = bundle("neighbours")
+        argv = [self.inventory.python, "-", *(node.address for node in self.inventory.nodes)]
+        answers = self._head.reach(lambda: self._head.nodes.ask(argv, stdin=program, limit_s=60))
+        return [_addresses(answer) for answer in answers]
+
+    def _ask(self) -> list[Answer]:
+        """Surveys all nodes, with a file in the head's work folder that shows whether others see that folder."""
+        marker = f".shared-{uuid4().hex}"
+        path = str(self._head.workdir / marker)
+        files = self._head.connection.files()
+        with self._head.connection.explained(), suppress(PermissionError, FileNotFoundError):
+            files.open(path, "w").close()
+        try:
+            return self._head.nodes.survey(marker)
+        finally:
+            with suppress(OSError):
+                files.remove(path)
+
+    def _pairs(self) -> list[tuple[Node, dict[str, Any] | Answer]]:
+        return list(zip(self.inventory.nodes, self.surveys(), strict=True))
+
+    def _of_head(self, key: str) -> Any:
+        head = self.surveys()[0]
+        if isinstance(head, Answer):
+            raise Refusal(f"{self._head.name} cannot describe itself: {head.why}")
+        return head[key]
+
+
+def _addresses(answer: Answer) -> list[str] | str:
+    try:
+        document = json.loads(answer.out) if answer.status == 0 else answer.why
+    except (ValueError, RecursionError):
+        return "it gave no answer"
+    return [str(item) for item in document] if isinstance(document, list) else str(document)

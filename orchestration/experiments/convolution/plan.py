@@ -1,0 +1,236 @@
+"""The runs of one convolution that a study makes on a cluster. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from orchestration.clusters.inventory import Inventory
+from orchestration.errors import Refusal
+from orchestration.experiments.convolution.study import AUTO, ConvolutionSeries, ConvolutionStudy
+from orchestration.planning.plan import Plan, PlannedRun, binding_policy, merge, rank_counts, shuffled, spread
+from orchestration.planning.study import RANKS, SLOTS
+from workload.domain import movements
+from workload.domain.footprint import choose_grid, predict
+from workload.domain.grid import Grid, check_grid
+from workload.domain.problem import Problem
+from workload.record.run import Images, Run, Workload
+
+Pool = Callable[
+    [str, Problem, int], tuple[Images, Path]
+]  # (images, problem, seed) -> the pool of pictures, and its file
+
+
+@dataclass(frozen=True)
+class ConvolutionPoint:
+    """One place of a series: a run without its launch, digests and binding."""
+
+    series: str
+    problem: Problem
+    ranks: int
+    grid: Grid
+    movement: str
+    backend: str
+    allowed_ranks: int  # slots, or the multiple of them that the series asks for
+
+
+@dataclass(frozen=True)
+class PlanContext:
+    """What a plan depends on besides the study; `cores` as binding_policy takes them."""
+
+    inventory: Inventory
+    cores: int
+    pool: Pool
+    workload: Workload
+
+
+def make(study: ConvolutionStudy, source: str, context: PlanContext) -> Plan:
+    """The runs of the study on the cluster; `source` is the study's file.
+
+    Raises Refusal, naming file and series, where a size, a grid or a rank count is wrong.
+    """
+    notes: list[str] = []
+    points = _points(study, source, context.inventory, notes)
+    wanted = ((point.ranks, settings.threads) for settings, point in points)
+    binding, note = binding_policy(wanted, context.inventory, context.cores)
+    ordered = shuffled(study.seed, [(item[0].launches, item) for item in points])
+    try:
+        runs = merge(
+            (_planned(launch, *item, binding, context) for launch, item in ordered),
+            [series.name for series in study.series],
+        )
+    except ValueError as error:
+        raise Refusal(f"study {source}: {error}") from error
+    return Plan(runs, (*notes, note))
+
+
+def _points(
+    study: ConvolutionStudy, source: str, inventory: Inventory, notes: list[str]
+) -> list[tuple[Settled, ConvolutionPoint]]:
+    """All points of all series for this cluster, at least one. Raises Refusal."""
+    points: list[tuple[Settled, ConvolutionPoint]] = []
+    for series in study.series:
+        if series.profiles is not None and inventory.profile not in series.profiles:
+            notes.append(f"series {series.name} is for {' and '.join(series.profiles)}: left out (--series names it)")
+            continue
+        settings = settle(study, series)
+        try:
+            points += [(settings, point) for point in points_of(settings, series, inventory, notes)]
+        except ValueError as error:
+            raise Refusal(f"study {source}, series {series.name}: {error}") from error
+    if not points:
+        names = ",".join(series.name for series in study.series)
+        raise Refusal(
+            f"study {source} has no run on a cluster of profile {inventory.profile}: "
+            f"give --series with some of {names}, or more --ranks"
+        )
+    return points
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The settings that hold for a series: its own where it has one, else the study's."""
+
+    launches: int
+    repeats: int
+    warmups: int
+    seed: int
+    timeout_s: float
+    threads: int
+    images: str
+    weights: str
+    backend: tuple[str, ...]
+    movement: tuple[str, ...]
+    save: bool
+    options: Mapping[str, int]
+    sizes: Mapping[str, int | None]
+
+
+def settle(study: ConvolutionStudy, series: ConvolutionSeries) -> Settled:
+    """The series' settings over the study's."""
+    values: dict[str, Any] = {}
+    for name in Settled.__dataclass_fields__:
+        if name == "sizes":
+            continue
+        own = getattr(series, name)
+        value = getattr(study, name) if own is None else own
+        values[name] = tuple(value) if isinstance(value, list) else value
+    sizes = study.problem.model_dump() | series.problem.model_dump(exclude_none=True)
+    return Settled(**values, sizes=sizes)
+
+
+def points_of(
+    settings: Settled, series: ConvolutionSeries, inventory: Inventory, notes: list[str]
+) -> list[ConvolutionPoint]:
+    """The series' points; what it leaves out goes to `notes`. Raises ValueError."""
+    points: list[ConvolutionPoint] = []
+    listed = series.ranks != SLOTS
+    allowed = inventory.slots * (series.oversubscribe or 1)
+    for ranks in rank_counts(series, inventory.slots):
+        for problem in problems_of(settings, series, ranks):
+            grid = None
+            try:
+                if series.max_ranks is not None and ranks > series.max_ranks:
+                    raise ValueError(f"ranks = {ranks} is above max_ranks = {series.max_ranks}")
+                grid = grid_of(series, problem, ranks, settings)
+            except ValueError as error:
+                if listed:
+                    raise ValueError(f"ranks = {ranks}: {error}") from error
+                notes.append(f"series {series.name}: {ranks} ranks left out ({error})")
+            if grid is not None:
+                points += _crossed(settings, ConvolutionPoint(series.name, problem, ranks, grid, "", "", allowed))
+    if series.scaling == "strong":
+        problem = problems_of(settings, series, 1)[0]
+        one = ConvolutionPoint(series.name, problem, 1, Grid(), "serial", "", allowed)
+        points += [replace(one, backend=backend) for backend in settings.backend]
+    return points
+
+
+def problems_of(settings: Settled, series: ConvolutionSeries, ranks: int) -> list[Problem]:
+    """The problem at that rank count; several where the series sweeps the batch. Raises ValueError."""
+    if series.scaling == "weak":
+        if series.batch_per_rank is None:
+            raise ValueError("a weak series needs batch_per_rank: the images of one rank")
+        batches = [series.batch_per_rank * ranks]
+    elif series.scaling == "size":
+        if series.batch is None:
+            raise ValueError("a size series needs batch: the list of batches")
+        batches = series.batch
+    else:
+        batches = [settings.sizes["batch"]] if settings.sizes["batch"] is not None else []
+    sizes = {name: value for name, value in settings.sizes.items() if value is not None}
+    # without a batch Problem names the key that is missing
+    return [Problem.from_dict({**sizes, "batch": batch}) for batch in batches] or [Problem.from_dict(sizes)]
+
+
+def grid_of(series: ConvolutionSeries, problem: Problem, ranks: int, settings: Settled) -> Grid:
+    """The series' grid at that rank count. Raises ValueError where it does not fit the problem or the ranks.
+
+    `auto` is one grid for all movements of the series, the first one's cheapest: else they could not be compared.
+    """
+    if series.grid == AUTO:
+        movement = next((name for name in settings.movement if name != "serial"), "distributed")
+        return choose_grid(problem, ranks, movement, settings.options)
+    grid = Grid.from_dict({axis: ranks if parts == RANKS else parts for axis, parts in series.grid.items()})
+    check_grid(problem, grid)
+    if grid.ranks != ranks:
+        raise ValueError(f"the grid has {grid.ranks} parts, not {ranks}: let one axis be {RANKS!r}")
+    return grid
+
+
+def _crossed(settings: Settled, point: ConvolutionPoint) -> list[ConvolutionPoint]:
+    """The point with every backend and movement; `serial` exists at one rank only."""
+    return [
+        replace(point, backend=backend, movement=movement)
+        for backend in settings.backend
+        for movement in settings.movement
+        if movement != "serial" or point.ranks == 1
+    ]
+
+
+def _planned(launch: int, settings: Settled, point: ConvolutionPoint, binding: str, context: PlanContext) -> PlannedRun:
+    nodes, ranks_per_node = spread(point.ranks, context.inventory)
+    images, file = context.pool(settings.images, point.problem, settings.seed)
+    run = Run(
+        problem=point.problem,
+        ranks=point.ranks,
+        nodes=nodes,
+        ranks_per_node=ranks_per_node,
+        binding=binding,
+        threads=settings.threads,
+        grid=point.grid,
+        movement=point.movement,
+        backend=point.backend,
+        images=images,
+        weights=settings.weights,
+        seed=settings.seed,
+        warmups=settings.warmups,
+        repeats=settings.repeats,
+        save=settings.save,
+        launch=launch,
+        options=options_of(point.movement, settings.options),
+        workload=context.workload,
+    )
+    footprint = predict(point.problem, point.grid, point.movement, run.options, ranks_per_node, backend=point.backend)
+    return PlannedRun(
+        run,
+        (point.series,),
+        settings.timeout_s,
+        point.allowed_ranks,
+        point=(run.problem, run.ranks, run.movement, run.backend, run.grid),
+        label=f"batch {run.problem.batch}, {run.movement}, {run.backend}",
+        cells=(str(run.problem.batch), run.movement, run.backend),
+        peak_bytes=tuple(footprint.peak_bytes),
+        predicted={"peak_bytes": list(footprint.peak_bytes), "moved_bytes": footprint.moved_bytes},
+        repeats=run.warmups + run.repeats,
+        files=(file,),
+        disk_bytes=run.problem.y_bytes if run.save else 0,
+        shares_folder=run.save and run.nodes > 1,
+    )
+
+
+def options_of(movement: str, options: Mapping[str, int]) -> dict[str, int]:
+    """Those of the options that the movement has; others' would make one run look like two."""
+    return {name: value for name, value in options.items() if name in movements.describe(movement).options}

@@ -1,0 +1,94 @@
+"""What is run: the Experiment that a sweep knows. The convolution is one; experiments/__init__.py names all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from orchestration.clusters.inventory import Inventory
+from orchestration.jobs.executor import Executor
+from orchestration.jobs.job import JobRequest
+from orchestration.jobs.outcome import Reading
+from orchestration.paths import SweepPaths
+from orchestration.planning.plan import Plan, PlannedRun
+from orchestration.planning.study import LoadedStudy, Overrides, StudyFile
+from workload.record.run import Workload
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where runs are planned for: the cluster, what its nodes say of themselves, and our own code.
+
+    `cache` is a folder of the operator's for files that several sweeps share.
+    """
+
+    inventory: Inventory
+    machines: Sequence[Mapping[str, Any]]
+    cores: int  # of a node, the least; 0 where nodes share one machine's
+    workload: Workload
+    cache: Path
+
+
+class Experiment(Protocol):
+    """What is run, planned from a study, started on ranks, and read back."""
+
+    @property
+    def kind(self) -> str:
+        """The `workload.kind` of its records."""
+        ...
+
+    @property
+    def table(self) -> str:
+        """The table that makes a study one of this experiment, for example `problem`."""
+        ...
+
+    @property
+    def record_version(self) -> int:
+        """The schema version of its records: 1 for the convolution, 2 for any other kind."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what a planned run's `cells` hold, for `fab sweep --dry-run`."""
+        ...
+
+    def load(self, file: StudyFile, overrides: Overrides) -> LoadedStudy:
+        """The checked study of a file, with the command line's overrides. Raises Refusal."""
+        ...
+
+    def plan(self, loaded: LoadedStudy, ground: Ground) -> tuple[LoadedStudy, Plan]:
+        """The runs of the study on the cluster, and the study as it is carried out there. Raises Refusal."""
+        ...
+
+    def request(
+        self, planned: PlannedRun, python: str, files: Sequence[PurePosixPath], paths: SweepPaths
+    ) -> JobRequest:
+        """The job of a run; `files` are where the run's files lie on every node, `python` is the nodes' own."""
+        ...
+
+    def read(self, content: bytes | None, planned: PlannedRun) -> Reading:
+        """What a run measured, from the file that it left; never raises."""
+        ...
+
+    def keep(self, executor: Executor, job: Path, paths: SweepPaths) -> None:
+        """Brings home what else the run left, where it belongs into the sweep's folder. Raises OSError."""
+        ...
+
+    def unmeasured(self) -> Mapping[str, Any]:
+        """A record's measured keys where a run left no measurement."""
+        ...
+
+    def headline_s(self, record: Mapping[str, Any]) -> float:
+        """The seconds that stand for an ok run, by the experiment's headline clock."""
+        ...
+
+    @property
+    def headline(self) -> str:
+        """The name of the headline clock, for example `forward`."""
+        ...
+
+    def as_planned(self, planned: PlannedRun, outcome: str) -> bool:
+        """True where a run that ended so is no failure of the sweep."""
+        ...

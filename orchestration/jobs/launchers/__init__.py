@@ -1,0 +1,20 @@
+"""The launchers by name. To add one: a file with a class like launcher.Launcher, and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestration.errors import Refusal
+from orchestration.jobs.launchers.launcher import Launcher
+from orchestration.jobs.launchers.openmpi5 import OpenMpi5
+from orchestration.messages import unknown
+
+DEFAULT = OpenMpi5.name
+LAUNCHERS: Mapping[str, Launcher] = {launcher.name: launcher for launcher in (OpenMpi5(),)}
+
+
+def find(name: str) -> Launcher:
+    """The launcher of that name. Raises Refusal naming the nearest one."""
+    if name not in LAUNCHERS:
+        raise Refusal(unknown("launcher", name, tuple(LAUNCHERS)))
+    return LAUNCHERS[name]

@@ -1,0 +1,94 @@
+"""What starts ranks: a Placement, hosts and a command in; argv and environment out, and what its log proves.
+
+A launcher is pure: it runs nothing and reads no file. launchers/__init__.py names all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from orchestration.jobs.launchers.placement import Placement
+
+
+@dataclass(frozen=True)
+class RemoteShell:
+    """How the launcher starts its daemons on other nodes: over ssh, each attended by workload.agent.daemon."""
+
+    known_hosts: PurePosixPath
+    user: str
+    workdir: PurePosixPath  # the same on every node
+    token: str = ""  # of the job; without one the daemons are not attended
+    make: Sequence[PurePosixPath] = ()  # folders that a daemon's attendant makes, and removes in the end
+    limit_s: float = 0.0  # after which an attended daemon ends by itself
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Where ranks are started, as the launcher must know it. Paths are the head's."""
+
+    python: PurePosixPath  # its folder holds the launcher's program
+    cores: int  # physical cores of a node, the least of them; 0 where nodes share one machine's cores
+    transport: str = "auto"  # auto, tcp
+    interface_subnet: str | None = None
+    hostfile: PurePosixPath | None = None  # None: this machine alone
+    shell: RemoteShell | None = None
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """The job's own folders on every node."""
+
+    session: PurePosixPath  # the launcher's session files; the path is short, because sockets lie in it
+    shared_memory: PurePosixPath
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is to be executed on the head."""
+
+    argv: list[str]
+    environment: dict[str, str]  # on top of what the executor gives every job
+
+
+@dataclass(frozen=True)
+class KilledRank:
+    """A rank that a signal ended, as the launcher's log tells it; `node` is the name that the node gives itself."""
+
+    rank: int
+    node: str
+    signal: int
+
+
+@dataclass(frozen=True)
+class LaunchEvidence:
+    """What a launcher's exit status and log prove.
+
+    `program` is what messages call the launcher. `not_started` says in words why no rank ran. `lost_daemon`: a node
+    was lost, whatever the exit status says.
+    """
+
+    program: str
+    killed: KilledRank | None = None
+    lost_daemon: bool = False
+    lost_nodes: Sequence[str] = field(default=())
+    not_started: str | None = None
+
+
+class Launcher(Protocol):
+    """A program that starts ranks, for example Open MPI 5's mpirun."""
+
+    @property
+    def name(self) -> str:
+        """The name in LAUNCHERS."""
+        ...
+
+    def command(self, placement: Placement, hosts: Hosts, scratch: Scratch, program: Sequence[str]) -> Command:
+        """The command that runs `program` on every rank."""
+        ...
+
+    def evidence(self, exit_status: int | None, log: str) -> LaunchEvidence:
+        """What the end of the launcher proves; `log` is what it and the ranks printed."""
+        ...
