@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 
 from results.estimates import EXACT, INTERVAL, RANGE, Estimate
 
@@ -43,12 +42,6 @@ def estimate(value: Estimate | None, digits: int = 4) -> str:
 def mib(value: float | None) -> str:
     """Bytes as MiB."""
     return NONE if value is None else number(value / MIB)
-
-
-def with_options(movement: str, options: Mapping[str, object]) -> str:
-    """A movement with its options."""
-    told = ", ".join(f"{name} {value}" for name, value in sorted(options.items()))
-    return f"{movement} ({told})" if told else movement
 
 
 def shape(sizes: tuple[int, ...]) -> str:

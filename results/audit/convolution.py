@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from results.audit.findings import COVERAGE, LIMIT, MEMORY, OUTSIDE_MPI, least_seconds
+from results.audit import gates
+from results.audit.gates import least_seconds
 from results.formats import number
+from results.records.convolution import footprint_of, holds_shared_pages
 from results.records.launch import RecordedLaunch
 from results.records.marks import MEMORY_BOUND
 from results.records.measurement import Machine, RankBlock
 from results.records.point import RecordedPoint
-from workload.domain.footprint import predict
 from workload.domain.grid import Block, Span, block_of, covers_exactly, whole
 from workload.domain.problem import Problem
 
@@ -23,9 +24,9 @@ def of_launch(launch: RecordedLaunch) -> Iterator[tuple[str, str]]:
     if not _covers(launch):
         done = sum(block.output_elements for block in launch.blocks)
         elements = launch.run.problem.y_elements
-        yield COVERAGE, f"the ranks' parts hold {done} of {elements} output elements, or some of them twice"
+        yield gates.COVERAGE, f"the ranks' parts hold {done} of {elements} output elements, or some of them twice"
     if words := _memory(launch):
-        yield MEMORY, words
+        yield gates.MEMORY, words
     yield from _arithmetic(launch)
 
 
@@ -65,11 +66,10 @@ def _block(problem: Problem, block: RankBlock) -> Block:
 
 
 def _memory(launch: RecordedLaunch) -> str:
-    """Pages of shared windows count in the rank that touched them, so that movement tells nothing here."""
-    run = launch.run
-    if run.movement == "shared" or MEMORY_BOUND in launch.marks:
+    """Empty where pages are shared between ranks, which tells nothing of one rank's memory."""
+    if holds_shared_pages(launch.run) or MEMORY_BOUND in launch.marks:
         return ""
-    arrays = predict(run.problem, run.grid, run.movement, run.options, run.ranks_per_node).array_bytes
+    arrays = footprint_of(launch.run).array_bytes
     for memory in launch.memory:
         peak = memory.peak_rss_bytes
         if peak is not None and peak < ARRAYS_SHARE * arrays[memory.rank]:
@@ -88,7 +88,10 @@ def _arithmetic(launch: RecordedLaunch) -> Iterator[tuple[str, str]]:
         for rank in repeat.ranks:
             least_s = least_seconds(_flops(launch.run.problem, blocks[rank.rank]), threads)
             outside_s, convolve_s = rank.app_s - rank.mpi_s, rank.parts_s["convolve"]
-            for gate, seconds, name in ((OUTSIDE_MPI, outside_s, "outside MPI"), (LIMIT, convolve_s, "in convolve")):
+            for gate, seconds, name in (
+                (gates.OUTSIDE_MPI, outside_s, "outside MPI"),
+                (gates.LIMIT, convolve_s, "in convolve"),
+            ):
                 if seconds < least_s and gate not in told:
                     told.add(gate)
                     yield (

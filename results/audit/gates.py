@@ -1,155 +1,87 @@
-"""The gates over a sweep: what cannot be true of its numbers, from its records alone. Pure."""
+"""What an audit can find: the gates with their reasons, grades of evidence, and a finding.
+
+A gate flags only what is certain beyond the noise; it does not say why a number is wrong. sweep.py and convolution.py
+put a sweep through the gates, paper/ the paper's tables.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 
-from results.audit import convolution
-from results.audit.findings import (
-    AGAINST,
-    CPU,
-    GATES,
-    NODES,
-    NUMBERS,
-    SERIAL,
-    SHARE,
-    SUMS,
-    SUPERLINEAR,
-    WEAK_FALLS,
-    Audit,
-    Finding,
-    certainly_below,
+from results.estimates import INTERVAL, Estimate
+
+NUMBERS = "from the numbers alone"
+CODE = "from reading the public code"
+REPLAY = "from our replay"
+
+SHARE, SUPERLINEAR, WEAK_FALLS, SERIAL, COVERAGE, MEMORY, OUTSIDE_MPI, LIMIT, AGAINST, CPU, NODES, SUMS = (
+    "time below the share of the work",
+    "speedup above the rank count",
+    "weak-scaling time that falls",
+    "negative serial fraction",
+    "ranges that do not cover the batch",
+    "memory below what input and output need",
+    "time outside MPI below the arithmetic's limit",
+    "time under the physical limit",
+    "T1/TN against Gustafson's law",
+    "more CPU time than the threads allow",
+    "two ranks on one light node",
+    "printed sum unlike its parts",
 )
-from results.estimates import Estimate
-from results.formats import estimate, number, plural
-from results.records.launch import RecordedLaunch
-from results.records.marks import MEMORY_BOUND, SUSPECT
-from results.records.point import RecordedPoint
-from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
-from results.scaling.laws import karp_flatt
-from results.scaling.line import lines
-from results.scaling.speedup import Ratio, relative_speedup, weak_efficiency
-
-LIGHT = "light"
-# Further gates over one launch, by kind of experiment
-LAUNCH_GATES: dict[str, Callable[[RecordedLaunch], Iterator[tuple[str, str]]]] = {
-    "convolution": convolution.of_launch,
+GATES = {
+    SHARE: "no rank count may be faster than the one-rank time times the work that is left to each rank",
+    SUPERLINEAR: "more speedup than ranks needs a cause in evidence: a one-rank run short of memory, parts that fit a "
+    "cache where the whole does not",
+    WEAK_FALLS: "with the same work a rank, more ranks cannot take less time",
+    SERIAL: "no program has less than no serial part",
+    COVERAGE: "the parts of all ranks must add up to the output, each element once",
+    MEMORY: "a rank holds at least its input and its output",
+    OUTSIDE_MPI: "a rank's arithmetic takes place outside MPI calls",
+    LIMIT: "no core computes faster than its widest instructions at its highest clock",
+    AGAINST: "Gustafson's law is about scaled speedup, N T1/TN; T1/TN of a weak series is efficiency",
+    CPU: "a rank's CPU time is at most its threads times the wall time",
+    NODES: "a light node has one core: two ranks on it share it",
+    SUMS: "a printed total is the sum of what it adds up",
 }
-# Whether a cache explains more speedup than ranks, of a point and its one-rank point, by kind of experiment
-CACHE_GATES: dict[str, Callable[[RecordedPoint, RecordedPoint], bool]] = {"convolution": convolution.fits_a_cache}
+MARGIN = 0.05  # beyond an interval, for what the interval does not know of: clocks, turbo, a launch's own luck
+LONE_MARGIN = 0.1  # beyond a value that has no interval
+# Two AVX-512 multiply-add units of 16 floats at 6 GHz: faster than any x86-64 core that is sold. Operations a second.
+CORE_LIMIT = 2 * 16 * 2 * 6e9
 
 
-def of_sweep(sweep: RecordedSweep) -> Audit:
-    """The gates over every series and every launch that is ok. Runs that are wrong on purpose are left out."""
-    found: list[Finding] = []
-    for series in sweep.series:
-        found += _scaling(series)
-    for launch in sweep.launches:
-        if launch.ok and not launch.experiment.why_uncounted(launch.run):
-            found += _launch(sweep, launch)
-    flagged = {finding.gate for finding in found}
-    passed = tuple(gate for gate in GATES if gate not in flagged | {AGAINST, SUMS})
-    return Audit(sweep.name, _merged(found), passed, _untold(sweep))
+@dataclass(frozen=True)
+class Finding:
+    """One number that cannot be true, or one witness: `gate` names why, `evidence` the runs or tables it rests on."""
+
+    gate: str
+    where: str
+    words: str
+    evidence: tuple[str, ...]
+    grade: str = NUMBERS
 
 
-def _untold(sweep: RecordedSweep) -> tuple[str, ...]:
-    told = list(_superlinear_explained(sweep))
-    if replays := sum(bool(launch.experiment.why_uncounted(launch.run)) for launch in sweep.launches):
-        told.append(f"{plural(replays, 'run')} of the replay, wrong on purpose, went through no gate.")
-    if not any(launch.ok for launch in sweep.launches):
-        told.append("No run is ok: there is nothing to audit.")
-    return tuple(told)
+@dataclass(frozen=True)
+class Audit:
+    """What the gates flagged, which of them found nothing, what they could not tell, and what stays unexplained."""
+
+    subject: str
+    findings: tuple[Finding, ...]
+    passed: tuple[str, ...]
+    untold: tuple[str, ...] = ()
+    unexplained: tuple[str, ...] = ()
 
 
-def _merged(found: list[Finding]) -> tuple[Finding, ...]:
-    """Findings of the same gate, place and words once, with the evidence of all."""
-    merged: dict[tuple[str, str, str], Finding] = {}
-    for finding in found:
-        key = (finding.gate, finding.where, finding.words)
-        seen = merged.get(key)
-        merged[key] = replace(seen, evidence=(*seen.evidence, *finding.evidence)) if seen else finding
-    return tuple(merged.values())
+def certainly_below(value: Estimate, limit: float) -> bool:
+    """True where the value lies below the limit by more than its noise and a margin."""
+    margin = MARGIN if value.bounds == INTERVAL else LONE_MARGIN
+    return value.high < limit * (1.0 - margin)
 
 
-def _scaling(series: RecordedSeries) -> Iterator[Finding]:
-    for line in lines(series):
-        for point in line.points:
-            if point.run.ranks > 1 and point.counting:
-                yield from _strong(series, point, line.points) if series.scaling == STRONG else ()
-                yield from _weak(series, point, line.points) if series.scaling == WEAK else ()
+def share_of_work(batch: float, ranks: int, one_rank_batch: float) -> float:
+    """Work of a rank over that of the one-rank run: below this, t(N) / t(1) of honest work cannot fall."""
+    return batch / ranks / one_rank_batch
 
 
-def _strong(series: RecordedSeries, point: RecordedPoint, points: tuple[RecordedPoint, ...]) -> Iterator[Finding]:
-    ratio = relative_speedup(point, points)
-    if ratio.estimate is None or ratio.baseline is None:
-        return
-    if not _superlinear(ratio, point) or _cause(point, ratio.baseline):
-        return
-    ranks, where = point.run.ranks, _where(series, point)
-    evidence = (*ratio.baseline.run_ids, *point.run_ids)
-    speedup = estimate(ratio.estimate, 3)
-    yield Finding(SHARE, where, f"T1 / TN = {speedup} leaves less time than 1/{ranks} of T1", NUMBERS, evidence)
-    yield Finding(SUPERLINEAR, where, f"speedup {speedup} on {ranks} ranks; no cause in evidence", NUMBERS, evidence)
-    fraction = karp_flatt(ratio.estimate.value, ranks)
-    yield Finding(SERIAL, where, f"Karp-Flatt serial fraction {number(fraction, 3)}", NUMBERS, evidence)
-
-
-def _weak(series: RecordedSeries, point: RecordedPoint, points: tuple[RecordedPoint, ...]) -> Iterator[Finding]:
-    ratio = weak_efficiency(point, points)
-    if ratio.estimate is None or ratio.baseline is None:
-        return
-    if certainly_below(_inverse(ratio.estimate), 1.0):
-        where, evidence = _where(series, point), (*ratio.baseline.run_ids, *point.run_ids)
-        words = f"TN / T1 = {estimate(_inverse(ratio.estimate), 3)} with the same work a rank"
-        yield Finding(WEAK_FALLS, where, words, NUMBERS, evidence)
-        yield Finding(SHARE, where, words, NUMBERS, evidence)
-
-
-def _superlinear(ratio: Ratio, point: RecordedPoint) -> bool:
-    """Whether the speedup lies above the rank count beyond its noise."""
-    return ratio.estimate is not None and certainly_below(_inverse(ratio.estimate), 1.0 / point.run.ranks)
-
-
-def _cause(point: RecordedPoint, baseline: RecordedPoint) -> str:
-    """What in evidence may explain more speedup than ranks; empty where nothing does."""
-    if any(MEMORY_BOUND in launch.marks for launch in baseline.launches):
-        return "the one-rank run waited for pages from disk"
-    if (fits := CACHE_GATES.get(point.run.workload.kind)) and fits(point, baseline):
-        return "the ranks' parts fit a cache, the one-rank run's input and output do not"
-    return ""
-
-
-def _superlinear_explained(sweep: RecordedSweep) -> Iterator[str]:
-    """Speedups above the rank count that a cause in evidence may explain."""
-    strong = [(series, line) for series in sweep.series if series.scaling == STRONG for line in lines(series)]
-    for series, line in strong:
-        for point in line.points:
-            ratio = relative_speedup(point, line.points)
-            if point.run.ranks == 1 or ratio.baseline is None or not _superlinear(ratio, point):
-                continue
-            if cause := _cause(point, ratio.baseline):
-                speedup = estimate(ratio.estimate, 3)
-                yield f"{_where(series, point)}: speedup {speedup} is not flagged: {cause}."
-
-
-def _inverse(value: Estimate) -> Estimate:
-    return value.inverse(1.0)
-
-
-def _where(series: RecordedSeries, point: RecordedPoint) -> str:
-    return f"{series.name}: {point.variant.full_label}, {plural(point.run.ranks, 'rank')}, {point.size_text}"
-
-
-def _launch(sweep: RecordedSweep, launch: RecordedLaunch) -> Iterator[Finding]:
-    point = RecordedPoint((launch,))
-    where = f"{point.variant.label}, {plural(launch.run.ranks, 'rank')}, {point.size_text}"
-    own = LAUNCH_GATES.get(launch.run.workload.kind)
-    found = [*own(launch)] if own else []
-    if SUSPECT in launch.marks:
-        threads = plural(launch.run.threads, "thread")
-        found.append((CPU, f"a rank used more CPU time than {threads} can in its wall time"))
-    if sweep.profile == LIGHT and any(len(machine.placement) > 1 for machine in launch.machines):
-        found.append((NODES, "a node of the light cluster held two ranks or more"))
-    for gate, words in found:
-        yield Finding(gate, where, words, NUMBERS, (launch.run_id,))
+def least_seconds(flops: float, threads: int = 1) -> float:
+    """Seconds that so many floating-point operations take at the very least."""
+    return flops / (CORE_LIMIT * threads)

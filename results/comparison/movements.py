@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from results.records.convolution import footprint_of
 from results.records.measurement import PARTS
 from results.records.point import RecordedPoint
-from workload.domain.footprint import predict
 from workload.domain.grid import AXES, block_of
 
 
@@ -54,9 +54,8 @@ class MovementRow:
 
     @cached_property
     def predicted_moved_bytes(self) -> int | None:
-        run = self.point.run
         try:
-            return predict(run.problem, run.grid, run.movement, run.options, run.ranks_per_node).moved_bytes
+            return footprint_of(self.point.run).moved_bytes
         except ValueError:
             return None  # options that this version does not take
 

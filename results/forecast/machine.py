@@ -1,7 +1,7 @@
 """What a probe says of the ranks of one run: seconds to make, copy, send and convolve their blocks. Pure.
 
-Nodes are filled one after the other. Ranks beyond the cores of a node share them evenly. Which of these things a
-movement does, and when, is in results/forecast/movements.py.
+Nodes are filled one after the other. Ranks beyond the cores of a node share them evenly. These are the pieces that
+results/forecast/model.py builds a forecast from.
 """
 
 from __future__ import annotations

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from results.records.experiment import RecordedExperiment, Variant, Work
+from workload.domain.footprint import Footprint, predict
 from workload.domain.movements import describe
 from workload.record.digest import canonical_json
 from workload.record.run import Run
 
-SERIAL = "serial"
+SERIAL, SHARED = "serial", "shared"
 PARALLEL_FRACTION = 0.9  # the paper's estimate, from which its ideal speedups follow
 LINE = ("movement", "backend", "threads", "options", "weights", "save")
 
@@ -65,6 +66,16 @@ class RecordedConvolution(RecordedExperiment):
 
     def why_uncounted(self, run: Run) -> str:
         return f"{run.movement} computes something else" if describe(run.movement).wrong_on_purpose else ""
+
+
+def footprint_of(run: Run) -> Footprint:
+    """Bytes that a run was to hold and move. Raises ValueError for options that this version does not take."""
+    return predict(run.problem, run.grid, run.movement, run.options, run.ranks_per_node)
+
+
+def holds_shared_pages(run: Run) -> bool:
+    """Whether pages are shared between ranks: they count in the rank that touched them."""
+    return run.movement == SHARED
 
 
 def variant_of(movement: str, backend: str, options: Mapping[str, object], key: str = "") -> Variant:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from results.audit import gates
-from results.audit.paper.audit import make as audit_published
+from results.audit.paper.audit import audit_published
+from results.audit.sweep import audit_of
 from results.files import write_whole
 from results.formats import slug
 from results.records.sweep import SweepError, read_sweeps
@@ -42,7 +42,7 @@ def make(folders: Sequence[Path], *, published: bool, out: Path | None = None) -
         found = tuple(published_tables(made))
         count = len(made.audit.findings)
     else:
-        audits = [gates.of_sweep(sweep) for sweep in sweeps]
+        audits = [audit_of(sweep) for sweep in sweeps]
         found = tuple(findings(each, slug("audit", each.subject)) for each in audits)
         count = sum(len(each.findings) for each in audits)
     if out is not None:

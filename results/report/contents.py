@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from results.audit import gates
+from results.audit.sweep import audit_of
 from results.figures import series as scaling_figures
 from results.figures.convolution import figures_of_series, figures_of_sweep
 from results.figures.drawing import Drawing
@@ -36,7 +36,7 @@ def of_sweep(sweep: RecordedSweep) -> dict[str, list[Table]]:
         "machines": [provenance.machines(sweep)],
         "failed": [check.failed(sweep)],
         "own": tables_of_sweep(sweep),
-        "audit": [audit.findings(gates.of_sweep(sweep))],
+        "audit": [audit.findings(audit_of(sweep))],
         "foretold": accuracy.tables(sweep),
     }
 

@@ -21,8 +21,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.estimates import CONFIDENCE, INTERVAL, Estimate
+from results.estimates import Estimate
 from results.records.sweep import STRONG, WEAK
+from results.scaling.ratios import CoefficientRatios
 
 SPARE = 3  # distinct rank counts that a fit needs beyond its parameters
 LACK_OF_FIT = 0.01  # probability below which the points are said not to follow the law
@@ -108,10 +109,28 @@ def fit(law: Law, times: Sequence[tuple[int, float]]) -> Fit:
         NoFitError: the nearest the law comes to these times is no positive time.
         ValueError: a time or a rank count that is none.
     """
+    _check(law, times)
+    ratios, misses = _least_squares(law, times)
+    parameters = {name: ratios.interval(over, under) for name, (over, under) in law.parameters.items()}
+    if law.has_peak and (peak := ratios.peak()) is not None:
+        parameters[PEAK] = peak
+    by_count = _by_count(times, misses)
+    return Fit(
+        law=law,
+        one_rank_s=ratios.log_interval(law.terms(1.0), inverse=law.inverse),
+        parameters=parameters,
+        residuals={ranks: math.fsum(misses) / len(misses) for ranks, misses in by_count.items()},
+        noise=math.sqrt(math.fsum(miss * miss for miss in misses) / ratios.freedom),
+        lack_of_fit=_lack_of_fit(by_count, law.count),
+        launches=len(times),
+    )
+
+
+def _least_squares(law: Law, times: Sequence[tuple[int, float]]) -> tuple[CoefficientRatios, list[float]]:
+    """The coefficients that make the squares of log(measured / law) least, and that logarithm of every launch."""
     import numpy as np
     from scipy import optimize
 
-    _check(law, times)
     matrix = np.array([law.terms(float(n)) for n, _ in times])
     logs = np.log([time for _, time in times])
     sign = -1.0 if law.inverse else 1.0
@@ -131,24 +150,8 @@ def fit(law: Law, times: Sequence[tuple[int, float]]) -> Fit:
         raise NoFitError(f"{law.name}'s law comes nowhere near these times: they jump up and down with the rank count")
     left, slope = misses(found), slopes(found)
     freedom = len(times) - law.count
-    variance = float(left @ left) / freedom
-    covariance = variance * np.linalg.pinv(slope.T @ slope, rcond=1e-14, hermitian=True)
-    ratios = _Ratios(found.tolist(), covariance.tolist(), freedom, len(times))
-    at_one = law.terms(1.0)
-    one_rank = ratios.log_interval(at_one, inverse=law.inverse)
-    parameters = {name: ratios.interval(over, under) for name, (over, under) in law.parameters.items()}
-    if law.has_peak and (peak := ratios.peak()) is not None:
-        parameters[PEAK] = peak
-    by_count = _by_count(times, left.tolist())
-    return Fit(
-        law=law,
-        one_rank_s=one_rank,
-        parameters=parameters,
-        residuals={ranks: math.fsum(misses) / len(misses) for ranks, misses in by_count.items()},
-        noise=math.sqrt(variance),
-        lack_of_fit=_lack_of_fit(by_count, law.count),
-        launches=len(times),
-    )
+    covariance = float(left @ left) / freedom * np.linalg.pinv(slope.T @ slope, rcond=1e-14, hermitian=True)
+    return CoefficientRatios(found.tolist(), covariance.tolist(), freedom, len(times)), left.tolist()
 
 
 def _check(law: Law, times: Sequence[tuple[int, float]]) -> None:
@@ -183,63 +186,3 @@ def _lack_of_fit(by_count: Mapping[int, Sequence[float]], parameters: int) -> fl
     if pure_freedom < 1 or pure <= 0.0:
         return None
     return float(f.sf((lack / lack_freedom) / (pure / pure_freedom), lack_freedom, pure_freedom))
-
-
-@dataclass(frozen=True)
-class _Ratios:
-    """Ratios of linear forms of fitted coefficients, with intervals at CONFIDENCE."""
-
-    coefficients: Sequence[float]
-    covariance: Sequence[Sequence[float]]
-    freedom: int
-    launches: int
-
-    @property
-    def _t(self) -> float:
-        from scipy.stats import t
-
-        return float(t.ppf(0.5 + CONFIDENCE / 2.0, self.freedom))
-
-    def _value(self, form: Sequence[float]) -> float:
-        return math.fsum(weight * c for weight, c in zip(form, self.coefficients, strict=True))
-
-    def _covariance(self, one: Sequence[float], other: Sequence[float]) -> float:
-        return math.fsum(
-            a * row[j] * b for a, row in zip(one, self.covariance, strict=True) for j, b in enumerate(other)
-        )
-
-    def interval(self, over: Sequence[float], under: Sequence[float]) -> Estimate:
-        """Of over / under, by the delta method."""
-        value, below = self._value(over) / self._value(under), self._value(under)
-        gradient = [(a - value * b) / below for a, b in zip(over, under, strict=True)]
-        half = self._t * math.sqrt(max(0.0, self._covariance(gradient, gradient)))
-        return Estimate(value, value - half, value + half, INTERVAL, self.launches)
-
-    def log_interval(self, form: Sequence[float], *, inverse: bool) -> Estimate:
-        """Of the form (or one over it), a positive quantity, by the delta method in logarithms."""
-        value = self._value(form)
-        half = self._t * math.sqrt(max(0.0, self._covariance(form, form))) / value
-        low, high = value * math.exp(-half), value * math.exp(half)
-        if inverse:
-            return Estimate(1.0 / value, 1.0 / high, 1.0 / low, INTERVAL, self.launches)
-        return Estimate(value, low, high, INTERVAL, self.launches)
-
-    def peak(self) -> Estimate | None:
-        """Of sqrt((c0 - c1) / c2); None where the fitted throughput has no peak.
-
-        Fieller: all ratios r for which (c0 - c1) - r c2 lies within t standard errors of zero.
-        """
-        over, under = (1.0, -1.0, 0.0), (0.0, 0.0, 1.0)
-        above, below = self._value(over), self._value(under)
-        if above <= 0.0 or below <= 0.0:
-            return None
-        square = self._t**2
-        a = below**2 - square * self._covariance(under, under)
-        b = above * below - square * self._covariance(over, under)
-        c = above**2 - square * self._covariance(over, over)
-        roots = math.sqrt(max(0.0, b * b - a * c))
-        if a > 0.0:
-            low, high = (b - roots) / a, (b + roots) / a
-        else:  # the coherency may be zero: bounded below at most
-            low, high = ((b - roots) / a if a < 0.0 < c else 0.0), math.inf
-        return Estimate(math.sqrt(above / below), math.sqrt(max(0.0, low)), math.sqrt(high), INTERVAL, self.launches)

@@ -1,13 +1,14 @@
 """Columns that many tables share: where a point ran, which variant it is, and which runs it rests on.
 
 `points` are those that a table is about: what kind of experiment they are says which columns there are. `of` gives the
-point of a row.
+point of a row, its attribute `point` where nothing else is said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from results.formats import NONE, shape
 from results.records.experiment import Variant
@@ -15,6 +16,8 @@ from results.records.point import RecordedPoint
 from results.table import Column, hidden, plain
 
 Item = TypeVar("Item")
+Of = Callable[[Item], RecordedPoint]
+POINT: Callable[[Any], RecordedPoint] = attrgetter("point")
 
 
 def itself(point: RecordedPoint) -> RecordedPoint:
@@ -22,19 +25,17 @@ def itself(point: RecordedPoint) -> RecordedPoint:
     return point
 
 
-def ranks(of: Callable[[Item], RecordedPoint]) -> Column[Item]:
+def ranks(of: Of[Item] = POINT) -> Column[Item]:
     return plain("Ranks", "ranks", lambda item: of(item).run.ranks)
 
 
-def sizes(points: Sequence[RecordedPoint], of: Callable[[Item], RecordedPoint]) -> list[Column[Item]]:
+def sizes(points: Sequence[RecordedPoint], of: Of[Item] = POINT) -> list[Column[Item]]:
     """The size, by the name that it has in this kind of experiment."""
     keys = dict.fromkeys(point.experiment.size_key for point in points)
     return [plain(_heading(key), key, lambda item: of(item).size) for key in keys]
 
 
-def variants(
-    points: Sequence[RecordedPoint], of: Callable[[Item], RecordedPoint], *, detailed: bool = False
-) -> list[Column[Item]]:
+def variants(points: Sequence[RecordedPoint], of: Of[Item] = POINT, *, detailed: bool = False) -> list[Column[Item]]:
     """A column for each part of the points' variants, with options where `detailed`."""
     return parts([point.variant for point in points], lambda item: of(item).variant, detailed=detailed)
 
@@ -51,14 +52,12 @@ def parts(found: Iterable[Variant], of: Callable[[Item], Variant], *, detailed: 
     return [column(key) for key in dict.fromkeys(key for variant in found for key in variant.names)]
 
 
-def place(
-    points: Sequence[RecordedPoint], of: Callable[[Item], RecordedPoint], *, detailed: bool = False
-) -> list[Column[Item]]:
+def place(points: Sequence[RecordedPoint], of: Of[Item] = POINT, *, detailed: bool = False) -> list[Column[Item]]:
     """Ranks, size and variant."""
     return [ranks(of), *sizes(points, of), *variants(points, of, detailed=detailed)]
 
 
-def shapes(points: Sequence[RecordedPoint], of: Callable[[Item], RecordedPoint], **headers: str) -> list[Column[Item]]:
+def shapes(points: Sequence[RecordedPoint], of: Of[Item] = POINT, **headers: str) -> list[Column[Item]]:
     """Columns of the problem's shape, a header for each of its keys that this kind of experiment has."""
 
     def column(key: str, header: str) -> Column[Item]:
@@ -72,7 +71,7 @@ def shapes(points: Sequence[RecordedPoint], of: Callable[[Item], RecordedPoint],
     return [column(key, header) for key, header in headers.items() if key in known]
 
 
-def run_ids(of: Callable[[Item], RecordedPoint]) -> Column[Item]:
+def run_ids(of: Of[Item] = POINT) -> Column[Item]:
     return hidden("run_ids", lambda item: " ".join(of(item).run_ids))
 
 

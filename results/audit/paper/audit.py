@@ -11,19 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results.audit.findings import (
-    CODE,
-    CPU,
-    GATES,
-    LONE_MARGIN,
-    MEMORY,
-    NODES,
-    NUMBERS,
-    REPLAY,
-    SHARE,
-    Audit,
-    Finding,
-)
+from results.audit import gates
+from results.audit.gates import Audit, Finding
 from results.audit.paper import hypotheses, printed, published, replay
 from results.audit.paper.hypotheses import Fitted, MemoryFit, MemoryRow, TimedRow
 from results.audit.paper.printed import label_of, problem_of, timed_rows
@@ -62,7 +51,7 @@ class PublishedAudit:
     evidence: tuple[ClusterEvidence, ...]
 
 
-def make(replays: Sequence[RecordedSweep] = ()) -> PublishedAudit:
+def audit_published(replays: Sequence[RecordedSweep] = ()) -> PublishedAudit:
     """The audit of the published tables; `replays` are sweeps that hold the replay, for the third grade."""
     document, reading = published.document(), read_json(READING)
     evidence = tuple(_evidence(document, cluster) for cluster in published.CLUSTERS)
@@ -71,19 +60,19 @@ def make(replays: Sequence[RecordedSweep] = ()) -> PublishedAudit:
         findings += _work(each)
         findings += _memory(each)
     findings += [
-        Finding(item["gate"], item["where"], item["words"], CODE, (reading["source"],))
+        Finding(item["gate"], item["where"], item["words"], (reading["source"],), gates.CODE)
         for item in reading["statements"]
     ]
     findings += [finding for sweep in replays for finding in replay.findings(sweep)]
     flagged = {finding.gate for finding in findings}
     untold = [
-        f"{sentence(CPU)}: the paper prints no CPU time.",
-        f"{sentence(NODES)}: the numbers do not say which rank ran where.",
+        f"{sentence(gates.CPU)}: the paper prints no gates.CPU time.",
+        f"{sentence(gates.NODES)}: the numbers do not say which rank ran where.",
         *_untold_memory(evidence),
     ]
-    if not any(finding.grade == REPLAY for finding in findings):
+    if not any(finding.grade == gates.REPLAY for finding in findings):
         untold.append("No replay was given: fab sweep --study paper-replica makes one.")
-    passed = tuple(gate for gate in GATES if gate not in flagged | {CPU, NODES})
+    passed = tuple(gate for gate in gates.GATES if gate not in flagged | {gates.CPU, gates.NODES})
     unexplained = (*_unexplained(document, evidence), *reading["unexplained"])
     return PublishedAudit(Audit(document["source"], tuple(findings), passed, tuple(untold), unexplained), evidence)
 
@@ -118,7 +107,7 @@ def _work(evidence: ClusterEvidence) -> Iterator[Finding]:
             f"(median error {second.median_error:.1%}): they decide nothing alone"
         )
     if best.name != "B/N":
-        yield Finding(SHARE, f"{evidence.cluster}, all rows", words, NUMBERS, tables)
+        yield Finding(gates.SHARE, f"{evidence.cluster}, all rows", words, tables)
 
 
 def _named(evidence: ClusterEvidence, name: str) -> Fitted:
@@ -141,7 +130,7 @@ def _memory(evidence: ClusterEvidence) -> Iterator[Finding]:
         f"{number(held_mib, 3)} MiB and would need {number(needed, 3)})"
     )
     tables = _tables(published.document(), evidence.cluster)
-    yield Finding(MEMORY, f"{evidence.cluster}, all rows", words, NUMBERS, tables)
+    yield Finding(gates.MEMORY, f"{evidence.cluster}, all rows", words, tables)
 
 
 def _untold_memory(evidence: Sequence[ClusterEvidence]) -> Iterator[str]:
@@ -149,7 +138,7 @@ def _untold_memory(evidence: Sequence[ClusterEvidence]) -> Iterator[str]:
         best = each.memory[0]
         if best.name == hypotheses.INPUT_ALONE:
             yield (
-                f"{sentence(MEMORY)}: the {len(each.memory_rows)} rows of the {each.cluster} cluster hold "
+                f"{sentence(gates.MEMORY)}: the {len(each.memory_rows)} rows of the {each.cluster} cluster hold "
                 f"{best.name} (within {number(best.worst_mib, 2)} MiB): they were read too early to tell anything of "
                 "the work."
             )
@@ -169,7 +158,7 @@ def _unexplained(document: Mapping[str, Any], evidence: Sequence[ClusterEvidence
         if other is row or not row["time_s"] or not other["time_s"]:
             continue
         slower, faster = max(row["time_s"], other["time_s"]), min(row["time_s"], other["time_s"])
-        if slower / faster > 1.0 + LONE_MARGIN:
+        if slower / faster > 1.0 + gates.LONE_MARGIN:
             yield (
                 f"Two runs with the same parameters ({row['cluster']}, B = {row['batch']}, N = {row['processes']}) are "
                 f"published as {number(slower)} and {number(faster)} s: {slower / faster - 1.0:.0%} apart."

@@ -5,21 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from results.audit.findings import (
-    AGAINST,
-    COVERAGE,
-    NUMBERS,
-    OUTSIDE_MPI,
-    SERIAL,
-    SHARE,
-    SUMS,
-    SUPERLINEAR,
-    WEAK_FALLS,
-    Finding,
-    certainly_below,
-    least_seconds,
-    share_of_work,
-)
+from results.audit import gates
+from results.audit.gates import Finding, certainly_below, least_seconds, share_of_work
 from results.audit.paper import published
 from results.audit.paper.hypotheses import twice_divided
 from results.estimates import EXACT, Estimate
@@ -70,15 +57,15 @@ def _row(row: Mapping[str, Any], one: Mapping[str, Any]) -> Iterator[Finding]:
         return
     where, tables = label_of(row), (row["table"],)
     least = f"{number(time_s)} s, where the work that is left to a rank takes {number(one_s * share)} s"
-    yield Finding(SHARE, where, least, NUMBERS, tables)
+    yield Finding(gates.SHARE, where, least, tables)
     speedup = one_s / time_s * row["batch"] / one["batch"]
-    yield Finding(SUPERLINEAR, where, f"{number(speedup, 3)} times the one-rank rate", NUMBERS, tables)
+    yield Finding(gates.SUPERLINEAR, where, f"{number(speedup, 3)} times the one-rank rate", tables)
     if row["scaling"] == STRONG:
         fraction = karp_flatt(one_s / time_s, ranks)
-        yield Finding(SERIAL, where, f"Karp-Flatt serial fraction {number(fraction, 3)}", NUMBERS, tables)
+        yield Finding(gates.SERIAL, where, f"Karp-Flatt serial fraction {number(fraction, 3)}", tables)
     else:
         words = f"{number(time_s)} s after {number(one_s)} s on one rank, with the same work a rank"
-        yield Finding(WEAK_FALLS, where, words, NUMBERS, tables)
+        yield Finding(gates.WEAK_FALLS, where, words, tables)
 
 
 def ranges_and_sums(document: Mapping[str, Any]) -> Iterator[Finding]:
@@ -93,12 +80,12 @@ def ranges_and_sums(document: Mapping[str, Any]) -> Iterator[Finding]:
             f"{twice:.0f} a rank"
         )
         where = f"{plural(local['processes'], 'rank')}, B = {local['batch']}"
-        yield Finding(COVERAGE, where, words, NUMBERS, (local["table"],))
+        yield Finding(gates.COVERAGE, where, words, (local["table"],))
     for row in document["runs"]:
         parts, total = row["memory_per_rank_mb"], row["memory_total_mb"]
         if parts and abs(sum(parts) - total) > SUM_TOLERANCE_MIB:
             words = f"{number(total)} is printed, the ranks' memory adds up to {number(sum(parts))}"
-            yield Finding(SUMS, label_of(row), words, NUMBERS, (row["table"],))
+            yield Finding(gates.SUMS, label_of(row), words, (row["table"],))
 
 
 def mpi_profile(document: Mapping[str, Any]) -> Iterator[Finding]:
@@ -118,7 +105,7 @@ def mpi_profile(document: Mapping[str, Any]) -> Iterator[Finding]:
             "the rate of the fat cluster; the MPI% beside it is waiting"
         )
         where = f"ranks {', '.join(map(str, short))} of {ranks}"
-        yield Finding(OUTSIDE_MPI, where, words, NUMBERS, (profile["table"],))
+        yield Finding(gates.OUTSIDE_MPI, where, words, (profile["table"],))
 
 
 def beside_gustafson(document: Mapping[str, Any]) -> Iterator[Finding]:
@@ -134,4 +121,4 @@ def beside_gustafson(document: Mapping[str, Any]) -> Iterator[Finding]:
             f"T1/TN = {number(ratio, 3)} stands beside the scaled speedup {number(ideal, 2)} of the law; like for like "
             f"is N T1/TN = {number(ranks * ratio, 3)}"
         )
-        yield Finding(AGAINST, f"{figure['cluster']} weak, N = {ranks}", words, NUMBERS, (figure["figure"],))
+        yield Finding(gates.AGAINST, f"{figure['cluster']} weak, N = {ranks}", words, (figure["figure"],))

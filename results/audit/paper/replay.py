@@ -9,7 +9,8 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from results.audit.findings import REPLAY, SHARE, Finding
+from results.audit import gates
+from results.audit.gates import Finding
 from results.audit.paper import published
 from results.estimates import Estimate, one, ratio_estimate
 from results.records.launch import RecordedLaunch
@@ -87,7 +88,7 @@ def findings(sweep: RecordedSweep) -> Iterator[Finding]:
                 f"{worst:.1%} at most)"
             )
             ids = tuple(run_id for row, _ in those for run_id in row.run_ids)
-            yield Finding(SHARE, f"{sweep.name}: {series.name}, {backend}", words, REPLAY, ids)
+            yield Finding(gates.SHARE, f"{sweep.name}: {series.name}, {backend}", words, ids, gates.REPLAY)
 
 
 def replayed(point: RecordedPoint) -> list[RecordedLaunch]:

@@ -27,7 +27,7 @@ def table(first: RecordedSweep, second: RecordedSweep, found: Comparison) -> Tab
     notes = [
         f"A is {first.name}, B is {second.name}.",
         _verdict(found),
-        "Time is forward time, total time where a movement streams. A difference is claimed where Welch's test in log "
+        "Time is forward time, total time where a point streams. A difference is claimed where Welch's test in log "
         f"time finds it at {1 - CONFIDENCE:.0%}, corrected for the number of points (Holm).",
     ]
     if any(found.alone):

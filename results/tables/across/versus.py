@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from results.comparison import clusters
 from results.comparison.clusters import Best
 from results.formats import NONE, estimate, plural
-from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
 from results.table import Column, Table, bounded, build, plain
 from results.tables import columns
@@ -21,8 +20,8 @@ def tables(sweeps: Sequence[RecordedSweep]) -> list[Table]:
     unit = rows[0].point.work.unit
     points = [row.point for row in rows]
     found: list[Column[Best]] = [
-        *columns.sizes(points, _point),
-        *columns.shapes(points, _point, input_shape="Input shape"),
+        *columns.sizes(points),
+        *columns.shapes(points, input_shape="Input shape"),
         plain("Sweep", "sweep", lambda row: row.sweep.name),
         plain("Cluster", "cluster", lambda row: str(row.sweep.inventory.get("cluster", "unknown"))),
         plain("At its best with", "configuration", _configuration),
@@ -30,7 +29,7 @@ def tables(sweeps: Sequence[RecordedSweep]) -> list[Table]:
         Column("Times as long", _times, lambda row: bounded("over_fastest", "", row.ratio)),
         Column(f"{unit.capitalize()}/s", lambda row: estimate(row.work_per_s, 3), _rate),
         Column(f"{unit.capitalize()} per unit of money", _money, _money_values),
-        columns.run_ids(_point),
+        columns.run_ids(),
     ]
     notes = [
         "Each cluster with its fastest configuration for that problem, by total time (load and save in it). Different "
@@ -45,10 +44,6 @@ def tables(sweeps: Sequence[RecordedSweep]) -> list[Table]:
 
 def _configuration(row: Best) -> str:
     return f"{row.point.variant.full_label}, {plural(row.point.run.ranks, 'rank')}"
-
-
-def _point(row: Best) -> RecordedPoint:
-    return row.point
 
 
 def _times(row: Best) -> str:

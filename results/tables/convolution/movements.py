@@ -5,7 +5,6 @@ from __future__ import annotations
 from results.comparison import movements
 from results.comparison.movements import MovementRow
 from results.formats import estimate, mib, number
-from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
 from results.table import Column, Table, bounded, build, plain, shown
 from results.tables import columns
@@ -16,8 +15,8 @@ def table(sweep: RecordedSweep) -> list[Table]:
     if not movements.worth_showing(sweep.points):
         return []
     found: list[Column[MovementRow]] = [
-        columns.ranks(_point),
-        *columns.sizes(sweep.points, _point),
+        columns.ranks(),
+        *columns.sizes(sweep.points),
         plain("Grid", "grid", lambda row: row.grid),
         plain("Movement", "movement", lambda row: row.movement),
         plain("Backend", "backend", lambda row: row.point.run.backend),
@@ -40,7 +39,7 @@ def table(sweep: RecordedSweep) -> list[Table]:
         shown("Imbalance", "convolve_imbalance", lambda row: row.imbalance, lambda row: number(row.imbalance)),
         shown("Ideal", "ideal_imbalance", lambda row: row.ideal_imbalance, lambda row: number(row.ideal_imbalance)),
         plain("Outcome", "outcome", lambda row: row.point.outcome),
-        columns.run_ids(_point),
+        columns.run_ids(),
     ]
     notes = [
         "Total time and images/s by it: movements that stream have no other clock, so these stand side by side.",
@@ -50,7 +49,3 @@ def table(sweep: RecordedSweep) -> list[Table]:
     ]
     rows = movements.rows(sweep.points)
     return [build("Movements and grids side by side", found, rows, name="movements", notes=notes)]
-
-
-def _point(row: MovementRow) -> RecordedPoint:
-    return row.point

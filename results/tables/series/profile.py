@@ -62,12 +62,12 @@ def mpi(series: RecordedSeries) -> Table:
     """AppTime, MPITime and MPI% of every rank."""
     rows = [row for point in series.points if point.timed for row in tasks(point)]
     found: list[Column[TaskRow]] = [
-        *columns.place(series.points, _of_task),
+        *columns.place(series.points),
         plain("Task", "task", lambda row: row.task),
         shown("AppTime (s)", "app_s", lambda row: row.app_s, lambda row: number(row.app_s)),
         shown("MPITime (s)", "mpi_s", lambda row: row.mpi_s, lambda row: number(row.mpi_s)),
         shown("MPI%", "mpi_percent", lambda row: row.percent, lambda row: _percent(row.percent)),
-        columns.run_ids(_of_task),
+        columns.run_ids(),
     ]
     notes = [
         "As mpiP prints it, for one repeat (the median). MPI% is the share of time inside MPI calls, waiting for other "
@@ -81,15 +81,15 @@ def calls(series: RecordedSeries) -> Table:
     """Count, bytes and time of each MPI function on each rank."""
     rows = [row for point in series.points if point.timed for row in _calls(point)]
     found: list[Column[CallRow]] = [
-        columns.ranks(_of_call),
-        *columns.variants(series.points, _of_call),
+        columns.ranks(),
+        *columns.variants(series.points),
         plain("Rank", "rank", lambda row: row.rank),
         plain("Call", "call", lambda row: row.call),
         shown("Count", "count", lambda row: row.count, lambda row: f"{row.count:g}"),
         shown("Bytes", "bytes", lambda row: row.bytes, lambda row: f"{row.bytes:.0f}"),
         shown("Time (s)", "time_s", lambda row: row.time_s, lambda row: number(row.time_s)),
         shown("Share of MPI time (%)", "share_percent", lambda row: row.share, lambda row: _percent(row.share)),
-        columns.run_ids(_of_call),
+        columns.run_ids(),
     ]
     notes = ["All timed repeats of a launch together, mean over launches. Bytes are those the rank sends and receives."]
     name = slug("mpi-calls", series.name)
@@ -101,14 +101,6 @@ def _part(part: str) -> Column[RecordedPoint]:
         return point.imbalance()[part]
 
     return shown(part.capitalize(), f"{part}_max_over_mean", value, lambda point: number(value(point), 3))
-
-
-def _of_task(row: TaskRow) -> RecordedPoint:
-    return row.point
-
-
-def _of_call(row: CallRow) -> RecordedPoint:
-    return row.point
 
 
 def tasks(point: RecordedPoint) -> list[TaskRow]:

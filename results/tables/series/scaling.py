@@ -115,12 +115,13 @@ def _once(lines: Iterable[str]) -> list[str]:
 
 
 def _common(series: RecordedSeries) -> list[Column[ScalingRow]]:
-    place = columns.place(series.points, _point)
-    return [*place, _forward(), *_rates(series.points), *_ratio_columns(series.scaling), _outcome()]
-
-
-def _point(row: ScalingRow) -> RecordedPoint:
-    return row.point
+    return [
+        *columns.place(series.points),
+        _forward(),
+        *_rates(series.points),
+        *_ratio_columns(series.scaling),
+        _outcome(),
+    ]
 
 
 def _forward() -> Column[ScalingRow]:
@@ -178,10 +179,10 @@ def _details(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
         _clock("Total time (s)", "total_s"),
         _clock("Convolve time (s)", "convolve_s"),
         shown("Memory, all ranks (MiB)", "peak_rss_all_ranks_bytes", memory, lambda row: mib(memory(row))),
-        *columns.shapes(points, _point, output_shape="Output shape"),
+        *columns.shapes(points, output_shape="Output shape"),
         Column("Launches", _launches, lambda row: {"launches_timed": len(row.point.timed)}),
         shown("Spread in a launch (%)", "spread_within_launch", spread, lambda row: _percent(spread(row))),
-        columns.run_ids(_point),
+        columns.run_ids(),
     ]
 
 

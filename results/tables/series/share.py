@@ -51,8 +51,8 @@ def _rows(point: RecordedPoint) -> list[ShareRow]:
 
 def _columns(points: Sequence[RecordedPoint], cut: list[str]) -> list[Column[ShareRow]]:
     return [
-        columns.ranks(_point),
-        *columns.variants(points, _point),
+        columns.ranks(),
+        *columns.variants(points),
         plain("Rank", "rank", lambda row: row.block.rank),
         _span("batch", "Batch range"),
         plain("Local batch", "local_batch", lambda row: _length(row.block.spans.get("batch"))),
@@ -60,12 +60,8 @@ def _columns(points: Sequence[RecordedPoint], cut: list[str]) -> list[Column[Sha
         plain("Output elements", "output_elements", lambda row: row.block.output_elements),
         shown("Time (s)", "repeat_s", lambda row: row.time_s, lambda row: number(row.time_s)),
         shown("Memory (MiB)", "peak_rss_bytes", _peak, lambda row: mib(_peak(row))),
-        columns.run_ids(_point),
+        columns.run_ids(),
     ]
-
-
-def _point(row: ShareRow) -> RecordedPoint:
-    return row.point
 
 
 def _span(axis: str, header: str) -> Column[ShareRow]:

@@ -25,7 +25,7 @@ def table(series: RecordedSeries) -> Table:
     """A row a point that has a time."""
     rows = [SpreadRow(point, each) for point in series.points if (each := spread(point)) is not None]
     found: list[Column[SpreadRow]] = [
-        *columns.place(series.points, _point),
+        *columns.place(series.points),
         plain("Repeats", "repeats", lambda row: sum(len(launch.repeats) for launch in row.point.timed)),
         _seconds("Shortest (s)", "forward_min_s", lambda found: found.low_s),
         _seconds("Lower quartile (s)", "forward_q1_s", lambda found: found.quartiles_s[0]),
@@ -35,17 +35,13 @@ def table(series: RecordedSeries) -> Table:
         shown("Between launches (%)", "noise_between_launches", _between, lambda row: _percent(_between(row))),
         plain("Outliers", "outliers", lambda row: len(row.spread.outliers)),
         hidden("outlier_repeats", lambda row: " ".join(f"{o.run_id}/{o.repeat}" for o in row.spread.outliers)),
-        columns.run_ids(_point),
+        columns.run_ids(),
     ]
     notes = [
         "Forward time of every timed repeat of all launches. Between launches: standard deviation of their medians.",
         f"Outliers lie more than {FENCE} quartile distances outside the quartiles (Tukey). They are marked, and kept.",
     ]
     return build(f"Spread: {series.name}", found, rows, name=slug("spread", series.name), notes=notes)
-
-
-def _point(row: SpreadRow) -> RecordedPoint:
-    return row.point
 
 
 def _seconds(header: str, key: str, value: Callable[[TimeSpread], float]) -> Column[SpreadRow]:

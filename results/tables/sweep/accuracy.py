@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from results.forecast import accuracy
 from results.forecast.accuracy import Foretold
 from results.formats import estimate, number, plural
-from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
 from results.scaling.disturbance import SLOW_SHARE
 from results.table import Column, Table, bounded, build, plain, shown
@@ -22,13 +21,13 @@ def tables(sweep: RecordedSweep) -> list[Table]:
         return []
     found: list[Column[Foretold]] = [
         plain("Series", "series", lambda row: "+".join(sorted(row.point.series))),
-        *columns.place([row.point for row in rows], _point, detailed=True),
+        *columns.place([row.point for row in rows], detailed=True),
         shown("Forecast (s)", "forecast_s", lambda row: row.forecast_s, lambda row: number(row.forecast_s)),
         Column("Interval (s)", _interval, _bounds),
         Column("Measured forward time (s)", _measured, lambda row: bounded("measured", "_s", row.point.time())),
         shown("Error (%)", "error", lambda row: row.error, lambda row: f"{100 * row.error:+.0f}"),
         plain("Inside", "inside", lambda row: {None: "—", True: "yes", False: "no"}[row.inside]),
-        columns.run_ids(_point),
+        columns.run_ids(),
     ]
     return [build("Forecast against measured", found, rows, name="foretold", notes=notes(sweep, rows))]
 
@@ -66,10 +65,6 @@ def _other_speed(sweep: RecordedSweep, rows: Sequence[Foretold]) -> Iterator[str
                 f"{number(probed / 1e9, 3)} then. So far as they set the time, and not memory, a forecast is off by as "
                 "much; 'fab probe' measures again."
             )
-
-
-def _point(row: Foretold) -> RecordedPoint:
-    return row.point
 
 
 def _by_part(rows: Sequence[Foretold]) -> list[str]:

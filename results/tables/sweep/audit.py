@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from results.audit.findings import GATES, Audit, Finding
+from results.audit import gates
+from results.audit.gates import Audit, Finding
 from results.table import Column, Table, build, hidden, plain
 
 SHOWN_IDS = 3  # run ids that a cell names; the CSV has them all
@@ -18,7 +19,7 @@ def findings(audit: Audit, name: str = "audit") -> Table:
         plain("Found", "found", lambda finding: finding.words),
         plain("Grade", "grade", lambda finding: finding.grade),
         Column("Evidence", lambda finding: _some(finding.evidence), lambda _: {}),
-        plain("Why it cannot be", "why", lambda finding: GATES[finding.gate]),
+        plain("Why it cannot be", "why", lambda finding: gates.GATES[finding.gate]),
         hidden("run_ids", lambda finding: " ".join(finding.evidence)),
     ]
     notes = [f"Nothing was flagged by: {', '.join(audit.passed)}."] if audit.passed else []

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from results.audit import findings
-from results.audit.findings import CODE, NUMBERS, REPLAY, Finding
-from results.audit.paper import audit, hypotheses, published
-from results.audit.paper.audit import ClusterEvidence, PublishedAudit
+from results.audit import gates
+from results.audit.gates import CODE, NUMBERS, REPLAY, Finding
+from results.audit.paper import hypotheses, published
+from results.audit.paper.audit import ClusterEvidence, PublishedAudit, audit_published
 from results.audit.paper.hypotheses import INPUT_ALONE, TWICE, MemoryRow, TimedRow
 from results.tables.convolution.published_audit import tables
 from workload.domain.footprint import predict
@@ -22,7 +22,7 @@ FLOOR = "floor(floor(B/N)/N)"
 
 @pytest.fixture(scope="module")
 def made() -> PublishedAudit:
-    return audit.make()
+    return audit_published()
 
 
 def of(made: PublishedAudit, gate: str, grade: str = NUMBERS) -> list[Finding]:
@@ -34,11 +34,11 @@ def cluster(made: PublishedAudit, name: str) -> ClusterEvidence:
 
 
 def test_nine_of_twelve_times_lie_below_the_least_that_honest_work_takes(made: PublishedAudit) -> None:
-    rows = [finding for finding in of(made, findings.SHARE) if "all rows" not in finding.where]
+    rows = [finding for finding in of(made, gates.SHARE) if "all rows" not in finding.where]
     assert len(rows) == 9
-    assert len(of(made, findings.SUPERLINEAR)) == 9
-    assert len(of(made, findings.SERIAL)) == 4
-    assert len(of(made, findings.WEAK_FALLS)) == 5
+    assert len(of(made, gates.SUPERLINEAR)) == 9
+    assert len(of(made, gates.SERIAL)) == 4
+    assert len(of(made, gates.WEAK_FALLS)) == 5
 
 
 def test_the_fat_times_decide_for_the_batch_divided_twice(made: PublishedAudit) -> None:
@@ -50,7 +50,7 @@ def test_the_fat_times_decide_for_the_batch_divided_twice(made: PublishedAudit) 
     assert best.image_s == pytest.approx(0.549, abs=0.001)
     assert best.bytes_per_s == pytest.approx(5.4e9, rel=0.01)
     assert fat.work[-1].median_error == pytest.approx(0.62, abs=0.01)
-    assert any("follow " + FLOOR in finding.words for finding in of(made, findings.SHARE))
+    assert any("follow " + FLOOR in finding.words for finding in of(made, gates.SHARE))
 
 
 def test_the_light_times_are_consistent_with_it_and_decide_nothing(made: PublishedAudit) -> None:
@@ -59,7 +59,7 @@ def test_the_light_times_are_consistent_with_it_and_decide_nothing(made: Publish
     assert not light.work_separated
     assert light.work[0].median_error == pytest.approx(0.11, abs=0.01)
     assert light.work[0].worst_error == pytest.approx(0.45, abs=0.01)
-    assert any("decide nothing alone" in finding.words for finding in of(made, findings.SHARE))
+    assert any("decide nothing alone" in finding.words for finding in of(made, gates.SHARE))
 
 
 def test_the_light_memory_is_a_second_witness_and_the_fat_memory_tells_nothing(made: PublishedAudit) -> None:
@@ -67,7 +67,7 @@ def test_the_light_memory_is_a_second_witness_and_the_fat_memory_tells_nothing(m
     assert light.memory[0].name == TWICE
     assert light.memory_separated
     assert light.memory[0].worst_mib < 7.0
-    (finding,) = of(made, findings.MEMORY)
+    (finding,) = of(made, gates.MEMORY)
     assert finding.where == "light, all rows"
     assert "B = 40: a rank has 76.0 MiB and would need" in finding.words
     assert fat.memory[0].name == INPUT_ALONE
@@ -75,18 +75,18 @@ def test_the_light_memory_is_a_second_witness_and_the_fat_memory_tells_nothing(m
 
 
 def test_tables_2_and_3_and_a_printed_sum_are_found(made: PublishedAudit) -> None:
-    (ranges,) = of(made, findings.COVERAGE)
+    (ranges,) = of(made, gates.COVERAGE)
     assert "cover 4 images, the printed output holds 20" in ranges.words
-    (outside,) = of(made, findings.OUTSIDE_MPI)
+    (outside,) = of(made, gates.OUTSIDE_MPI)
     assert outside.where == "ranks 1, 2, 3 of 4"
     assert "is waiting" in outside.words
-    (total,) = of(made, findings.SUMS)
+    (total,) = of(made, gates.SUMS)
     assert "1590 is printed" in total.words
     assert "1566" in total.words
 
 
 def test_efficiency_beside_gustafson_is_found_with_what_is_like_it(made: PublishedAudit) -> None:
-    fat, light = of(made, findings.AGAINST)
+    fat, light = of(made, gates.AGAINST)
     assert "N T1/TN = 50.7" in fat.words
     assert "N T1/TN = 3.17" in light.words
     assert "law; like for like" in fat.words
@@ -115,7 +115,7 @@ def test_a_replay_is_the_third_grade(maker: Any) -> None:
         for launch in range(3):
             kind = {"movement": "replica", "ranks": ranks, "batch": 64, "outcome": outcome, "launch": launch}
             maker.add("strong", law=law, **kind)
-    (finding,) = [each for each in audit.make([maker.read()]).audit.findings if each.grade == REPLAY]
+    (finding,) = [each for each in audit_published([maker.read()]).audit.findings if each.grade == REPLAY]
     assert "CPU seconds of convolve, at equal core speed, follow floor(floor(B/N)/N) at N = 2, 4, 8" in finding.words
     assert len(finding.evidence) == 9
 
@@ -148,7 +148,7 @@ def test_cores_that_others_slow_do_not_hide_what_a_replay_convolved(maker: Any, 
         outcome = "ok" if ranks == 1 else "wrong_answer"
         law = lambda run: 0.004 * images(run.problem.batch, run.ranks)  # noqa: E731
         maker.add("strong", law=law, change=_slowed, movement="replica", ranks=ranks, batch=64, outcome=outcome)
-    (finding,) = [each for each in audit.make([maker.read()]).audit.findings if each.grade == REPLAY]
+    (finding,) = [each for each in audit_published([maker.read()]).audit.findings if each.grade == REPLAY]
     assert words in finding.words
 
 
@@ -158,7 +158,7 @@ def test_a_replay_without_a_yardstick_is_judged_by_its_cpu_seconds(maker: Any) -
         law = lambda run: 0.004 * replica_images(run.problem.batch, run.ranks)  # noqa: E731
         kind = {"movement": "replica", "ranks": ranks, "batch": 64, "outcome": outcome}
         maker.add("strong", law=law, change=_without_yardstick, **kind)
-    (finding,) = [each for each in audit.make([maker.read()]).audit.findings if each.grade == REPLAY]
+    (finding,) = [each for each in audit_published([maker.read()]).audit.findings if each.grade == REPLAY]
     assert "CPU seconds of convolve follow" in finding.words
 
 
@@ -193,7 +193,7 @@ def honest_document() -> dict[str, Any]:
 def test_honest_tables_of_the_same_sizes_are_not_flagged(monkeypatch: pytest.MonkeyPatch) -> None:
     document = honest_document()
     monkeypatch.setattr(published, "document", lambda: document)
-    made = audit.make()
+    made = audit_published()
     assert [finding for finding in made.audit.findings if finding.grade == NUMBERS] == []
     assert {each.work[0].name for each in made.evidence} == {"B/N"}
     assert all(each.work_separated for each in made.evidence)

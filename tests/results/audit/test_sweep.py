@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from results.audit import findings
-from results.audit.findings import Finding, certainly_below
-from results.audit.gates import of_sweep
+from results.audit import gates
+from results.audit.gates import Finding, certainly_below
+from results.audit.sweep import audit_of
 from results.estimates import time_estimate
 from results.scaling.laws import amdahl, gustafson
 from results.tables.sweep.audit import findings as table_of
@@ -20,7 +20,7 @@ from workload.record.run import Run
 IMAGE_S = 0.004
 
 
-def gates(found: tuple[Finding, ...]) -> set[str]:
+def flagged(found: tuple[Finding, ...]) -> set[str]:
     return {finding.gate for finding in found}
 
 
@@ -52,7 +52,7 @@ def test_no_honest_sweep_is_flagged(make_maker: Callable[..., Any], seed: int) -
         for ranks in counts:
             maker.add("weak", "weak", weak, ranks=ranks, batch=4 * ranks, launch=launch)
         maker.add("hybrid", law=strong, ranks=8, grid=Grid(batch=2, row=2, in_channel=2), launch=launch)
-    assert of_sweep(maker.read()).findings == ()
+    assert audit_of(maker.read()).findings == ()
 
 
 def slip(run: Run) -> float:
@@ -66,14 +66,14 @@ def test_a_sweep_with_the_slip_is_flagged_on_every_count(maker: Any) -> None:
         for ranks in (1, 2, 4):
             maker.add("weak", "weak", slip, ranks=ranks, batch=4 * ranks, launch=launch)
     sweep = maker.read()
-    found = of_sweep(sweep)
-    assert gates(found.findings) == {findings.SHARE, findings.SUPERLINEAR, findings.SERIAL, findings.WEAK_FALLS}
-    strong = [finding for finding in found.findings if finding.gate == findings.SERIAL]
+    found = audit_of(sweep)
+    assert flagged(found.findings) == {gates.SHARE, gates.SUPERLINEAR, gates.SERIAL, gates.WEAK_FALLS}
+    strong = [finding for finding in found.findings if finding.gate == gates.SERIAL]
     assert [f"{n} ranks" in finding.where for n, finding in zip((2, 4, 8), strong, strict=True)] == [True] * 3
-    assert all(finding.grade == findings.NUMBERS for finding in found.findings)
+    assert all(finding.grade == gates.NUMBERS for finding in found.findings)
     ids = {launch.run_id for launch in sweep.launches}
     assert all(len(finding.evidence) == 6 and set(finding.evidence) <= ids for finding in found.findings)
-    assert findings.MEMORY in found.passed
+    assert gates.MEMORY in found.passed
 
 
 def test_a_baseline_short_of_memory_explains_a_superlinear_speedup(maker: Any) -> None:
@@ -82,7 +82,7 @@ def test_a_baseline_short_of_memory_explains_a_superlinear_speedup(maker: Any) -
             record["repeats"][0]["memory_bound"] = True
 
     maker.add_strong(counts=(1, 2), law=slip, change=paging)
-    found = of_sweep(maker.read())
+    found = audit_of(maker.read())
     assert found.findings == ()
     (told,) = found.untold
     assert "is not flagged: the one-rank run waited for pages from disk." in told
@@ -108,8 +108,8 @@ def test_parts_that_fit_a_cache_explain_a_superlinear_speedup(maker: Any, caches
         record["machines"][0]["caches"] = caches
 
     maker.add_strong(counts=(1, 2), law=slip, change=cached)
-    found = of_sweep(maker.read())
-    assert gates(found.findings) == (set() if explained else {findings.SHARE, findings.SUPERLINEAR, findings.SERIAL})
+    found = audit_of(maker.read())
+    assert flagged(found.findings) == (set() if explained else {gates.SHARE, gates.SUPERLINEAR, gates.SERIAL})
     assert [line.endswith("the one-rank run's input and output do not.") for line in found.untold] == [True] * explained
 
 
@@ -141,33 +141,33 @@ def change_cpu(record: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "gate"),
     [
-        (change_blocks, findings.COVERAGE),
-        (change_elements, findings.COVERAGE),
-        (change_memory, findings.MEMORY),
-        (change_mpi, findings.OUTSIDE_MPI),
-        (change_convolve, findings.LIMIT),
-        (change_cpu, findings.CPU),
+        (change_blocks, gates.COVERAGE),
+        (change_elements, gates.COVERAGE),
+        (change_memory, gates.MEMORY),
+        (change_mpi, gates.OUTSIDE_MPI),
+        (change_convolve, gates.LIMIT),
+        (change_cpu, gates.CPU),
     ],
 )
 def test_each_gate_flags_what_it_is_for(maker: Any, change: Callable[[dict[str, Any]], None], gate: str) -> None:
     maker.add("strong", ranks=2, change=change)
-    found = of_sweep(maker.read())
-    assert gates(found.findings) == {gate}
+    found = audit_of(maker.read())
+    assert flagged(found.findings) == {gate}
     assert gate not in found.passed
 
 
 def test_two_ranks_on_a_light_node_are_flagged(make_maker: Callable[..., Any]) -> None:
-    for profile, expected in (("light", {findings.NODES}), ("fat", set())):
+    for profile, expected in (("light", {gates.NODES}), ("fat", set())):
         maker = make_maker(profile, profile=profile)
         maker.add("strong", ranks=2)
-        assert gates(of_sweep(maker.read()).findings) == expected
+        assert flagged(audit_of(maker.read()).findings) == expected
 
 
 def test_the_replay_goes_through_no_gate_and_that_is_said(maker: Any) -> None:
     maker.add_strong(counts=(1, 2))
     for ranks in (1, 2):
         maker.add("strong", movement="replica", ranks=ranks, outcome="ok" if ranks == 1 else "wrong_answer", law=slip)
-    found = of_sweep(maker.read())
+    found = audit_of(maker.read())
     assert found.findings == ()
     assert found.untold == ("2 runs of the replay, wrong on purpose, went through no gate.",)
 
@@ -182,10 +182,10 @@ def test_only_what_lies_beyond_the_noise_is_certain() -> None:
 
 def test_the_table_names_runs_and_gates_that_found_nothing(maker: Any) -> None:
     maker.add_strong(counts=(1, 2), law=slip)
-    found = of_sweep(maker.read())
+    found = audit_of(maker.read())
     table = table_of(found)
     assert len(table.rows) == len(found.findings) == 3
     assert "and 3 more" in table.rows[0][4]
     assert len(str(table.records[0]["run_ids"]).split()) == 6
-    assert any(note.startswith("Nothing was flagged by: ") and findings.LIMIT in note for note in table.notes)
+    assert any(note.startswith("Nothing was flagged by: ") and gates.LIMIT in note for note in table.notes)
     assert replace(found, findings=()).findings == ()

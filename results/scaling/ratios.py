@@ -1,0 +1,72 @@
+"""Ratios of linear forms of fitted coefficients, with confidence intervals. Pure arithmetic over scipy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from results.estimates import CONFIDENCE, INTERVAL, Estimate
+
+
+@dataclass(frozen=True)
+class CoefficientRatios:
+    """The fitted coefficients with their covariance matrix, `freedom` degrees of freedom and number of launches.
+
+    A form is a list of weights, one for each coefficient. Intervals are at CONFIDENCE.
+    """
+
+    coefficients: Sequence[float]
+    covariance: Sequence[Sequence[float]]
+    freedom: int
+    launches: int
+
+    @property
+    def _t(self) -> float:
+        from scipy.stats import t
+
+        return float(t.ppf(0.5 + CONFIDENCE / 2.0, self.freedom))
+
+    def _value(self, form: Sequence[float]) -> float:
+        return math.fsum(weight * c for weight, c in zip(form, self.coefficients, strict=True))
+
+    def _covariance(self, one: Sequence[float], other: Sequence[float]) -> float:
+        return math.fsum(
+            a * row[j] * b for a, row in zip(one, self.covariance, strict=True) for j, b in enumerate(other)
+        )
+
+    def interval(self, over: Sequence[float], under: Sequence[float]) -> Estimate:
+        """Of over / under, by the delta method."""
+        value, below = self._value(over) / self._value(under), self._value(under)
+        gradient = [(a - value * b) / below for a, b in zip(over, under, strict=True)]
+        half = self._t * math.sqrt(max(0.0, self._covariance(gradient, gradient)))
+        return Estimate(value, value - half, value + half, INTERVAL, self.launches)
+
+    def log_interval(self, form: Sequence[float], *, inverse: bool) -> Estimate:
+        """Of the form (or one over it), a positive quantity, by the delta method in logarithms."""
+        value = self._value(form)
+        half = self._t * math.sqrt(max(0.0, self._covariance(form, form))) / value
+        low, high = value * math.exp(-half), value * math.exp(half)
+        if inverse:
+            return Estimate(1.0 / value, 1.0 / high, 1.0 / low, INTERVAL, self.launches)
+        return Estimate(value, low, high, INTERVAL, self.launches)
+
+    def peak(self) -> Estimate | None:
+        """Of sqrt((c0 - c1) / c2); None where the fitted throughput has no peak.
+
+        Fieller: all ratios r for which (c0 - c1) - r c2 lies within t standard errors of zero.
+        """
+        over, under = (1.0, -1.0, 0.0), (0.0, 0.0, 1.0)
+        above, below = self._value(over), self._value(under)
+        if above <= 0.0 or below <= 0.0:
+            return None
+        square = self._t**2
+        a = below**2 - square * self._covariance(under, under)
+        b = above * below - square * self._covariance(over, under)
+        c = above**2 - square * self._covariance(over, over)
+        roots = math.sqrt(max(0.0, b * b - a * c))
+        if a > 0.0:
+            low, high = (b - roots) / a, (b + roots) / a
+        else:  # the coherency may be zero: bounded below at most
+            low, high = ((b - roots) / a if a < 0.0 < c else 0.0), math.inf
+        return Estimate(math.sqrt(above / below), math.sqrt(max(0.0, low)), math.sqrt(high), INTERVAL, self.launches)
