@@ -11,7 +11,7 @@ from mpi4py import MPI
 
 from workload import convolve, movement
 from workload.data import checksum
-from workload.data.checksum import Checker, Verdict
+from workload.data.checksum import Checker, CheckResult
 from workload.data.images import Source, make_weights, open_pool
 from workload.data.output import Output
 from workload.domain.grid import Block, block_of, covers_exactly, output_elements
@@ -119,7 +119,7 @@ def _call_entries(rank: int, calls: dict[str, CallStatistics]) -> list[dict[str,
     ]
 
 
-def _check_entry(verdicts: list[Verdict]) -> dict[str, Any]:
+def _check_entry(verdicts: list[CheckResult]) -> dict[str, Any]:
     verdict = checksum.worst(verdicts)
     return {
         "repeats_checked": len(verdicts),

@@ -10,7 +10,7 @@ from typing import Any
 from mpi4py import MPI
 
 from workload.data import checksum
-from workload.data.checksum import Checker, Verdict
+from workload.data.checksum import Checker, CheckResult
 from workload.domain import movements
 from workload.instruments import memory
 from workload.instruments.clock import CallStatistics, Clock, Clocks, RankTimes
@@ -28,7 +28,7 @@ class Readings:
     calls: dict[str, CallStatistics] = field(default_factory=dict)
     peak_bytes: int | None = None
     rss_after_phase_bytes: dict[str, int] = field(default_factory=dict)
-    verdicts: list[Verdict] = field(default_factory=list)
+    verdicts: list[CheckResult] = field(default_factory=list)
     major_faults: int = 0
 
     def add(self, clock: Clock, peak_bytes: int | None, faults: int) -> None:

@@ -63,7 +63,7 @@ class Job:
 
 
 @dataclass
-class Ending:
+class ProgramExit:
     """How mpirun ended; `exit_status` is None where it could not be started, 128 + n where signal n ended it."""
 
     exit_status: int | None = None
@@ -89,7 +89,7 @@ def supervise(folder: Path) -> None:
     job = Job.read(folder)
     write_json(folder / SUPERVISOR, identity(psutil.Process()))
     started, before = utc_now(), oom_kills()
-    ending = Ending()
+    ending = ProgramExit()
     try:
         for name in job.make:
             make_private(Path(name))
@@ -126,7 +126,7 @@ def _free_reserve(reserve: Path) -> str | None:
     return f"{os.strerror(errno.ENOSPC)}: {reserve.parent}" if free < RESERVE_BYTES else None
 
 
-def _carry_through(job: Job, signals: Signals, log: IO[bytes], ending: Ending) -> None:
+def _carry_through(job: Job, signals: Signals, log: IO[bytes], ending: ProgramExit) -> None:
     """Starts mpirun in a session of its own and waits: for its end, its limit, or a signal to us."""
     process = subprocess.Popen(  # noqa: S603  a list of arguments that orchestration.launch built
         list(job.argv),

@@ -14,7 +14,7 @@ import llvmlite.binding as llvm
 
 
 @dataclass(frozen=True)
-class Target:
+class CpuTarget:
     """The CPU that code is made for: LLVM's triple, CPU name and `+feature,-feature` list."""
 
     triple: str
@@ -23,15 +23,15 @@ class Target:
 
 
 @cache
-def host() -> Target:
+def host() -> CpuTarget:
     """The CPU at hand, with every feature it has."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
-    return Target(llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
+    return CpuTarget(llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
 
 
-def target_machine(target: Target) -> llvm.TargetMachine:
+def target_machine(target: CpuTarget) -> llvm.TargetMachine:
     host()  # initialises LLVM
     return llvm.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu, features=target.features, opt=3, jit=True
@@ -54,7 +54,7 @@ def optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
     passes.getModulePassManager().run(module, passes)
 
 
-def compile_module(ir_text: str, target: Target, optimised: bool) -> bytes:
+def compile_module(ir_text: str, target: CpuTarget, optimised: bool) -> bytes:
     """Object code of an IR module.
 
     Without `optimised` the IR goes to the code generator as it is: right for IR that says all it means, and

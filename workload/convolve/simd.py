@@ -17,22 +17,22 @@ import llvmlite.binding as llvm
 
 from workload.convolve import Array, Shape, codegen, emitter, simd_kernel, simd_plan
 from workload.convolve.arguments import check_arguments
-from workload.convolve.codegen import Function, Target, compile_module, host
+from workload.convolve.codegen import CpuTarget, Function, compile_module, host
 from workload.convolve.simd_cache import CodeCache
-from workload.convolve.simd_plan import AVX2, AVX512, LEVELS, SSE2, Level, Plan, choose, strip_tiles
+from workload.convolve.simd_plan import AVX2, AVX512, LEVELS, SSE2, Level, Tiling, choose, strip_tiles
 
 # CPUs to compile for when a lesser instruction set is asked of a greater CPU, by LLVM's name.
 _LESSER_CPU = {AVX2: "x86-64-v3", SSE2: "x86-64"}
 
 
-def unavailable(target: Target) -> str | None:
+def unavailable(target: CpuTarget) -> str | None:
     """Why this backend can't make code for a CPU, in one line; None where it can."""
     if level_of(target) is None:
         return f"backend simd makes code for x86-64 only, not for {target.triple}: use numpy"
     return None
 
 
-def level_of(target: Target) -> Level | None:
+def level_of(target: CpuTarget) -> Level | None:
     """The widest instruction set of a CPU that this backend has a plan for."""
     features = target.features.split(",")
     if not target.triple.startswith("x86_64"):
@@ -57,7 +57,7 @@ class Compiler:
     def __init__(self, cache_dir: Path | None = None, features: str | None = None) -> None:
         self.level, self.target = _restricted(features)
         self._cache = None if cache_dir is None else CodeCache(cache_dir)
-        self._kernels: dict[tuple[Plan, Shape], Function] = {}
+        self._kernels: dict[tuple[Tiling, Shape], Function] = {}
 
     def compile_for(self, x_shape: Shape, w_shape: Shape) -> None:
         """Makes the code for these shapes, so that the first call finds it ready. Shapes as for `convolve`."""
@@ -80,14 +80,14 @@ class Compiler:
         strip = strip_tiles(plan, w.shape)
         self._kernel(plan, w.shape)(*addresses, batch, rows, columns, *x.strides[:3], *y.strides[:3], strip)
 
-    def _kernel(self, plan: Plan, w_shape: Shape) -> Function:
+    def _kernel(self, plan: Tiling, w_shape: Shape) -> Function:
         known = self._kernels.get((plan, w_shape))
         if known is None:
             code = self._code(plan, w_shape)
             known = self._kernels[plan, w_shape] = Function(code, simd_kernel.NAME, simd_kernel.ARGUMENTS)
         return known
 
-    def _code(self, plan: Plan, w_shape: Shape) -> bytes:
+    def _code(self, plan: Tiling, w_shape: Shape) -> bytes:
         """Object code from the cache, else compiled and put there."""
         key = _key(plan, w_shape, self.target)
         code = self._cache.get(key) if self._cache else None
@@ -98,7 +98,7 @@ class Compiler:
         return code
 
 
-def _restricted(features: str | None) -> tuple[Level, Target]:
+def _restricted(features: str | None) -> tuple[Level, CpuTarget]:
     target = host()
     widest = level_of(target)
     if widest is None:
@@ -109,7 +109,7 @@ def _restricted(features: str | None) -> tuple[Level, Target]:
     if features not in allowed:
         raise ValueError(f"features = {features!r}: this CPU ({target.cpu}) has {', '.join(allowed)}; give one of them")
     level = allowed[features]
-    return level, Target(target.triple, _LESSER_CPU[level], "")
+    return level, CpuTarget(target.triple, _LESSER_CPU[level], "")
 
 
 @dataclass
@@ -154,7 +154,7 @@ def _pointwise(w_shape: Shape) -> bool:
     return tuple(w_shape[2:]) == (1, 1)
 
 
-def _key(plan: Plan, w_shape: Shape, target: Target) -> str:
+def _key(plan: Tiling, w_shape: Shape, target: CpuTarget) -> str:
     """All that the code follows from: generator, compiler, CPU and shape."""
     parts = {"generator": _generator(), "target": asdict(target), "plan": asdict(plan), "w_shape": list(w_shape)}
     return json.dumps(parts, sort_keys=True)

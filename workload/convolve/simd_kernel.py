@@ -28,7 +28,7 @@ from llvmlite import ir
 
 from workload.convolve import Array, Shape
 from workload.convolve.emitter import Emitter, Value, constant, vector
-from workload.convolve.simd_plan import Plan
+from workload.convolve.simd_plan import Tiling
 
 NAME = "convolve"
 # addresses of x, packed w, y; batch, rows and columns of y; byte strides of x and y along batch, channel, row;
@@ -44,13 +44,13 @@ def pack(w: Array, out_block: int) -> Array:
     return np.concatenate([block.transpose(1, 2, 3, 0).ravel() for block in blocks])
 
 
-def emit(plan: Plan, w_shape: Shape) -> str:
+def emit(plan: Tiling, w_shape: Shape) -> str:
     """IR of the kernel for weights of shape (O, C, KH, KW)."""
     return _Kernel(plan, w_shape).emit()
 
 
 class _Kernel:
-    def __init__(self, plan: Plan, w_shape: Shape) -> None:
+    def __init__(self, plan: Tiling, w_shape: Shape) -> None:
         self.plan = plan
         self.out_channels, self.in_channels, self.tap_rows, self.tap_columns = w_shape
         self.code = Emitter(NAME, ARGUMENTS)

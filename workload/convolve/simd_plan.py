@@ -32,7 +32,7 @@ LEVELS = (AVX512, AVX2, SSE2)
 
 
 @dataclass(frozen=True)
-class Plan:
+class Tiling:
     """A tiling.
 
     `patch` is how many tap rows and columns stand in straight-line code: all of them, one row or one tap; the
@@ -70,7 +70,7 @@ EXTRA_WIDE_ROW = 0.08  # and in misses, where rows are wide
 
 
 @lru_cache(maxsize=1024)
-def choose(level: Level, w_shape: Shape, out_rows: int, out_columns: int) -> Plan:
+def choose(level: Level, w_shape: Shape, out_rows: int, out_columns: int) -> Tiling:
     """The cheapest tiling that fits the registers, by `cost`.
 
     `w_shape` is (O, C, KH, KW). Any sizes of at least 1 have a plan: a tile of one lane always fits.
@@ -79,7 +79,7 @@ def choose(level: Level, w_shape: Shape, out_rows: int, out_columns: int) -> Pla
     tiles = _tiles(level, lanes, w_shape, out_rows, out_columns)
     vectors, rows, out_block = min(tiles, key=lambda tile: cost(lanes, tile, w_shape, out_rows, out_columns))
     patch = _patch(vectors * rows * out_block, w_shape)
-    return Plan(lanes, vectors, rows, out_block, patch, prefetch=out_rows > 1 and _wide(out_columns))
+    return Tiling(lanes, vectors, rows, out_block, patch, prefetch=out_rows > 1 and _wide(out_columns))
 
 
 def _wide(columns: int) -> bool:
@@ -130,7 +130,7 @@ def cost(lanes: int, tile: Tile, w_shape: Shape, out_rows: int, out_columns: int
     return places * per_place * (1 + extra * (rows - 1))
 
 
-def strip_tiles(plan: Plan, w_shape: Shape) -> int:
+def strip_tiles(plan: Tiling, w_shape: Shape) -> int:
     """Tiles side by side whose pixels stay cached while every output channel passes over them."""
     bytes_per_tile = 4 * plan.columns * w_shape[1] * (plan.rows + w_shape[2] - 1)
     return max(1, STRIP_BYTES // bytes_per_tile)

@@ -37,7 +37,7 @@ Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     """What one repeat's check found on one rank, or on all.
 
     `worst_error_over_tolerance` above 1 is a wrong answer. `complete` is False where a block of the
@@ -58,9 +58,9 @@ class Verdict:
         return self.complete and self.spots_passed and self.worst_error_over_tolerance <= 1
 
 
-def combine(verdicts: Sequence[Verdict]) -> Verdict:
+def combine(verdicts: Sequence[CheckResult]) -> CheckResult:
     """The verdict over all ranks of one repeat."""
-    return Verdict(
+    return CheckResult(
         rows=sum(verdict.rows for verdict in verdicts),
         worst_error_over_tolerance=max(verdict.worst_error_over_tolerance for verdict in verdicts),
         detectable_abs_error=max(verdict.detectable_abs_error for verdict in verdicts),
@@ -71,7 +71,7 @@ def combine(verdicts: Sequence[Verdict]) -> Verdict:
     )
 
 
-def worst(verdicts: Sequence[Verdict]) -> Verdict:
+def worst(verdicts: Sequence[CheckResult]) -> CheckResult:
     """The worst over all repeats; rows and spots are those of one repeat."""
     return replace(
         combine(verdicts),
@@ -144,9 +144,9 @@ class Checker:
         self._compare(self._row_sums(block, y), expected.sums[part], expected.tolerance[part])
         self._compare_spots(block, y, expected.spots)
 
-    def finish(self) -> Verdict:
+    def finish(self) -> CheckResult:
         """The verdict of the repeat on this rank."""
-        return Verdict(
+        return CheckResult(
             rows=self._rows,
             worst_error_over_tolerance=self._worst,
             detectable_abs_error=self._detectable,

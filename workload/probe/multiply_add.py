@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workload.convolve.codegen import Function, Target, compile_module, host
+from workload.convolve.codegen import CpuTarget, Function, compile_module, host
 from workload.convolve.emitter import Emitter, Value, constant, vector
 
 SUMS = 12  # independent sums: more than the latency of a multiply-add times its units
@@ -17,7 +17,7 @@ ROUNDS = 8
 class MultiplyAdd:
     """Runs a number of float32 multiply-adds as fast as registers allow."""
 
-    def __init__(self, lanes: int, target: Target | None = None) -> None:
+    def __init__(self, lanes: int, target: CpuTarget | None = None) -> None:
         self._per_step = lanes * SUMS * ROUNDS
         self._work = np.zeros(2 * lanes, np.float32)
         code = compile_module(_emit_multiply_add(lanes), target or host(), optimised=False)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 
 from tests.workload.convolve.reference import Case, cases, eq1, rounding_bound
 from workload.convolve import simd, simd_kernel
-from workload.convolve.codegen import Target, host, parse, target_machine
+from workload.convolve.codegen import CpuTarget, host, parse, target_machine
 from workload.convolve.simd_plan import AVX2, AVX512, LEVELS, SSE2, choose
 
 ROOT = Path(__file__).parents[3]
@@ -97,7 +97,7 @@ def test_code_keeps_to_its_instruction_set(level: str, used: str, unused: str | 
     assert "fmaf" not in assembly, "a multiply-add became a library call"
 
 
-X86 = Target("x86_64-unknown-linux-gnu", "some-cpu", "+sse2")
+X86 = CpuTarget("x86_64-unknown-linux-gnu", "some-cpu", "+sse2")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ X86 = Target("x86_64-unknown-linux-gnu", "some-cpu", "+sse2")
         (replace(X86, triple="aarch64-unknown-linux-gnu", features="+neon"), None),
     ],
 )
-def test_level_follows_from_features(target: Target, level: object) -> None:
+def test_level_follows_from_features(target: CpuTarget, level: object) -> None:
     assert simd.level_of(target) is level
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workload.convolve.tiles import convolve
-from workload.data.checksum import UNBOUNDED, Checker, Verdict, combine, worst
+from workload.data.checksum import UNBOUNDED, Checker, CheckResult, combine, worst
 from workload.data.images import Source, make_weights
 from workload.domain.grid import AXES, Block, Grid, Span, axis_lengths, block_of, finisher, whole
 from workload.domain.problem import Problem
@@ -30,7 +30,7 @@ class Case:
         convolve(self.x, self.w, self.y)
         self.checker = Checker(problem, self.w, self.source, 9, self.blocks)
 
-    def verdict(self, y: np.ndarray) -> Verdict:
+    def verdict(self, y: np.ndarray) -> CheckResult:
         self.checker.begin()
         for block in self.blocks:
             self.checker(block, y[tuple(slice(span.start, span.stop) for span in block.y_spans)])
@@ -244,9 +244,9 @@ def test_detectable_error_is_what_the_check_really_finds() -> None:
 
 
 def test_verdicts_combine_to_the_worst() -> None:
-    good = Verdict(10, 0.1, 1e-4, 3, 1e-7, spots_passed=True, complete=True)
-    bad = Verdict(5, 2.0, 1e-3, 2, 1e-6, spots_passed=True, complete=True)
+    good = CheckResult(10, 0.1, 1e-4, 3, 1e-7, spots_passed=True, complete=True)
+    bad = CheckResult(5, 2.0, 1e-3, 2, 1e-6, spots_passed=True, complete=True)
     both = combine([good, bad])
     assert (both.rows, both.spots, both.worst_error_over_tolerance, both.passed) == (15, 5, 2.0, False)
     assert worst([good, bad]).rows == 5
-    assert combine([good, Verdict(0, 0, 0, 0, 0, spots_passed=True, complete=False)]).passed is False
+    assert combine([good, CheckResult(0, 0, 0, 0, 0, spots_passed=True, complete=False)]).passed is False

@@ -111,7 +111,7 @@ def unique() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-class Node:
+class Receiver:
     """This rank's node: remembers its first error and goes on taking part in what all ranks do together."""
 
     def __init__(self, comm: MPI.Intracomm, release: Release) -> None:
@@ -164,7 +164,7 @@ class Node:
 
 def receive(comm: MPI.Intracomm, release: Release) -> list[dict[str, Any]] | None:
     """Takes the release and switches to it; rank 0 gets what became of each node."""
-    node = Node(comm, release)
+    node = Receiver(comm, release)
     node.take()
     node.switch()
     return comm.gather({"node": socket.gethostname(), "received": node.received, "error": node.error})
