@@ -1,6 +1,7 @@
 """Entry point of the ranks: `mpirun ... python -m mpi4py -m workload --run run.json --record out.json ...`.
 
-Reads a run, carries it out, and rank 0 writes one measurement, whole or not at all.
+Reads a run and carries it out; rank 0 writes one measurement, whole or not at all. The only module that uses
+COMM_WORLD, real clocks and the environment.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ def main() -> None:
     arguments = _arguments()
     comm = MPI.COMM_WORLD
     try:
-        # run.json lies where mpirun was started, and there alone
+        # only the node where mpirun was started has run.json
         run = Run.from_dict(comm.bcast(read_json(arguments.run)["run"] if comm.rank == 0 else None))
         convolve.load(run.backend, _kernels_folder())
-        gc.disable()  # a collection inside a repeat would be measured as the movement's
+        gc.disable()  # or a collection inside a repeat would be timed as part of the movement
         clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
         output = _output(arguments.save_to) if run.save else None
         measurement = measure(comm, run, arguments.images, clocks, output)
@@ -42,7 +43,7 @@ def main() -> None:
             write_json(arguments.record, measurement)
     except (OSError, ValueError, KeyError, SchemaError, MemoryError, ImportError, RuntimeError) as error:
         print(f"convscale: rank {comm.rank}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(2) from error  # python -m mpi4py turns this into an abort of all ranks
+        raise SystemExit(2) from error  # python -m mpi4py turns this into MPI_Abort
 
 
 def _arguments() -> argparse.Namespace:

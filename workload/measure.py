@@ -32,12 +32,10 @@ def measure(
 
     Raises ValueError where the run does not fit the ranks, the pool, the backend or the movement.
     """
-    if comm.size != run.ranks:
-        raise ValueError(f"the run asks for {run.ranks} ranks, but mpirun started {comm.size}")
     wtime_begun_s, now_begun_s, steal_begun_s = clocks.wtime(), clocks.now(), machine.steal_s()
     repeater = _set_up(comm, run, pool_file, clocks, output)
     gc.collect()
-    memory.give_back_freed()  # the check's scratch is not the run's
+    memory.give_back_freed()  # the check's scratch memory is not the run's
     baseline_bytes = memory.rss_bytes()
     repeater.mover.prepare()
     warmups, repeats = repeater.all()
@@ -46,7 +44,7 @@ def measure(
         "block": _block_entry(comm.rank, run, repeater.mover),
         "mpi_calls": _call_entries(comm.rank, repeater.readings.calls),
     }
-    repeater.mover.close()  # all ranks together: after an error on one, the others would wait here for ever
+    repeater.mover.close()  # collective: not in a `finally`, for after an error on one rank the others would hang here
     if output is not None:
         output.end()
     own["elapsed"] = (clocks.wtime() - wtime_begun_s, clocks.now() - now_begun_s)
@@ -54,7 +52,6 @@ def measure(
     gathered = comm.gather(own, root=ROOT)
     if gathered is None:
         return None
-    wtime_s, monotonic_s = max((each["elapsed"] for each in gathered), key=lambda pair: abs(pair[0] / pair[1] - 1))
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run.run_id,
@@ -64,14 +61,16 @@ def measure(
         "memory": [each["memory"] for each in gathered],
         "blocks": [each["block"] for each in gathered],
         "mpi_calls": [call for each in gathered for call in each["mpi_calls"]],
-        "check": _check_entry(repeater.readings.verdicts),
+        "check": _check_entry(repeater.readings.results),
         "machines": machines,
-        "clock_agreement": {"wtime_s": wtime_s, "monotonic_s": monotonic_s},
+        "clock_agreement": _clock_agreement([each["elapsed"] for each in gathered]),
     }
 
 
 def _set_up(comm: MPI.Intracomm, run: Run, pool_file: Path, clocks: Clocks, output: Output | None) -> Repeater:
-    """Everything that the repeats need but the movement's own buffers: code, pool, weights, check, output file."""
+    """Everything that the repeats need except the movement's buffers: code, pool, weights, check, output file."""
+    if comm.size != run.ranks:
+        raise ValueError(f"the run asks for {run.ranks} ranks, but mpirun started {comm.size}")
     block = block_of(run.problem, run.grid, comm.rank)
     backend = convolve.load(run.backend)
     backend.compile(block.x_shape, block.w_shape)
@@ -89,10 +88,16 @@ def _set_up(comm: MPI.Intracomm, run: Run, pool_file: Path, clocks: Clocks, outp
 
 
 def _refuse_gaps(comm: MPI.Intracomm, run: Run, announced: list[Block]) -> None:
-    """A movement that announces too little would be checked too little."""
+    """Raises RuntimeError if what the ranks announce does not cover y: what is not announced is not checked."""
     everywhere = [block for blocks in comm.allgather(announced) for block in blocks]
     if not covers_exactly(run.problem, everywhere):
         raise RuntimeError(f"movement {run.movement} announces blocks that do not cover the output exactly once")
+
+
+def _clock_agreement(elapsed: list[tuple[float, float]]) -> dict[str, float]:
+    """Seconds of the run by MPI's clock and by the monotonic one, on the rank where the two differ most."""
+    wtime_s, monotonic_s = max(elapsed, key=lambda pair: abs(pair[0] / pair[1] - 1))
+    return {"wtime_s": wtime_s, "monotonic_s": monotonic_s}
 
 
 def _memory_entry(readings: Readings) -> dict[str, Any]:
@@ -119,21 +124,21 @@ def _call_entries(rank: int, calls: dict[str, CallStatistics]) -> list[dict[str,
     ]
 
 
-def _check_entry(verdicts: list[CheckResult]) -> dict[str, Any]:
-    verdict = checksum.worst(verdicts)
+def _check_entry(results: list[CheckResult]) -> dict[str, Any]:
+    result = checksum.worst(results)
     return {
-        "repeats_checked": len(verdicts),
-        "rows_checked": verdict.rows,
-        "worst_error_over_tolerance": verdict.worst_error_over_tolerance,
-        "detectable_abs_error": verdict.detectable_abs_error,
-        "spots": verdict.spots,
-        "spot_max_abs_error": verdict.spot_max_abs_error,
-        "passed": all(each.passed for each in verdicts),
+        "repeats_checked": len(results),
+        "rows_checked": result.rows,
+        "worst_error_over_tolerance": result.worst_error_over_tolerance,
+        "detectable_abs_error": result.detectable_abs_error,
+        "spots": result.spots,
+        "spot_max_abs_error": result.spot_max_abs_error,
+        "passed": all(each.passed for each in results),
     }
 
 
 def _machines(comm: MPI.Intracomm, steal_begun_s: float) -> list[dict[str, Any]] | None:
-    """One entry a node, in the order of their first ranks, at the root."""
+    """One entry for each node, in the order of their first ranks, at the root."""
     node = comm.Split_type(MPI.COMM_TYPE_SHARED)
     cpu = psutil.Process().cpu_num()
     placement = node.gather({"rank": comm.rank, "core": machine.core_of(cpu), "hwthread": cpu}, root=0)

@@ -23,12 +23,12 @@ ROOT = 0
 
 @dataclass
 class Readings:
-    """What a rank gathers over its repeats; the verdicts are those over all ranks, at the root only."""
+    """What a rank gathers over its repeats; `results` are the checks over all ranks, at the root only."""
 
     calls: dict[str, CallStatistics] = field(default_factory=dict)
     peak_bytes: int | None = None
     rss_after_phase_bytes: dict[str, int] = field(default_factory=dict)
-    verdicts: list[CheckResult] = field(default_factory=list)
+    results: list[CheckResult] = field(default_factory=list)
     major_faults: int = 0
 
     def add(self, clock: Clock, peak_bytes: int | None, faults: int) -> None:
@@ -61,7 +61,7 @@ class Repeater:
         repeats: list[dict[str, Any]] = []
         for number in range(self.run.warmups + self.run.repeats):
             timed = number >= self.run.warmups
-            # Reading the resident size takes time of its own, so it is done in a warm-up, where there is one.
+            # Reading the resident size takes time, so it is done in a warm-up if there is one.
             reads_rss = number == max(0, self.run.warmups - 1)
             entry = self._once(self._note_rss if reads_rss else None, timed=timed)
             if entry is not None:
@@ -78,25 +78,25 @@ class Repeater:
         return Clock(self.comm, self.clocks.now, self.clocks.cpu_now, after_phase)
 
     def _stream_into_check(self) -> None:
-        """One more repeat, untimed, whose sink is the check: where y is never whole there is nothing to look at."""
+        """One more repeat, untimed, with the check as its sink: y is never whole, so it cannot be checked later."""
         self.mover.use_sink(self.checker)
         self.checker.begin()
         self.mover.poison()
         clock = self._clock()
         clock.start()
         self.mover.repeat(clock)
-        self._gather_verdicts()
+        self._gather_results()
 
-    def _gather_verdicts(self) -> None:
-        verdicts = self.comm.gather(self.checker.finish(), root=ROOT)
-        if verdicts is not None:
-            self.readings.verdicts.append(checksum.combine(verdicts))
+    def _gather_results(self) -> None:
+        results = self.comm.gather(self.checker.finish(), root=ROOT)
+        if results is not None:
+            self.readings.results.append(checksum.combine(results))
 
     def _note_rss(self, phase: str) -> None:
         self.readings.rss_after_phase_bytes[phase] = memory.rss_bytes()
 
     def _once(self, after_phase: Callable[[str], None] | None, *, timed: bool) -> dict[str, Any] | None:
-        """One repeat and its check. The peak is read between the two: the check's own memory is not the run's."""
+        """One repeat, then its check. The peak is read before the check, whose memory is not the run's."""
         self.mover.poison()
         gc.collect()
         clock = self._clock(after_phase)
@@ -115,7 +115,7 @@ class Repeater:
             self.checker.begin()
             for block, y in self.mover.outputs():
                 self.checker(block, y)
-            self._gather_verdicts()
+            self._gather_results()
         gathered = self.comm.gather((clock.times, speeds, faults), root=ROOT)
         if gathered is None:
             return None

@@ -1,8 +1,9 @@
-"""Backends: which code convolves one block. One signature, chosen by name.
+"""Backends: which code convolves one block. All have one signature and are loaded by name.
 
 A backend is `convolve(x, w, y) -> None` on float32 arrays: x (B, C, H, W), w (O, C, KH, KW),
-y (B, O, H - KH + 1, W - KW + 1); any strides on the first three axes of x and y, unit stride on the
-last. y is overwritten, never read. ValueError names a wrong shape or dtype.
+y (B, O, H - KH + 1, W - KW + 1); any strides on the first three axes of x and y, unit stride on the last. y is
+overwritten, never read. Raises ValueError, naming a wrong shape or dtype. `workload.domain.backends` has the register
+of their names, and docs/contributing.md tells how to add one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Shape: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Backend:
-    """A named convolution; `compile(x_shape, w_shape)` makes its code ahead of the first call, where it needs any."""
+    """A named convolution. `compile(x_shape, w_shape)` compiles ahead of the first call what the backend compiles."""
 
     name: str
     convolve: Convolve
@@ -33,9 +34,9 @@ class Backend:
 
 
 def load(name: str, kernels: Path | None = None) -> Backend:
-    """The backend of that name. Raises ValueError for an unknown one, ImportError where its library is absent.
+    """The backend of that name. Raises ValueError for an unknown one, ImportError if its library is missing.
 
-    A backend that compiles a kernel for each shape keeps them in the folder `kernels`, where one is given.
+    A backend that compiles a kernel for each shape keeps them in the folder `kernels`, if one is given.
     """
     module = import_module(backends.describe(name).module)
     if kernels is not None and hasattr(module, "configure"):

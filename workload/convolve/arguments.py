@@ -1,4 +1,4 @@
-"""What every backend asks of its arrays, said in one line where it is not so."""
+"""Checks what every backend requires of its arrays."""
 
 from __future__ import annotations
 

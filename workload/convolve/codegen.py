@@ -1,6 +1,6 @@
-"""LLVM IR to machine code and a callable, for the backends that emit their own code.
+"""Turns LLVM IR into machine code and a callable, for the backends that emit their own code.
 
-Does not know what the code computes, and reads no environment: the CPU is asked by instruction.
+Knows nothing of what the code computes, and reads no environment variables: LLVM asks the CPU for its features.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class CpuTarget:
 
 @cache
 def host() -> CpuTarget:
-    """The CPU at hand, with every feature it has."""
+    """This machine's CPU, with every feature it has."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
@@ -39,14 +39,14 @@ def target_machine(target: CpuTarget) -> llvm.TargetMachine:
 
 
 def parse(ir_text: str) -> llvm.ModuleRef:
-    """The module, proved well-formed. Raises RuntimeError where it is not."""
+    """The module, verified. Raises RuntimeError if it is malformed."""
     module = llvm.parse_assembly(ir_text)
     module.verify()
     return module
 
 
 def optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
-    """LLVM's ordinary optimisation, without its vectorisers: a scalar loop stays one."""
+    """LLVM's ordinary optimisation without its vectorisers, so that a scalar loop stays scalar."""
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = False
     options.slp_vectorization = False
@@ -57,8 +57,8 @@ def optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
 def compile_module(ir_text: str, target: CpuTarget, optimised: bool) -> bytes:
     """Object code of an IR module.
 
-    Without `optimised` the IR goes to the code generator as it is: right for IR that says all it means, and
-    two to three times as quick. Raises RuntimeError where LLVM refuses the module.
+    Without `optimised` the IR goes to the code generator as it is, which is two to three times as fast and right for
+    IR that is explicit about everything. Raises RuntimeError if LLVM rejects the module.
     """
     machine = target_machine(target)
     module = parse(ir_text)
@@ -71,7 +71,7 @@ def compile_module(ir_text: str, target: CpuTarget, optimised: bool) -> bytes:
 class Function:
     """A loaded function of int64 arguments, addresses among them, that returns nothing.
 
-    Keeps the engine that owns its code alive. The caller vouches for the object code and the arguments.
+    Keeps the engine that owns its code alive. The caller must trust the object code and pass valid arguments.
     """
 
     def __init__(self, code: bytes, name: str, arguments: int) -> None:

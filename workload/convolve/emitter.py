@@ -1,7 +1,7 @@
-"""Loops, addresses and float32 values in LLVM IR: the few words the code generators are written in.
+"""Loops, addresses and float32 values in LLVM IR, as the code generators write them.
 
-All integers are 64-bit, addresses among them; all strides and offsets are bytes, so that they may be
-anything numpy allows, negative ones too.
+All integers, addresses included, have 64 bits. All strides and offsets are bytes, so that they may be anything that
+numpy allows, negative ones included.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def integer(value: Value | int) -> Value:
 
 
 class Emitter:
-    """An IR function under construction: `name(int64, ...) -> None`, arguments in `self.arguments`."""
+    """An IR function under construction, `name(int64, ...) -> None`, with its arguments in `self.arguments`."""
 
     def __init__(self, name: str, arguments: int) -> None:
         self.module = ir.Module(name)
@@ -40,7 +40,7 @@ class Emitter:
         self.builder = ir.IRBuilder(function.append_basic_block())
 
     def finish(self) -> str:
-        """Ends the function; returns the module's text."""
+        """Ends the function and returns the module's text."""
         self.builder.ret_void()
         return str(self.module)
 
@@ -67,23 +67,23 @@ class Emitter:
         return self.builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
 
     def multiply_add(self, left: Value, right: Value, total: Value) -> Value:
-        """left * right + total, fused where the CPU can."""
+        """left * right + total, fused if the CPU can."""
         kind = total.type
         function = self._intrinsic(f"llvm.fmuladd.v{kind.count}f32", kind, [kind] * 3)
         return self.builder.call(function, [left, right, total])
 
     def prefetch(self, address: Value) -> None:
-        """Asks for the cache line of an address, which may be anything: a prefetch never faults."""
+        """Prefetches the cache line of an address. Any address will do, since a prefetch never faults."""
         pointer = ir.IntType(8).as_pointer()
         function = self._intrinsic("llvm.prefetch.p0", ir.VoidType(), [pointer, I32, I32, I32])
         read, keep, data = (ir.Constant(I32, value) for value in (0, 3, 1))
         self.builder.call(function, [self.builder.inttoptr(address, pointer), read, keep, data])
 
     def hidden(self, value: Value) -> Value:
-        """The same integer, its origin hidden from the optimiser by an assembly statement of no instructions.
+        """The same integer, its origin hidden from the optimiser by an empty assembly statement.
 
         LLVM's loop strength reduction turns addresses that follow from a loop's index into dozens of induction
-        variables, more than there are registers; it leaves alone what it cannot see through.
+        variables, more than there are registers. It leaves alone what it cannot see through.
         """
         return self.builder.asm(ir.FunctionType(I64, [I64]), "", "=r,0", [value], side_effect=False)
 
@@ -100,7 +100,7 @@ class Emitter:
     ) -> list[Value]:
         """`for index in range(0, count, step): carried = body(index, carried)`; returns the last `carried`.
 
-        The count is at least 1: the test stands at the end.
+        The count must be at least 1, since the test stands at the end.
         """
         builder = self.builder
         before = builder.block

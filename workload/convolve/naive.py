@@ -1,6 +1,6 @@
 """Backend `naive`: Eq. 1's seven loops as they stand, in scalar machine code.
 
-The paper's regime, a plain compiled C loop: no vectors, no tiles, sizes and strides known only at run time.
+Like the paper's plain compiled C loop: no vectors, no tiles, sizes and strides known only at run time.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def compile_for(x_shape: Shape, w_shape: Shape) -> None:  # noqa: ARG001 - one c
 
 
 def convolve(x: Array, w: Array, y: Array) -> None:
-    """y = x * w by Eq. 1, summed in float32, channel by channel and tap by tap (shapes: `workload.convolve`).
+    """y = x * w by Eq. 1, summed in float32, channel by channel and tap by tap. Shapes: `workload.convolve`.
 
     Raises ValueError naming a wrong shape, dtype or stride.
     """

@@ -1,7 +1,7 @@
 """Backend `simd`: the direct convolution in vector code made for this CPU and this shape.
 
-`simd_plan` chooses the tiling, `simd_kernel` emits it, `codegen` compiles it, `simd_cache` keeps it on disk
-where `configure` named a directory. One thread.
+`simd_plan` chooses the tiling, `simd_kernel` emits it, `codegen` compiles it, and `simd_cache` keeps it on disk if
+`configure` named a directory. One thread.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LESSER_CPU = {AVX2: "x86-64-v3", SSE2: "x86-64"}
 
 
 def unavailable(target: CpuTarget) -> str | None:
-    """Why this backend can't make code for a CPU, in one line; None where it can."""
+    """Why this backend cannot make code for a CPU, in one line; None if it can."""
     if level_of(target) is None:
         return f"backend simd makes code for x86-64 only, not for {target.triple}: use numpy"
     return None
@@ -43,11 +43,10 @@ def level_of(target: CpuTarget) -> Level | None:
 
 
 class Compiler:
-    """Convolutions for one instruction set, each compiled once and kept in memory, and on disk if asked.
+    """Convolutions for one instruction set, each compiled once and kept in memory, and in `cache_dir` if given.
 
-    `cache_dir` (None: memory only) is made private to the user; a directory that others own or can write is not
-    used, and none that fails is an error: kernels are then compiled anew. `features` is avx512, avx2 or sse2
-    (None: the widest the CPU has).
+    The directory is made private to the user. One that others own or can write to is not used, and one that fails is
+    no error: kernels are then compiled again. `features` is avx512, avx2 or sse2; None is the widest the CPU has.
 
     Raises:
         ValueError: `features` is unknown or the CPU lacks it.
@@ -64,7 +63,7 @@ class Compiler:
         rows, columns = x_shape[2] - w_shape[2] + 1, x_shape[3] - w_shape[3] + 1
         extents = [(rows, columns)]
         if _pointwise(w_shape):
-            extents.append((1, rows * columns))  # whichever the strides will allow
+            extents.append((1, rows * columns))  # the strides decide which of the two is called
         for extent in extents:
             self._kernel(choose(self.level, tuple(w_shape), *extent), tuple(w_shape))
 
@@ -73,7 +72,7 @@ class Compiler:
         check_arguments(x, w, y)
         batch, _, rows, columns = y.shape
         if _pointwise(w.shape) and x.strides[2] == y.strides[2] == columns * y.itemsize:
-            rows, columns = 1, rows * columns  # without a halo, rows that adjoin are one long row
+            rows, columns = 1, rows * columns  # without a halo, adjacent rows are one long row
         plan = choose(self.level, w.shape, rows, columns)
         packed = simd_kernel.pack(w, plan.out_block)
         addresses = (array.ctypes.data for array in (x, packed, y))
@@ -88,7 +87,7 @@ class Compiler:
         return known
 
     def _code(self, plan: Tiling, w_shape: Shape) -> bytes:
-        """Object code from the cache, else compiled and put there."""
+        """Object code from the cache, or else compiled and put there."""
         key = _key(plan, w_shape, self.target)
         code = self._cache.get(key) if self._cache else None
         if code is None:
@@ -155,14 +154,14 @@ def _pointwise(w_shape: Shape) -> bool:
 
 
 def _key(plan: Tiling, w_shape: Shape, target: CpuTarget) -> str:
-    """All that the code follows from: generator, compiler, CPU and shape."""
+    """Everything that determines the code: generator, compiler, CPU and shape."""
     parts = {"generator": _generator(), "target": asdict(target), "plan": asdict(plan), "w_shape": list(w_shape)}
     return json.dumps(parts, sort_keys=True)
 
 
 @cache
 def _generator() -> str:
-    """Version of what makes the code: the compiler's, and a digest of the generator's own source."""
+    """The compiler's version and a digest of the generator's own source."""
     modules = (emitter, codegen, simd_kernel, simd_plan)
     sources = b"".join(Path(module.__file__ or "").read_bytes() for module in modules)
     compiler = f"llvmlite {llvmlite.__version__}, LLVM {'.'.join(map(str, llvm.llvm_version_info))}"

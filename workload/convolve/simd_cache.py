@@ -1,7 +1,7 @@
-"""Compiled kernels on disk, in a directory that nobody but us can have written.
+"""Compiled kernels on disk, in a directory that only the user can write to.
 
-An entry is code that will be executed, so it is believed only if the directory and the file are ours, no one
-else can write them, and the file holds its own key and the digest of its code. Anything else is no entry.
+An entry is code that will be executed. So it is trusted only if the directory and the file belong to the user, nobody
+else can write to them, and the file holds its key and the digest of its code. Anything else is ignored.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ MAX_ENTRY_BYTES = 2**24
 
 
 class CodeCache:
-    """Object code by key. Every failure of the disk means no cache: `get` finds nothing, `put` does nothing."""
+    """Object code by key. If the disk fails there is no cache: `get` finds nothing, `put` does nothing."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def path(self, key: str) -> Path:
-        """Where the code of a key lies. The key may be any text; its digest is the name."""
+        """The file of a key. The key may be any text; its digest is the name."""
         return self.directory / f"{hashlib.sha256(key.encode()).hexdigest()}.kernel"
 
     def get(self, key: str) -> bytes | None:
-        """The code stored under a key, or None where there is none that can be trusted."""
+        """The code stored under a key, None if there is none that can be trusted."""
         try:
             if not self._private():
                 return None
@@ -50,7 +50,7 @@ class CodeCache:
             return
 
     def _private(self) -> bool:
-        status = self.directory.lstat()  # a link in its place is not ours to follow
+        status = self.directory.lstat()  # a link in its place is not followed
         return stat.S_ISDIR(status.st_mode) and _only_ours(status)
 
 
@@ -63,10 +63,10 @@ def _only_ours(status: os.stat_result) -> bool:
 
 
 def _read_own(path: Path) -> bytes:
-    """A regular file of ours; empty where it is another's or absurdly large. Raises OSError."""
+    """The content of a regular file of the user's; empty if it is somebody else's or absurdly large. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)  # of what was opened, not of what the path may name by now
+        status = os.fstat(handle)  # of the file that was opened: the path may name another by now
         if not stat.S_ISREG(status.st_mode) or not _only_ours(status) or status.st_size > MAX_ENTRY_BYTES:
             return b""
         return file.read()

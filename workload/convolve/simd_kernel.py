@@ -1,4 +1,4 @@
-"""The direct convolution of a plan, as LLVM IR in explicit vectors.
+"""Emits the direct convolution of a tiling as LLVM IR in explicit vectors.
 
     for each image
       for each strip of tiles                   its pixels stay in the second-level cache
@@ -11,11 +11,11 @@
                   for each output channel: sums += pixels * weight, the weight in every lane
               store the sums
 
-The last tile, and the last block of rows, are moved back so that they end with y: what they share with their
-neighbours is computed twice, to the same value, and nothing outside x and y is touched. y must therefore
-be at least one tile large; `simd_plan.choose` sees to that.
+The last tile and the last block of rows are moved back so that they end where y ends. What they share with their
+neighbours is computed twice, with the same result, and nothing outside x and y is touched. So y must be at least as
+large as a tile; `simd_plan.choose` takes care of that.
 
-Stores are ordinary. Rows of y rarely begin at a cache line, so non-temporal stores need finished rows to be
+Stores are ordinary ones. Rows of y rarely begin at a cache line, so non-temporal stores would need finished rows to be
 staged and copied; on one Zen 4 core that took 1.0 to 2.4 times as long as the same plan with ordinary stores.
 """
 
@@ -39,7 +39,7 @@ LINE = 64  # bytes of a cache line
 
 
 def pack(w: Array, out_block: int) -> Array:
-    """Weights in the order the kernel reads them: by block of output channels, then C, KH, KW, then channel."""
+    """Weights in the order the kernel reads them: block of output channels, C, KH, KW, output channel in the block."""
     blocks = (w[first : first + out_block] for first in range(0, w.shape[0], out_block))
     return np.concatenate([block.transpose(1, 2, 3, 0).ravel() for block in blocks])
 
@@ -158,7 +158,7 @@ class _Kernel:
         return self.code.loop(count, body, carried) if count > 1 else body(constant(0), carried)
 
     def _patch(self, channels: int, x: Value, w: Value, sums: Sequence[Value]) -> list[Value]:
-        """The straight-line heart: adds the taps of one patch, whose first pixel and weight are at x and w."""
+        """The innermost straight-line code: adds the taps of one patch, whose first pixel and weight are at x and w."""
         tap_rows, tap_columns = self.plan.patch
         rows, vectors, lanes = self.plan.rows, self.plan.vectors, self.plan.lanes
         sums = list(sums)

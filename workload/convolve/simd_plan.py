@@ -1,9 +1,9 @@
-"""The plan of the `simd` backend: how one convolution is tiled for a CPU's vector registers.
+"""Plans how the `simd` backend tiles one convolution for a CPU's vector registers.
 
-Pure arithmetic. A *tile* is `out_block` output channels x `rows` x `vectors * lanes` columns of y, held in
-registers while all input channels and taps are added up. Each step of it loads pixels (reused by every
-output channel of the tile) and one weight at a time (reused by every vector). A good tile has enough
-independent sums to hide the latency of a multiply-add, and more multiply-adds than loads.
+Pure arithmetic. A *tile* is `out_block` output channels x `rows` x `vectors * lanes` columns of y, held in registers
+while all input channels and taps are added up. Each step loads pixels, which every output channel of the tile uses, and
+one weight at a time, which every vector uses. A good tile has enough independent sums to hide the latency of a
+multiply-add, and more multiply-adds than loads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from workload.convolve import Shape
 
 @dataclass(frozen=True)
 class Level:
-    """A vector instruction set: float32 lanes of a register, and how many registers there are."""
+    """A vector instruction set: float32 lanes in a register, and number of registers."""
 
     name: str
     lanes: int
@@ -33,10 +33,10 @@ LEVELS = (AVX512, AVX2, SSE2)
 
 @dataclass(frozen=True)
 class Tiling:
-    """A tiling.
+    """How one convolution is tiled.
 
-    `patch` is how many tap rows and columns stand in straight-line code: all of them, one row or one tap; the
-    rest is looped over. `prefetch`: ask for the next rows of x while these are at work.
+    `patch` is the number of tap rows and columns in straight-line code: all of them, one row or one tap; the rest is
+    looped over. `prefetch` asks for the next rows of x while the current ones are in use.
     """
 
     lanes: int
@@ -54,26 +54,26 @@ class Tiling:
 
 MAX_UNROLLED = 1000  # multiply-adds in straight-line code: larger bodies compile slowly
 MAX_ROWS = 8
-MAX_WIDE_ROWS = 2  # rows that are wide lie pages apart and push each other out of the same first-level cache sets
+MAX_WIDE_ROWS = 2  # wide rows lie pages apart and evict each other from the same first-level cache sets
 MAX_VECTORS = 4
 MAX_OUT_BLOCK = 8
-WIDE_ROW_BYTES = 512  # narrower rows lie so close that the hardware prefetcher runs ahead by itself
-STRIP_BYTES = 2**18  # of x under one pass over the output channels: stays in a 0.5 to 2 MiB second-level cache
+WIDE_ROW_BYTES = 512  # narrower rows are so close that the hardware prefetcher covers them
+STRIP_BYTES = 2**18  # of x in one pass over the output channels: fits a second-level cache of 0.5 to 2 MiB
 
-# Costs in units of one vector multiply-add, set by hand so that the order of tiles agrees with timings on one Zen 4.
-PIXEL_LOAD = 1.5  # unaligned: two of three 3x3 taps straddle a cache line
+# Costs in vector multiply-adds, set by hand so that the order of tiles agrees with timings on one Zen 4.
+PIXEL_LOAD = 1.5  # unaligned: for a 3x3 kernel two of three straddle a cache line
 WEIGHT_LOAD = 1.0
 TILE_START = 12.0
-OVERLAP_LOSS = 0.25  # share of the lesser of loads and arithmetic that does not hide behind the greater
-EXTRA_ROW = 0.02  # share that a further row costs in address arithmetic and scheduling
-EXTRA_WIDE_ROW = 0.08  # and in misses, where rows are wide
+OVERLAP_LOSS = 0.25  # share of the smaller of loads and arithmetic that the larger does not hide
+EXTRA_ROW = 0.02  # share that each further row costs in address arithmetic and scheduling
+EXTRA_WIDE_ROW = 0.08  # and in cache misses, if rows are wide
 
 
 @lru_cache(maxsize=1024)
 def choose(level: Level, w_shape: Shape, out_rows: int, out_columns: int) -> Tiling:
     """The cheapest tiling that fits the registers, by `cost`.
 
-    `w_shape` is (O, C, KH, KW). Any sizes of at least 1 have a plan: a tile of one lane always fits.
+    `w_shape` is (O, C, KH, KW). There is a tiling for all sizes of at least 1: a tile of one lane always fits.
     """
     lanes = min(level.lanes, 2 ** (out_columns.bit_length() - 1))
     tiles = _tiles(level, lanes, w_shape, out_rows, out_columns)
@@ -87,7 +87,7 @@ def _wide(columns: int) -> bool:
 
 
 def _patch(sums: int, w_shape: Shape) -> tuple[int, int]:
-    """The largest patch of taps whose multiply-adds may stand in straight-line code."""
+    """The largest patch of taps whose multiply-adds may be unrolled."""
     tap_rows, tap_columns = w_shape[2:]
     for rows, columns in ((tap_rows, tap_columns), (1, tap_columns)):
         if sums * rows * columns <= MAX_UNROLLED:
@@ -99,7 +99,7 @@ Tile = tuple[int, int, int]  # vectors, rows, out_block
 
 
 def _tiles(level: Level, lanes: int, w_shape: Shape, out_rows: int, out_columns: int) -> Iterator[Tile]:
-    """Every tile that fits the registers and the output, a register left over for the compiler."""
+    """Every tile that fits the output and the registers, with one register left for the compiler."""
     most_rows = min(MAX_WIDE_ROWS if _wide(out_columns) else MAX_ROWS, out_rows)
     for vectors in range(1, min(MAX_VECTORS, out_columns // lanes) + 1):
         for rows in range(1, most_rows + 1):
@@ -107,13 +107,13 @@ def _tiles(level: Level, lanes: int, w_shape: Shape, out_rows: int, out_columns:
                 sums = vectors * rows * out_block
                 if sums + vectors * rows + 1 >= level.registers:
                     break
-                # rows share pixels only where every tap row stands in one patch
+                # rows share pixels only if every tap row is in one patch
                 if rows == 1 or _patch(sums, w_shape)[0] == w_shape[2]:
                     yield vectors, rows, out_block
 
 
 def cost(lanes: int, tile: Tile, w_shape: Shape, out_rows: int, out_columns: int) -> float:
-    """Time of one image in vector multiply-adds, the waste of overlapping last tiles included."""
+    """Time of one image in vector multiply-adds, including what overlapping last tiles compute twice."""
     vectors, rows, out_block = tile
     out_channels, in_channels, tap_rows, tap_columns = w_shape
     pixels = (rows + tap_rows - 1) * tap_columns * vectors
@@ -131,6 +131,6 @@ def cost(lanes: int, tile: Tile, w_shape: Shape, out_rows: int, out_columns: int
 
 
 def strip_tiles(plan: Tiling, w_shape: Shape) -> int:
-    """Tiles side by side whose pixels stay cached while every output channel passes over them."""
+    """How many adjacent tiles keep their pixels cached during a pass over all output channels."""
     bytes_per_tile = 4 * plan.columns * w_shape[1] * (plan.rows + w_shape[2] - 1)
     return max(1, STRIP_BYTES // bytes_per_tile)

@@ -1,9 +1,9 @@
-"""Backend `numpy`: the convolution by tiles of rows, few large numpy calls a tile.
+"""Backend `numpy`: the convolution by tiles of rows, with few large numpy calls for each tile.
 
-A tile stacks, for every channel and kernel row, the rows of x that feed its output rows (im2col along
-kernel rows only). One matrix product with the weights gives, for every kernel column and output
-channel, a plane as wide as x; the planes are added, each shifted by its kernel column. Stacking
-kernel columns too would copy x KW times more for no fewer operations.
+A tile stacks, for every channel and kernel row, the rows of x that its output rows read (im2col along kernel rows
+only). One matrix product with the weights gives, for every kernel column and output channel, a plane as wide as x; the
+planes are added, each shifted by its kernel column. Stacking kernel columns as well would copy x KW times more and save
+no operations.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def convolve(x: Array, w: Array, y: Array) -> None:
 
 
 def compile_for(x_shape: Shape, w_shape: Shape) -> None:
-    """Nothing to compile: numpy's code exists already."""
+    """Does nothing: numpy is compiled already."""
 
 
 def _tile(x_shape: Shape, w_shape: Shape) -> tuple[int, int]:
-    """Images and output rows of one tile: rows first, whole images where an image is smaller than a tile."""
+    """Images and output rows of one tile; several images only if a whole one is smaller than a tile."""
     out_channels, channels, kernel_rows, kernel_columns = w_shape
     row_bytes = 4 * x_shape[3] * (channels * kernel_rows + kernel_columns * out_channels)
     out_rows = x_shape[2] - kernel_rows + 1

@@ -1,7 +1,7 @@
-"""Proves a run's output right without the serial answer, at a few times the cost of reading it.
+"""Proves that a run's output is right without computing the serial answer, at a few times the cost of reading it.
 
 For every output row (image b, channel o, row h) of a block, with a random sign and magnitude u for each
-global column:
+column:
 
     s = sum over columns of u[col] y[b, o, h, col]
     e = sum over c, i, j of w[o, c, i, j] R[b, c, h + i, j],   R[b, c, r, j] = sum of u[col] x[b, c, r, col + j]
@@ -12,7 +12,7 @@ g = (C KH KW + 2) 2^-24 it is certainly below g sum |w| R1 (R1 with |u||x|), and
 random, below 8 g sum |w| R2 (R2 = sqrt(sum u^2 x^2)) with probability above 1 - 3e-14 a row
 (Minkowski, then Hoeffding). The smaller of the two is the row's tolerance.
 
-A sum over a plane or a batch would be blind to exchanged rows or images; one a row is not.
+A sum over a plane or a batch would not notice exchanged rows or images; a sum for each row does.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from workload.domain.grid import Block, Span, all_taps, whole
 from workload.domain.problem import Problem
 
 GROUP_BYTES = 32 * 2**20  # x of the images that are summed at once
-TILE_ELEMENTS = 2**17  # 1 MiB of float64: stays in cache between the passes over it
-SPOTS = 32  # elements a rank recomputes one by one
+TILE_ELEMENTS = 2**17  # 1 MiB of float64: stays in cache between passes
+SPOTS = 32  # single elements that a rank recomputes
 UNBOUNDED = float(np.finfo(np.float64).max)  # JSON has no infinity
 
 Float32 = NDArray[np.float32]
@@ -38,11 +38,10 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one repeat's check found on one rank, or on all.
+    """What the check of one repeat found, on one rank or on all.
 
-    `worst_error_over_tolerance` above 1 is a wrong answer. `complete` is False where a block of the
-    output was handed over twice or not at all. `detectable_abs_error`: an error of one element that is
-    at least this large could not have passed.
+    `worst_error_over_tolerance` above 1 is a wrong answer. `complete` is False if a block of the output was handed
+    over twice or not at all. An error in one element of at least `detectable_abs_error` could not have passed.
     """
 
     rows: int
@@ -58,25 +57,25 @@ class CheckResult:
         return self.complete and self.spots_passed and self.worst_error_over_tolerance <= 1
 
 
-def combine(verdicts: Sequence[CheckResult]) -> CheckResult:
-    """The verdict over all ranks of one repeat."""
+def combine(results: Sequence[CheckResult]) -> CheckResult:
+    """The result over all ranks of one repeat."""
     return CheckResult(
-        rows=sum(verdict.rows for verdict in verdicts),
-        worst_error_over_tolerance=max(verdict.worst_error_over_tolerance for verdict in verdicts),
-        detectable_abs_error=max(verdict.detectable_abs_error for verdict in verdicts),
-        spots=sum(verdict.spots for verdict in verdicts),
-        spot_max_abs_error=max(verdict.spot_max_abs_error for verdict in verdicts),
-        spots_passed=all(verdict.spots_passed for verdict in verdicts),
-        complete=all(verdict.complete for verdict in verdicts),
+        rows=sum(result.rows for result in results),
+        worst_error_over_tolerance=max(result.worst_error_over_tolerance for result in results),
+        detectable_abs_error=max(result.detectable_abs_error for result in results),
+        spots=sum(result.spots for result in results),
+        spot_max_abs_error=max(result.spot_max_abs_error for result in results),
+        spots_passed=all(result.spots_passed for result in results),
+        complete=all(result.complete for result in results),
     )
 
 
-def worst(verdicts: Sequence[CheckResult]) -> CheckResult:
-    """The worst over all repeats; rows and spots are those of one repeat."""
+def worst(results: Sequence[CheckResult]) -> CheckResult:
+    """The worst result over all repeats; rows and spots are those of one repeat."""
     return replace(
-        combine(verdicts),
-        rows=min(verdict.rows for verdict in verdicts),
-        spots=min(verdict.spots for verdict in verdicts),
+        combine(results),
+        rows=min(result.rows for result in results),
+        spots=min(result.spots for result in results),
     )
 
 
@@ -91,7 +90,7 @@ class _Spot:
 
 @dataclass
 class _Expected:
-    """A finished block's expected sums and tolerances, each (images, channels, rows) float64, and rows seen."""
+    """Of one block: the expected sums and tolerances, each (images, channels, rows) float64, and the rows seen."""
 
     block: Block
     sums: Float64
@@ -101,10 +100,10 @@ class _Expected:
 
 
 class Checker:
-    """The check of one rank's finished blocks, made once a launch and used after every repeat.
+    """Checks one rank's finished blocks. Made once for a run and used after every repeat.
 
-    `blocks` are the parts of y that this rank will hand over; `weights` (O, C, KH, KW) float32. Called
-    with a block (or a part of one that has all its columns) and its y, so it can serve as a sink.
+    `blocks` are the parts of y that this rank will hand over; `weights` are (O, C, KH, KW) float32. It is called with
+    a block, or with a part of one that has all of its columns, and its y, so it can serve as a sink.
     """
 
     def __init__(self, problem: Problem, weights: Float32, source: Source, seed: int, blocks: Iterable[Block]) -> None:
@@ -130,7 +129,7 @@ class Checker:
         self._spots_passed = True
 
     def __call__(self, block: Block, y: Float32) -> None:
-        """Checks one finished block, y of shape `block.y_shape`. Raises ValueError for a block never announced."""
+        """Checks one finished block, y of shape `block.y_shape`. ValueError for one that was not announced."""
         if y.shape != block.y_shape:
             raise ValueError(f"y has shape {y.shape}, but the block's output has {block.y_shape}")
         expected = self._find(block)
@@ -145,7 +144,7 @@ class Checker:
         self._compare_spots(block, y, expected.spots)
 
     def finish(self) -> CheckResult:
-        """The verdict of the repeat on this rank."""
+        """The result of the repeat on this rank."""
         return CheckResult(
             rows=self._rows,
             worst_error_over_tolerance=self._worst,
@@ -161,16 +160,16 @@ class Checker:
             rows_inside = all(map(Span.contains, expected.block.y_spans[:3], block.y_spans[:3]))
             if rows_inside and expected.block.column == block.column:
                 return expected
-        raise ValueError(f"the output block {block.as_dict()} was handed over, but never announced to the check")
+        raise ValueError(f"the output block {block.as_dict()} was handed over, but not announced to the check")
 
     def _row_sums(self, block: Block, y: Float32) -> Float64:
-        """s of every row of y: one pass, float64, by tiles that stay in cache."""
+        """s of every row of y, in float64, by tiles that stay in cache."""
         u = self._u[block.column.start : block.column.stop]
         sums = np.empty(y.shape[:3])
         image_elements = y[0].size
         images = max(1, TILE_ELEMENTS // image_elements)
         rows = y.shape[2] if images > 1 else max(1, TILE_ELEMENTS // (y.shape[1] * y.shape[3]))
-        with np.errstate(invalid="ignore", over="ignore"):  # poison and damage are what this looks for
+        with np.errstate(invalid="ignore", over="ignore"):  # NaN and damage are what this looks for
             for first in range(0, y.shape[0], images):
                 for top in range(0, y.shape[2], rows):
                     part = (slice(first, first + images), slice(None), slice(top, top + rows))
@@ -182,7 +181,7 @@ class Checker:
             error = np.abs(sums - expected)
             ratio = np.where(error == 0, 0.0, error / tolerance)
             ratio = np.where(np.isfinite(ratio), ratio, UNBOUNDED)
-            # `error <= tolerance` must be true itself: a comparison with NaN is not
+            # NaN: neither comparison is true, so it counts as unbounded
             ratio = np.where((error <= tolerance) | (ratio > 1), ratio, UNBOUNDED)
         detectable = 2 * (tolerance + np.where(np.isfinite(error), error, UNBOUNDED / 4))
         self._rows += sums.size
@@ -230,7 +229,7 @@ class Checker:
 
 
 def _groups(block: Block) -> Iterator[Block]:
-    """The block by groups of images whose x takes at most GROUP_BYTES."""
+    """The block cut into groups of images whose x takes at most GROUP_BYTES."""
     images = max(1, GROUP_BYTES * len(block.batch) // block.x_bytes)
     for start in range(block.batch.start, block.batch.stop, images):
         yield replace(block, batch=Span(start, min(start + images, block.batch.stop)))
@@ -270,7 +269,7 @@ def _fold(weights: Float64, moments: Float64) -> Float64:
 
 
 def _spot_places(blocks: Sequence[Block], generator: np.random.Generator) -> list[list[tuple[int, int, int, int]]]:
-    """SPOTS random elements, shared out among the blocks."""
+    """SPOTS random elements, distributed over the blocks."""
     places: list[list[tuple[int, int, int, int]]] = [[] for _ in blocks]
     for number in range(SPOTS if blocks else 0):
         spans = blocks[number % len(blocks)].y_spans

@@ -1,8 +1,8 @@
-"""Any block of the input batch and the weights, on any rank, without the other blocks.
+"""Makes any block of the input batch, and the weights, on any rank, without the other blocks.
 
-The batch is made from a small pool of pictures (n, C, H, W), uint8, 1 to 255, mapped from a file: image
-b is pool[b mod n], rolled down by (b div n) mod H rows and multiplied by its own factor. So no two images
-of a batch are equal, and a rank that convolves the wrong image, or none, is found out.
+The batch is made from a small pool of pictures (n, C, H, W), uint8, 1 to 255, mapped from a file. Image b is
+pool[b mod n], rolled down by (b div n) mod H rows and multiplied by its own factor. No two images of a batch are equal,
+so the check notices a rank that convolves the wrong image or none.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from workload.domain.grid import Block, Span
 from workload.domain.problem import Problem
 
-GOLDEN = 0.6180339887498949  # its multiples spread most evenly over [0, 1)
-SMALL_IMAGE = 2**14  # elements: below, Python's time for an image would be longer than the copy's
-ROWS_AT_ONCE = 64  # the conversion's two passes stay in cache
+GOLDEN = 0.6180339887498949  # the fractions of its multiples spread evenly over [0, 1)
+SMALL_IMAGE = 2**14  # elements: for smaller images Python's overhead would exceed the copy
+ROWS_AT_ONCE = 64  # so that both passes of the conversion stay in cache
 
 
 def open_pool(path: Path, problem: Problem) -> NDArray[np.uint8]:
-    """The pool in a .npy file, mapped. Raises ValueError where it does not fit the problem, OSError unread."""
+    """The pool in a .npy file, memory-mapped. Raises ValueError if it does not fit the problem; OSError."""
     pool: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
     expected = (problem.in_channels, problem.height, problem.width)
     if pool.dtype != np.uint8 or pool.ndim != 4 or pool.shape[1:] != expected or not 1 <= len(pool) <= 8:
@@ -33,19 +33,19 @@ def open_pool(path: Path, problem: Problem) -> NDArray[np.uint8]:
 
 
 def factor(image: int, pictures: int, height: int) -> np.float32:
-    """What image number `image` of the batch is multiplied by: 0.5 to 1.5 of 1/255, rounded once to float32."""
+    """What image number `image` of the batch is multiplied by: 0.5/255 to 1.5/255, rounded once to float32."""
     turns = GOLDEN * (image // (pictures * height))
     return np.float32((0.5 + (turns - math.floor(turns))) / 255)
 
 
 class Source:
-    """`source(block, out)` fills `out` with the block's part of x (float32), at about the speed of a copy."""
+    """`source(block, out)` fills `out` with the block's part of x (float32), about as fast as a copy."""
 
     def __init__(self, pool: NDArray[np.uint8]) -> None:
         self._pool = pool
 
     def __call__(self, block: Block, out: NDArray[np.float32]) -> None:
-        """Fills out, of shape `block.x_shape`. Raises ValueError where its shape differs."""
+        """Fills `out`, of shape `block.x_shape`. Raises ValueError for another shape."""
         if out.shape != block.x_shape:
             raise ValueError(f"out has shape {out.shape}, but the block reads {block.x_shape} of x")
         start = block.batch.start
@@ -53,7 +53,7 @@ class Source:
             self._fill(images, block, out[images.start - start : images.stop - start])
 
     def _alike(self, block: Block) -> Iterator[Span]:
-        """Runs of images to fill at once: those with one roll and factor where images are small, else one by one."""
+        """Images to fill at once: those with the same roll and factor if images are small, else one by one."""
         pictures, *shape = self._pool.shape
         together = pictures if math.prod(shape) <= SMALL_IMAGE else 1
         start = block.batch.start
@@ -63,7 +63,7 @@ class Source:
             start = stop
 
     def _fill(self, images: Span, block: Block, out: NDArray[np.float32]) -> None:
-        """Fills a run of images that share roll and factor."""
+        """Fills images that have the same roll and factor."""
         pictures, _, height, _ = self._pool.shape
         first_picture = images.start % pictures
         scale = factor(images.start, pictures, height)
@@ -79,7 +79,7 @@ class Source:
 
 
 def _pieces(rows: Span, rolled: int) -> list[Span]:
-    """The rows, cut where the roll wraps round and into runs short enough for the cache."""
+    """The rows, cut where the roll wraps around and into runs that fit the cache."""
     edges = {rows.start, rows.stop, *range(rows.start, rows.stop, ROWS_AT_ONCE)}
     if rows.start < rolled < rows.stop:
         edges.add(rolled)
@@ -87,9 +87,9 @@ def _pieces(rows: Span, rolled: int) -> list[Span]:
 
 
 def make_weights(kind: str, problem: Problem, seed: int) -> NDArray[np.float32]:
-    """Weights w (O, C, K, K), float32: a filter applied to channel o mod C by output channel o, or random ones.
+    """Weights w (O, C, K, K), float32: random, or a filter that output channel o applies to channel o mod C.
 
-    Raises ValueError for an unknown kind, and for `edges` with a kernel of one tap (all zero).
+    Raises ValueError for an unknown kind, and for `edges` with a kernel of one tap, which would be all zero.
     """
     size = problem.kernel_size
     if kind == "random":

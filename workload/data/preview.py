@@ -1,4 +1,4 @@
-"""One input picture of a run beside its output, as in the paper's Figure 2: for the eye, not for a number."""
+"""One input picture of a run and its output, to look at, as in the paper's Figure 2. Proves nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_SIDE = 512
 
 
 def preview(run: Run, pool_file: Path) -> dict[str, NDArray[np.uint8]]:
-    """`input` and `output`: image 0 of the batch before and after, (H, W, 3) or, with fewer channels, (H, W)."""
+    """`input` and `output`: image 0 of the batch before and after, (H, W, 3), or (H, W) with fewer than 3 channels."""
     first = replace(whole(run.problem), batch=Span(0, 1))
     x, y = np.empty(first.x_shape, np.float32), np.empty(first.y_shape, np.float32)
     Source(open_pool(pool_file, run.problem))(first, x)
@@ -26,7 +26,7 @@ def preview(run: Run, pool_file: Path) -> dict[str, NDArray[np.uint8]]:
 
 
 def _picture(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The image (C, H, W) scaled to 0..255, every n-th pixel of it where it is large."""
+    """The image (C, H, W) scaled to 0..255; of a large one every n-th pixel."""
     step = max(1, -(-max(image.shape[1:]) // LONGEST_SIDE))
     shown = image[: 3 if len(image) >= 3 else 1, ::step, ::step]
     low, high = float(shown.min()), float(shown.max())

@@ -19,7 +19,7 @@ POOL_PICTURES = 8  # distinct pictures a batch is made from, uint8, mapped
 
 @dataclass(frozen=True)
 class Footprint:
-    """Predicted resident peak of each rank, the part of it that are arrays, and bytes that cross between ranks."""
+    """Predicted resident peak of each rank, the arrays' part of it, and bytes that cross between ranks in a repeat."""
 
     peak_bytes: tuple[int, ...]
     array_bytes: tuple[int, ...]
@@ -52,9 +52,9 @@ def predict(
 
 
 def baseline_bytes(problem: Problem, checked_rows: int, backend: str) -> int:
-    """A rank's bytes before its arrays exist; `checked_rows` is how many rows of y it hands to the check.
+    """Resident bytes of a rank before its arrays exist; `checked_rows` is how many rows of y it hands to the check.
 
-    Ranks that check also read the pool, for the check or for their own x.
+    Ranks that check also read the pool of pictures.
     """
     baseline = backends.describe(backend).baseline_bytes
     if checked_rows == 0:
@@ -68,8 +68,8 @@ def choose_grid(
 ) -> Grid:
     """The grid of least cost: bytes moved in one repeat plus the bytes of the largest rank's block.
 
-    Of equal ones that which cuts the batch most, then out_channel, and so on. Raises ValueError where no
-    grid of that many parts fits the problem and the movement.
+    Among equal ones, the one that cuts the batch most, then out_channel, and so on. Raises ValueError if no grid of
+    that many parts fits the problem and the movement.
     """
     description = movements.describe(movement)
 
@@ -86,7 +86,7 @@ def choose_grid(
 
 
 def _grids(problem: Problem, ranks: int) -> Iterator[Grid]:
-    """Every grid of so many parts that fits, those that cut early axes most first."""
+    """Every grid of so many parts that fits the problem; those that cut the early axes most come first."""
 
     def split(left: int, lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
         if not lengths:

@@ -4,7 +4,7 @@
 `kernel_size - 1` lines beyond their own (the halo). `in_channel, tap_row, tap_column` cut the sum:
 the ranks that share an output block hold partial sums of it, which a reduction completes.
 
-Pure integer arithmetic: nothing needs to divide evenly, and nothing here communicates.
+Pure integer arithmetic. Nothing needs to divide evenly, and nothing here communicates.
 """
 
 from __future__ import annotations
@@ -106,7 +106,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Grid:
-    """Parts an axis; their product is the number of ranks. Raises ValueError for anything but positive integers."""
+    """Number of parts along each axis; their product is the number of ranks.
+
+    Raises ValueError for anything but positive integers.
+    """
 
     batch: int = 1
     out_channel: int = 1
@@ -123,7 +126,7 @@ class Grid:
 
     @classmethod
     def from_dict(cls, parts: Mapping[str, object]) -> Grid:
-        """The grid of a document; axes left out have one part. Raises ValueError for an unknown axis."""
+        """The grid of a document; an axis that is left out has one part. Raises ValueError for an unknown axis."""
         if unknown := [axis for axis in parts if axis not in AXES]:
             raise ValueError(f"grid has no axis {', '.join(map(str, unknown))}: its axes are {', '.join(AXES)}")
         return cls(**dict(parts))  # type: ignore[arg-type]  # __post_init__ refuses wrong types
@@ -169,7 +172,7 @@ def check_grid(problem: Problem, grid: Grid) -> None:
 
 
 def cut(length: int, parts: int, index: int) -> Span:
-    """Part `index` of `parts` of `range(length)`: sizes differ by at most one, the larger ones first."""
+    """Part `index` of `range(length)` cut into `parts`: sizes differ by at most one, larger parts first."""
     size, larger = divmod(length, parts)
     start = index * size + min(index, larger)
     return Span(start, start + size + (index < larger))
@@ -208,17 +211,17 @@ def all_taps(problem: Problem, block: Block) -> Block:
 
 
 def finisher(grid: Grid, rank: int) -> int:
-    """The rank that holds the finished sum of this rank's output block: first of those that share it."""
+    """The rank that ends up with the finished sum of this rank's output block: the first of those that share it."""
     return rank - rank % grid.sum_parts
 
 
 def output_elements(problem: Problem, grid: Grid, rank: int) -> int:
-    """Elements of y that this rank finishes: 0 where its partial sum is reduced elsewhere."""
+    """Elements of y that this rank finishes: 0 where another rank takes in its partial sum."""
     return block_of(problem, grid, rank).y_elements if finisher(grid, rank) == rank else 0
 
 
 def covers_exactly(problem: Problem, blocks: Iterable[Block]) -> bool:
-    """True if every element of y lies in exactly one of the blocks' outputs."""
+    """Whether every element of y lies in exactly one of the blocks' outputs."""
     seen: list[Block] = []
     elements = 0
     for block in blocks:

@@ -2,7 +2,7 @@
 
     y[b, o, h, w] = sum over c, i, j of x[b, c, h + i, w + j] * w[o, c, i, j]
 
-Pure arithmetic, standard library only, so that the operator's side can plan without MPI or numpy.
+Pure arithmetic. Standard library only, so that the operator's side can plan without MPI or numpy.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 
 ITEM_BYTES = 4  # float32
 MAX_SIZE = 2**31 - 1  # one axis: MPI counts and most array libraries stop here
-MAX_BYTES = 2**50  # x, w and y together: 1 PiB, past any cluster this tool describes
+MAX_BYTES = 2**50  # x, w and y together: 1 PiB, more than any cluster this tool describes
 
 
 @dataclass(frozen=True)
@@ -113,5 +113,5 @@ class Problem:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of one forward pass: a multiplication and an addition a tap."""
+        """Floating-point operations of one forward pass: a multiplication and an addition for each tap."""
         return 2 * self.y_elements * self.in_channels * self.kernel_size**2

@@ -1,7 +1,7 @@
-"""The binomial tree between node leaders; pure, standard library only.
+"""The binomial tree between node leaders. Pure arithmetic, standard library only.
 
-Leader 0 is the root. The subtree of leader i is the run of leaders [i, i + lowest set bit of i), so what a
-leader passes on lies together.
+Leader 0 is the root. The subtree of leader i is the leaders [i, i + lowest set bit of i), so that what a leader passes
+on is contiguous.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ def subtree(leader: int, leaders: int) -> Span:
 
 
 def parent(leader: int) -> int:
-    """Raises ValueError for the root, which has none."""
+    """The leader above this one. Raises ValueError for the root, which has none."""
     if leader == 0:
         raise ValueError("leader 0 is the root of the tree: it has no parent")
     return leader & (leader - 1)
 
 
 def children(leader: int, leaders: int) -> list[int]:
-    """The leaders that get their data from this one, the largest subtree first, so that it can go on soonest."""
+    """The leaders that get their data from this one, the largest subtree first, since it has the longest way to go."""
     limit = leaders if leader == 0 else leader & -leader
     found = []
     step = 1
@@ -34,5 +34,5 @@ def children(leader: int, leaders: int) -> list[int]:
 
 
 def node_groups(ranks: int, ranks_per_node: int) -> list[Span]:
-    """The ranks of each node where nodes are filled one after the other."""
+    """The ranks of each node, when nodes are filled one after the other."""
     return [Span(start, min(start + ranks_per_node, ranks)) for start in range(0, ranks, ranks_per_node)]

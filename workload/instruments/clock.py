@@ -1,6 +1,6 @@
-"""One repeat's times on one rank: phases, time inside MPI, the forward section, CPU seconds.
+"""Times one repeat on one rank: phases, time inside MPI, the forward section, CPU seconds.
 
-The clocks are passed in. Phases do not overlap; what is none of them is waiting.
+The clocks are passed in. Phases do not overlap; time in no phase is waiting.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ class RankTimes:
 
     @property
     def wait_s(self) -> float:
-        """Time of the repeat that is none of the phases: barriers and bookkeeping."""
+        """Seconds of the repeat in no phase: barriers and bookkeeping."""
         return max(0.0, self.app_s - sum(self.phases_s.values()))
 
 
 class Clock:
     """Measures one repeat on this rank.
 
-    `now` and `cpu_now` give seconds (monotonic; CPU time of all threads of this process).
-    `after_phase(name)` is called after each phase ends, for readings that belong to no phase.
+    `now` and `cpu_now` return seconds: monotonic, and CPU time of all threads of this process. `after_phase(name)` is
+    called after each phase, for readings that must not count as part of it.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Clock:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Adds the time of its body to a phase. Raises RuntimeError inside another phase, KeyError for no phase."""
+        """Adds the time of its body to a phase. Raises RuntimeError inside another phase, KeyError if unknown."""
         if self._phase is not None:
             raise RuntimeError(f"phase {name} begins inside phase {self._phase}: phases do not overlap")
         self._phase = name
@@ -101,7 +101,7 @@ class Clock:
             self._after_phase(name)
 
     def mpi(self, call: Callable[..., Result], *arguments: Any, moved_bytes: int = 0, **options: Any) -> Result:
-        """Carries out one MPI call, counted under its name; `moved_bytes` is what this rank sends and receives."""
+        """Makes one MPI call and counts it under its name; `moved_bytes` is what this rank sends and receives in it."""
         begun = self._now()
         result = call(*arguments, **options)
         spent = self._now() - begun
@@ -113,15 +113,15 @@ class Clock:
         return result
 
     def forward_begins(self, *, synchronise: bool = True) -> None:
-        """All x is in place: waits for all ranks, unless the movement has no other rank to wait for."""
+        """All x is in place. Waits for all ranks, unless there is no other rank to wait for."""
         if synchronise:
             self.mpi(self._comm.Barrier)
         self._forward_started = self._now()
 
     def forward_ends(self, *, synchronise: bool = True) -> None:
-        """This rank's y is in place: waits for all ranks, then ends the forward section."""
+        """This rank's y is in place. Waits for all ranks, then ends the forward section."""
         if self._forward_started is None:
-            raise RuntimeError("the forward section ends before it has begun")
+            raise RuntimeError("the forward section ends, but it has not begun")
         if synchronise:
             self.mpi(self._comm.Barrier)
         self.times.forward_s = self._now() - self._forward_started

@@ -1,4 +1,4 @@
-"""Provenance of a node: what ran there, on what, and how busy it was. `python -m workload.machine` prints it."""
+"""Describes a node: hardware, software, and how busy it was. `python -m workload.instruments.machine` prints it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CACHE_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def describe(mpi: str) -> dict[str, Any]:
-    """One entry of a record's `machines`, less what a run adds; `mpi` is the library's own version line."""
+    """An entry of a record's `machines`, without what a run adds; `mpi` is the MPI library's version line."""
     memory_bytes, limit_bytes = psutil.virtual_memory().total, cgroup.memory_limit_bytes()
     return {
         "node": socket.gethostname(),
@@ -42,12 +42,12 @@ def describe(mpi: str) -> dict[str, Any]:
 
 
 def steal_s() -> float:
-    """Seconds since boot in which another guest of the host ran in place of this machine, all cores together."""
+    """Seconds since boot, over all cores, in which the host ran another guest instead of this one."""
     return float(getattr(psutil.cpu_times(), "steal", 0.0))
 
 
 def cpu_model() -> str:
-    """The processor's name. psutil does not tell it."""
+    """The processor's name, which psutil does not report."""
     for line in _read("/proc/cpuinfo").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
@@ -55,7 +55,7 @@ def cpu_model() -> str:
 
 
 def core_of(cpu: int) -> int:
-    """The physical core that a hardware thread belongs to; the thread's own number where the kernel does not say."""
+    """The physical core of a hardware thread; the thread's own number if the kernel does not say."""
     text = _read(f"/sys/devices/system/cpu/cpu{cpu}/topology/core_id")
     return int(text) if text.lstrip("-").isdigit() else cpu
 
@@ -63,7 +63,7 @@ def core_of(cpu: int) -> int:
 def caches(folder: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> list[dict[str, int]]:
     """Bytes of each data cache of the first processor, and how many hardware threads share it; smallest first.
 
-    Empty where the kernel does not say.
+    Empty if the kernel does not say.
     """
     found = []
     for index in folder.glob("index*"):
@@ -74,7 +74,7 @@ def caches(folder: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> list[di
 
 
 def _count(text: str) -> int:
-    """Of a kernel's list such as 0-3,8; 1 where it is none."""
+    """How many numbers a kernel list such as 0-3,8 has; 1 if it is malformed."""
     spans = [part.split("-") for part in text.split(",")]
     if not all(number.isdigit() for span in spans for number in span):
         return 1
@@ -89,7 +89,7 @@ def blas() -> str:
 
 
 def simd() -> str:
-    """The instruction set that backend `simd` makes code for here; "none: " and the reason where it cannot."""
+    """The instruction set that backend `simd` makes code for here, or "none: " and the reason."""
     try:
         from workload.convolve.codegen import host
         from workload.convolve.simd import level_of, unavailable

@@ -1,4 +1,4 @@
-"""Memory of this process: what psutil gives through psutil, /proc for the rest (Linux)."""
+"""Memory of this process (Linux): by psutil, and from /proc what psutil does not report."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _STATUS = Path("/proc/self/status")
 
 
 def give_back_freed() -> None:
-    """Hands freed memory back to the kernel, which the C library else keeps for later; nothing where it cannot."""
-    with contextlib.suppress(AttributeError):  # glibc's own
+    """Returns freed memory, which the C library would keep, to the kernel. Does nothing where it cannot."""
+    with contextlib.suppress(AttributeError):  # glibc only
         ctypes.CDLL(None).malloc_trim(0)
 
 
@@ -25,7 +25,7 @@ def rss_bytes() -> int:
 
 
 def reset_peak() -> bool:
-    """Sets the kernel's resident peak (VmHWM) back to the size now; False where it may not."""
+    """Resets the kernel's resident peak (VmHWM) to the current size. Returns False if that is not allowed."""
     try:
         _CLEAR_REFS.write_text("5")
     except OSError:
@@ -34,7 +34,7 @@ def reset_peak() -> bool:
 
 
 def peak_rss_bytes() -> int | None:
-    """Resident peak since `reset_peak` (VmHWM), None where the kernel tells none. psutil does not read it on Linux."""
+    """Resident peak since `reset_peak` (VmHWM), None if the kernel reports none. psutil does not read it on Linux."""
     try:
         lines = _STATUS.read_text().splitlines()
     except OSError:
@@ -46,7 +46,7 @@ def peak_rss_bytes() -> int | None:
 
 
 def pss_and_swap_bytes() -> tuple[int | None, int | None]:
-    """Proportional resident bytes (shared pages divided among their users) and swapped bytes, None where not told."""
+    """Proportional resident bytes (shared pages divided among their users) and swapped bytes; None if unknown."""
     try:
         info = psutil.Process().memory_full_info()
     except (psutil.Error, OSError):
@@ -55,5 +55,5 @@ def pss_and_swap_bytes() -> tuple[int | None, int | None]:
 
 
 def major_faults() -> int:
-    """Page faults of this process that had to wait for a disk, since its start."""
+    """Page faults of this process that waited for a disk, since its start."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_majflt

@@ -1,9 +1,8 @@
-"""The same small piece of work before and after every repeat: how fast a rank's core is just then.
+"""Measures how fast a rank's core is right now, by the same small piece of work before and after every repeat.
 
-Where a core is shared with other virtual machines, or changes its clock, the same work may take twice as long, and
-neither CPU seconds nor steal time need tell: the seconds themselves are slower. The yardstick is the run's own backend
-on a block of a few hundred kilobytes, as large as what a convolution works on at a time, so that what slows the one
-slows the other as much.
+On a core that is shared with other virtual machines, or whose clock changes, the same work may take twice as long, and
+neither CPU seconds nor steal time need show it. The yardstick runs the run's own backend on a block of a few hundred
+kilobytes, about as much as a convolution works on at a time, so that what slows one slows the other as much.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ MOST_TURNS = 2**20
 
 
 class Yardstick:
-    """Of one rank. `cpu_now` gives CPU seconds of this process."""
+    """The yardstick of one rank. `cpu_now` returns CPU seconds of this process."""
 
     def __init__(self, backend: Backend, cpu_now: Now) -> None:
         self._convolve = backend.convolve
@@ -30,11 +29,11 @@ class Yardstick:
         self._x, self._w, self._y = (np.ones(shape, np.float32) for shape in (X_SHAPE, W_SHAPE, Y_SHAPE))
         self._turns = 1
         backend.compile(X_SHAPE, W_SHAPE)
-        self.flops_per_s()  # so that the first reading, too, knows how many turns it takes
+        self.flops_per_s()  # finds out how many turns a reading takes
 
     def flops_per_s(self) -> float:
-        """Operations a CPU second, over LEAST_S of them."""
-        # what came before has left other data in the caches, and perhaps a lower clock
+        """Floating-point operations in a CPU second, measured over at least LEAST_S of them."""
+        # warms up: what ran before left other data in the caches, and perhaps a lower clock
         self._do((self._turns + 1) // 2)
         while True:
             begun = self._cpu_now()

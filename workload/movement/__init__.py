@@ -1,4 +1,8 @@
-"""Movements: how blocks travel between where data lives and the ranks. One signature, chosen by name."""
+"""Movements: how blocks travel between where the data lives and the ranks.
+
+Holds what all movements share: the task they are built from and the protocol they follow. `workload.domain.movements`
+has the register of their names, and docs/contributing.md tells how to add one.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +30,11 @@ Sink = Callable[[Block, Float32], None]
 
 @dataclass(frozen=True)
 class Task:
-    """What a movement is built from: the ranks, the sizes, the code, and where x comes from and y goes.
+    """What a movement is built from: ranks, sizes, code, and where x comes from and y goes.
 
-    `source(block, out)` fills the block's part of x; `sink(block, y)` saves finished y, and is None
-    where a repeat saves nothing. `weights` (O, C, KH, KW) float32 are the root's; the others receive theirs.
+    `source(block, out)` fills `out`, of shape `block.x_shape`, with the block's part of x. `sink(block, y)` saves
+    finished y; it is None if the run saves nothing. `weights` (O, C, KH, KW) float32 are valid at the root; the other
+    ranks receive them in every repeat.
     """
 
     comm: MPI.Intracomm
@@ -43,40 +48,47 @@ class Task:
 
 
 class Movement(Protocol):
-    """One way to move the blocks. `prepare` comes first, then any number of `poison`, `repeat`, `outputs`."""
+    """One way to move the blocks.
+
+    Called in this order: `finished_blocks`, `prepare`, then `poison`, `repeat` and `outputs` any number of times, and
+    `close`. All ranks call each method together.
+    """
 
     def finished_blocks(self) -> list[Block]:
-        """The blocks of y that `outputs` or the sink will see on this rank; known before `prepare`."""
+        """The blocks of y that `outputs` or the sink will see on this rank."""
 
     def prepare(self) -> None:
         """Allocates and touches every buffer, off the clock."""
 
     def poison(self) -> None:
-        """Fills with NaN every buffer of this rank that can hold x, y, w or a part of them, off the clock."""
+        """Fills with NaN every buffer of this rank that can hold x, y, w or a part of them, off the clock.
+
+        So an answer left over from the last repeat fails the check.
+        """
 
     def repeat(self, clock: Clock) -> None:
         """One timed repeat."""
 
     def outputs(self) -> Iterator[tuple[Block, Float32]]:
-        """This rank's finished y, for the check; nothing where the movement streams: there only the sink sees y."""
+        """This rank's finished y, for the check. Nothing if the movement streams: only the sink sees y then."""
 
     def use_sink(self, sink: Sink) -> None:
-        """Hands finished y to another sink from now on: the check's, in the untimed repeat of one that streams."""
+        """Hands finished y to this sink from now on: how the output of a movement that streams is checked."""
 
     def close(self) -> None:
-        """Gives back what Python's garbage collector does not: MPI datatypes, windows, files."""
+        """Frees what Python's garbage collector does not: MPI datatypes, windows, communicators."""
 
 
 @runtime_checkable
 class CountsOutput(Protocol):
-    """A movement whose ranks compute something else than their blocks of the grid."""
+    """A movement whose ranks compute something other than their blocks of the grid."""
 
     def output_elements(self) -> int:
         """Elements of y that this rank really computes."""
 
 
 def make(name: str, task: Task) -> Movement:
-    """The movement of that name. Raises ValueError for an unknown one, and where it cannot serve the task's grid."""
+    """The movement of that name. Raises ValueError for an unknown one, or if it cannot serve the task's grid."""
     description = movements.describe(name)
     if objection := description.objection(task.grid):
         raise ValueError(objection)
@@ -86,13 +98,13 @@ def make(name: str, task: Task) -> Movement:
 
 
 def index(spans: Spans, origin: Spans | None = None) -> tuple[slice, ...]:
-    """The spans as an index, of the whole array or of the part of it that begins at `origin`."""
+    """The spans as an index into the whole array, or into the part of it that begins at `origin`."""
     starts = [span.start for span in origin] if origin else [0] * 4
     return tuple(slice(span.start - start, span.stop - start) for span, start in zip(spans, starts, strict=True))
 
 
 def touched(shape: tuple[int, ...]) -> Float32:
-    """A float32 array whose pages exist: allocated by numpy, which asks for huge pages, and written once."""
+    """A float32 array of NaN whose pages exist. numpy allocates it, since it asks the kernel for huge pages."""
     array = np.empty(shape, np.float32)
     array.fill(np.nan)
     return array

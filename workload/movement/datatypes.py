@@ -1,7 +1,7 @@
-"""Parts of float32 arrays as MPI datatypes: what is sent is described, not copied together first.
+"""Parts of float32 arrays as MPI datatypes, so that nothing is packed before it is sent.
 
-Open MPI takes counts below 2^31 elements; a batch of large pictures has more. So counts are of images
-or whole parts. Every function gives a committed datatype, which the caller frees.
+Open MPI takes counts below 2^31 elements, and a batch of large pictures has more. So counts are of images or of whole
+parts. Every function returns a committed datatype, which the caller frees.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def image_type(element: MPI.Datatype, shape: Sequence[int]) -> MPI.Datatype:
 
 
 def run_type(elements: int, element: MPI.Datatype = MPI.FLOAT) -> MPI.Datatype:
-    """`elements` contiguous elements, however many."""
+    """`elements` contiguous elements, however many they are."""
     blocks, rest = divmod(elements, MOST)
     if blocks == 0:
         return element.Create_contiguous(rest).Commit()

@@ -1,7 +1,7 @@
 """Movement `distributed`: each rank makes its own block of x and keeps its own part of y (the paper's outlook).
 
-Nothing passes through the root. With the option `chunk_bytes` a rank goes through its block piece by
-piece, so that its memory is bounded too; y is then never whole, not even on its rank.
+Nothing but the weights passes through the root. With the option `chunk_bytes` a rank works through its block piece by
+piece, so that its memory is bounded; y is then never whole, not even on its rank.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from workload.movement.partial_sums import PartialSums
 
 
 class Distributed:
-    """Works with every grid. Raises ValueError for a `chunk_bytes` that is no positive number."""
+    """Works with every grid. Raises ValueError unless `chunk_bytes` is a positive whole number."""
 
     def __init__(self, task: Task) -> None:
         self._task = task

@@ -11,22 +11,24 @@ from mpi4py import MPI
 def node_of(comm: MPI.Intracomm, options: Mapping[str, int | str | bool]) -> MPI.Intracomm:
     """The ranks that share this rank's memory; the caller frees it.
 
-    The option `group_ranks` takes every so many ranks for a node, where movements between nodes are to be
-    tried on one machine. Raises ValueError where it is no positive whole number.
+    The option `group_ranks` treats that many consecutive ranks as a node, to try movements between nodes on one
+    machine. Raises ValueError unless it is a positive whole number.
     """
     shared = cast(MPI.Intracomm, comm.Split_type(MPI.COMM_TYPE_SHARED))
     option = options.get("group_ranks")
     if option is None:
         return shared
     if isinstance(option, bool) or not isinstance(option, int) or option < 1:
-        raise ValueError(f"options.group_ranks = {option!r} is no number of ranks: give a whole number of at least 1")
+        raise ValueError(
+            f"options.group_ranks = {option!r} is not a number of ranks: give a whole number of at least 1"
+        )
     group = cast(MPI.Intracomm, shared.Split(comm.rank // option, comm.rank))
     shared.Free()
     return group
 
 
 def nodes_of(comm: MPI.Intracomm, node: MPI.Intracomm) -> list[list[int]]:
-    """The ranks of each node, nodes in the order of their first ranks: the root's node first."""
+    """The ranks of each node, in the order of the nodes' first ranks, so the root's node is first."""
     leader = node.bcast(comm.rank, root=0)
     nodes: dict[int, list[int]] = {}
     for rank, its_leader in enumerate(comm.allgather(leader)):

@@ -1,4 +1,4 @@
-"""Completes output blocks whose sum is cut (in_channel, tap_row, tap_column) by a reduction over its ranks."""
+"""Completes output blocks whose sum is cut (in_channel, tap_row, tap_column), by a reduction over their ranks."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from workload.domain.grid import Grid, finisher
 from workload.instruments.clock import Clock
 from workload.movement import Float32
 
-MOST = 2**28  # elements of one reduction: below MPI's counts, above any size where it costs
+MOST = 2**28  # elements of one reduction: within MPI's counts, and large enough to cost nothing
 
 
 class PartialSums:
-    """The ranks that share an output block; the first of them, the finisher, ends up with the sum."""
+    """The ranks that share an output block. The first of them, the finisher, ends up with the sum."""
 
     def __init__(self, comm: MPI.Intracomm, grid: Grid) -> None:
         self.finishes = finisher(grid, comm.rank) == comm.rank
         self._group = comm.Split(finisher(grid, comm.rank), comm.rank) if grid.sum_parts > 1 else None
 
     def complete(self, clock: Clock, y: Float32) -> None:
-        """Adds the partial sums in y (contiguous) of all ranks of the group into the finisher's y."""
+        """Adds the partial sums y, contiguous, of all ranks of the group into the finisher's y."""
         if self._group is None:
             return
         flat = y.reshape(-1)

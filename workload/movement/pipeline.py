@@ -1,8 +1,8 @@
 """Movement `pipeline`: the root streams pieces of the blocks; ranks convolve one while the next arrives.
 
-A piece is a run of images of a rank's block. While step t is convolved, step t + 1 is on its way and the
-results of step t - 1 come back. The root holds two steps of x and of y, whatever the batch: the option
-`chunk_bytes` bounds one step of x, all ranks together. x and y are never whole anywhere.
+A piece is some consecutive images of a rank's block. While step t is convolved, step t + 1 is on its way and the
+results of step t - 1 come back. The root holds two steps of x and of y, whatever the batch; the option `chunk_bytes`
+bounds x of one step over all ranks. x and y are never whole anywhere.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ X_TAG, Y_TAG = 1, 2
 
 
 class Pipeline:
-    """Works with every grid. Raises ValueError for a `chunk_bytes` that is no positive number."""
+    """Works with every grid. Raises ValueError unless `chunk_bytes` is a positive whole number."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -43,9 +43,9 @@ class Pipeline:
         self._sums = PartialSums(task.comm, task.grid)
         self._w, self._w_block = task.weights.copy(), touched(self._block.w_shape)
         held = range(task.grid.ranks) if self._is_root else [task.comm.rank]
-        # Two of each: one is filled or emptied while the other is at work.
+        # Two buffers of each: one is filled or emptied while the other is in use.
         self._x = {rank: [touched(self._first(rank).x_shape) for _ in range(2)] for rank in held}
-        # A rank holds partial sums even where another finishes them; the root takes in the finishers' pieces.
+        # A rank holds partial sums even if another finishes them; the root receives the finishers' pieces.
         self._y = {
             rank: [touched(self._first(rank).y_shape) for _ in range(2)]
             for rank in held
@@ -113,7 +113,7 @@ class Pipeline:
                     self._x_requests[slot].append(self._transfer(clock, comm.Isend, buffer, rank, X_TAG))
 
     def _finish_step(self, clock: Clock, step: int) -> None:
-        """Convolves this rank's piece and sends it on; the root posts where the others' results shall go."""
+        """Convolves this rank's piece and sends it on; the root posts receives for the others' results."""
         comm, slot = self._task.comm, step % 2
         images = len(piece(self._block, self._steps, step).batch)
         x, y = self._x[comm.rank][slot][:images], self._y[comm.rank][slot][:images]
@@ -137,7 +137,7 @@ class Pipeline:
         return self._transfer(clock, self._task.comm.Irecv, self._y[rank][step % 2][:images], rank, Y_TAG)
 
     def _take_results(self, clock: Clock, step: int) -> None:
-        """Waits for the step's results, so that their buffers are free; the root hands them to the sink."""
+        """Waits for the step's results, which frees their buffers; the root hands them to the sink."""
         slot = step % 2
         with clock.phase("collect"):
             clock.mpi(MPI.Request.Waitall, self._y_requests[slot])
@@ -150,7 +150,7 @@ class Pipeline:
 
     @staticmethod
     def _transfer(clock: Clock, call: object, buffer: Float32, peer: int, tag: int) -> MPI.Request:
-        """Isend or Irecv of a whole buffer; the datatype may be freed at once, the transfer keeps it."""
+        """Isend or Irecv of a whole buffer. The datatype may be freed at once: MPI keeps it until the end."""
         kind = run_type(buffer.size)
         request: MPI.Request = clock.mpi(call, [buffer, 1, kind], peer, tag, moved_bytes=buffer.nbytes)  # type: ignore[arg-type]
         kind.Free()

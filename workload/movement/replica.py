@@ -1,9 +1,9 @@
-"""Movement `replica`: the paper's program as published, wrong on purpose. For the audit's replay, never for speedup.
+"""Movement `replica`: the paper's program as published, wrong on purpose. For the audit's replay, never for a speedup.
 
-The caller cuts the batch into N parts; each rank then divides its part by N again, so that it convolves
-floor(floor(B / N) / N) images of the floor(B / N) it received. An in-place Allgather spreads the ranks' results
-over every rank's local output, whose rest is never computed, and a Gather brings the local outputs to the root.
-Right at N = 1 alone.
+The caller cuts the batch into N parts, and then each rank divides its part by N again: it convolves only
+floor(floor(B / N) / N) of the floor(B / N) images it received. An in-place Allgather spreads the ranks' results over
+every rank's local output, whose rest is never computed, and a Gather brings the local outputs to the root. The answer
+is right at N = 1 alone.
 
 Both of the paper's clocks follow from a repeat: convolution, barrier and allgather are the phases convolve and
 collect without the call Gatherv; broadcast to gather is the forward section.
@@ -33,8 +33,8 @@ class Replica:
         self._sink = task.sink
         self._is_root = task.comm.rank == ROOT
         self._whole = whole(task.problem)
-        self._share = task.problem.batch // task.comm.size  # images a rank receives; the rest of the batch stays
-        self._done = replica_images(task.problem.batch, task.comm.size)  # images a rank convolves of them
+        self._share = task.problem.batch // task.comm.size  # images a rank receives; the remainder stays at the root
+        self._done = replica_images(task.problem.batch, task.comm.size)  # of those, images a rank convolves
 
     def finished_blocks(self) -> list[Block]:
         return [self._whole] if self._is_root else []
@@ -93,7 +93,7 @@ class Replica:
                 self._sink(self._whole, self._whole_y)
 
     def _convolve_part(self) -> None:
-        """This rank's part of its own part, at the place where the in-place Allgather looks for it."""
+        """Convolves this rank's part of its part, at the place where the in-place Allgather expects it."""
         if self._done > 0:
             first = self._task.comm.rank * self._done
             part = slice(first, first + self._done)

@@ -1,7 +1,7 @@
 """Movement `scatter-gather`: the paper's Listing 1 with Bcast, Scatterv, convolve, Gatherv.
 
-All data begins and ends at the root. Counts are in whole images, so the batch need not divide evenly;
-with another grid each rank's part is one message, and partial sums are reduced before they are gathered.
+All data begins and ends at the root. If the grid cuts the batch alone, counts are in whole images, so the batch need
+not divide evenly; with another grid each rank's part is one message. Partial sums are reduced before they are gathered.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class ScatterGather:
         self._y_spread = self._spread(task.problem.y_shape, finished)
         self._w, self._w_block = task.weights.copy(), touched(self._block.w_shape)
         self._x, self._y = touched(self._block.x_shape), touched(self._block.y_shape)
-        # Only the root has a whole batch: this is what its memory costs.
+        # Only the root holds the whole batch.
         self._whole_x = touched(self._whole.x_shape) if self._is_root else None
         self._whole_y = touched(self._whole.y_shape) if self._is_root else None
 
     def _spread(self, shape: tuple[int, ...], parts: Sequence[Spans | None]) -> PartsSpread:
-        """How parts of a whole array at the root get to their ranks and back."""
+        """How the parts of a whole array at the root get to their ranks and back."""
         return Spread(self._task.comm, shape, parts)
 
     def poison(self) -> None:

@@ -1,4 +1,4 @@
-"""Movement `serial`: one rank, no MPI call between load and answer. The honest baseline."""
+"""Movement `serial`: one rank, and no MPI call between load and answer. The baseline of every speedup."""
 
 from __future__ import annotations
 
@@ -46,4 +46,4 @@ class Serial:
         self._sink = sink
 
     def close(self) -> None:
-        """Nothing but arrays to give back."""
+        """There is nothing to free."""

@@ -1,8 +1,8 @@
-"""Movement `shared`: MPI-3 shared windows, one x and one y a node, no copies inside it.
+"""Movement `shared`: MPI-3 shared windows, one x and one y on each node, no copies within a node.
 
-All data begins and ends on the root's node. Its ranks fill the node's x together, each the images it first
-touched, convolve straight out of it and into the node's y. Every other node has a window of just what its
-ranks need: its leader takes the parts from the root, and sends finished y back into the root's window.
+All data begins and ends on the root's node. Its ranks fill the node's x together, each the images it touched first,
+and convolve straight out of it and into the node's y. Every other node has a window of just what its ranks need: its
+leader receives the parts from the root, and its finishers send y back into the root's window.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Shared:
         self._box = whole(task.problem) if self._on_root else _box([self._blocks[rank] for rank in self._own_node()])
 
     def finished_blocks(self) -> list[Block]:
-        """On the root's node each finisher checks its own part of y; the root what came from other nodes."""
+        """On the root's node each finisher hands over its own part of y; the root those from other nodes."""
         ranks = [self._task.comm.rank] if self._on_root else []
         if self._task.comm.rank == ROOT:
             ranks += [rank for node in self._nodes[1:] for rank in node]
@@ -52,9 +52,9 @@ class Shared:
         self._y_window, self._y = self._window(self._box.y_shape)
         self._x_block = self._x[index(self._block.x_spans, self._box.x_spans)]
         self._y_block = self._y[index(self._block.y_spans, self._box.y_spans)]
-        # A partial sum is this rank's alone; a finished block is written where it belongs.
+        # Partial sums need a buffer of their own; a finished block is written straight into the window.
         self._partial = touched(self._block.y_shape) if task.grid.sum_parts > 1 else None
-        self._poison_windows()  # first touch by the rank that fills or computes it
+        self._poison_windows()  # so that each page is first touched by the rank that writes it
         self._types = self._plan()
 
     def poison(self) -> None:
@@ -115,15 +115,15 @@ class Shared:
         return next(node for node in self._nodes if self._task.comm.rank in node)
 
     def _window(self, shape: tuple[int, ...]) -> tuple[MPI.Win, Float32]:
-        """The node's one array of this shape, in memory that all its ranks map."""
+        """The node's one array of this shape, in memory that all its ranks share."""
         size = 4 * int(np.prod(shape))
         window = MPI.Win.Allocate_shared(size if self._leads else 0, 4, comm=self._node)
         memory, _ = window.Shared_query(0)
         window.Lock_all(MPI.MODE_NOCHECK)
-        return window, np.ndarray(shape, np.float32, memory)  # type: ignore[arg-type]  # mpi4py's buffer is one
+        return window, np.ndarray(shape, np.float32, memory)  # type: ignore[arg-type]  # mpi4py's buffer type
 
     def _share(self) -> tuple[Block, Float32] | None:
-        """What this rank fills of the root's node's x: its images, or rows where the images are fewer than ranks."""
+        """The part of the root's node's x that this rank fills: some images, or rows if images are too few."""
         axis = "batch" if len(self._box.batch) >= self._node.size else "row"
         span: Span = getattr(self._box, axis)
         sharing = min(self._node.size, len(span))
@@ -132,11 +132,11 @@ class Shared:
         mine = cut(len(span), sharing, self._node.rank)
         share = replace(self._box, **{axis: Span(span.start + mine.start, span.start + mine.stop)})
         if axis == "row" and mine.stop < len(span):
-            share = replace(share, tap_row=Span(0, 1))  # the halo below is the next rank's own
+            share = replace(share, tap_row=Span(0, 1))  # the next rank fills the halo below
         return share, self._x[index(share.x_spans, self._box.x_spans)]
 
     def _poison_windows(self) -> None:
-        """Each part by the rank that will write it."""
+        """Fills the windows with NaN, each part by the rank that will write it."""
         share = self._share() if self._on_root else None
         if share is not None:
             share[1].fill(np.nan)

@@ -1,4 +1,4 @@
-"""A whole array at the root and a contiguous part of it on every rank: sends the parts out, takes them in."""
+"""Moves the parts of a whole array between the root and the ranks, which hold their parts contiguously."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workload.movement.datatypes import image_type, part_type, run_type
 
 
 class PartsSpread(Protocol):
-    """Sends parts of the root's whole array out, and takes them in; `packed` holds what a rank passes on."""
+    """Scatters parts of the root's whole array and gathers them; `packed` holds what a rank passes on to others."""
 
     packed: Float32 | None
 
@@ -29,14 +29,14 @@ class PartsSpread(Protocol):
 
 
 class Spread:
-    """Parts of a float32 array (four axes) by rank; None for a rank that has no part.
+    """Parts of a float32 array (four axes) by rank, None for a rank that has no part; sent straight from the root.
 
-    Where the parts are runs of whole images in rank order, MPI's own Scatterv and Gatherv carry them,
-    counted in images; else each part is one message, described by a subarray type at the root.
+    If the parts are whole images in rank order, Scatterv and Gatherv carry them, counted in images. Otherwise each
+    part is one message, described by a subarray type at the root.
     """
 
     def __init__(self, comm: MPI.Intracomm, shape: Sequence[int], parts: Sequence[Spans | None]) -> None:
-        self.packed: Float32 | None = None  # every rank's part goes to it straight
+        self.packed: Float32 | None = None
         self._comm = comm
         self._mine = parts[comm.rank]
         self._by_images = all(part is not None and _whole_images(part, shape) for part in parts)

@@ -1,7 +1,7 @@
-"""Movement `tree`: by node leader, a binomial tree between the leaders (the paper's outlook, 5.1.1).
+"""Movement `tree`: by way of node leaders that form a binomial tree (the paper's outlook, 5.1.1).
 
-The root hands each subtree of nodes one message that holds all its ranks' parts; leaders pass on what is
-not theirs and serve their own node. Results take the same way back, partial sums reduced first.
+The root sends each subtree of nodes one message with the parts of all its ranks. Leaders pass on what is not theirs and
+serve the ranks of their own node. Results take the same way back; partial sums are reduced first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from workload.movement.spread import PartsSpread
 
 
 class Tree(ScatterGather):
-    """Works with every grid. Raises ValueError for a `group_ranks` that is no positive number."""
+    """Works with every grid. Raises ValueError unless `group_ranks` is a positive whole number."""
 
     def _spread(self, shape: tuple[int, ...], parts: Sequence[Spans | None]) -> PartsSpread:
         node = node_of(self._task.comm, self._task.options)
@@ -33,10 +33,10 @@ class Tree(ScatterGather):
 
 
 class _PartTree:
-    """Sends parts of the root's whole array down the tree, and takes parts up it.
+    """Sends parts of the root's whole array down the tree and collects them up it.
 
-    A leader below the root holds its subtree's parts packed, one after the other; the root's messages are
-    described by datatypes over the whole array. Parts None are of ranks that have none.
+    A leader other than the root holds its subtree's parts packed, one after the other; the root describes its messages
+    by datatypes over the whole array. A part is None for a rank that has none.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class _PartTree:
         self._up = self._make_up()
 
     def _plan(self, shape: tuple[int, ...]) -> None:
-        """Messages of a leader: one to each child leader, one to each other rank of its node."""
+        """Plans a leader's messages: one to each child leader, one to each other rank of its node."""
         node = self._nodes[self._node]
         messages = [
             (self._nodes[below][0], self._ranks_below(below)) for below in children(self._node, len(self._nodes))
@@ -123,7 +123,7 @@ class _PartTree:
         return [self.packed[offset:] if self.packed is not None else None, 1, kind]
 
     def _own(self, whole: Float32 | None) -> Float32 | None:
-        """Where a leader's own part lies in what it holds."""
+        """A leader's own part, as a view of what it holds."""
         part = self._parts[self._comm.rank]
         if part is None or not self._leads:
             return None
@@ -139,7 +139,7 @@ class _PartTree:
         return self._nodes[parent(self._node)][0] if self._leads else self._nodes[self._node][0]
 
     def _ranks_below(self, leader: int) -> list[int]:
-        """Ranks with a part in the leader's subtree, node after node."""
+        """The ranks in the leader's subtree that have a part, node by node."""
         span = subtree(leader, len(self._nodes))
         return [rank for node in self._nodes[span.start : span.stop] for rank in node if self._parts[rank] is not None]
 

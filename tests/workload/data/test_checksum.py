@@ -212,10 +212,10 @@ def all_sums(block: Block) -> tuple[Span, Span, Span]:
     return block.in_channel, block.tap_row, block.tap_column
 
 
-def test_a_block_never_announced_is_refused() -> None:
+def test_a_block_that_was_not_announced_is_refused() -> None:
     case = Case(SMALL, "random", [block_of(SMALL, Grid(batch=2), 0)])
     other = block_of(SMALL, Grid(batch=2), 1)
-    with pytest.raises(ValueError, match="never announced"):
+    with pytest.raises(ValueError, match="not announced"):
         case.checker(other, case.y[other.batch.start : other.batch.stop])
     with pytest.raises(ValueError, match="y has shape"):
         case.checker(case.blocks[0], case.y)

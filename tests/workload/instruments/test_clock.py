@@ -91,5 +91,5 @@ def test_a_phase_that_fails_still_ends() -> None:
 
 def test_the_forward_section_begins_before_it_ends() -> None:
     clock, _, _ = make()
-    with pytest.raises(RuntimeError, match="before it has begun"):
+    with pytest.raises(RuntimeError, match="has not begun"):
         clock.forward_ends()
