@@ -8,6 +8,7 @@
 #   CONVSCALE_WHEELHOUSE     folder of wheels; then no package index is asked
 #   CONVSCALE_OPERATOR_KEY   the operator's public key, one line; needed by boot
 #   CONVSCALE_ROLE           "head" makes the key by which the head reaches the nodes; else "node"
+#   CONVSCALE_PAUSE_S        seconds before a failed download is tried again (15), twice as many before the last try
 set -euo pipefail
 
 ACCOUNT=convscale
@@ -44,8 +45,21 @@ system_packages() {
   [[ ${#missing[@]} == 0 ]] && return
   export DEBIAN_FRONTEND=noninteractive
   # a fresh cloud machine may still be upgrading itself: wait for its lock
-  apt-get -o DPkg::Lock::Timeout=300 -qq update
-  apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends "${missing[@]}" >/dev/null
+  local apt=(apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq)
+  thrice "${apt[@]}" update -o APT::Update::Error-Mode=any
+  thrice "${apt[@]}" install --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# thrice COMMAND...: a mirror's passing fault is waited out
+thrice() {
+  local pause=${CONVSCALE_PAUSE_S:-15} try
+  for try in 1 2 3; do
+    "$@" && return
+    [[ $try == 3 ]] && break
+    echo "convscale-bootstrap: '$1' failed, tried again in $((try * pause)) s" >&2
+    sleep $((try * pause))
+  done
+  fail "'${*:1:4} ...' failed three times"
 }
 
 # A virtual environment that is whole, or none: the pins it was made with are written last.
@@ -55,9 +69,10 @@ environment() {
   rm -rf "$PLACE/venv"
   python3 -m venv "$PLACE/venv"
   [[ -n ${CONVSCALE_WHEELHOUSE:-} ]] && index=(--no-index --find-links "$CONVSCALE_WHEELHOUSE")
-  "$PLACE/venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --only-binary :all: \
-    --constraint <(printf '%s\n' "$CONVSCALE_CONSTRAINTS") "${index[@]}" "${PYTHON_PACKAGES[@]}"
-  printf '%s\n' "$CONVSCALE_CONSTRAINTS" >"$pins"
+  printf '%s\n' "$CONVSCALE_CONSTRAINTS" >"$pins.wanted"
+  thrice "$PLACE/venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --retries 5 \
+    --only-binary :all: --constraint "$pins.wanted" "${index[@]}" "${PYTHON_PACKAGES[@]}"
+  mv "$pins.wanted" "$pins"
 }
 
 ssh_settings() {

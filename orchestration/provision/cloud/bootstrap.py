@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestration.provision.cloud.clients.compute import Google, GoogleError
@@ -12,12 +12,17 @@ from orchestration.ssh import keys
 READY_S = 900.0
 PAUSE_S = 5.0
 STATE = "convscale/bootstrap"
-HOST_KEY = "hostkeys/ssh-ed25519"
+HOST_KEY = "convscale/hostkey"  # said by our startup script, after sshd serves it
+AGENTS_KEY = "hostkeys/ssh-ed25519"  # said by Google's agent, once; it may be lost
 OVER = {"STOPPING", "STOPPED", "TERMINATED", "SUSPENDING", "SUSPENDED"}
 
 
 class NotReadyError(Exception):
-    """A node failed, or took too long; the message is one line that names it, with its own last words."""
+    """Nodes failed, or took too long; the message is one line that names them, with their own last words."""
+
+    def __init__(self, message: str, nodes: Sequence[Instance] = ()) -> None:
+        super().__init__(message)
+        self.nodes = tuple(nodes)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Waiting:
                 why = str(error)  # a moment's trouble does not end the wait
             if len(found) < len(instances):
                 if self.now() >= deadline:
-                    raise NotReadyError(self._late([item for item in waiting if item.node not in found], why))
+                    late = [item for item in waiting if item.node not in found]
+                    raise NotReadyError(self._late(late, why), late)
                 self.sleep(PAUSE_S)
         return found
 
@@ -55,12 +61,22 @@ class Waiting:
         state = published.get(STATE, "")
         if state.startswith("failed"):
             words = state.removeprefix("failed").lstrip(": ") or self.google.last_words(item.zone, item.name)
-            raise NotReadyError(f"{item.node} ({item.name}) failed to start: {words or 'its log says nothing'}")
+            raise NotReadyError(f"{item.node} ({item.name}) failed to start: {words or 'its log says nothing'}", [item])
         if state == "ready" and HOST_KEY in published:
-            return keys.public_key(_typed(published[HOST_KEY]), item.node)
+            return self._witnessed(item, published)
         if (status := self.google.status(item.zone, item.name)) in OVER or status is None:
-            raise NotReadyError(f"{item.node} ({item.name}) is {status or 'gone'} before it was ready")
+            raise NotReadyError(f"{item.node} ({item.name}) is {status or 'gone'} before it was ready", [item])
         return None
+
+    def _witnessed(self, item: Instance, published: Mapping[str, str]) -> str:
+        """The key that the node says; what Google's agent says must be no other, and may be missing."""
+        key = keys.public_key(published[HOST_KEY], item.node)
+        if AGENTS_KEY in published and keys.public_key(_typed(published[AGENTS_KEY]), item.node) != key:
+            raise NotReadyError(
+                f"{item.node} ({item.name}) serves another host key than Google's agent has made there: it is not "
+                "trusted; 'fab down' and up again, and if it comes again, look at who can write to that machine"
+            )
+        return key
 
     def _late(self, items: Sequence[Instance], why: str) -> str:
         names = ", ".join(item.node for item in items)

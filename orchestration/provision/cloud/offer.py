@@ -49,10 +49,11 @@ class OfferPrice(_Output):
 
 
 class Need(_Output):
-    """So much of one of Google's quotas."""
+    """So much of one of Google's quotas; or of another, `instead_of`, as Google counts in that project."""
 
     metric: str
     needed: float
+    instead_of: str | None = None
 
 
 class Port(_Output):
@@ -138,20 +139,30 @@ def duration(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Room:
-    """One quota: what is needed beside what the project has; `have` is None where it could not be read."""
+    """One quota: what is needed beside what the project has; `have` is None where it could not be read.
+
+    `either` says that Google counts this quota or another: then it is shown, and refuses nothing.
+    """
 
     metric: str
     needed: float
     have: Quota | None
+    either: bool = False
 
     @property
     def short(self) -> bool:
-        return self.have is not None and self.needed > self.have.limit - self.have.usage
+        return self.have is not None and not self.either and self.needed > self.have.limit - self.have.usage
+
+    @property
+    def remark(self) -> str:
+        return "unknown" if self.have is None else "this or the other" if self.either else ""
 
 
 def rooms(offer: Offer, quotas: Mapping[str, Quota]) -> list[Room]:
     """The quotas that the offer needs, beside the project's own."""
-    return [Room(need.metric, need.needed, quotas.get(need.metric)) for need in offer.quota]
+    pairs = [(need.metric, need.instead_of) for need in offer.quota if need.instead_of is not None]
+    either = {metric for pair in pairs for metric in pair}
+    return [Room(need.metric, need.needed, quotas.get(need.metric), need.metric in either) for need in offer.quota]
 
 
 def check_room(offer: Offer, found: Sequence[Room]) -> None:
@@ -164,7 +175,7 @@ def check_room(offer: Offer, found: Sequence[Room]) -> None:
     if wrong:
         raise Refusal(
             f"project {offer.access.project} has not the quota in {offer.access.region} ({'; '.join(wrong)}): "
-            "ask Google for more, or set another zone, machine type or node count"
+            "ask Google for that much (console: IAM & Admin, Quotas), or set another zone, machine type or node count"
         )
 
 
@@ -211,7 +222,7 @@ def _quota(offer: Offer, found: Sequence[Room], unread: str) -> RenderableType:
     table.title = f"Quota of the project ({offer.access.region})"
     for room in found:
         have = ["?", "?"] if room.have is None else [f"{room.have.usage:g}", f"{room.have.limit:g}"]
-        table.add_row(room.metric, f"{room.needed:g}", *have, "unknown" if room.have is None else "")
+        table.add_row(room.metric, f"{room.needed:g}", *have, room.remark)
     if unread:
         table.caption = f"the project's own cannot be read: {unread}"
     return table

@@ -14,13 +14,14 @@ from orchestration.errors import Refusal, Stopped
 from orchestration.operator import Person, WallClock
 from orchestration.provision import files
 from orchestration.provision.cloud import pairing
-from orchestration.provision.cloud.bootstrap import NotReadyError, Waiting
+from orchestration.provision.cloud.bootstrap import NotReadyError
 from orchestration.provision.cloud.clients.compute import Google, GoogleError, Quota
 from orchestration.provision.cloud.clients.events import PROTECTED, Heard
 from orchestration.provision.cloud.clients.progress import following
 from orchestration.provision.cloud.clients.pulumi_stack import Stack, StackError
 from orchestration.provision.cloud.clients.stack_settings import LIFETIME, prefix
 from orchestration.provision.cloud.down import destroyed, show
+from orchestration.provision.cloud.nodes import Nodes
 from orchestration.provision.cloud.offer import (
     Instance,
     Offer,
@@ -39,16 +40,12 @@ from orchestration.provision.cloud.standing import Disruption, disruptions, told
 
 @dataclass(frozen=True)
 class Seen:
-    """What `fab up` found before it asks: how many things change, and the URNs of nodes that are to be made anew.
-
-    `replaces`: whether anything is replaced, the nodes or what they hang on.
-    """
+    """What `fab up` found before it asks: how many things change, and the URNs of nodes that are to be made anew."""
 
     stood: bool
     offer: Offer
     planned: int
     replaced: tuple[str, ...]
-    replaces: bool
 
 
 @dataclass(frozen=True)
@@ -79,14 +76,14 @@ class Up:
         except StackError as error:
             raise Refusal(str(error)) from error
         self.person.say(bill(seen.offer))
-        if (seen.planned or seen.replaces) and not self.person.agrees("Make it?"):
+        if seen.planned and not self.person.agrees("Make it?"):
             raise Refusal("nothing is made: you did not say yes")
         try:
             self._make(seen)
         except StackError as error:
             raise self._failed(str(error), seen.stood) from error
         try:
-            return self._entered(seen.offer)
+            return self._entered(seen)
         except KeyboardInterrupt:
             raise self._failed("interrupted", seen.stood) from None
         except (StackError, NotReadyError, pairing.PairingError, Refusal, OSError) as error:
@@ -123,7 +120,7 @@ class Up:
         if disrupted or refused:
             self._may_replace(disrupted, refused)
         urns = tuple(dict.fromkeys(each.urn for each in disrupted))
-        return Seen(bool(held.resources), offer, len(heard.planned), urns, bool(disrupted or refused))
+        return Seen(bool(held.resources), offer, len(heard.planned), urns)
 
     def _preview(self, heard: Heard) -> str:
         """The engine's words where it would have to replace rank 0's protected node, else empty. Raises StackError."""
@@ -137,14 +134,19 @@ class Up:
 
     def _may_replace(self, disrupted: Sequence[Disruption], refused: str) -> None:
         """Raises Refusal unless the person asked for it, and everything on the cluster is here."""
-        what = f"would replace {told(disrupted)}" if disrupted else f"would replace nodes that stand ({refused})"
+        if not disrupted:  # what the nodes stand on cannot be replaced under them
+            raise Refusal(
+                f"{self.name} stands, and this would replace what its nodes stand on ({refused.partition(' To ')[0]}): "
+                "set that back, or 'fab down' first, then up"
+            )
+        what = f"this would replace {told(disrupted)}"
         if self.all_fetched is None:
             raise Refusal(
-                f"{self.name} stands, and this {what}, with what is on them: set that back; or 'fab down' first, then "
-                "up; or give --replace, which does it once everything is fetched"
+                f"{self.name} stands, and {what}, with what is on them: set that back; or 'fab down' first, then up; "
+                "or give --replace, which does it once everything is fetched"
             )
         self.all_fetched()
-        self.person.say(f"this {what}: everything that was measured there is here")
+        self.person.say(f"{what}: everything that was measured there is here")
 
     def _alive(self, outputs: dict[str, Any]) -> bool:
         """True where the cluster lives. Raises Refusal where its lifetime is over and the head still stands."""
@@ -206,16 +208,18 @@ class Up:
         if self.budget is not None:
             self.stack.set(LIFETIME, f"{seen.offer.lifetime_s}s")
             self.person.say(f"{LIFETIME} is {seen.offer.lifetime_s}s from now on, until you set another")
-        if seen.replaces:
+        if seen.replaced:
             unlocked(self.stack, self.person, self.clock.utc(), self.stack.unprotect)
         with following(self.person, "up", seen.planned) as heard:
             unlocked(self.stack, self.person, self.clock.utc(), lambda: self.stack.up(heard, seen.replaced))
 
-    def _entered(self, offer: Offer) -> Inventory:
+    def _entered(self, seen: Seen) -> Inventory:
         """Waits for the nodes, pins them, lets the head into them."""
+        nodes = Nodes(self.stack, self.google, self.person, self.clock, seen.offer.instances, seen.stood)
+        host_keys = nodes.host_keys()
+        while nodes.make_alike():
+            host_keys = nodes.host_keys()
         found = pairing.of_outputs(self.stack.outputs(), self.name)
-        waiting = Waiting(self.google, self.clock.now, self.clock.sleep, self.person.say)
-        host_keys = waiting.host_keys(offer.instances)
         pairing.write(self.folder, found, host_keys)
         here = beside(found, self.folder.folder)
         pairing.pair(here, host_keys, self.clock.now, self.clock.sleep)

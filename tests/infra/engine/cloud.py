@@ -15,7 +15,11 @@ from tests.infra.engine.shapes import UNKNOWN
 from tests.orchestration.provision.cloud.compute import Compute
 from tests.orchestration.provision.cloud.plays import HOST_KEY
 
-READY = {"convscale/bootstrap": "ready", "hostkeys/ssh-ed25519": HOST_KEY}
+READY = {
+    "convscale/bootstrap": "ready",
+    "convscale/hostkey": f"ssh-ed25519 {HOST_KEY}",
+    "hostkeys/ssh-ed25519": HOST_KEY,
+}
 HEAD = "198.51.100.9"
 PLACES = {
     "Instance": "zones/{zone}/instances/{name}",

@@ -44,7 +44,7 @@ class Nodes(Hosts):
         by_name = {f"convscale-{desk.stack}-{host.name}": host for host in self.hosts}
         for name, host in by_name.items():
             own = public_key((host.folder / "host_key.pub").read_text(), host.name)
-            desk.cloud.publishes[name] = {"convscale/bootstrap": "ready", "hostkeys/ssh-ed25519": own}
+            desk.cloud.publishes[name] = {"convscale/bootstrap": "ready", "convscale/hostkey": own}
 
         def start(name: str) -> None:
             if name in by_name:

@@ -159,8 +159,8 @@ def test_with_replace_nodes_are_made_anew_once_all_is_fetched(standing):
     assert standing.asked() == []
     job.rmdir()
     nodes = {f"{what} convscale-light-node{n}" for what in ("create", "delete") for n in (1, 2)}
-    # the provider replaces for the first; only the engine does for the second; the third is the network's
-    for key, value in (("spot", "true"), ("disk_gib", "10"), ("subnet", "10.1.0.0/24")):
+    # the provider replaces for the first; only the engine does for the second
+    for key, value in (("spot", "true"), ("disk_gib", "10")):
         standing.pulumi("config", "set", f"convscale:{key}", value)
         assert "light: 2 nodes" in standing.fab("up", "--cluster", "light", "--yes", "--replace")
         assert nodes <= set(standing.asked())

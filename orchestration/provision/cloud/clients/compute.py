@@ -94,6 +94,12 @@ class Google:
             return None
         return str(found.status)
 
+    def cpu_platform(self, zone: str, instance: str) -> str:
+        """Google's name of the processors that a node runs on; empty while it says none. Raises GoogleError."""
+        with _explained():
+            found = self._client("Instances").get(project=self.project, zone=zone, instance=instance, **_once())
+        return str(found.cpu_platform)
+
     def addresses(self, zone: str, instance: str) -> list[str]:
         """A node's external addresses. Raises GoogleError."""
         with _explained():

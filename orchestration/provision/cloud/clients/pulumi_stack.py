@@ -8,7 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from orchestration.provision.cloud.clients import remedies
 from orchestration.provision.cloud.clients.events import OURS, Heard
 
 INSTALL = "install it ('curl -fsSL https://get.pulumi.com | sh'), log in once with 'pulumi login'"
+INSTANCE = "gcp:compute/instance:Instance"
 LOCK = re.compile(r"created by (\S+)@(\S+) \(pid (\d+)\) at (\S+)")
 Result = TypeVar("Result")
 
@@ -51,13 +52,15 @@ class LockedError(StackError):
 class Held:
     """What the stack's state holds: how many things at Google, what was begun and never ended, and since when.
 
-    `begun` is what Google may have and the state not: kind and name, as Google's resources are listed.
+    `begun` is what Google may have and the state not: kind and name, as Google's resources are listed. `instances` are
+    the nodes' URNs by Google's name.
     """
 
     resources: int
     pending: tuple[str, ...]
     since: str | None
     begun: frozenset[tuple[str, str]] = frozenset()
+    instances: Mapping[str, str] = field(default_factory=dict)
 
 
 class Stack(Protocol):
@@ -256,4 +259,6 @@ def held_in(deployment: Mapping[str, Any]) -> Held:
     since = None
     with suppress(AttributeError):
         since = (deployment.get("manifest") or {}).get("time")
-    return Held(len(resources), tuple(pending), since, frozenset(begun))
+    urns = [str(item.get("urn")) for item in resources if str(item.get("type")) == INSTANCE]
+    nodes = {urn.rpartition("::")[2]: urn for urn in urns}
+    return Held(len(resources), tuple(pending), since, frozenset(begun), nodes)

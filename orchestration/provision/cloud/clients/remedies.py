@@ -15,6 +15,11 @@ REMEDIES = (
         r"QUOTA_EXCEEDED|quotaExceeded|Quota '[A-Z0-9_]+' exceeded|exceeded quota",
         "ask Google for more quota, or set another zone, machine type or node count",
     ),
+    (
+        r"referenced image resource cannot be found|/images/\S+ was not found|Could not find image",
+        "that image is gone: set convscale:image to one that 'gcloud compute images list --project debian-cloud "
+        "--no-standard-images --uri' names (--show-deprecated has older ones)",
+    ),
     (r"RESOURCE_POOL_EXHAUSTED|does not have enough resources", "set another zone, or try again later"),
     (r"[Cc]onstraint.*violated|constraints/|conditionNotMet.*[Pp]olicy", "an organisation policy stands in the way"),
     (r"alreadyExists|already exists", "it is not in this stack's state: 'fab down --orphans' lists and removes it"),

@@ -101,5 +101,8 @@ def desk(tmp_path: Path, compute: Compute, monkeypatch: pytest.MonkeyPatch) -> D
     for number in (1, 2):
         name = f"convscale-fat-node{number}"
         compute.arriving[f"zones/us-central1-a/instances/{name}"] = {"status": "RUNNING"}
-        compute.attributes[name] = {"convscale/bootstrap": "ready", "hostkeys/ssh-ed25519": plays.HOST_KEY}
+        compute.attributes[name] = {
+            "convscale/bootstrap": "ready",
+            "convscale/hostkey": f"ssh-ed25519 {plays.HOST_KEY}",
+        }
     return Desk(root, engine, compute)

@@ -11,7 +11,12 @@ from orchestration.provision.cloud.offer import Instance
 from tests.orchestration.provision.cloud.plays import HOST_KEY
 
 ITEMS = [Instance(node=f"node{n}", name=f"n{n}", zone="z") for n in (1, 2)]
-READY = {"convscale/bootstrap": "ready", "hostkeys/ssh-ed25519": HOST_KEY}
+OTHER_KEY = HOST_KEY[:-1] + "A"
+READY = {
+    "convscale/bootstrap": "ready",
+    "convscale/hostkey": f"ssh-ed25519 {HOST_KEY}",
+    "hostkeys/ssh-ed25519": HOST_KEY,
+}
 
 
 @pytest.fixture
@@ -70,6 +75,22 @@ def test_a_failed_node_without_words_gives_its_consoles(compute, waiting):
 
 
 def test_a_host_key_that_is_none(compute, waiting):
-    compute.attributes.update(n1=READY | {"hostkeys/ssh-ed25519": "x\ny"})
+    compute.attributes.update(n1=READY | {"convscale/hostkey": "x\ny"})
     with pytest.raises(Refusal, match="no ed25519 public key"):
+        waiting.host_keys(ITEMS)
+
+
+def test_the_agents_word_may_be_missing_and_must_be_no_other(compute, waiting):
+    lost = {key: value for key, value in READY.items() if not key.startswith("hostkeys/")}
+    compute.attributes.update(n1=lost, n2=READY)
+    assert len(waiting.host_keys(ITEMS)) == 2
+    compute.attributes.update(n2=READY | {"hostkeys/ssh-ed25519": OTHER_KEY})
+    with pytest.raises(NotReadyError, match=r"node2 \(n2\) serves another host key than Google's agent") as caught:
+        waiting.host_keys(ITEMS)
+    assert caught.value.nodes == ()  # that is no accident, to be done again
+
+
+def test_a_node_is_not_ready_before_it_says_its_key(compute, waiting):
+    compute.attributes.update(n1=READY, n2={"convscale/bootstrap": "ready", "hostkeys/ssh-ed25519": HOST_KEY})
+    with pytest.raises(NotReadyError, match="node2 not ready"):
         waiting.host_keys(ITEMS)

@@ -58,6 +58,21 @@ def test_short_is_what_does_not_fit(needed, limit, usage):
     assert not offer.Room("CPUS", needed, None).short
 
 
+def test_where_google_counts_one_quota_or_another_neither_refuses():
+    outputs = plays.outputs()
+    outputs["quota"].append({"metric": "PREEMPTIBLE_CPUS", "needed": 4, "instead_of": "CPUS"})
+    spot = offer.parse_offer(outputs)
+    found = offer.rooms(spot, {metric: Quota(0, 0) for metric in ("CPUS", "PREEMPTIBLE_CPUS")})
+    assert [(room.metric, room.remark) for room in found] == [
+        ("CPUS", "this or the other"),
+        ("IN_USE_ADDRESSES", "unknown"),
+        ("PREEMPTIBLE_CPUS", "this or the other"),
+    ]
+    offer.check_room(spot, found)
+    with pytest.raises(Refusal, match=r"CPUS: 4 needed, 0 of 0 in use.*ask Google for that much"):
+        offer.check_room(OFFER, offer.rooms(OFFER, {"CPUS": Quota(0, 0)}))
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "0 min"), (60, "1 min"), (3600, "1 h"), (12000, "3 h 20 min"), (59, "1 min")]
 )

@@ -115,8 +115,12 @@ def test_what_the_engine_itself_will_not_replace(desk):
     words = 'unable to replace resource "urn" as it is currently marked for protection'
     events = [plays.says(words, name="convscale-fat-node1")]
     planning(desk, *events, status=255, stderr="error: preview failed")
-    with pytest.raises(Refusal, match=r"fat stands, and this would replace nodes that stand .*marked for protection"):
-        desk.cloud(yes=True).up("fat", None, keep=False)
+    for runs in (None, RunsFolder(desk.root / "results" / "runs")):
+        with pytest.raises(
+            Refusal, match=r"would replace what its nodes stand on \(.*marked for protection\): set that"
+        ):
+            desk.cloud(yes=True).up("fat", None, keep=False, replacing=runs)
+    assert desk.engine.called("up") == 0
 
 
 def test_with_replace_nodes_are_made_anew_where_all_is_here(desk):

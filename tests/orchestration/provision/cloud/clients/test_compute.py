@@ -26,6 +26,9 @@ def test_quotas_of_the_region_and_of_all(compute, google):
         (403, "Required 'compute.regions.get' permission for 'x'", "forbidden", "ask for the role Compute Admin"),
         (403, "Quota 'CPUS' exceeded. Limit: 8.0 in region x.", "quotaExceeded", "ask Google for more quota"),
         (404, "The resource 'projects/lab' was not found", "notFound", "404 The resource 'projects/lab' was not found"),
+        (400, "Invalid value for field 'resource.disks[0].initializeParams.sourceImage': 'projects/p/global/images/x'. "
+         "The referenced image resource cannot be found.", "invalid", "that image is gone: set convscale:image to one"),
+        (404, "The resource 'projects/p/global/images/x' was not found", "notFound", "that image is gone: set"),
         (401, "Invalid Credentials", "authError", "gcloud auth application-default login"),
     ],
 )  # fmt: skip
