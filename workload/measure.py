@@ -33,6 +33,7 @@ def measure(
     Raises ValueError where the run does not fit the ranks, the pool, the backend or the movement.
     """
     wtime_begun_s, now_begun_s, steal_begun_s = clocks.wtime(), clocks.now(), machine.steal_s()
+    managers_begun = machine.package_managers()
     repeater = _set_up(comm, run, pool_file, clocks, output)
     gc.collect()
     memory.give_back_freed()  # the check's scratch memory is not the run's
@@ -48,7 +49,7 @@ def measure(
     if output is not None:
         output.end()
     own["elapsed"] = (clocks.wtime() - wtime_begun_s, clocks.now() - now_begun_s)
-    machines = _machines(comm, steal_begun_s)
+    machines = _machines(comm, steal_begun_s, managers_begun)
     gathered = comm.gather(own, root=ROOT)
     if gathered is None:
         return None
@@ -137,7 +138,7 @@ def _check_entry(results: list[CheckResult]) -> dict[str, Any]:
     }
 
 
-def _machines(comm: MPI.Intracomm, steal_begun_s: float) -> list[dict[str, Any]] | None:
+def _machines(comm: MPI.Intracomm, steal_begun_s: float, managers_begun: list[str]) -> list[dict[str, Any]] | None:
     """One entry for each node, in the order of their first ranks, at the root."""
     node = comm.Split_type(MPI.COMM_TYPE_SHARED)
     cpu = psutil.Process().cpu_num()
@@ -147,6 +148,7 @@ def _machines(comm: MPI.Intracomm, steal_begun_s: float) -> list[dict[str, Any]]
     if placement is not None:
         entry = machine.describe(MPI.Get_library_version().split(",")[0].strip("\x00 \n"))
         entry["steal_s"] = max(0.0, entry["steal_s"] - steal_begun_s)
+        entry["package_managers"] = sorted({*managers_begun, *entry["package_managers"]})
         entry["rank_placement"] = placement
     entries = comm.gather(entry, root=ROOT)
     return None if entries is None else [each for each in entries if each is not None]

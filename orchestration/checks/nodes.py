@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from orchestration.checks.processors import mixed_processors, older_than_asked
 from orchestration.clusters.inventory import Inventory, Node
 from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.executors.remote.survey import unreached
@@ -72,7 +73,8 @@ def of_nodes(inventory: Inventory, surveys: Sequence[Survey | str], wanted: Want
     if not told:
         return [reached, lifetime(inventory, wanted)]
     every: list[Callable[[Inventory, list[tuple[Node, Survey]], Wanted], Check]] = [
-        names, software, mpirun, workload, processors, slots, memory, shared_memory, network, transport, shared_folder,
+        names, software, mpirun, workload, processors, package_managers, slots, memory, shared_memory, network,
+        transport, shared_folder,
         clocks, disk, strays,
     ]  # fmt: skip
     return [reached, *(check(inventory, told, wanted) for check in every), lifetime(inventory, wanted)]
@@ -132,21 +134,23 @@ def processors(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted)
         return Check("one kind of processor", WAITS, tried=False)
     models = {node.name: str(machine["cpu_model"]) for node, machine in machines(told)}
     found = ", ".join(dict.fromkeys(models.values()))
+    older = tuple(older_than_asked(models, inventory.cpu_platform))
     if not (words := mixed_processors(models)):
-        return Check("one kind of processor", found)
+        return Check("one kind of processor", found, warnings=older)
     if inventory.mixed_processors:
         line = f"mixed processors ({words}): runs whose ranks are on several kinds are marked"
-        return Check("one kind of processor", found, warnings=(line,))
+        return Check("one kind of processor", found, warnings=(line, *older))
     line = f"mixed processors ({words}): take nodes of one kind, or no speedup is one"
-    return Check("one kind of processor", found, (line,))
+    return Check("one kind of processor", found, (line,), warnings=older)
 
 
-def mixed_processors(models: Mapping[str, str]) -> str:
-    """Which nodes have which processor, from each node's; empty where all have the same."""
-    nodes: dict[str, list[str]] = {}
-    for name, model in models.items():
-        nodes.setdefault(model, []).append(name)
-    return "; ".join(f"{model}: {', '.join(names)}" for model, names in nodes.items()) if len(nodes) > 1 else ""
+def package_managers(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
+    """At work they take cores and disks: a warning, for they end by themselves, and a run beside one is marked."""
+    at_work = {node.name: machine.get("package_managers") for node, machine in machines(told)}
+    lines = [f"{name} runs {', '.join(found)}: runs beside it are marked" for name, found in at_work.items() if found]
+    if not at_work:
+        return Check("no package manager at work", WAITS, tried=False)
+    return Check("no package manager at work", "; ".join(lines) or "none", warnings=tuple(lines))
 
 
 def slots(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:

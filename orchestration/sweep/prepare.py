@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import experiments
-from orchestration.checks.nodes import Wanted, mixed_processors
+from orchestration.checks.nodes import Wanted
+from orchestration.checks.processors import mixed_processors
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.lifetime import too_late
 from orchestration.clusters.registry import Clusters

@@ -12,6 +12,7 @@ MEMORY_BOUND = "memory-bound"
 OVERSUBSCRIBED = "oversubscribed"
 SMT = "SMT"
 MIXED = "mixed processors"
+PACKAGES = "package manager"
 STREAMED = "streamed"
 CLOCKS_DISAGREE = "clocks disagree"
 MARKS = {
@@ -20,6 +21,7 @@ MARKS = {
     OVERSUBSCRIBED: "more ranks on a node than it has slots",
     SMT: "two ranks share a core",
     MIXED: "its ranks ran on several models of processor: a speedup or a law holds their difference too",
+    PACKAGES: "a package manager ran on one of its nodes, and may have taken its time",
     STREAMED: "no moment when all input or all output is in place: its forward time is its total time",
     CLOCKS_DISAGREE: "MPI's clock and the system's monotonic clock differ by more than 1 %",
 }
@@ -45,6 +47,7 @@ def marks_of(
         OVERSUBSCRIBED: _oversubscribed(run, machines, slots),
         SMT: any(_shares_a_core(machine) for machine in machines),
         MIXED: len({machine.details.get("cpu_model") for machine in machines if machine.placement}) > 1,
+        PACKAGES: any(machine.details.get("package_managers") for machine in machines),
         CLOCKS_DISAGREE: _clocks_disagree(clocks_s),
     }
     return [mark for mark, applies in found.items() if applies]

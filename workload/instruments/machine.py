@@ -16,6 +16,11 @@ import psutil
 from workload.instruments import cgroup
 
 CACHE_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
+# by the name that the kernel keeps of a process, which is 15 characters long at most
+PACKAGE_MANAGERS = frozenset(
+    {"apt", "apt-get", "apt.systemd.dai", "aptitude", "dnf", "dpkg", "rpm", "unattended-upgr", "yum", "zypper"}
+)
+WAITS_FOR_SHUTDOWN = "unattended-upgrade-shutdown"  # always there, and idle
 
 
 def describe(mpi: str) -> dict[str, Any]:
@@ -38,7 +43,31 @@ def describe(mpi: str) -> dict[str, Any]:
         "simd": simd(),
         "load_1m": os.getloadavg()[0],
         "steal_s": steal_s(),
+        "package_managers": package_managers(),
+        "network": network(),
     }
+
+
+def package_managers(processes: Path = Path("/proc")) -> list[str]:
+    """The names of package managers at work on this node, in order: they take cores and disks from a measurement."""
+    found = set()
+    for folder in processes.iterdir():
+        name = _read(str(folder / "comm")) if folder.name.isdigit() else ""
+        if name in PACKAGE_MANAGERS and WAITS_FOR_SHUTDOWN not in _read(str(folder / "cmdline")):
+            found.add(name)
+    return sorted(found)
+
+
+def network(interfaces: Path = Path("/sys/class/net")) -> list[dict[str, Any]]:
+    """Every interface that has a device behind it: name, driver, MTU in bytes, queues that receive and send."""
+    found = []
+    for interface in sorted(interfaces.glob("*")):
+        device, mtu = interface / "device", _read(str(interface / "mtu"))
+        if device.exists() and mtu.isdigit():
+            queues = [len(list((interface / "queues").glob(f"{way}-*"))) for way in ("rx", "tx")]
+            driver = (device / "driver").resolve().name if (device / "driver").exists() else ""
+            found.append({"name": interface.name, "driver": driver, "mtu_bytes": int(mtu), "queues": queues})
+    return found
 
 
 def steal_s() -> float:
@@ -47,11 +76,19 @@ def steal_s() -> float:
 
 
 def cpu_model() -> str:
-    """The processor's name, which psutil does not report."""
-    for line in _read("/proc/cpuinfo").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    """The processor's name, which psutil does not report, and its numbers: in a cloud several kinds have one name."""
+    return model_in(_read("/proc/cpuinfo")) or platform.processor() or platform.machine()
+
+
+def model_in(cpuinfo: str) -> str:
+    """The name and the numbers of the first processor in the text of /proc/cpuinfo; empty where it has no name."""
+    pairs = (line.partition(":")[::2] for line in cpuinfo.partition("\n\n")[0].splitlines())
+    values = {key.strip(): value.strip() for key, value in pairs}
+    numbers = [values.get(key, "") for key in ("cpu family", "model", "stepping")]
+    name = values.get("model name", "")
+    if not name or not all(number.isdigit() for number in numbers):
+        return name
+    return "{} (family {}, model {}, stepping {})".format(name, *numbers)
 
 
 def core_of(cpu: int) -> int:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from orchestration.checks.nodes import mixed_processors
+from orchestration.checks.processors import mixed_processors
 from orchestration.operator import Person, WallClock
 from orchestration.provision.cloud.bootstrap import NotReadyError, Waiting
 from orchestration.provision.cloud.clients.compute import Google, GoogleError

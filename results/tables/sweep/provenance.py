@@ -46,6 +46,7 @@ def machines(sweep: RecordedSweep) -> Table:
         _detail("numpy", "numpy"),
         _detail("MPI", "mpi"),
         _detail("BLAS", "blas"),
+        _detail("Network", "network", _network),
         _detail("Load, 1 min", "load_1m"),
         plain("Boot", "boot_id", lambda machine: machine.boot_id),
         Column("Runs", lambda machine: str(len(ids[_key(machine)])), lambda m: {"run_ids": " ".join(ids[_key(m)])}),
@@ -78,6 +79,15 @@ def _mib(value: object) -> str:
     return number(value / MIB, 6) if isinstance(value, int | float) else str(value)
 
 
+def _network(value: object) -> str:
+    """Each interface with its driver, MTU and queues; nothing where the record has none."""
+    interfaces = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return "; ".join(
+        "{} ({}), MTU {}, {} queues".format(*(item.get(key) for key in ("name", "driver", "mtu_bytes", "queues")))
+        for item in interfaces
+    )
+
+
 def _cluster(sweep: RecordedSweep) -> list[tuple[str, str]]:
     inventory = sweep.inventory
     nodes = inventory.get("nodes") if isinstance(inventory.get("nodes"), list) else []
@@ -90,6 +100,8 @@ def _cluster(sweep: RecordedSweep) -> list[tuple[str, str]]:
         ("Slots a node", slots),
         ("Machine type", kinds),
         ("Transport", str(inventory.get("transport", ""))),
+        ("Placement", str(inventory.get("placement") or "")),
+        ("Processors asked for", str(inventory.get("cpu_platform") or "")),
     ]
 
 

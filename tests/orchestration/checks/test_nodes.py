@@ -90,6 +90,13 @@ def test_each_fault_is_a_line_of_its_own(second, words):
     assert "\n" not in line
 
 
+def test_a_package_manager_at_work_is_a_warning():
+    found = checks.of_nodes(make_inventory(2, nodes=2), [survey(1), survey(2, {"package_managers": ["dpkg"]})], WANTED)
+    (check,) = [check for check in found if check.name == "no package manager at work"]
+    assert (check.faults, check.verdict) == ((), "warning")
+    assert check.warnings == ("node2 runs dpkg: runs beside it are marked",)
+
+
 def test_where_the_provider_chooses_processors_a_mix_is_a_warning():
     cluster = make_inventory(2, nodes=2).model_copy(update={"mixed_processors": True})
     found = checks.of_nodes(cluster, [survey(1), survey(2, {"cpu_model": "Y"})], WANTED)

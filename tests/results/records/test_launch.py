@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from results.records.launch import RecordedLaunch
-from results.records.marks import CLOCKS_DISAGREE, MEMORY_BOUND, MIXED, OVERSUBSCRIBED, SMT, STREAMED, SUSPECT
+from results.records.marks import CLOCKS_DISAGREE, MEMORY_BOUND, MIXED, OVERSUBSCRIBED, PACKAGES, SMT, STREAMED, SUSPECT
 from results.records.parse import parse
 from workload.record.schema import SchemaError
 
@@ -122,6 +122,13 @@ def test_ranks_on_several_models_of_processor_are_marked(
 
     found = made(spread, ranks=2)
     assert (MIXED in found.marks) is marked
+    assert found.counts
+
+
+def test_a_run_beside_a_package_manager_is_marked(made: Callable[..., RecordedLaunch]) -> None:
+    assert PACKAGES not in made(lambda record: record["machines"][0].update(package_managers=[])).marks
+    found = made(lambda record: record["machines"][0].update(package_managers=["dpkg"]), launch=1)
+    assert PACKAGES in found.marks
     assert found.counts
 
 
