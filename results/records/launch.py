@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from results.records.experiment import RecordedExperiment
@@ -17,7 +18,11 @@ from workload.record.run import Run
 
 @dataclass(frozen=True)
 class RecordedLaunch:
-    """One launch and its record. `marks` are keys of results.records.marks.MARKS."""
+    """One launch and its record.
+
+    `clocks_s`: seconds of the run by MPI's clock and by the system's; None where it never came so far. `marks` are keys
+    of results.records.marks.MARKS.
+    """
 
     run: Run
     run_id: str
@@ -30,12 +35,14 @@ class RecordedLaunch:
     started_utc: str | None
     ended_utc: str | None
     log_tail: str
+    warmups: tuple[Repeat, ...]
     repeats: tuple[Repeat, ...]
     memory: tuple[RankMemory, ...]
     blocks: tuple[RankBlock, ...]
     mpi_calls: tuple[MpiCall, ...]
     check: AnswerCheck | None
     machines: tuple[Machine, ...]
+    clocks_s: tuple[float, float] | None
     evidence: Mapping[str, Any]
     marks: frozenset[str]
 
@@ -56,6 +63,32 @@ class RecordedLaunch:
     def streamed(self) -> bool:
         return STREAMED in self.marks
 
+    @property
+    def started(self) -> datetime | None:
+        """By the clock of the head; None where the record has no such time."""
+        return instant(self.started_utc)
+
+    @property
+    def ended(self) -> datetime | None:
+        """By the clock of the head; None where the record has no such time."""
+        return instant(self.ended_utc)
+
+    @property
+    def wall_s(self) -> float | None:
+        """Seconds from start to end of the launch; None where the record does not tell."""
+        if self.started is None or self.ended is None:
+            return None
+        return (self.ended - self.started).total_seconds()
+
     def median_s(self, clock: str) -> float:
         """Median of the timed repeats by `clock`, an attribute of Repeat in seconds."""
         return float(statistics.median(getattr(repeat, clock) for repeat in self.repeats))
+
+
+def instant(text: object) -> datetime | None:
+    """The time that an ISO 8601 text names, UTC where it names no zone; None where it names no time."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -18,8 +18,8 @@ PARTS = (*PHASES, "wait")  # a rank's repeat, without overlap and without a gap
 class RankRepeat:
     """One rank in one repeat, seconds; `parts_s` has PARTS.
 
-    `core_flops_per_s`: how fast its core did the yardstick round the repeat, all operations of before and after over
-    all their seconds; None where the record has none.
+    `yardstick_flops_per_s`: how fast its core did the yardstick before and after the repeat; None where the record
+    has no readings.
     """
 
     rank: int
@@ -28,7 +28,15 @@ class RankRepeat:
     mpi_s: float
     cpu_s: float
     convolve_cpu_s: float
-    core_flops_per_s: float | None
+    yardstick_flops_per_s: tuple[float, float] | None
+
+    @property
+    def core_flops_per_s(self) -> float | None:
+        """All operations of both readings over all their seconds: the harmonic mean."""
+        if self.yardstick_flops_per_s is None:
+            return None
+        before, after = self.yardstick_flops_per_s
+        return 2.0 / (1.0 / before + 1.0 / after)
 
 
 @dataclass(frozen=True)

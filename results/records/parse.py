@@ -18,6 +18,7 @@ from results.records.measurement import (
     RankRepeat,
     Repeat,
 )
+from workload.domain.grid import AXES
 from workload.record.outcomes import OK
 from workload.record.run import Run
 from workload.record.schema import PHASES, SchemaError
@@ -44,6 +45,7 @@ def _parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunc
     experiment_of(run)  # raises for a kind that is unknown
     repeats = tuple(_repeat(item) for item in record["repeats"])
     machines = tuple(_machine(item) for item in record["machines"])
+    clocks_s = _clocks_s(record["clock_agreement"])
     if record["outcome"] == OK:
         _check_times(run, repeats)
     return RecordedLaunch(
@@ -58,6 +60,7 @@ def _parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunc
         started_utc=record["started_utc"],
         ended_utc=record["ended_utc"],
         log_tail=record["log_tail"],
+        warmups=tuple(_repeat(item) for item in record["warmup_repeats"]),
         repeats=repeats,
         memory=tuple(
             RankMemory(item["rank"], item["peak_rss_bytes"], item["pss_bytes"], item["baseline_rss_bytes"])
@@ -70,8 +73,9 @@ def _parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunc
         ),
         check=_check(record["check"]),
         machines=machines,
+        clocks_s=clocks_s,
         evidence=record["evidence"],
-        marks=frozenset(marks_of(run, repeats, machines, _clocks_s(record["clock_agreement"]), slots)),
+        marks=frozenset(marks_of(run, repeats, machines, clocks_s, slots)),
     )
 
 
@@ -106,18 +110,17 @@ def _rank_times(item: Mapping[str, Any]) -> RankRepeat:
         _seconds(item, "mpi_s"),
         _seconds(item, "cpu_s"),
         _seconds(item, "convolve_cpu_s"),
-        _core_speed(item.get("yardstick_flops_per_s")),
+        _yardstick(item.get("yardstick_flops_per_s")),
     )
 
 
-def _core_speed(values: Any) -> float | None:
-    """The harmonic mean of the readings before and after."""
+def _yardstick(values: Any) -> tuple[float, float] | None:
     if values is None:
         return None
     before, after = map(float, values)
     if not 0.0 < min(before, after) <= max(before, after) < math.inf:
         raise SchemaError(f"yardstick_flops_per_s = {values} is no speed")
-    return 2.0 / (1.0 / before + 1.0 / after)
+    return before, after
 
 
 def _seconds(item: Mapping[str, Any], key: str) -> float:
@@ -129,9 +132,9 @@ def _seconds(item: Mapping[str, Any], key: str) -> float:
 
 def _block(item: Mapping[str, Any]) -> RankBlock:
     spans = {}
-    for axis, span in item.items():
-        if isinstance(span, list):
-            start, stop = span
+    for axis in AXES:
+        if axis in item:
+            start, stop = item[axis]
             spans[axis] = (int(start), int(stop))
     return RankBlock(item["rank"], spans, item["output_elements"])
 

@@ -189,13 +189,15 @@ def _events(path: Path, problems: list[str]) -> tuple[Mapping[str, Any], ...]:
         problems.append(f"{path.name} cannot be read ({error}): runs that never ended are not counted")
         return ()
     found = []
-    for line in lines:
+    for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):
-            continue  # the last line of a killed sweep may be torn
+            entry = None
         if isinstance(entry, dict):
             found.append(entry)
+        elif number < len(lines):  # the last line of a killed sweep may be torn
+            problems.append(f"{path.name}, line {number} is no event: the ledger was changed, and what it said is lost")
     return tuple(found)
 
 

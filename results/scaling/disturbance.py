@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import statistics
 from collections.abc import Iterator, Mapping
@@ -116,18 +115,10 @@ def _loaded(launch: RecordedLaunch, most: int) -> bool:
 
 def _steal_share(launch: RecordedLaunch) -> float:
     """Largest share of a node's processor time, over the run, that went to other virtual machines."""
-    wall_s = _wall_s(launch)
+    wall_s = launch.wall_s or 0.0
     shares = [0.0]
     for machine in launch.machines:
         steal_s, threads = machine.details.get("steal_s"), machine.details.get("threads")
         if isinstance(steal_s, (int, float)) and isinstance(threads, int) and threads > 0 and wall_s > 0.0:
             shares.append(steal_s / (wall_s * threads))
     return max(shares)
-
-
-def _wall_s(launch: RecordedLaunch) -> float:
-    try:
-        begun, ended = (datetime.datetime.fromisoformat(str(time)) for time in (launch.started_utc, launch.ended_utc))
-        return (ended - begun).total_seconds()
-    except (ValueError, TypeError):
-        return 0.0

@@ -172,3 +172,18 @@ def test_values_that_cannot_be_are_refused_by_run(maker: Any, change: Change, wo
     with pytest.raises(SchemaError, match=words) as refusal:
         parse(record, SLOTS)
     assert record["run_id"] in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("started", "ended", "wall_s"),
+    [
+        ("2026-01-01T00:00:00+00:00", "2026-01-01T00:00:05.5+00:00", 5.5),
+        ("2026-01-01T00:00:00", "2026-01-01T01:00:00+01:00", 0.0),  # without a zone it is UTC
+        ("yesterday", "2026-01-01T00:00:05+00:00", None),
+        (None, None, None),
+    ],
+)
+def test_the_wall_time_of_a_launch(
+    made: Callable[..., RecordedLaunch], started: str | None, ended: str | None, wall_s: float | None
+) -> None:
+    assert made(lambda record: record.update(started_utc=started, ended_utc=ended)).wall_s == wall_s
