@@ -36,17 +36,12 @@ class Experiment(Protocol):
 
     @property
     def kind(self) -> str:
-        """The `workload.kind` of its records."""
+        """The `workload.kind` of its records, which workload/record/kinds.py has a shape for."""
         ...
 
     @property
     def table(self) -> str:
         """The table that makes a study one of this experiment, for example `problem`."""
-        ...
-
-    @property
-    def record_version(self) -> int:
-        """The schema version of its records: 1 for the convolution, 2 for any other kind."""
         ...
 
     @property
@@ -74,10 +69,6 @@ class Experiment(Protocol):
 
     def keep(self, executor: Executor, job: Path, paths: SweepPaths) -> None:
         """Brings home what else the run left, where it belongs into the sweep's folder. Raises OSError."""
-        ...
-
-    def unmeasured(self) -> Mapping[str, Any]:
-        """A record's measured keys where a run left no measurement."""
         ...
 
     def headline_s(self, record: Mapping[str, Any]) -> float:

@@ -16,6 +16,7 @@ from orchestration.paths import SweepPaths
 from orchestration.planning.plan import PlannedRun
 from workload.agent import supervise
 from workload.record.files import read_record, write_json
+from workload.record.kinds import KINDS
 from workload.record.outcomes import CRASHED, NODE_LOST, SKIPPED
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ class Recorder:
         document: Mapping[str, Any],
         log_tail: str,
     ) -> dict[str, Any]:
-        run_id = planned.run.run_id
+        run_id, kind = planned.run.run_id, KINDS[self.sweep.experiment.kind]
         record: dict[str, Any] = {
-            **(reading.document or self.sweep.experiment.unmeasured()),
-            "schema_version": self.sweep.experiment.record_version,
+            **(reading.document or kind.unmeasured()),
+            "schema_version": kind.version,
             "run_id": run_id,
             "run": planned.run.as_dict(),
             "series": list(planned.series),

@@ -11,9 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from workload.record.outcomes import OUTCOMES
-from workload.record.run import Run
-from workload.record.schema import RECORD_SHAPE, SchemaError, check_shape, check_version
+from workload.record.kinds import kind_of
+from workload.record.schema import SchemaError, check_version
 
 
 def write_json(path: Path, document: object) -> None:
@@ -42,23 +41,23 @@ def write_whole(path: Path, content: str | bytes | memoryview, mode: int = 0o644
 
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises SchemaError (truncated, no object, another version) or OSError."""
+    document = _read_object(path)
+    check_version(document, str(path))
+    return document
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A record of any kind, its shape proved. Raises SchemaError or OSError, naming the file."""
+    record = _read_object(path)
+    kind_of(record, path.name).check_record(record, path.name)
+    return record
+
+
+def _read_object(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())
     except ValueError as error:  # covers bad UTF-8 as well
         raise SchemaError(f"{path}: not whole JSON ({error}); it was cut short or is no record") from error
     if not isinstance(document, dict):
         raise SchemaError(f"{path}: holds no JSON object")
-    check_version(document, str(path))
     return document
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """A record, its shape proved. Raises SchemaError or OSError, naming the file."""
-    record = read_json(path)
-    check_shape(record, RECORD_SHAPE, path.name)
-    if record["outcome"] not in OUTCOMES:
-        raise SchemaError(f"{path.name}.outcome = {record['outcome']!r} is unknown: one of {', '.join(OUTCOMES)}")
-    run = Run.from_dict(record["run"])
-    if run.run_id != record["run_id"]:
-        raise SchemaError(f"{path.name}: run_id {record['run_id']} is not the id {run.run_id} of its run")
-    return record

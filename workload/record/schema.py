@@ -17,13 +17,12 @@ class SchemaError(ValueError):
     """A document is not what its reader takes; the message names the key and both versions where they differ."""
 
 
-def check_version(document: Mapping[str, Any], name: str) -> None:
+def check_version(document: Mapping[str, Any], name: str, ours: int = SCHEMA_VERSION) -> None:
     """Raises SchemaError where the document's schema version is not ours, naming both."""
     version = document.get("schema_version")
-    if version != SCHEMA_VERSION:
+    if version != ours:
         raise SchemaError(
-            f"{name}: schema_version {version!r}, but this convscale reads {SCHEMA_VERSION}: "
-            "use the convscale that wrote it"
+            f"{name}: schema_version {version!r}, but this convscale reads {ours}: use the convscale that wrote it"
         )
 
 
@@ -95,8 +94,11 @@ MEASUREMENT_SHAPE: dict[str, Any] = {
     "machines": [{"node": str, "boot_id": str, "cpu_model": str, "rank_placement": list}],
     "clock_agreement": {"wtime_s": _NUMBER, "monotonic_s": _NUMBER},
 }
-RECORD_SHAPE: dict[str, Any] = {
-    **MEASUREMENT_SHAPE,
+# What a record of any kind has beside its measurement; workload/record/kinds.py puts the two together
+OPERATOR_SHAPE: dict[str, Any] = {
+    "schema_version": int,
+    "run_id": str,
+    "run": dict,
     "series": [str],
     "launch": int,
     "sequence": int,
@@ -107,8 +109,5 @@ RECORD_SHAPE: dict[str, Any] = {
     "started_utc": (str, type(None)),
     "ended_utc": (str, type(None)),
     "log_tail": str,
-    "check": dict,
-    "clock_agreement": dict,
-    "predicted": {"peak_bytes": [int], "moved_bytes": int},
     "evidence": {"oom_kills": dict, "signal": (int, type(None)), "exception": (str, type(None)), "lost_nodes": [str]},
 }

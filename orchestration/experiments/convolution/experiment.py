@@ -37,7 +37,6 @@ class Convolution:
 
     kind = "convolution"
     table = "problem"
-    record_version = 1
     columns = ("batch", "movement", "backend")
     headline = "forward"
 
@@ -95,10 +94,6 @@ class Convolution:
                 partial = paths.pictures / f".{name}.partial"
                 partial.write_bytes(images.png(arrays[name]))
                 partial.replace(paths.picture(name))
-
-    def unmeasured(self) -> Mapping[str, Any]:
-        """Empty lists and objects under the measurement's keys."""
-        return {key: [] if isinstance(shape, list) else {} for key, shape in MEASUREMENT_SHAPE.items()}
 
     def headline_s(self, record: Mapping[str, Any]) -> float:
         """The median forward time of the repeats."""
