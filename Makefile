@@ -12,6 +12,9 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 # A worker of the tests often waits, for nodes that fall silent and for runs, and at times takes several cores.
 WORKERS ?= 2
 BIN := .venv/bin
+# packages of a person's own are not those that were tested together
+unexport PYTHONPATH PYTHONHOME
+export PYTHONNOUSERSITE := 1
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: sweep test test-engine cloud bench contenders lint clean

@@ -62,6 +62,7 @@ ACROSS = {
     "orchestration": {
         "workload.domain": None,
         "workload.record": None,
+        "workload.agent.environment": None,
         "workload.agent.supervise": None,
         "workload.agent.standalone.bundle": None,
         "workload.instruments.cgroup": None,
@@ -75,6 +76,7 @@ STANDARD_LIBRARY_ONLY = (
     "workload/domain",
     "workload/record",
     "workload/instruments/cgroup.py",
+    "workload/agent/environment.py",
     "workload/agent/standalone/bundle.py",
 )
 

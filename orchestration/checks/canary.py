@@ -10,6 +10,7 @@ from orchestration.jobs.answer import answer, answer_arguments, every_slot
 from orchestration.jobs.job import JobRequest
 from orchestration.jobs.loop import JobLoop
 from orchestration.paths import SweepPaths
+from orchestration.python import isolated
 from workload.record.schema import check_shape
 
 PROGRAM = ("-m", "workload.probe.canary")
@@ -43,7 +44,7 @@ def _carry_out(loop: JobLoop, paths: SweepPaths, program: tuple[str, ...], timeo
     request = JobRequest(
         every_slot(loop.writer.inventory),
         timeout_s,
-        lambda folder: [python, "-m", "mpi4py", *program, *answer_arguments(folder)],
+        lambda folder: isolated(python, "-m", "mpi4py", *program, *answer_arguments(folder)),
     )
     paths.jobs.mkdir(parents=True, exist_ok=True)
     return answer(loop, paths.job(NAME), request, "the canary", lambda found: check_shape(found, SHAPE, "the canary"))

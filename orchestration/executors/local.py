@@ -20,6 +20,7 @@ import psutil
 
 from orchestration.errors import Refusal
 from orchestration.jobs.executor import Site, State, Traces
+from orchestration.python import isolated
 from workload.agent import supervise
 from workload.record.files import read_json
 from workload.record.schema import SchemaError
@@ -93,8 +94,9 @@ class LocalExecutor:
     def machines(self) -> list[dict[str, Any]]:
         """What each node says of itself, as in a record's `machines`. Raises Refusal."""
         done = subprocess.run(  # noqa: S603  our own interpreter
-            [str(self.python), "-m", "workload.instruments.machine"],
+            isolated(self.python, "-m", "workload.instruments.machine"),
             cwd=self.root,
+            env=dict(self.environment),
             capture_output=True,
             text=True,
             timeout=60,
@@ -105,15 +107,16 @@ class LocalExecutor:
         except ValueError as error:
             last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
             raise Refusal(
-                f"{self.python} -m workload.machine fails here ({last}): install the project again"
+                f"{self.python} -m workload.instruments.machine fails here ({last}): install the project again"
             ) from error
 
     def start(self, job: Path) -> None:
         """Starts the supervisor of the job's folder, detached. Raises OSError."""
         with (job / "supervisor.log").open("wb") as log:
             self._children[job] = subprocess.Popen(  # noqa: S603  our own interpreter
-                [str(self.python), "-m", "workload.agent.supervise", str(job)],
+                isolated(self.python, "-m", "workload.agent.supervise", str(job)),
                 cwd=self.root,
+                env=dict(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

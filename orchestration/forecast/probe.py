@@ -16,6 +16,7 @@ from orchestration.jobs.job import JobRequest
 from orchestration.jobs.loop import job_loop
 from orchestration.paths import SweepPaths
 from orchestration.planning.cores import cores
+from orchestration.python import isolated
 from orchestration.sweep.prepare import Surroundings
 from workload.record.files import read_json, write_json
 from workload.record.schema import SchemaError, check_version
@@ -89,7 +90,7 @@ def _carry_out(inventory: Inventory, executor: Executor, surroundings: Surroundi
     request = JobRequest(
         every_slot(inventory, binding),
         TIMEOUT_S,
-        lambda folder: [inventory.python, "-m", "mpi4py", *PROGRAM, *answer_arguments(folder)],
+        lambda folder: isolated(inventory.python, "-m", "mpi4py", *PROGRAM, *answer_arguments(folder)),
     )
     try:
         paths.jobs.mkdir(parents=True, exist_ok=True)

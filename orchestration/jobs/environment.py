@@ -1,12 +1,48 @@
-"""What of a person's environment a job is started with. Nothing else decides that."""
+"""What of a person's environment a job on this machine is started with, and what of the rest would have mattered."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
-KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TMPDIR", "USER")
+from workload.agent import environment as job_environment
+
+PARAMETER_FILES = (".openmpi/mca-params.conf", ".prte/mca-params.conf", ".pmix/mca-params.conf")
+SETTINGS = ("OMPI_MCA_", "PRTE_MCA_", "PMIX_MCA_", "OPAL_PREFIX")
+PYTHON_SETTINGS = ("PYTHONPATH", "PYTHONHOME")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def kept_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that a job inherits: never PYTHONPATH, thread counts or MPI settings of the person's own."""
-    return {name: environment[name] for name in KEPT_VARIABLES if name in environment}
+    """The variables that a job on this machine inherits."""
+    return job_environment.kept_environment(environment, PurePosixPath(sys.prefix))
+
+
+def unused(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """A line on each thing of a person's own that would have changed the runs, and does not."""
+    folders = environment.get(job_environment.LIBRARY_PATH, "").split(":")
+    libraries = [folder for folder in folders if folder and _holds_mpi(Path(folder))]
+    names = sorted(name for name in environment if name.startswith(SETTINGS) or name in (*PYTHON_SETTINGS, *THREADS))
+    home = Path(environment.get("HOME") or job_environment.NO_HOME)
+    files = [f"~/{name}" for name in PARAMETER_FILES if _says_something(home / name)]
+    lines = [f"LD_LIBRARY_PATH names another MPI ({folder}): not used" for folder in libraries]
+    lines += [f"settings of your own, not used: {', '.join([*names, *files])}"] if names or files else []
+    return tuple(lines)
+
+
+def _holds_mpi(folder: Path) -> bool:
+    if folder.resolve().is_relative_to(Path(sys.prefix).resolve()):
+        return False
+    try:
+        return any(next(folder.glob(f"{name}.so*"), None) for name in ("libmpi", "libpmix"))
+    except OSError:
+        return False
+
+
+def _says_something(file: Path) -> bool:
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.strip() and not line.lstrip().startswith("#") for line in lines)

@@ -52,7 +52,7 @@ def held(executor: Executor, inventory: Inventory, paths: SweepPaths, utc: str) 
 
     Raises Refusal naming the sweep that has it; a sweep that never began leaves no folder then.
     """
-    who = f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
+    who = f"{_user()}@{socket.gethostname()}, process {os.getpid()}"
     fab = supervise.identity(psutil.Process())
     document = {"sweep": paths.mark, "folder": str(paths.folder), "who": who, "since_utc": utc, "fab": fab}
     try:
@@ -82,3 +82,11 @@ def _is_dead(other: Mapping[str, Any]) -> bool:
         return here and not supervise.lives(other["fab"])
     except (SchemaError, KeyError, TypeError, ValueError):
         return False
+
+
+def _user() -> str:
+    """The person's login name, or the number of an account that has none, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

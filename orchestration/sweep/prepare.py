@@ -49,6 +49,7 @@ class Surroundings:
     utc_now: Callable[[], str]
     environment: Mapping[str, str]
     experiments: Sequence[Experiment] = EXPERIMENTS
+    unused: Sequence[str] = ()  # lines on what of the environment jobs on this machine do not get
 
     @property
     def root(self) -> Path:
@@ -165,13 +166,18 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         workload=workload.digest,
         facts=resume.facts(machines, _slots(machines, inventory)),
     )
-    plan = replace(plan, notes=(*_mixed(machines), *plan.notes))
+    plan = replace(plan, notes=(*_unused(inventory, surroundings), *_mixed(machines), *plan.notes))
     return Sweep(surroundings, request, experiment, loaded, ground, plan, executor, identity)
 
 
 def _slots(machines: Sequence[Mapping[str, Any]], inventory: Inventory) -> list[int]:
     """Of each node; nodes that a sweep's folder knows stand in another order than the inventory's."""
     return [int(item.get("slots", node.slots)) for item, node in zip(machines, inventory.nodes, strict=True)]
+
+
+def _unused(inventory: Inventory, surroundings: Surroundings) -> Sequence[str]:
+    """Lines on what of the person's environment the runs do not get; nodes apart from this machine have their own."""
+    return surroundings.unused if inventory.launcher == "local" else ()
 
 
 def _mixed(machines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -92,11 +92,14 @@ def find_living(cluster: str) -> Inventory:
 
 def surroundings() -> Surroundings:
     """What a sweep uses of the world outside."""
-    from orchestration.jobs.environment import kept_environment
+    from orchestration.jobs.environment import kept_environment, unused
     from orchestration.paths import RunsFolder
     from orchestration.sweep.prepare import Surroundings
 
-    return Surroundings(known_clusters(), RunsFolder(RUNS), utc_now, kept_environment(dict(os.environ)))
+    environment = dict(os.environ)
+    return Surroundings(
+        known_clusters(), RunsFolder(RUNS), utc_now, kept_environment(environment), unused=unused(environment)
+    )
 
 
 def operator(yes: bool = False) -> Operator:

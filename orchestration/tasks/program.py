@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import site
 import sys
 import tomllib
 
@@ -12,6 +13,12 @@ from invoke.program import Program
 from orchestration.tasks.common import ROOT
 
 NAME = "convscale"
+
+
+def own_packages() -> None:
+    """Takes packages from the project's own installation alone: others would not be those that the ranks use."""
+    foreign = {*os.environ.pop("PYTHONPATH", "").split(os.pathsep), site.getusersitepackages()} - {"", str(ROOT)}
+    sys.path[:] = [folder for folder in sys.path if folder not in foreign]
 
 
 def run(menu: str) -> None:

@@ -1,6 +1,7 @@
 """A small study on disk, and `fab sweep` of it through real processes, with a stand-in for the ranks."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -35,6 +36,9 @@ ranks = [2]
 oversubscribe = 2
 """
 
+# isolated as bin/convscale is
+DRIVER = (sys.executable, "-E", "-s", "-m", "tests.orchestration.driver")
+
 
 @dataclass
 class Lab:
@@ -42,6 +46,8 @@ class Lab:
 
     folder: Path
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    before: list[str] = field(default_factory=list)  # words in front of the command, for example taskset's
 
     @property
     def study(self) -> Path:
@@ -56,8 +62,9 @@ class Lab:
         given = {"study": self.study, "out": self.paths.folder} | flags
         arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.orchestration.driver", str(self.folder / "runs"), behaviour, *arguments],
+            [*self.before, *DRIVER, str(self.folder / "runs"), behaviour, *arguments],
             cwd=ROOT,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -14,7 +14,7 @@ from invoke.exceptions import Exit
 from orchestration.checks import canary
 from orchestration.experiments.convolution.experiment import Convolution
 from orchestration.forecast.sweep import Foretelling
-from orchestration.jobs.environment import kept_environment
+from orchestration.jobs.environment import kept_environment, unused
 from orchestration.paths import RunsFolder
 from orchestration.provision.providers import clusters_of
 from orchestration.sweep.prepare import Surroundings
@@ -29,7 +29,12 @@ whole = behaviour in ("real", "mute-canary")
 real = whole or behaviour == "bare"
 program = ("-m", "workload") if real else ("-m", "tests.orchestration.fake_workload", behaviour)
 sweep.surroundings = lambda: Surroundings(
-    clusters_of(ROOT), RunsFolder(Path(runs)), utc_now, kept_environment(dict(os.environ)), (Convolution(program),)
+    clusters_of(ROOT),
+    RunsFolder(Path(runs)),
+    utc_now,
+    kept_environment(os.environ),
+    (Convolution(program),),
+    unused(os.environ),
 )
 if behaviour == "mute-canary":
     canary.PROGRAM, canary.BRIEF_TIMEOUT_S = ("-c", "import time; time.sleep(600)"), 1.0

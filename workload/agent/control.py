@@ -66,7 +66,7 @@ def start(folder: Path, files: dict[str, str], folders: list[str]) -> None:
         raise
     with (folder / "supervisor.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603  our own interpreter
-            [sys.executable, "-m", "workload.agent.supervise", str(folder)],
+            [sys.executable, "-E", "-s", "-m", "workload.agent.supervise", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -17,10 +17,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import psutil
 
+from workload.agent.environment import daemon_environment
 from workload.agent.supervise import GRACE_S, Signals, carriers, kill_carriers, make_private
 from workload.instruments.cgroup import oom_kills
 from workload.record.files import write_json
@@ -69,7 +70,8 @@ def _end_earlier(token: str) -> None:
 
 def _carry_through(argv: Sequence[str], signals: Signals, limit_s: float) -> int:
     """Starts the daemon and waits: for its end, the limit, a signal to us, or the head's silence."""
-    process = subprocess.Popen(list(argv))  # noqa: S603  what mpirun would have started itself
+    environment = daemon_environment(os.environ, PurePosixPath(sys.prefix))
+    process = subprocess.Popen(list(argv), env=environment)  # noqa: S603  what mpirun would have started itself
     handle = os.pidfd_open(process.pid)
     deadline = time.monotonic() + limit_s
     ready: list[int] = []

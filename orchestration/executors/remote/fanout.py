@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from orchestration.clusters.inventory import Inventory, Node
+from orchestration.python import isolated
 from orchestration.ssh.connection import Done, UnreachableError, quote
 from orchestration.ssh.options import NODE_OPTIONS
 from workload.agent.standalone.bundle import bundle
@@ -84,13 +85,13 @@ class Nodes:
         program = bundle("fanout")
         asked = json.dumps({"program": program, "request": request}).encode()
         rounds = -(-len(nodes) // 32)
-        done = self.run([self.inventory.python, "-c", BOOT], asked, rounds * limit_s + 20)
+        done = self.run(isolated(self.inventory.python, "-c", BOOT), asked, rounds * limit_s + 20)
         return [Answer(node, **_answer(item)) for node, item in zip(nodes, _list(done, len(nodes)), strict=True)]
 
     def survey(self, marker: str) -> list[Answer]:
         """Every node's own description, as JSON in `out`; `marker` is a file of the head's work folder."""
         program = bundle("survey")
-        return self.ask([self.inventory.python, "-", self.inventory.workdir, marker], stdin=program, limit_s=60)
+        return self.ask(isolated(self.inventory.python, "-", self.inventory.workdir, marker), stdin=program, limit_s=60)
 
     def copy(self, path: PurePosixPath) -> list[Answer]:
         """Brings a file of the head to the same path on every node that lacks it."""

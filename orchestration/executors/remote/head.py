@@ -19,6 +19,7 @@ from orchestration.errors import Refusal
 from orchestration.executors.remote import protocol
 from orchestration.executors.remote.fanout import Nodes
 from orchestration.jobs.executor import HeadLostError
+from orchestration.python import isolated
 from orchestration.ssh.connection import Connection, Done, UnreachableError, node_known_hosts, target
 
 PATIENCE_S = 25.0
@@ -66,7 +67,7 @@ class Head:
 
     def module(self, module: str, *words: str) -> list[str]:
         """The command that runs a module of the workload on a node."""
-        return [ENV, "-C", str(self.workdir), self.inventory.python, "-m", module, *words]
+        return [ENV, "-C", str(self.workdir), *isolated(self.inventory.python, "-m", module, *words)]
 
     def control(self, *words: str) -> list[str]:
         """The command that asks workload.agent.control."""

@@ -15,6 +15,7 @@ from orchestration.executors.remote.fanout import Answer
 from orchestration.executors.remote.head import Head
 from orchestration.executors.remote.survey import parse, unreached
 from orchestration.jobs.executor import Site
+from orchestration.python import isolated
 from workload.agent.standalone.bundle import bundle
 
 TEMPORARY = PurePosixPath("/tmp")  # noqa: S108  of the nodes: short, because sockets lie in it
@@ -82,7 +83,7 @@ class SurveyedNodes:
     def unreached_pairs(self) -> list[list[str] | str]:
         """For each node the addresses of the others that it does not reach, or why it could not say."""
         program = bundle("neighbours")
-        argv = [self.inventory.python, "-", *(node.address for node in self.inventory.nodes)]
+        argv = isolated(self.inventory.python, "-", *(node.address for node in self.inventory.nodes))
         answers = self._head.reach(lambda: self._head.nodes.ask(argv, stdin=program, limit_s=60))
         return [_addresses(answer) for answer in answers]
 

@@ -22,7 +22,9 @@ from orchestration.executors.remote.lease import taken
 from orchestration.jobs import launchers
 from orchestration.jobs.launchers.launcher import Hosts, RemoteShell, Scratch
 from orchestration.jobs.launchers.placement import Placement
+from orchestration.python import isolated
 from orchestration.ssh.connection import Connection, Done, UnreachableError, node_known_hosts, target
+from workload.agent.environment import LIBRARY_PATH, library_path
 from workload.agent.standalone.bundle import bundle
 from workload.record.digest import code_digest
 
@@ -64,8 +66,10 @@ def command(inventory: Inventory, folder: PurePosixPath, program: Sequence[str])
         shell=RemoteShell(folder / "known_hosts", inventory.user or "", PurePosixPath(inventory.workdir)),
     )
     placement = Placement(len(inventory.nodes), len(inventory.nodes), ranks_per_node=1)
-    made = launchers.find(launchers.DEFAULT).command(placement, hosts, SCRATCH, [str(python), "-m", "mpi4py", *program])
-    variables = [f"{name}={value}" for name, value in made.environment.items()]
+    ranks = isolated(python, "-m", "mpi4py", *program)
+    made = launchers.find(launchers.DEFAULT).command(placement, hosts, SCRATCH, ranks)
+    environment = {**made.environment, LIBRARY_PATH: library_path(python.parents[1])}
+    variables = [f"{name}={value}" for name, value in environment.items()]
     return ["timeout", "--kill-after", "5", f"{LIMIT_S:.0f}", "env", *variables, *made.argv]
 
 
@@ -107,7 +111,7 @@ def _push(inventory: Inventory, root: Path, head: Connection) -> Pushed:
 def _refuse_held(inventory: Inventory, root: Path, release: str, head: Connection) -> None:
     """Raises Refusal where a sweep is at work on another workload: its next runs would be of ours."""
     text = (root / "workload" / "agent" / "lease.py").read_text(encoding="utf-8")
-    done = head.run([inventory.python, "-c", text, inventory.workdir])
+    done = head.run(isolated(inventory.python, "-c", text, inventory.workdir))
     try:
         document = json.loads(done.out)
         other, there = document["holder"], document["release"]

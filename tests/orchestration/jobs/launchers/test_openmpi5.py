@@ -31,9 +31,10 @@ SSH = (
     "--prtemca oob_tcp_keepalive_time 4 --prtemca oob_tcp_keepalive_intvl 2 --prtemca oob_tcp_keepalive_probes 3"
 )
 ATTENDED = (
-    " --prtemca prte_launch_agent env -C /w /v/bin/python -m workload.agent.daemon --token t --limit-s 90 "
+    " --prtemca prte_launch_agent env -C /w /v/bin/python -E -s -m workload.agent.daemon --token t --limit-s 90 "
     "--make /tmp/c/t --make /dev/shm/convscale-t prted"
 )
+UNATTENDED = " --prtemca prte_launch_agent env HOME=/dev/null LD_LIBRARY_PATH=/v/lib:/v/lib/openmpi prted"
 OSC = "--mca osc ^ucx"
 YIELD = "--mca mpi_yield_when_idle 1"
 FOLDERS = (
@@ -92,14 +93,21 @@ def threads(count):
         (
             TWO_NODES,
             replace(FABRIC, shell=replace(SHELL, token="", make=())),
-            f"-n 4 --hostfile /h {OVERSUBSCRIBE} {SSH} {OSC} {FOLDERS} {threads(1)}",
+            f"-n 4 --hostfile /h {OVERSUBSCRIBE} {SSH}{UNATTENDED} {OSC} {FOLDERS} {threads(1)}",
         ),
     ],
 )
 def test_command(placement, hosts, words):
     made = OpenMpi5().command(placement, hosts, SCRATCH, ["/v/bin/python", "-m", "x"])
     assert " ".join(made.argv) == f"/v/bin/mpirun {words} /v/bin/python -m x"
-    assert made.environment == {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    assert made.environment == {
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "HOME": "/dev/null",
+        "OMPI_MCA_mca_base_param_files": "none",
+        "PMIX_MCA_mca_base_param_files": "none",
+        "PRTE_MCA_prte_default_hostfile": "none",
+    }
 
 
 def test_no_word_of_what_mpirun_takes_apart_holds_a_space():
