@@ -15,7 +15,8 @@ from orchestration.jobs.executor import Executor
 from orchestration.jobs.job import JobRequest
 from orchestration.jobs.loop import job_loop
 from orchestration.paths import SweepPaths
-from orchestration.planning.cores import cores
+from orchestration.planning.binding import binding_of
+from orchestration.planning.cores import cores, hardware_threads
 from orchestration.python import isolated
 from orchestration.sweep.prepare import Surroundings
 from workload.record.files import read_json, write_json
@@ -84,8 +85,10 @@ def read(cluster: str, root: Path) -> Mapping[str, Any]:
 
 
 def _carry_out(inventory: Inventory, executor: Executor, surroundings: Surroundings) -> Mapping[str, Any]:
-    fewest = cores(executor.machines())
-    binding = "core" if max(node.slots for node in inventory.nodes) <= fewest else "none"
+    machines = executor.machines()
+    most = max(node.slots for node in inventory.nodes)
+    fewest = cores(machines)
+    binding = binding_of(most, 1, fewest, hardware_threads(machines))
     paths = SweepPaths(surroundings.runs.folder.absolute() / ".probes" / inventory.cluster)
     request = JobRequest(
         every_slot(inventory, binding),

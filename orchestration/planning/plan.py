@@ -80,7 +80,7 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of a sweep in order; `notes` names what was left out and the binding policy."""
+    """All runs of a sweep in order; `notes` names what was left out and how ranks are bound."""
 
     runs: tuple[PlannedRun, ...]
     notes: tuple[str, ...]
@@ -103,23 +103,6 @@ def spread(ranks: int, inventory: Inventory) -> tuple[int, int]:
             return used, min(ranks, max(item.slots for item in inventory.nodes[:used]))
     nodes = len(inventory.nodes)
     return nodes, -(-ranks // nodes)
-
-
-def binding_policy(wanted: Iterable[tuple[int, int]], inventory: Inventory, cores: int) -> tuple[str, str]:
-    """One policy for all runs, and the line that says so; `wanted` are the runs' ranks and threads.
-
-    `core` where every run's threads have cores of their own. `cores` are a node's, 0 where nodes share a machine's.
-    """
-    slots = min(node.slots for node in inventory.nodes)
-    if cores == 0:
-        return "none", "binding: none, for every run (the nodes share one machine's cores)"
-    for count, threads in wanted:
-        ranks = spread(count, inventory)[1]
-        if ranks > slots or ranks * threads > cores:
-            of_threads = f" of {threads} threads" if threads > 1 else ""
-            room = f"a node of {min(slots, cores)} cores"
-            return "none", f"binding: none, for every run (up to {ranks} ranks{of_threads} on {room})"
-    return "core", "binding: every rank to its own cores"
 
 
 Item = TypeVar("Item")

@@ -10,7 +10,8 @@ from typing import Any
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 from orchestration.experiments.convolution.study import AUTO, ConvolutionSeries, ConvolutionStudy
-from orchestration.planning.plan import Plan, PlannedRun, binding_policy, merge, rank_counts, shuffled, spread
+from orchestration.planning.binding import binding_of, described
+from orchestration.planning.plan import Plan, PlannedRun, merge, rank_counts, shuffled, spread
 from orchestration.planning.study import RANKS, SLOTS
 from workload.domain import movements
 from workload.domain.footprint import choose_grid, predict
@@ -38,10 +39,11 @@ class ConvolutionPoint:
 
 @dataclass(frozen=True)
 class PlanContext:
-    """What a plan depends on besides the study; `cores` as binding_policy takes them."""
+    """What a plan depends on besides the study; `cores` and `hardware_threads` as binding_of takes them."""
 
     inventory: Inventory
     cores: int
+    hardware_threads: int
     pool: Pool
     workload: Workload
 
@@ -53,17 +55,15 @@ def make(study: ConvolutionStudy, source: str, context: PlanContext) -> Plan:
     """
     notes: list[str] = []
     points = _points(study, source, context.inventory, notes)
-    wanted = ((point.ranks, settings.threads) for settings, point in points)
-    binding, note = binding_policy(wanted, context.inventory, context.cores)
     ordered = shuffled(study.seed, [(item[0].launches, item) for item in points])
     try:
         runs = merge(
-            (_planned(launch, *item, binding, context) for launch, item in ordered),
+            (_planned(launch, *item, context) for launch, item in ordered),
             [series.name for series in study.series],
         )
     except ValueError as error:
         raise Refusal(f"study {source}: {error}") from error
-    return Plan(runs, (*notes, note))
+    return Plan(runs, (*notes, described(item.run.binding for item in runs)))
 
 
 def _points(
@@ -190,15 +190,18 @@ def _crossed(settings: Settled, point: ConvolutionPoint) -> list[ConvolutionPoin
     ]
 
 
-def _planned(launch: int, settings: Settled, point: ConvolutionPoint, binding: str, context: PlanContext) -> PlannedRun:
+def _planned(launch: int, settings: Settled, point: ConvolutionPoint, context: PlanContext) -> PlannedRun:
     nodes, ranks_per_node = spread(point.ranks, context.inventory)
+    slots = min(node.slots for node in context.inventory.nodes)
+    # mpirun binds no more ranks than it was given slots
+    room = (context.cores, context.hardware_threads) if ranks_per_node <= slots else (0, 0)
     images, file = context.pool(settings.images, point.problem, settings.seed)
     run = Run(
         problem=point.problem,
         ranks=point.ranks,
         nodes=nodes,
         ranks_per_node=ranks_per_node,
-        binding=binding,
+        binding=binding_of(ranks_per_node, settings.threads, *room),
         threads=settings.threads,
         grid=point.grid,
         movement=point.movement,

@@ -26,14 +26,15 @@ STRONG = '[[series]]\nname = "strong"\nscaling = "strong"\n'
 WEAK = '[[series]]\nname = "weak"\nscaling = "weak"\nbatch_per_rank = 2\n'
 
 
-def made(text, slots=4, cores=4, nodes=1, profile="local", head=HEAD):
+def made(text, slots=4, cores=4, nodes=1, profile="local", head=HEAD, threads=None):
     document = tomllib.loads(head + text)
-    return make(study.check(document, "s.toml"), make_inventory(slots, nodes, profile=profile), cores)
+    return make(study.check(document, "s.toml"), make_inventory(slots, nodes, profile=profile), cores, threads)
 
 
-def make(checked, inventory, cores):
+def make(checked, inventory, cores, threads=None):
     pool = lambda *_: (Images("synthetic", "d"), Path("d.npy"))  # noqa: E731
-    return plan.make(checked, "s.toml", plan.PlanContext(inventory, cores, pool, Workload(digest="w")))
+    context = plan.PlanContext(inventory, cores, threads or cores, pool, Workload(digest="w"))
+    return plan.make(checked, "s.toml", context)
 
 
 def points(plan_, launch=0):
@@ -170,19 +171,23 @@ def test_profiles_hold_series_back():
 
 
 @pytest.mark.parametrize(
-    ("text", "slots", "cores", "binding"),
+    ("text", "slots", "cores", "threads", "bindings"),
     [
-        (STRONG, 4, 4, "core"),
-        (STRONG + "oversubscribe = 2\n", 4, 4, "none"),
-        (STRONG, 4, 2, "none"),
-        (STRONG + "threads = 2\n", 2, 4, "core"),
-        (STRONG + "threads = 2\n", 4, 4, "none"),
+        (STRONG, 4, 4, 4, {1: "core", 2: "core", 4: "core"}),
+        # 16 ranks on 8 cores of 2 threads: only they lose a core of their own
+        (STRONG, 16, 8, 16, {1: "core", 2: "core", 4: "core", 8: "core", 16: "hwthread"}),
+        (STRONG + "threads = 2", 4, 4, 8, {1: "core", 2: "core", 4: "hwthread"}),
+        (STRONG + "threads = 2", 4, 4, 4, {1: "core", 2: "core", 4: "none"}),
+        # mpirun binds no more ranks than it was given slots
+        (STRONG + "oversubscribe = 2", 4, 8, 16, {1: "core", 2: "core", 4: "core", 8: "none"}),
+        # nodes that share one machine's cores
+        (STRONG, 4, 0, 0, {1: "none", 2: "none", 4: "none"}),
     ],
 )
-def test_one_binding_for_all(text, slots, cores, binding):
-    found = made(text, slots, cores)
-    assert {item.run.binding for item in found.runs} == {binding}
-    assert found.notes[-1].startswith("binding: ")
+def test_binding_is_chosen_run_by_run(text, slots, cores, threads, bindings):
+    found = made(text, slots, cores, threads=threads, head=HEAD.replace("batch = 8", "batch = 16"))
+    assert {item.run.ranks: item.run.binding for item in found.runs} == bindings
+    assert found.notes[-1].startswith("binding: ranks ")
 
 
 def test_slots_are_filled_node_by_node():

@@ -66,6 +66,17 @@ def threads(count):
             replace(HERE, cores=3),
             f"-n 4 --map-by slot --bind-to core {NODE} {OSC} {YIELD} {FOLDERS} {threads(1)}",
         ),
+        # two threads of a core are no reason to give way, and no core stays idle while others have two ranks
+        (
+            replace(FOUR, binding="hwthread"),
+            replace(HERE, cores=2),
+            f"-n 4 --map-by core:HWTCPUS --bind-to hwthread {NODE} {OSC} {FOLDERS} {threads(1)}",
+        ),
+        (
+            replace(FOUR, ranks=2, ranks_per_node=2, threads=2, binding="hwthread"),
+            replace(HERE, cores=2),
+            f"-n 2 --map-by slot:PE=2:HWTCPUS --bind-to hwthread {NODE} {OSC} {FOLDERS} {threads(2)}",
+        ),
         # one node of several: no daemon, no TCP
         (
             replace(FOUR, ranks=2, ranks_per_node=2, binding="none"),
