@@ -32,7 +32,7 @@ def counts(text: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedPoint:
     """A point, the options that its movement has, and how often it is repeated: all launches, warm-ups among them."""
 
     point: ConvolutionPoint
@@ -40,12 +40,12 @@ class Wanted:
     repeats: int
 
 
-def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> tuple[list[Wanted], list[str]]:
+def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> tuple[list[WantedPoint], list[str]]:
     """The study's points at these counts, and one line for each count that a series cannot take. Raises Refusal."""
     study = loaded.study
     if not isinstance(study, ConvolutionStudy):
         raise Refusal(f"study {loaded.source} is not of the convolution: there is no forecast for it")
-    found: list[Wanted] = []
+    found: list[WantedPoint] = []
     notes: list[str] = []
     for series in study.series:
         if series.profiles is not None and inventory.profile not in series.profiles:
@@ -63,7 +63,7 @@ def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> t
                 continue
             repeats = settings.launches * (settings.warmups + settings.repeats)
             wanted = [
-                Wanted(point, plan.options_of(point.movement, settings.options), repeats)
+                WantedPoint(point, plan.options_of(point.movement, settings.options), repeats)
                 for point in made
                 if point.movement != REPLICA
             ]

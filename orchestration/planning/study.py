@@ -46,7 +46,7 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Settings(StrictModel):
+class SeriesSettings(StrictModel):
     """The keys that a series may override; None where it does not."""
 
     launches: Count | None = None
@@ -55,7 +55,7 @@ class Settings(StrictModel):
     threads: Threads | None = None
 
 
-class Series(Settings):
+class Series(SeriesSettings):
     """One line of a study: strong or weak scaling over rank counts, or another kind that the experiment knows.
 
     `ranks` a list: those counts; `oversubscribe` then only permits counts up to that multiple of the slots.
@@ -71,7 +71,7 @@ class Series(Settings):
     profiles: Annotated[list[str], Field(min_length=1)] | None = None
 
 
-class Study(Settings):
+class Study(SeriesSettings):
     """A matrix of runs. Defaults stand here, so that a study says only what it means."""
 
     schema_version: Literal[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 from orchestration.errors import Refusal
 from workload.record.digest import canonical_json
-from workload.record.schema import SCHEMA_VERSION, SchemaError, check_version
+from workload.record.ledger import read_ledger
+from workload.record.schema import SCHEMA_VERSION
 
 
 class Ledger:
@@ -30,27 +30,14 @@ class Ledger:
 
     def events(self) -> list[Mapping[str, Any]]:
         """All whole lines. Raises Refusal where a line other than a torn last one is no event of ours."""
-        if not self.path.exists():
-            return []
-        lines = self.path.read_bytes().split(b"\n")[:-1]  # what follows the last newline is torn
-        return [self._parse(number, line) for number, line in enumerate(lines, start=1)]
+        found = read_ledger(self.path)
+        if found.problems:
+            raise Refusal(f"{self.path.parent}: {found.problems[0]}: start anew with --new")
+        return list(found.events)
 
     def last(self, event: str) -> Mapping[str, Any] | None:
         """The newest event of that kind, None where there is none."""
         return next((item for item in reversed(self.events()) if item["event"] == event), None)
-
-    def _parse(self, number: int, line: bytes) -> Mapping[str, Any]:
-        where = f"{self.path}, line {number}"
-        try:
-            document = json.loads(line)
-            check_version(document, where)
-        except SchemaError as error:
-            raise Refusal(str(error)) from error
-        except (ValueError, AttributeError) as error:
-            raise Refusal(f"{where} is no event of a sweep: the ledger was changed; start anew with --new") from error
-        if not isinstance(document.get("event"), str):
-            raise Refusal(f"{where} names no event: the ledger was changed; start anew with --new")
-        return dict(document)
 
 
 def drop_torn_line(file: int) -> None:

@@ -27,6 +27,8 @@ from orchestration.planning.study import LoadedStudy, Overrides
 from orchestration.sweep import resume
 from orchestration.sweep.resume import Flags, Identity
 
+NODE_LOST = "node lost"  # begins the reason of a run that is skipped because a node fell silent before it
+
 
 @dataclass(frozen=True)
 class Request:
@@ -96,7 +98,7 @@ class Sweep:
         if expired := too_late(self.inventory.expires_at, self.surroundings.utc_now(), None):
             return expired
         if lost := self.executor.lost(planned.run.nodes):
-            return f"node lost: {', '.join(lost)}"
+            return f"{NODE_LOST}: {', '.join(lost)}"
         if self.request.flags.force:
             return None
         limits = [machine["cgroup_memory_bytes"] for machine in self.machines]

@@ -34,7 +34,7 @@ def result(record: Mapping[str, Any], experiment: Experiment) -> str:
     return f"{record['outcome']}: {record['reason']}"
 
 
-class Estimate:
+class TimeLeft:
     """Seconds left, from what the done runs took: of the same point where there was one, else the mean of all."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Progress(ABC):
 
     def __init__(self, now: Now = time.monotonic) -> None:
         self._now = now
-        self._estimate = Estimate()
+        self._estimate = TimeLeft()
         self._waiting: list[PlannedRun] = []
         self._total = 0
         self._begun = 0.0

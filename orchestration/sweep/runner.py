@@ -18,7 +18,7 @@ from orchestration.planning.plan import PlannedRun
 from orchestration.sweep import resume
 from orchestration.sweep.ledger import Ledger
 from orchestration.sweep.locks import held, locked
-from orchestration.sweep.prepare import Sweep
+from orchestration.sweep.prepare import NODE_LOST, Sweep
 from orchestration.sweep.progress import Progress
 from orchestration.sweep.recorder import Recorder
 from workload.record.files import write_json
@@ -77,12 +77,15 @@ class Carrying:
             if pending:
                 self._canary("after the last run")
         done = resume.records(self.paths)
-        ended = [(item, str(done[item.run.run_id]["outcome"])) for item in self.sweep.plan.runs]
-        result = Result(
-            Counter(outcome for _, outcome in ended), all(self.sweep.experiment.as_planned(*each) for each in ended)
-        )
+        counts = Counter(str(done[item.run.run_id]["outcome"]) for item in self.sweep.plan.runs)
+        result = Result(counts, all(self._as_planned(item, done[item.run.run_id]) for item in self.sweep.plan.runs))
         self.ledger.append("finished", self.utc_now(), outcomes=dict(result.counts))
         return result
+
+    def _as_planned(self, planned: PlannedRun, record: Mapping[str, Any]) -> bool:
+        """False for a failure, and for a run that was skipped because a node was lost before it."""
+        lost = str(record["reason"]).startswith(NODE_LOST)
+        return not lost and self.sweep.experiment.as_planned(planned, str(record["outcome"]))
 
     def _begin(self) -> None:
         """Writes what the folder says of itself, once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from results.records.launch import RecordedLaunch
 from results.records.parse import parse
 from results.records.point import RecordedPoint, group
 from workload.record.files import read_json, read_record
+from workload.record.ledger import read_ledger
 from workload.record.schema import SchemaError
 
 STRONG, WEAK, SIZE = "strong", "weak", "size"
@@ -180,25 +180,14 @@ def _slots(inventory: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _events(path: Path, problems: list[str]) -> tuple[Mapping[str, Any], ...]:
-    """The ledger's lines."""
+    """The ledger's events; what is none is a problem."""
     try:
-        lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
-        return ()
+        found = read_ledger(path)
     except OSError as error:
-        problems.append(f"{path.name} cannot be read ({error}): runs that never ended are not counted")
+        problems.append(f"{path.name} cannot be read ({error.strerror}): runs that never ended are not counted")
         return ()
-    found = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            entry = None
-        if isinstance(entry, dict):
-            found.append(entry)
-        elif number < len(lines):  # the last line of a killed sweep may be torn
-            problems.append(f"{path.name}, line {number} is no event: the ledger was changed, and what it said is lost")
-    return tuple(found)
+    problems += found.problems
+    return found.events
 
 
 def _mentioned(events: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -114,6 +114,26 @@ def test_a_lost_head_ends_with_status_1_and_the_same_command_goes_on(desk):
     assert desk.clear()
 
 
+def test_a_head_lost_during_a_canary_leaves_nothing_behind(desk):
+    desk.study([2])
+    process = desk.begin("hung-canary")
+    jobs = desk.hosts.head.folder / "convscale" / "jobs"
+    wait_for(lambda: list(jobs.glob(f"*{desk.paths.token('')}/supervisor.json")))
+    desk.hosts.head.kill()
+    try:
+        assert desk.end(process).returncode == 1
+    finally:
+        desk.hosts.head.revive()
+    assert "no longer answers" in desk.canaries()[0]["failed"]
+    before = len(desk.canaries())
+    done = desk.sweep("real", retry="yes")
+    assert done.returncode == 0, done.stderr
+    assert len(desk.canaries()) > before
+    assert not any("failed" in event for event in desk.canaries()[before:])
+    assert not list(desk.paths.jobs.iterdir())
+    assert desk.clear()
+
+
 def test_a_head_that_is_started_again_under_a_living_fab(desk):
     desk.study([2], repeats=LONG)
     process = desk.begin()

@@ -1,7 +1,8 @@
 """`fab sweep` with another program in the ranks' place; arguments: RUNS_FOLDER BEHAVIOUR FLAG=VALUE ...
 
 BEHAVIOUR is one of tests/orchestration/fake_workload.py's, or `real`, or `bare`: real runs, but neither canary nor
-report, or `mute-canary`: real runs, and a canary that never answers. Beside false runs is no canary either.
+report, or `mute-canary`: real runs, and a canary that never answers (`hung-canary`: for a minute). Beside false runs is
+no canary either.
 """
 
 import os
@@ -25,7 +26,7 @@ from workload.agent.supervise import utc_now
 
 runs, behaviour, *flags = sys.argv[1:]
 given = dict(flag.split("=", 1) for flag in flags)
-whole = behaviour in ("real", "mute-canary")
+whole = behaviour in ("real", "mute-canary", "hung-canary")
 real = whole or behaviour == "bare"
 program = ("-m", "workload") if real else ("-m", "tests.orchestration.fake_workload", behaviour)
 sweep.surroundings = lambda: Surroundings(
@@ -36,8 +37,9 @@ sweep.surroundings = lambda: Surroundings(
     (Convolution(program),),
     unused(os.environ),
 )
-if behaviour == "mute-canary":
-    canary.PROGRAM, canary.BRIEF_TIMEOUT_S = ("-c", "import time; time.sleep(600)"), 1.0
+if behaviour.endswith("-canary"):
+    canary.PROGRAM = ("-c", "import time; time.sleep(600)")
+    canary.BRIEF_TIMEOUT_S = 1.0 if behaviour == "mute-canary" else 60.0
 Foretelling.keep = lambda *_: ""  # the errors of forecasts are remembered beside a person's own probe
 if not whole:
     sweep.print_report = lambda *_: None  # the records of a fake say nothing worth a report

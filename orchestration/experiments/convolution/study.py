@@ -12,7 +12,16 @@ from pydantic import BeforeValidator, Field
 from orchestration.errors import Refusal
 from orchestration.messages import unknown
 from orchestration.planning import study as studies
-from orchestration.planning.study import RANKS, Count, LoadedStudy, Overrides, Series, Settings, StrictModel, Study
+from orchestration.planning.study import (
+    RANKS,
+    Count,
+    LoadedStudy,
+    Overrides,
+    Series,
+    SeriesSettings,
+    StrictModel,
+    Study,
+)
 from workload.domain.backends import names as backend_names
 from workload.domain.grid import AXES
 from workload.domain.movements import names as movement_names
@@ -75,7 +84,7 @@ class Sizes(StrictModel):
     kernel_size: int | None = None
 
 
-class ConvolutionSettings(Settings):
+class ConvolutionSettings(SeriesSettings):
     """The keys that a series may override; None where it does not."""
 
     repeats: Count | None = None

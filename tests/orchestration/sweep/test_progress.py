@@ -5,7 +5,7 @@ import pytest
 
 from orchestration.experiments.convolution.experiment import Convolution
 from orchestration.planning.plan import PlannedRun
-from orchestration.sweep.progress import Estimate, Lines, result
+from orchestration.sweep.progress import Lines, TimeLeft, result
 from tests.runs import make_run
 from workload.domain.problem import Problem
 
@@ -19,7 +19,7 @@ SKIPPED = {"outcome": "skipped", "started_utc": None, "repeats": [], "reason": "
 
 
 def test_time_left_is_the_points_own_where_it_ran_else_the_mean():
-    estimate = Estimate()
+    estimate = TimeLeft()
     assert estimate.left_s([AGAIN]) is None
     estimate.add(FIRST, 2.0)
     estimate.add(OTHER, 6.0)
