@@ -1,15 +1,15 @@
-"""The operator's hand on a node: `python -m workload.control VERB ...`, asked over SSH, answers with JSON lines.
+"""What the operator asks of a node about jobs: `python -m workload.agent.control VERB ...` over SSH.
 
-    start FOLDER LIMIT_S    job files as JSON on standard input: makes the folder, starts its supervisor, watches it
-    watch FOLDER LIMIT_S    a blank line a second while the job is at work, then what became of it and its files
+    start FOLDER LIMIT_S    makes the job's folder of the files given as JSON on standard input, starts it, watches it
+    watch FOLDER LIMIT_S    prints a blank line every second while the job runs, then its state and files
     state FOLDER            the same answer at once
     stop FOLDER             ends the job through its supervisor
-    end FOLDER ..           ends what carries the folders' token, removes them; the out-of-memory counters of the run
-    take JOBS [DEAD]        takes the cluster for the sweep of the lease on standard input; another's, where that holds
-    release JOBS SWEEP      gives it back
+    end FOLDER ..           kills what carries the folders' token, removes the folders; answers with the memory counters
+    take JOBS [DEAD]        takes the cluster for the lease given on standard input; answers with another's that holds
+    release JOBS SWEEP      gives the cluster back
 
-Whoever asks may be cut off at any moment: every verb may be asked again. Folders are given with a slash at their
-end: what ends in a job's token is taken for the job's own, and ended with it.
+Answers with one JSON object on a line. The connection may be lost at any moment, so every verb may be repeated. A
+folder is given with a slash at its end: an argument that ends in a job's token marks a process of the job.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ from workload.record.token import check_token, sweep_of, token_at_end
 ABSENT, ALIVE, ENDED, GONE = "absent", "alive", "ended", "gone"
 BEAT_S = 1.0
 STOP_S = 3 * supervise.GRACE_S
-STARTING_S = 10.0  # a supervisor says who it is within this
+STARTING_S = 10.0  # within this a supervisor has written its file
 
 
 def start(folder: Path, files: dict[str, str], folders: list[str]) -> None:
-    """Makes the job's folder, whole, and starts its supervisor; nothing where it is there.
+    """Makes the job's folder, whole, and starts its supervisor. Does nothing if the folder exists.
 
-    Raises OSError, also where the cluster is another sweep's.
+    Raises OSError, also if another sweep has the cluster.
     """
     if folder.exists():
         return
     if (other := lease.use(folder.parent, sweep_of(folder.name))) is not None:
-        raise OSError(errno.EBUSY, f"the cluster is at work for the sweep in {other.get('folder')}", str(folder.parent))
+        raise OSError(errno.EBUSY, f"the cluster is in use by the sweep in {other.get('folder')}", str(folder.parent))
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         partial.mkdir(parents=True)
@@ -78,10 +78,10 @@ def start(folder: Path, files: dict[str, str], folders: list[str]) -> None:
 
 
 def state(folder: Path) -> str:
-    """What became of the job: never started, at work, ended with an exit.json, or gone without one."""
+    """What became of the job: never started, running, ended with an exit.json, or gone without one."""
     who = _identity(folder)
     living = who is not None and supervise.lives(who)
-    # asked before the file is looked for: the supervisor writes it just before it ends
+    # looked at before the file, which the supervisor writes just before it ends
     if (folder / supervise.EXIT).exists():
         return ENDED
     if living:
@@ -90,9 +90,9 @@ def state(folder: Path) -> str:
 
 
 def answer(folder: Path) -> dict[str, Any]:
-    """The job's state; where it is over, size and SHA-256 of each plain file that it left.
+    """The job's state; if it is over, size and SHA-256 of each regular file in its folder.
 
-    `restarted`: the node was started again under a job that is gone.
+    `restarted` is true if the job is gone because the node was restarted.
     """
     now = state(folder)
     who = _identity(folder)
@@ -101,7 +101,7 @@ def answer(folder: Path) -> dict[str, Any]:
 
 
 def watch(folder: Path, limit_s: float) -> dict[str, Any]:
-    """Waits until the job is no longer at work, beating once a second, so that a lost connection shows."""
+    """Waits until the job is over; prints a blank line every second, so that a lost connection is noticed."""
     deadline = time.monotonic() + limit_s
     beat = 0.0
     while state(folder) == ALIVE and time.monotonic() < deadline:
@@ -115,7 +115,7 @@ def watch(folder: Path, limit_s: float) -> dict[str, Any]:
 
 
 def stop(folder: Path) -> dict[str, Any]:
-    """Ends the job through its supervisor, and by its token where that does not answer."""
+    """Ends the job through its supervisor, and by its token if the supervisor does not answer."""
     who = _identity(folder)
     if who is not None and supervise.lives(who):
         with contextlib.suppress(psutil.Error, ProcessLookupError):
@@ -128,7 +128,7 @@ def stop(folder: Path) -> dict[str, Any]:
 
 
 def end(folders: list[Path]) -> dict[str, Any]:
-    """Ends what carries the folders' token and removes them; the counters before and after the run."""
+    """Kills what carries the folders' token and removes the folders; returns the counters before and after the run."""
     token = token_at_end(folders[0].name)
     if token is None:
         raise ValueError(f"{folders[0]} does not end in a token")
@@ -160,7 +160,7 @@ def _digests(folder: Path) -> dict[str, list[int | str]]:
 
 
 def main(argv: list[str]) -> dict[str, Any]:
-    """Carries out the verb; returns its answer. Raises OSError, ValueError."""
+    """Carries out the verb and returns its answer. Raises OSError, ValueError."""
     verb, subject, *rest = argv
     folder = Path(subject)
     if verb == "end":

@@ -1,9 +1,9 @@
-"""Attends Open MPI's daemon on a node that is not the head: mpirun starts it there in the daemon's place.
+"""Runs Open MPI's daemon on a node other than the head: mpirun starts this in the daemon's place.
 
-`python -m workload.daemon --token T --limit-s S --make FOLDER .. prted ARGUMENTS`. Makes the run's own folders on
-this node before, and ends what carries the run's token and removes the folders after: also where the head was
-lost, mpirun was killed, or this node was paused meanwhile. Leaves the node's out-of-memory counters of before
-the run in the first folder, for `workload.control end` to compare.
+`python -m workload.agent.daemon --token T --limit-s S --make FOLDER .. prted ARGUMENTS`. Makes the run's folders on
+this node before; after, kills what carries the run's token and removes the folders, even if the head was lost, mpirun
+was killed or this node was paused meanwhile. Keeps the node's out-of-memory counters from before the run in the first
+folder, for `workload.agent.control end` to compare.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from workload.record.token import check_token
 COUNTERS = "counters.json"
 MODULE = "workload.agent.daemon"
 LOOK_S = 2.0
-RETRANSMISSIONS = 5  # doubling from 0.2 s: 6 s and more without a word
+RETRANSMISSIONS = 5  # the interval doubles from 0.2 s: more than 6 s without an acknowledgement
 KEEP_COUNTERS_S = 30.0  # the operator asks for them within seconds of a failure, if at all
 
 
 def attend(argv: Sequence[str], folders: Sequence[Path], token: str, limit_s: float) -> int:
-    """Carries the daemon through; returns its exit status. Raises OSError, ValueError."""
+    """Runs the daemon and returns its exit status. Raises OSError, ValueError."""
     check_token(token)
     if strange := [str(folder) for folder in folders if not folder.name.endswith(token)]:
         raise ValueError(f"folders {strange} do not end in the run's token")
@@ -59,7 +59,7 @@ def attend(argv: Sequence[str], folders: Sequence[Path], token: str, limit_s: fl
 
 
 def _end_earlier(token: str) -> None:
-    """Ends who still attends an earlier attempt of this run, cut off from its head: it would end ours with its own."""
+    """Ends the leftover of an earlier attempt of this run that lost its head: it would kill ours by the same token."""
     for process in carriers(token):
         with contextlib.suppress(psutil.Error):
             if MODULE in process.cmdline():
@@ -69,7 +69,7 @@ def _end_earlier(token: str) -> None:
 
 
 def _carry_through(argv: Sequence[str], signals: Signals, limit_s: float) -> int:
-    """Starts the daemon and waits: for its end, the limit, a signal to us, or the head's silence."""
+    """Starts the daemon and waits for its end, the time limit, a signal to this process, or a silent head."""
     environment = daemon_environment(os.environ, PurePosixPath(sys.prefix))
     process = subprocess.Popen(list(argv), env=environment)  # noqa: S603  what mpirun would have started itself
     handle = os.pidfd_open(process.pid)
@@ -89,10 +89,10 @@ def _carry_through(argv: Sequence[str], signals: Signals, limit_s: float) -> int
 
 
 def stalled(pid: int) -> bool:
-    """True where the daemon has sent something to the head again and again, and got no word of its receipt.
+    """Whether the daemon has sent data to the head again and again without an acknowledgement.
 
-    Its own keep-alive notices a silent head only while nothing is on the way; else the kernel would try for a quarter
-    of an hour. Linux: the retransmissions of /proc/net/tcp, of the sockets of this process and its own copy.
+    TCP keep-alive notices a silent head only while no data is unacknowledged; otherwise the kernel would retry for a
+    quarter of an hour. Linux: the retransmissions in /proc/net/tcp of the sockets of the daemon and its forked copy.
     """
     try:
         daemon = psutil.Process(pid)

@@ -1,8 +1,8 @@
-"""Whose a cluster is for now: one sweep's at a time, for two at once would measure each other.
+"""Leases: a cluster belongs to one sweep at a time, since two at once would disturb each other's measurements.
 
-A file in the head's folder of jobs names the sweep. It holds while a job of that sweep is at work and HELD_S seconds
-longer: what a killed `fab` left lets go by itself, a dropped connection gives nothing away.
-Standard library only, and a file of its own: before a push the operator sends its text to `python -c`.
+A file in the head's folder of jobs names the sweep. The lease holds while a job of that sweep runs and HELD_S seconds
+longer, so that it ends by itself after a killed `fab` but survives a dropped connection. Standard library only and
+without imports of ours: before a push the operator sends this file's text to `python -c`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 LEASE = "lease.json"
-HELD_S = 30.0  # between two runs of a sweep: records are fetched, pictures brought
+HELD_S = 30.0  # enough for what happens between two runs of a sweep: records are fetched, pictures copied
 JOBS = "jobs"
 
 
 def holder(jobs: Path) -> dict[str, Any] | None:
-    """The lease that holds, as it was taken; None where none does."""
+    """The document of the lease that holds, None if none does."""
     try:
         document = json.loads((jobs / LEASE).read_text())
         fresh = time.time() - (jobs / LEASE).stat().st_mtime < HELD_S
@@ -31,17 +31,17 @@ def holder(jobs: Path) -> dict[str, Any] | None:
         return None
     if not isinstance(document, dict) or not isinstance(document.get("sweep"), str):
         return None
-    return document if fresh or _at_work(jobs, document["sweep"]) else None
+    return document if fresh or _is_running(jobs, document["sweep"]) else None
 
 
 def take(jobs: Path, document: dict[str, Any], dead: str = "") -> dict[str, Any] | None:
-    """Takes the cluster for `document["sweep"]`; the lease of another sweep where that holds. Raises OSError.
+    """Takes the cluster for `document["sweep"]`; returns another sweep's lease if that holds. Raises OSError.
 
-    `dead` is a sweep whose `fab` is known to be dead: its lease holds while a job of it is at work, and no longer.
+    `dead` is a sweep whose `fab` is known to be dead: its lease holds only while one of its jobs runs.
     """
-    with _alone(jobs):
+    with _locked(jobs):
         other = holder(jobs)
-        over = other is not None and other["sweep"] == dead and not _at_work(jobs, dead)
+        over = other is not None and other["sweep"] == dead and not _is_running(jobs, dead)
         if other is not None and other["sweep"] != document["sweep"] and not over:
             return other
         partial = jobs / f".{LEASE}.{os.getpid()}"
@@ -51,8 +51,8 @@ def take(jobs: Path, document: dict[str, Any], dead: str = "") -> dict[str, Any]
 
 
 def use(jobs: Path, sweep: str) -> dict[str, Any] | None:
-    """Makes the sweep's lease hold on, where it has one; another sweep's lease, where that holds. Raises OSError."""
-    with _alone(jobs):
+    """Renews the sweep's lease if it has one; returns another sweep's lease if that holds. Raises OSError."""
+    with _locked(jobs):
         other = holder(jobs)
         if other is not None and other["sweep"] != sweep:
             return other
@@ -62,23 +62,23 @@ def use(jobs: Path, sweep: str) -> dict[str, Any] | None:
 
 
 def release(jobs: Path, sweep: str) -> None:
-    """Gives the sweep's lease back; nothing where it has none. Raises OSError."""
-    with _alone(jobs):
+    """Gives the sweep's lease back, if it has one. Raises OSError."""
+    with _locked(jobs):
         other = holder(jobs)
         if other is not None and other["sweep"] == sweep:
             (jobs / LEASE).unlink()
 
 
 @contextlib.contextmanager
-def _alone(jobs: Path) -> Iterator[None]:
+def _locked(jobs: Path) -> Iterator[None]:
     jobs.mkdir(parents=True, exist_ok=True)
     with (jobs / f".{LEASE}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _at_work(jobs: Path, sweep: str) -> bool:
-    """True where the supervisor of one of the sweep's jobs lives."""
+def _is_running(jobs: Path, sweep: str) -> bool:
+    """Whether the supervisor of one of the sweep's jobs runs."""
     for job in jobs.glob(f"*-{sweep}"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             pid = int(json.loads((job / "supervisor.json").read_text())["pid"])

@@ -1,9 +1,8 @@
-"""Carries one mpirun through on the node that starts it: `python -m workload.supervise <job folder>`.
+"""Supervises one mpirun on the node that starts it: `python -m workload.agent.supervise <job folder>`.
 
-Runs detached from whoever asked for it, so that a lost operator leaves the run going, at most to its
-own limit. Reads job.json; writes supervisor.json (who supervises) first and exit.json (how it ended) last,
-each whole or not at all. Ends only processes that carry the job's token in their arguments.
-Standard library and psutil only, besides the record's file functions.
+Runs detached from whoever asked for it, so that the run goes on, up to its own time limit, if the operator's connection
+is lost. Reads job.json; first writes supervisor.json (the supervisor's process) and last exit.json (how the run ended).
+Ends only processes that carry the job's token in their arguments. Knows nothing of what is run.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ JOB = "job.json"
 SUPERVISOR = "supervisor.json"
 EXIT = "exit.json"
 RUN = "run.json"
-RESERVE = "reserve"  # a file of the job's folder that is given up so that exit.json can be written on a full disk
+RESERVE = "reserve"  # a file in the job's folder, removed so that exit.json can be written on a full disk
 RESERVE_BYTES = 2**16
 GRACE_S = 5.0  # between SIGTERM and SIGKILL: mpirun needs up to one second to end every rank
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to start: `make` are folders made before and removed after, by their exact names."""
+    """What to start. The folders `make` are made before and removed after."""
 
     argv: Sequence[str]
     env: dict[str, str]
@@ -53,7 +52,7 @@ class Job:
 
     @classmethod
     def read(cls, folder: Path) -> Job:
-        """The job of a folder's job.json. Raises OSError, KeyError, ValueError (a token that is none)."""
+        """The job of a folder's job.json. Raises OSError, KeyError for a missing key, ValueError for a bad token."""
         document = read_json(folder / JOB)
         job = cls(**{name: document[name] for name in cls.__dataclass_fields__})
         check_token(job.token)
@@ -64,7 +63,7 @@ class Job:
 
 @dataclass
 class ProgramExit:
-    """How mpirun ended; `exit_status` is None where it could not be started, 128 + n where signal n ended it."""
+    """How mpirun ended. `exit_status` is None if it could not be started, 128 + n if signal n ended it."""
 
     exit_status: int | None = None
     error: str | None = None
@@ -73,18 +72,18 @@ class ProgramExit:
 
 
 class Signals:
-    """Turns SIGTERM, SIGINT and SIGHUP into something that `select` wakes from, without a race."""
+    """Lets `select` wake up, without a race, at SIGTERM, SIGINT and SIGHUP: they make `read` readable."""
 
     def __init__(self) -> None:
         self.read, write = os.pipe()
         os.set_blocking(write, False)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: None)  # a handler, not SIG_IGN: mpirun must not inherit deafness
+            signal.signal(number, lambda *_: None)  # a handler, not SIG_IGN, which mpirun would inherit
 
 
 def supervise(folder: Path) -> None:
-    """Carries out the job in the folder. Raises OSError, KeyError, ValueError where it cannot be read or told of."""
+    """Carries out the job in the folder. Raises as `Job.read` does, and OSError if its end cannot be written."""
     signals = Signals()
     job = Job.read(folder)
     write_json(folder / SUPERVISOR, identity(psutil.Process()))
@@ -118,7 +117,7 @@ def supervise(folder: Path) -> None:
 
 
 def _free_reserve(reserve: Path) -> str | None:
-    """Gives the reserve up, where there is one; says so where the disk had nothing else left."""
+    """Removes the reserve, if there is one; returns an error message if the disk was full without it."""
     if not reserve.exists():
         return None
     free = shutil.disk_usage(reserve.parent).free
@@ -127,8 +126,8 @@ def _free_reserve(reserve: Path) -> str | None:
 
 
 def _carry_through(job: Job, signals: Signals, log: IO[bytes], ending: ProgramExit) -> None:
-    """Starts mpirun in a session of its own and waits: for its end, its limit, or a signal to us."""
-    process = subprocess.Popen(  # noqa: S603  a list of arguments that orchestration.launch built
+    """Starts mpirun in a session of its own and waits for its end, its time limit, or a signal to this process."""
+    process = subprocess.Popen(  # noqa: S603  a list of arguments that the operator's side built
         list(job.argv),
         env=job.env,
         cwd=job.cwd,
@@ -153,12 +152,12 @@ def _carry_through(job: Job, signals: Signals, log: IO[bytes], ending: ProgramEx
 
 
 def carries(arguments: Sequence[str], token: str) -> bool:
-    """True for the arguments of this job's mpirun, daemons, ranks and supervisor; not for who merely reads its log."""
+    """Whether these are arguments of the job's mpirun, daemons, ranks or supervisor; reading its log does not count."""
     return any(argument.endswith((token, f"{token}/{RUN}")) for argument in arguments)
 
 
 def kill_carriers(token: str) -> list[int]:
-    """Ends this user's processes on this node that carry the token, but not this one; returns their ids."""
+    """Kills this user's processes on this node that carry the token, except this one; returns their ids."""
     check_token(token)
     killed: list[psutil.Process] = []
     deadline = time.monotonic() + GRACE_S
@@ -170,13 +169,13 @@ def kill_carriers(token: str) -> list[int]:
                 continue
         killed += found
         psutil.wait_procs(found, timeout=0.5)
-        if time.monotonic() > deadline:  # stuck in the kernel: it dies when it leaves
+        if time.monotonic() > deadline:  # stuck in a system call: it ends when it returns
             break
     return sorted({process.pid for process in killed})
 
 
 def carriers(token: str) -> list[psutil.Process]:
-    """This user's processes on this node that carry the token, but not this one."""
+    """This user's processes on this node that carry the token, except this one."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -190,7 +189,7 @@ def carriers(token: str) -> list[psutil.Process]:
 
 
 def identity(process: psutil.Process) -> dict[str, Any]:
-    """What tells this process from any other that has or had its number."""
+    """What distinguishes this process from any other that has or had its id."""
     return {
         "schema_version": SCHEMA_VERSION,
         "pid": process.pid,
@@ -201,7 +200,7 @@ def identity(process: psutil.Process) -> dict[str, Any]:
 
 
 def lives(who: dict[str, Any]) -> bool:
-    """True while the process of that identity runs on this node."""
+    """Whether the process of that identity still runs on this node."""
     if who.get("boot_id") != boot_id():
         return False
     try:
@@ -212,12 +211,12 @@ def lives(who: dict[str, Any]) -> bool:
 
 
 def restarted(who: dict[str, Any]) -> bool:
-    """True where this node, or the container that it is, was started again since the process of that identity ran."""
+    """Whether this node, or the container that it is, was started again since the process of that identity ran."""
     return (who.get("boot_id"), who.get("init_started")) != (boot_id(), init_started())
 
 
 def init_started() -> int:
-    """When the first process started, in clock ticks since boot: a container that is started again keeps its boot."""
+    """When process 1 started, in clock ticks since boot: a restarted container keeps its host's boot id."""
     return int(Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19])
 
 
@@ -230,14 +229,14 @@ def utc_now() -> str:
 
 
 def make_private(folder: Path) -> None:
-    """Makes the folder and its parent, for this user alone. Raises OSError where somebody else's is in the way."""
+    """Makes the folder and its parent, for this user alone. Raises OSError if one of them is somebody else's."""
     for path in (folder.parent, folder):
         if path == Path("/dev/shm"):  # noqa: S108  the system's own folder, shared by all
             continue
         path.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-            raise PermissionError(13, "belongs to somebody else, so no run's files can lie there", str(path))
+            raise PermissionError(errno.EACCES, "belongs to somebody else, so a run cannot put files there", str(path))
         path.chmod(0o700)
 
 

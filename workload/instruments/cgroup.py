@@ -1,7 +1,7 @@
 """Control groups of this process (Linux, v1 and v2): limits of memory and CPU time, and out-of-memory kills.
 
-Reads them, and sets none. Standard library only, so that the operator's side can read its own machine. A file that
-cannot be read sets no limit.
+Reads limits and sets none. A file that cannot be read counts as no limit. Standard library only, so that the operator's
+side can use it for its own machine.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ KERNEL_COUNTERS = Path("/proc/vmstat")
 def memory_limit_bytes() -> int | None:
     """The lowest memory limit of the process's groups, None without one.
 
-    Where v1 has no limit it tells the largest whole number of pages instead: larger than any machine's memory.
+    Without a limit v1 reports the largest whole number of pages, which is more than any machine's memory.
     """
     limits = [_text(group / name) for group in _groups("memory") for name in ("memory.max", "memory.limit_in_bytes")]
     return min((int(limit) for limit in limits if limit.isdigit()), default=None)
 
 
 def cpu_quota() -> float:
-    """CPU seconds a second that the process's groups allow, the lowest of their quotas; infinite without one."""
+    """CPU seconds per second that the process's groups allow: their lowest quota, infinite without one."""
     return min(map(_quota, _groups("cpu")), default=math.inf)
 
 
@@ -45,7 +45,7 @@ def oom_kills() -> dict[str, int]:
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """Folders of the groups that the controller acts on this process in: its own first, then their ancestors."""
+    """The folders in which the controller acts on this process: its own group first, then the ancestors."""
     for line in _text(MEMBERSHIP).splitlines():
         _, controllers, group = line.split(":", 2)
         if controllers and controller not in controllers.split(","):

@@ -1,7 +1,8 @@
-"""Does MPI work between all ranks, and does every node compute as fast as the others? `mpirun ... -m workload.canary`.
+"""Tests that MPI works between all ranks and that every node computes as fast as the others.
 
-Two seconds of MPI_Allreduce over all ranks, then one second of a small kernel on one rank a node, at the same time;
-with --brief, as between the blocks of a sweep, a tenth and a third of a second. Takes the arguments of the workload;
+`mpirun ... python -m mpi4py -m workload.probe.canary --record out.json`. Two seconds of MPI_Allreduce over all ranks,
+then one second of a small kernel on one rank of each node, all at the same time. With --brief, as between the launches
+of a sweep, a tenth and a third of a second. Takes the arguments of the workload;
 rank 0 writes to --record.
 """
 
@@ -20,12 +21,12 @@ from workload.record.schema import SCHEMA_VERSION
 ALLREDUCE_S = 2.0
 KERNEL_S = 1.0
 BRIEF_ALLREDUCE_S, BRIEF_KERNEL_S = 0.1, 0.33
-ROUNDS = 16  # between two looks at the clock
-ELEMENTS = 2**14  # 64 KiB of float32: stays in a core's own cache
+ROUNDS = 16  # between two readings of the clock
+ELEMENTS = 2**14  # 64 KiB of float32, which fits a core's own cache
 
 
 def allreduces(comm: MPI.Comm, limit_s: float = ALLREDUCE_S) -> tuple[int, float, bool]:
-    """Number of allreduces within `limit_s`, the seconds that they took, and whether every sum was right."""
+    """Number of allreduces within `limit_s`, the seconds they took, and whether every sum was right."""
     right, count = True, 0
     began = time.monotonic()
     more = True
@@ -38,7 +39,7 @@ def allreduces(comm: MPI.Comm, limit_s: float = ALLREDUCE_S) -> tuple[int, float
 
 
 def kernel(limit_s: float = KERNEL_S) -> float:
-    """Multiply-adds a second of one core, over `limit_s`: the mean, so that other work on the core shows."""
+    """Multiply-adds in a second of one core: the mean over `limit_s`, so that other work on the core shows."""
     x = np.full(ELEMENTS, 0.5, np.float32)
     y = np.zeros_like(x)
     count, began = 0, time.monotonic()

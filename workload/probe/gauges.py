@@ -1,7 +1,7 @@
-"""What a node can do, measured with 1 to n of its ranks at work at once: copies, load, multiply-adds, backends.
+"""Measures what a node can do with 1 to n of its ranks active: copies, load, multiply-adds, backends.
 
-A gauge is taken in several passes over all of them, so that each of its rounds is spread over the whole probe. A
-figure is the median: what a run can expect on the machine as it is, other work included.
+Every gauge is taken in several passes over all gauges, so that its rounds are spread over the whole probe. A figure is
+the median: what a run can expect of the machine as it is, other work on it included.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from workload.probe.multiply_add import MultiplyAdd
 
 ROOT = 0
 Work = Callable[[], object]
-NO_CODE = (ImportError, RuntimeError, OSError, ValueError)  # a backend that this processor has no code for
+NO_CODE = (ImportError, RuntimeError, OSError, ValueError)  # a backend that does not work on this processor
 MEMORY_SHARE = 0.25  # of a node's memory that the probe's arrays may take
 SHORTEST_S = 1e-6
 PICTURES = 2  # in the pool that the load is made from
@@ -35,12 +35,12 @@ PICTURES = 2  # in the pool that the load is made from
 
 @dataclass(frozen=True)
 class Scale:
-    """How much a gauge does: the sizes below, or less where only the way is tried.
+    """How much a gauge does; tests take less.
 
-    A C library copies large arrays past the caches and small ones through them, at other rates: hence several sizes.
-    `block` is what a backend convolves with 3 filters of 3 x 3, (B, C, H, W), beyond the caches; one that takes
-    longer than `slow_s` for `small_block` does no more than that, for memory is nothing to it. The work of a round is
-    done over and over until it lasts about `round_s`, as long as a phase of a run.
+    There are several sizes to copy, since a C library copies large arrays past the caches and small ones through them,
+    at different rates. A backend convolves `block` (B, C, H, W), larger than the caches, with 3 filters of 3 x 3. One
+    that takes longer than `slow_s` for `small_block` convolves that instead, since memory does not limit it. A round
+    repeats its work until it lasts about `round_s`, like a phase of a run.
     """
 
     copy_bytes: tuple[int, ...] = (2**26, 2**28)
@@ -54,7 +54,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Gauge:
-    """`prepare` allocates, and returns what is timed: `amount` units of work by all of the first `active` ranks."""
+    """One thing to measure: `prepare` allocates and returns the function to time, run by the first `active` ranks.
+
+    `amount` is the work of one call, in the unit that the figure divides by seconds.
+    """
 
     kind: str
     about: Mapping[str, Any]
@@ -65,11 +68,11 @@ class Gauge:
     samples: list[float] = field(default_factory=list)
 
     def take(self, node: MPI.Comm, now: Now, scale: Scale) -> None:
-        """Adds the seconds of a pass: of each round the slowest rank's. All ranks of the node call it together."""
+        """Adds the seconds of a pass, in each round the slowest rank's. All ranks of the node call it together."""
         works = node.rank < self.active
         work = self.prepare() if works else None
         if work is not None:
-            work()  # pages, caches and compiled code are there before the first round
+            work()  # so that pages, caches and compiled code are ready before the first round
 
         def seconds(turns: int) -> float:
             node.Barrier()
@@ -84,13 +87,13 @@ class Gauge:
         self.samples.extend(seconds(turns) for _ in range(scale.rounds))
 
     def figure(self) -> dict[str, Any]:
-        """The rate at the median of all rounds, and how far these spread."""
+        """The rate at the median of all rounds, and the spread of these."""
         rate = self.amount / statistics.median(self.samples)
         return {**self.about, "active": self.active, self.unit: rate, "spread": spread(self.samples)}
 
 
 def spread(samples: Sequence[float]) -> float:
-    """Distance of the quartiles over the median; 0 of fewer than two samples."""
+    """Distance between the quartiles, divided by the median; 0 for fewer than two samples."""
     if len(samples) < 2:
         return 0.0
     low, middle, high = statistics.quantiles(samples, n=4, method="inclusive")
@@ -98,7 +101,7 @@ def spread(samples: Sequence[float]) -> float:
 
 
 def counts(ranks: int) -> list[int]:
-    """How many ranks are at work at once: powers of two, and all."""
+    """The numbers of active ranks to measure with: powers of two, and all."""
     return sorted({*(2**power for power in range(ranks.bit_length()) if 2**power < ranks), ranks})
 
 
@@ -115,7 +118,7 @@ def gauges(node: MPI.Comm, now: Now, scale: Scale) -> list[Gauge]:
 
 
 def _sizes(node: MPI.Comm, scale: Scale) -> list[int]:
-    """Those whose two arrays on every rank fit the node; the smallest in any case."""
+    """The copy sizes for which two arrays on every rank fit the node's memory; always the smallest."""
     found = machine.describe("")
     least = min(found["memory_bytes"], found["cgroup_memory_bytes"] or math.inf)
     most = node.bcast(MEMORY_SHARE * least / (2 * node.size), root=ROOT)
@@ -123,7 +126,7 @@ def _sizes(node: MPI.Comm, scale: Scale) -> list[int]:
 
 
 def _copy(size: int, active: int) -> Gauge:
-    """Bytes a second, read and written, of all active ranks that copy arrays."""
+    """Bytes per second, read and written, of all active ranks together, copying arrays."""
 
     def prepare() -> Work:
         source = np.ones(size // 4, np.float32)
@@ -134,7 +137,7 @@ def _copy(size: int, active: int) -> Gauge:
 
 
 def _load(scale: Scale, active: int) -> Gauge:
-    """Bytes of x a second that one rank, the slowest, makes from the pool of pictures."""
+    """Bytes of x per second that the slowest rank makes from the pool of pictures."""
     batch, channels, height, width = scale.block
 
     def prepare() -> Work:
@@ -147,9 +150,9 @@ def _load(scale: Scale, active: int) -> Gauge:
 
 
 def _multiply_add(scale: Scale, active: int) -> Iterator[Gauge]:
-    """Floating-point operations a second of one rank, the slowest, in multiply-adds from registers (float32).
+    """Floating-point operations per second of the slowest rank in multiply-adds from registers (float32).
 
-    Nothing where there is no code for this processor.
+    Nothing if there is no code for this processor.
     """
     try:
         run = MultiplyAdd(Compiler().level.lanes)
@@ -166,12 +169,12 @@ def backends() -> Iterator[str]:
         try:
             convolve.load(name).compile((1, 1, 4, 4), (1, 1, 3, 3))
         except NO_CODE:
-            continue  # no code for this processor: a run would say so, too
+            continue  # a run with it would say so
         yield name
 
 
 def _block(node: MPI.Comm, now: Now, scale: Scale, name: str) -> tuple[int, int, int, int]:
-    """The block that a backend is measured on, the same on all ranks of the node."""
+    """The block to measure a backend with, the same on all ranks of the node."""
     slow = False
     if node.rank == ROOT:
         work = _convolve(name, scale.small_block, 1).prepare()
@@ -183,7 +186,7 @@ def _block(node: MPI.Comm, now: Now, scale: Scale, name: str) -> tuple[int, int,
 
 
 def _convolve(name: str, shape: tuple[int, int, int, int], active: int) -> Gauge:
-    """Floating-point operations a second of one rank, the slowest, in a backend's convolution of one block."""
+    """Floating-point operations per second of the slowest rank in a backend's convolution of one block."""
     batch, channels, height, width = shape
     y_shape = (batch, 3, height - 2, width - 2)
 

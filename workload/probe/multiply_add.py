@@ -1,6 +1,6 @@
-"""How many multiply-adds a core can do at most: from registers, one thread.
+"""Measures how many multiply-adds a core can do at most: from registers, one thread.
 
-The loop is emitted, so that the limit is the instruction set's and not a library's.
+The loop is emitted as machine code, so that the instruction set is the limit and not a library.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 from workload.convolve.codegen import CpuTarget, Function, compile_module, host
 from workload.convolve.emitter import Emitter, Value, constant, vector
 
-SUMS = 12  # independent sums: more than the latency of a multiply-add times its units
+SUMS = 12  # independent sums: more than latency times throughput of multiply-adds
 ROUNDS = 8
 
 
@@ -24,7 +24,7 @@ class MultiplyAdd:
         self._function = Function(code, "multiply_add", 2)
 
     def __call__(self, count: int) -> None:
-        """At least `count`, rounded up to whole steps of the loop."""
+        """Runs at least `count` multiply-adds, rounded up to whole steps of the loop."""
         self._function(self._work.ctypes.data, -(-count // self._per_step))
 
 
@@ -40,6 +40,6 @@ def _emit_multiply_add(lanes: int) -> str:
         return sums
 
     sums = code.loop(steps, step, [factor] * SUMS)
-    for total in sums:  # stored, so that every one of them is needed
+    for total in sums:  # or the optimiser could drop them
         code.store(total, code.builder.add(work, constant(4 * lanes)))
     return code.finish()

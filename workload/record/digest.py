@@ -1,4 +1,4 @@
-"""Digests, SHA-256 in hex: of a document, of a file and of a folder's code.
+"""Digests, SHA-256 in hex, of a document, a file, and the code in a folder.
 
 Standard library only, and imports nothing of ours: `agent/standalone/` sends its text to nodes.
 """
@@ -11,23 +11,23 @@ from pathlib import Path
 
 
 def canonical_json(document: object) -> str:
-    """The one spelling of a document: sorted keys, no white space, no NaN."""
+    """The one way to write a document: sorted keys, no white space, no NaN (ValueError)."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def document_digest(document: object) -> str:
-    """Of the document's canonical JSON."""
+    """Digest of the document's canonical JSON."""
     return hashlib.sha256(canonical_json(document).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """Of a file's content. Raises OSError."""
+    """Digest of a file's content. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def code_digest(folder: Path) -> str | None:
-    """Of the paths and contents of the .py files below the folder, None where there are none. Raises OSError."""
+    """Digest of paths and contents of the .py files below the folder, None if there are none. Raises OSError."""
     paths = sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix())
     total = hashlib.sha256()
     for path in paths:

@@ -1,4 +1,4 @@
-"""Writes files whole or not at all; reads JSON documents and records and proves what they hold.
+"""Writes files whole or not at all, and reads JSON documents and records, checking their shape.
 
 Standard library only.
 """
@@ -40,14 +40,14 @@ def write_whole(path: Path, content: str | bytes | memoryview, mode: int = 0o644
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises SchemaError (truncated, no object, another version) or OSError."""
+    """The JSON object in a file. Raises SchemaError (truncated, not an object, another version) or OSError."""
     document = _read_object(path)
     check_version(document, str(path))
     return document
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """A record of any kind, its shape proved. Raises SchemaError or OSError, naming the file."""
+    """A record of any kind, of the right shape. Raises SchemaError or OSError, naming the file."""
     record = _read_object(path)
     kind_of(record, path.name).check_record(record, path.name)
     return record
@@ -57,7 +57,7 @@ def _read_object(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())
     except ValueError as error:  # covers bad UTF-8 as well
-        raise SchemaError(f"{path}: not whole JSON ({error}); it was cut short or is no record") from error
+        raise SchemaError(f"{path}: not complete JSON ({error}): it was cut short, or is not a record") from error
     if not isinstance(document, dict):
-        raise SchemaError(f"{path}: holds no JSON object")
+        raise SchemaError(f"{path}: does not hold a JSON object")
     return document

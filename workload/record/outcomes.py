@@ -1,4 +1,4 @@
-"""How a run can end: the words that a record's `outcome` takes (docs/formats.md, Outcomes)."""
+"""How a run can end: the values of a record's `outcome` (docs/formats.md, Outcomes)."""
 
 OK = "ok"
 WRONG_ANSWER = "wrong_answer"

@@ -1,7 +1,7 @@
 """What a run is asked to do. A *run* is one `mpirun`; it leaves a *record* (docs/formats.md has every key).
 
-A run's id is a digest of what it computes and how, never of when, where or in which order it ran.
-Standard library only, so that the operator's side plans without MPI.
+A run's id is a digest of what it computes and how, never of when, where or in which order it runs. Standard library
+only, so that the operator's side can plan without MPI.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_RANKS = 65536
 
 @dataclass(frozen=True)
 class Images:
-    """The pool of pictures a run draws its batch from: its kind and the SHA-256 of its .npy file."""
+    """The pool of pictures that a run makes its batch from: its kind, and the SHA-256 of its .npy file."""
 
     kind: str
     digest: str
@@ -31,7 +31,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Workload:
-    """Which code ran: kind, digest of workload/, and the commit it came from (the nodes have no git)."""
+    """Which code ran: its kind, the digest of workload/, and the commit it came from, since nodes have no git."""
 
     kind: str = "convolution"
     digest: str = ""
@@ -41,7 +41,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Run:
-    """One `mpirun`: what to compute, with how many ranks, placed how.
+    """One `mpirun`: what to compute, with how many ranks, and how they are placed.
 
     `options` are the movement's own (for example `chunk_bytes`). `threads` is a rank's number of threads.
     Raises ValueError where a value is out of range, a word is unknown or the grid does not fit."""
@@ -95,7 +95,7 @@ class Run:
 
     @property
     def run_id(self) -> str:
-        """First 16 hex digits of SHA-256 over the canonical JSON of what is computed and how."""
+        """First 16 hex digits of the digest of what is computed and how."""
         document = self.as_dict()
         del document["workload"]
         document["images"] = self.images.digest
@@ -108,7 +108,7 @@ class Run:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Run:
-        """The run of a record's or a run.json's `run` object. Raises SchemaError where it is none."""
+        """The run of a record's or a run.json's `run` object. Raises SchemaError if it is not one."""
         try:
             values = dict(document)
             values["problem"] = Problem.from_dict(values["problem"])

@@ -1,6 +1,6 @@
-"""The shape of the documents that rooms pass to each other: version, keys and types of their values.
+"""The shape of the documents that programs pass to each other: their version, keys, and types of values.
 
-Says what is wrong with a document; reads and writes no file. Standard library only.
+Says what is wrong with a document. Reads and writes no files; that is `files.py`. Standard library only.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ PHASES = ("load", "distribute", "convolve", "collect", "save")
 
 
 class SchemaError(ValueError):
-    """A document is not what its reader takes; the message names the key and both versions where they differ."""
+    """A document is not what its reader expects. The message names the key, or both versions."""
 
 
 def check_version(document: Mapping[str, Any], name: str, ours: int = SCHEMA_VERSION) -> None:
-    """Raises SchemaError where the document's schema version is not ours, naming both."""
+    """Raises SchemaError, naming both versions, if the document's schema version is not ours."""
     version = document.get("schema_version")
     if version != ours:
         raise SchemaError(
@@ -27,17 +27,17 @@ def check_version(document: Mapping[str, Any], name: str, ours: int = SCHEMA_VER
 
 
 def check_shape(value: Any, shape: Any, name: str) -> None:
-    """Raises SchemaError at the first key of `value` that is missing or of another type than `shape` has."""
+    """Raises SchemaError at the first key of `value` that is missing or whose type is not the one in `shape`."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):
-            raise SchemaError(f"{name} is no object")
+            raise SchemaError(f"{name} is not an object")
         for key, inner in shape.items():
             if key not in value:
                 raise SchemaError(f"{name} lacks {key}")
             check_shape(value[key], inner, f"{name}.{key}")
     elif isinstance(shape, list):
         if not isinstance(value, list):
-            raise SchemaError(f"{name} is no list")
+            raise SchemaError(f"{name} is not a list")
         for index, item in enumerate(value):
             check_shape(item, shape[0], f"{name}[{index}]")
     elif not isinstance(value, shape) or (isinstance(value, bool) and shape is not bool):

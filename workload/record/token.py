@@ -1,7 +1,7 @@
-"""Tokens: the name that a job's folder, its scratch folders and all of its processes carry.
+"""Tokens: what a job's folders are named by, and what its processes carry in their arguments.
 
-A token is the run's id and eight hex digits that all jobs of a sweep share. It is specific enough that what carries it
-may be ended and removed. Standard library only, and imports nothing of ours: `agent/standalone/` sends its text to
+A token is the run's id and eight hex digits that all jobs of a sweep share. Whatever carries one exactly may be killed
+and removed with the job. Standard library only, and imports nothing of ours: `agent/standalone/` sends its text to
 nodes.
 """
 
@@ -24,7 +24,7 @@ def is_token(text: str) -> bool:
 
 
 def check_token(token: str) -> None:
-    """Raises ValueError for anything but a token: many a stranger's process would match an empty or short one."""
+    """Raises ValueError for anything but a token: an empty or short one would match other people's processes."""
     if not is_token(token):
         raise ValueError(f"{token!r} is not a token: a token is 16 hex digits, a dash and 8 hex digits")
 

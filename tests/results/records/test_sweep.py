@@ -47,7 +47,7 @@ def not_a_number(path: Path) -> None:
         (lambda path: path.write_bytes(path.read_bytes()[:200]), "cut short"),
         (lambda path: path.write_bytes(b""), "cut short"),
         (lambda path: path.write_bytes(b"\xff\xfe\x00"), "cut short"),
-        (lambda path: path.write_text("[]"), "no JSON object"),
+        (lambda path: path.write_text("[]"), "not hold a JSON object"),
         (lambda path: path.write_text("[" * 100_000), "recursion"),
         (newer, "schema_version 99, but this convscale reads 1"),
         (another_run, "not a run"),

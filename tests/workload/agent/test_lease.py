@@ -81,7 +81,7 @@ def test_what_is_no_lease_holds_nothing(tmp_path, text):
 
 def test_no_run_starts_on_another_sweeps_cluster(tmp_path):
     lease.take(tmp_path, OTHERS)
-    with pytest.raises(OSError, match="the cluster is at work for the sweep in /b"):
+    with pytest.raises(OSError, match="the cluster is in use by the sweep in /b"):
         control.start(tmp_path / TOKEN, {}, [])
     assert not (tmp_path / TOKEN).exists()
 

@@ -87,10 +87,10 @@ def test_files_are_whole_or_absent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"schema_version": 1, "run_id": "ab', "not whole JSON"),
-        ("", "not whole JSON"),
-        ("\x00\xff", "not whole JSON"),
-        ("[]", "no JSON object"),
+        ('{"schema_version": 1, "run_id": "ab', "not complete JSON"),
+        ("", "not complete JSON"),
+        ("\x00\xff", "not complete JSON"),
+        ("[]", "not hold a JSON object"),
         ('{"schema_version": 2}', "schema_version 2, but this convscale reads 1"),
         ("{}", "schema_version None"),
         ('{"schema_version": 1}', "lacks run_id"),
@@ -110,8 +110,8 @@ def test_a_wrong_type_is_named_with_its_key() -> None:
     for wrong, words in (
         ({"repeats": [{"total_s": True, "streamed": True}]}, r"record.repeats\[0\].total_s = 'True'"),
         ({"repeats": [{"total_s": 1, "streamed": 1}]}, "streamed"),
-        ({"repeats": {}}, "record.repeats is no list"),
-        ({"repeats": [3]}, r"record.repeats\[0\] is no object"),
+        ({"repeats": {}}, "record.repeats is not a list"),
+        ({"repeats": [3]}, r"record.repeats\[0\] is not an object"),
     ):
         with pytest.raises(SchemaError, match=words):
             check_shape(wrong, shape, "record")

@@ -1,7 +1,7 @@
-"""Makes a program of one text out of a module of this folder, to be sent to a node that has no workload yet.
+"""Bundles a module of this folder into one text, to be sent to a node that has no workload yet.
 
-What the module imports of ours at its top is put in front of it. Such a module must use nothing but the standard
-library at import, and import nothing of ours by another name.
+The modules of ours that it imports at its top, `from workload.x import y`, are put in front of it. They must use the
+standard library alone, and no two of them may define the same name.
 """
 
 from __future__ import annotations

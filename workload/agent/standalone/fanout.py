@@ -1,7 +1,7 @@
-"""Runs one command on many nodes at once, over SSH, from the head: the operator then needs one connection.
+"""Runs one command on many nodes at once, over SSH, from the head, so that the operator needs one connection only.
 
-Standard library only, and a file of its own: the operator sends its text to the head, which needs no workload yet.
-Reads a request as JSON on standard input, answers with a JSON list, in the order of the request's hosts:
+Sent, bundled, to a head that may have no workload yet. Reads a request as JSON on standard input and answers with a
+JSON list in the order of the request's hosts:
 
     {"hosts": [address ..], "head": address, "argv": [..], "command": the same, quoted, "stdin": text,
      "stdin_file": path on the head or null, "options": [ssh's ..], "known_hosts": text, "limit_s": s}
@@ -19,11 +19,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 AT_ONCE = 32
-KEPT = 2**20  # bytes of what a node says, the last of them
+KEPT_BYTES = 2**20  # of a node's output, its end
 
 
 def one(request: dict[str, Any], host: str, known_hosts: str) -> dict[str, Any]:
-    """The command on one host; status None where it passed the limit; times by this node's clock."""
+    """Runs the command on one host. `status` is None if it took too long; times are by this node's clock."""
     argv = request["argv"]
     if host != request["head"]:
         argv = ["ssh", *request["options"], "-o", f"UserKnownHostsFile={known_hosts}", "--", host, request["command"]]
@@ -34,7 +34,7 @@ def one(request: dict[str, Any], host: str, known_hosts: str) -> dict[str, Any]:
 
 
 def carry_out(argv: list[str], request: dict[str, Any]) -> tuple[int | None, bytes, bytes]:
-    """Exit status and outputs of a command that is fed the request's text or file."""
+    """Runs a command with the request's text or file as its input; returns exit status, output and errors."""
     limit_s = request["limit_s"]
     try:
         with tempfile.TemporaryFile() if request["stdin_file"] is None else open(request["stdin_file"], "rb") as file:  # noqa: PTH123
@@ -50,11 +50,11 @@ def carry_out(argv: list[str], request: dict[str, Any]) -> tuple[int | None, byt
 
 
 def _text(content: bytes) -> str:
-    return content[-KEPT:].decode(errors="replace")
+    return content[-KEPT_BYTES:].decode(errors="replace")
 
 
 def every(request: dict[str, Any]) -> list[dict[str, Any]]:
-    """The command on all hosts."""
+    """Runs the command on all hosts."""
     with tempfile.NamedTemporaryFile("w", prefix="convscale-known-hosts-") as file:
         file.write(request["known_hosts"])
         file.flush()

@@ -1,7 +1,6 @@
-"""Which of the other nodes this one reaches: their SSH servers answer it. Prints a JSON list of those that do not.
+"""Finds which of the other nodes this one cannot reach: prints a JSON list of those whose SSH servers do not answer.
 
-A file of its own: the operator sends its text to `python -`. Arguments: addresses. No key is needed, nor used: the
-head's is on no other node.
+Sent, bundled, to `python -`. Arguments: addresses. Logs in nowhere, since only the head has a key.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ AT_ONCE = 16
 
 
 def answers(address: str) -> bool:
-    """True where an SSH server says its name."""
+    """Whether an SSH server answers there."""
     try:
         with socket.create_connection((address, PORT), timeout=LIMIT_S) as connection:
             return connection.recv(4) == b"SSH-"

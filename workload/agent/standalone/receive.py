@@ -1,8 +1,8 @@
-"""Brings the workload from the head to every node by broadcast, one rank a node, and switches to it in one step.
+"""Brings the workload from the head to every node by MPI broadcast, one rank a node, and switches all to it at once.
 
 Goes, bundled, to nodes that have no workload yet: `python -m mpi4py -c <text> <arguments>`.
 Arguments: the work folder, the release's digest, and the SHA-256 of its archive, releases/<digest>.tar on the head.
-Rank 0 prints {"nodes": [{"node", "received", "error"}]}, a node for each rank.
+Rank 0 prints {"nodes": [{"node", "received", "error"}]}, one for each rank.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ YOUNG_S = 3600.0
 
 @dataclass(frozen=True)
 class Release:
-    """What is to lie at releases/<digest> in the work folder `root` of every node."""
+    """What every node is to have at releases/<digest> in its work folder `root`."""
 
     root: Path
     digest: str
@@ -45,17 +45,17 @@ class Release:
 
     @property
     def archive(self) -> Path:
-        """On the head alone."""
+        """The archive, on the head only."""
         return self.root / RELEASES / f"{self.digest}.tar"
 
-    def lies(self) -> bool:
-        """True where the node has it; its files are read again, for somebody may have edited them."""
+    def is_there(self) -> bool:
+        """Whether the node has it. Reads its files again, since somebody may have edited them."""
         return code_digest(self.folder) == self.digest
 
     def put(self, archive: Path) -> None:
-        """Unpacks what was received. Raises OSError, ValueError, tarfile.TarError."""
+        """Unpacks the archive that was received. Raises OSError, ValueError, tarfile.TarError."""
         if (found := file_digest(archive)) != self.sha256:
-            raise ValueError(f"the archive arrived as {found[:16]}, not as {self.sha256[:16]}: push again")
+            raise ValueError(f"the archive arrived with digest {found[:16]}, not {self.sha256[:16]}: push again")
         partial = archive.with_name(f"{archive.name}.d")
         try:
             unpack(archive, partial)
@@ -66,11 +66,11 @@ class Release:
             shutil.rmtree(partial, ignore_errors=True)
 
     def switch(self) -> None:
-        """Makes the link point to it. Raises OSError, ValueError where a folder that is no release is in the way."""
+        """Points the link at it. Raises OSError, ValueError if a folder is in the link's place."""
         link, wanted = self.root / LINK, f"{RELEASES}/{self.digest}"
         if link.exists() and not link.is_symlink():
             if code_digest(link) != self.digest:
-                raise ValueError(f"{link} is a folder of its own, not a link to a release: move it away")
+                raise ValueError(f"{link} is a folder, not a link to a release: move it away")
         elif not link.is_symlink() or str(link.readlink()) != wanted:
             before = link.readlink().name if link.is_symlink() else None
             partial = link.with_name(f".{LINK}-{unique()}")
@@ -79,7 +79,7 @@ class Release:
             self._prune(before)
 
     def _prune(self, before: str | None) -> None:
-        """Removes old releases, but this one and the one before it; what is young may be another push's, under way."""
+        """Removes old releases except this one and the previous one. A young one may belong to a push under way."""
         for path in self.folder.parent.iterdir():
             name = path.name.removesuffix(".tar")
             if name in (self.digest, before) or not DIGEST.fullmatch(name) or path.is_symlink():
@@ -94,12 +94,12 @@ class Release:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Regular files alone, below the folder alone. Raises OSError, ValueError."""
+    """Unpacks regular files below the folder. Raises OSError, ValueError for anything else in the archive."""
     with tarfile.open(archive) as tar:
         for member in tar:
             path = PurePosixPath(member.name)
             if not member.isreg() or path.is_absolute() or ".." in path.parts:
-                raise ValueError(f"the archive holds {member.name!r}, which is no file below it")
+                raise ValueError(f"the archive holds {member.name!r}, which is not a regular file below its root")
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             content = tar.extractfile(member)
@@ -107,12 +107,12 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def unique() -> str:
-    """For the names of partial files: the folder may be one that all nodes share."""
+    """A part of the names of partial files: all nodes may share the folder."""
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
 class Receiver:
-    """This rank's node: remembers its first error and goes on taking part in what all ranks do together."""
+    """This rank's node. After an error it still takes part in what all ranks do together, and keeps the error."""
 
     def __init__(self, comm: MPI.Intracomm, release: Release) -> None:
         self.comm = comm
@@ -122,16 +122,16 @@ class Receiver:
         self.partial = release.root / f".receiving-{unique()}"
 
     def take(self) -> None:
-        """Makes the release lie on this node: the head first, so that a folder that all share is written once."""
-        if self.comm.rank == 0 and not self._guarded(self.release.lies):
+        """Brings the release to this node; the head goes first, so that a folder that all share is written once."""
+        if self.comm.rank == 0 and not self._guarded(self.release.is_there):
             self._guarded(self._put, self.release.archive)
         self.comm.Barrier()
-        lacking = not self._guarded(self.release.lies)
+        lacking = not self._guarded(self.release.is_there)
         if self.comm.allreduce(lacking, op=MPI.LOR):
             self._broadcast(lacking)
 
     def switch(self) -> None:
-        """Makes the link point to the release, once every node has it: all nodes switch, or none."""
+        """Points the link at the release once every node has it: all nodes switch, or none."""
         if not self.comm.allreduce(self.error is not None, op=MPI.LOR):
             self._guarded(self.release.switch)
 
@@ -154,7 +154,7 @@ class Receiver:
         self.received = True
 
     def _guarded(self, action: Callable[..., Any], *arguments: Any) -> Any:
-        """The action's answer; None where it fails, which is remembered: the other ranks wait for this one."""
+        """The action's answer, None if it fails. The error is kept, since the other ranks wait for this one."""
         try:
             return action(*arguments)
         except (OSError, ValueError, tarfile.TarError) as error:
@@ -163,7 +163,7 @@ class Receiver:
 
 
 def receive(comm: MPI.Intracomm, release: Release) -> list[dict[str, Any]] | None:
-    """Takes the release and switches to it; rank 0 gets what became of each node."""
+    """Takes the release and switches to it. Returns what became of each node at rank 0, None elsewhere."""
     node = Receiver(comm, release)
     node.take()
     node.switch()

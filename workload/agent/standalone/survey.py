@@ -1,7 +1,7 @@
-"""What a node says of itself before anything is run on it. Prints one JSON object.
+"""Describes a node before anything is run on it: prints one JSON object.
 
-Runs on what the node has: the operator sends it, bundled, to `python -`, before the first push as well. Arguments: the
-work folder, and the name of a file whose presence there shows that nodes share it.
+Sent, bundled, to `python -`, even before the first push, so it runs on what the node has. Arguments: the work folder,
+and the name of a file whose presence there shows that nodes share the folder.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def survey(workdir: Path, marker: str) -> dict[str, Any]:
 
 
 def version(package: str) -> str | None:
-    """The installed version, None where there is none."""
+    """The installed version, None if the package is missing."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -59,20 +59,20 @@ def version(package: str) -> str | None:
 
 
 def machine(workdir: Path) -> dict[str, Any] | str:
-    """The node as its records describe it; the reason in words where its workload cannot say it."""
+    """The node as records describe it; if its workload cannot do that, the error in words."""
     sys.path.insert(0, str(workdir))
     try:
         from workload.instruments.machine import describe, mpi_version
 
         return describe(mpi_version())
-    except Exception as error:  # whatever is wrong over there is to be read here
+    except Exception as error:  # whatever is wrong on the node, the operator is to read it
         return f"{type(error).__name__}: {error}"[:300]
     finally:
         sys.path.pop(0)
 
 
 def free(folder: Path) -> int | None:
-    """Bytes free on the folder's disk, None where there is no such folder."""
+    """Bytes free on the folder's disk, None if there is no such folder."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:
@@ -80,7 +80,7 @@ def free(folder: Path) -> int | None:
 
 
 def addresses() -> list[str] | None:
-    """This node's addresses, None where psutil is missing."""
+    """This node's addresses, None if psutil is missing."""
     try:
         import psutil
     except ImportError:
@@ -91,13 +91,13 @@ def addresses() -> list[str] | None:
 
 
 def fabrics(devices: Path) -> list[str]:
-    """Active ports of networks that are faster than TCP."""
+    """Active ports of networks that are faster than TCP over Ethernet."""
     ports = sorted(devices.glob("*/ports/*/state"))
     return [f"{port.parts[-4]} port {port.parts[-2]}" for port in ports if "ACTIVE" in text(port)]
 
 
 def strays() -> list[dict[str, Any]]:
-    """This user's processes that belong to a run of ours."""
+    """This user's processes that carry a job's token."""
     found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
@@ -113,7 +113,7 @@ def strays() -> list[dict[str, Any]]:
 
 
 def lease(workdir: Path) -> dict[str, str] | None:
-    """Whose the cluster was last, on its head; None where nobody's, as far as can be read."""
+    """The last lease of the cluster, on its head; None if there is none that can be read."""
     try:
         document = json.loads(text(workdir / "jobs" / "lease.json"))
         return {name: str(document[name]) for name in ("sweep", "folder", "who")}
@@ -122,7 +122,7 @@ def lease(workdir: Path) -> dict[str, str] | None:
 
 
 def text(path: Path) -> str:
-    """A small file's text, empty where it cannot be read."""
+    """A small file's text, empty if it cannot be read."""
     try:
         return path.read_text().strip()
     except OSError:
