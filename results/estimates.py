@@ -1,7 +1,7 @@
 """Estimates of a time and of a ratio of two times, from independent launches. Pure arithmetic.
 
-Noise is honest only between launches, so every input here is one number a launch: the median of its
-repeats. Times multiply rather than add, so all of it happens in logarithms.
+Repeats of one launch share its noise, so every input here is one number per launch: the median of its repeats. Noise
+multiplies times, so everything is done in logarithms.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 CONFIDENCE = 0.95
-MIN_LAUNCHES = 3  # below this an interval would be wider than useful: the range is given, and called one
+MIN_LAUNCHES = 3  # with fewer, an interval would be too wide to be useful, and the range is given instead
 INTERVAL = "interval"
 RANGE = "range"
 EXACT = "exact"
@@ -20,10 +20,10 @@ EXACT = "exact"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its bounds; `bounds` says what they are.
+    """A value with its bounds. `bounds` says what kind they are.
 
-    `interval`: a confidence interval at CONFIDENCE over launches. `range`: smallest and largest over
-    fewer than MIN_LAUNCHES launches. `exact`: one by definition (a point against itself).
+    `interval`: a confidence interval at CONFIDENCE over launches. `range`: the smallest and largest of fewer than
+    MIN_LAUNCHES launches. `exact`: 1 by definition, a point compared with itself.
     """
 
     value: float
@@ -42,7 +42,7 @@ class Estimate:
 
 
 def time_estimate(medians: Sequence[float]) -> Estimate:
-    """A point's time: geometric mean of its launches' medians (seconds), with a t interval over their logarithms.
+    """A point's time: the geometric mean of its launches' medians (seconds), with a t interval over their logarithms.
 
     Raises:
         ValueError: no launches, or a time that is not positive and finite.
@@ -56,10 +56,10 @@ def time_estimate(medians: Sequence[float]) -> Estimate:
 
 
 def ratio_estimate(numerator: Sequence[float], denominator: Sequence[float]) -> Estimate:
-    """Ratio of two points' times from their launches' medians, with Welch's interval over the logarithms.
+    """The ratio of two points' times from their launches' medians, with Welch's interval over the logarithms.
 
-    The degrees of freedom are Welch and Satterthwaite's (Welch 1947). Where either side has fewer than
-    MIN_LAUNCHES launches the bounds are the range of all ratios of one launch to another.
+    The degrees of freedom are Welch and Satterthwaite's (Welch 1947). If either side has fewer than
+    MIN_LAUNCHES launches, the bounds are the range of all ratios of one launch to another.
 
     Raises:
         ValueError: no launches on a side, or a time that is not positive and finite.
@@ -84,7 +84,7 @@ def _welch_half_width(above: Sequence[float], below: Sequence[float]) -> float:
     variance = sum(part for part, _ in parts)
     if variance == 0.0:
         return 0.0
-    # as shares of the variance: squares of tiny variances would underflow
+    # in shares of the variance, since squares of tiny variances would underflow
     freedom = 1.0 / sum((part / variance) ** 2 / degrees for part, degrees in parts)
     return _t_quantile(freedom) * math.sqrt(variance)
 
@@ -100,5 +100,5 @@ def _logs(times: Sequence[float]) -> list[float]:
         raise ValueError("no launches: there is no time to estimate")
     for time in times:
         if not (math.isfinite(time) and time > 0.0):
-            raise ValueError(f"{time} s is no time: a launch's median is positive and finite")
+            raise ValueError(f"a time of {time} s is out of range: a launch's median is positive and finite")
     return [math.log(time) for time in times]

@@ -1,4 +1,4 @@
-"""Files of a report: whole or not at all, their folders made on the way."""
+"""Writes the files of a report, atomically, creating their folders."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from workload.record import files
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes text (UTF-8, line ends as they are) or bytes. Raises OSError, leaving no part."""
+    """Writes text (UTF-8, line ends unchanged) or bytes. Raises OSError and then leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_whole(path, content)

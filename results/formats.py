@@ -1,4 +1,4 @@
-"""Numbers and estimates as text, the same in every table, figure and sentence."""
+"""Formats numbers and estimates as text, alike in every table, figure and sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SLUG_LENGTH = 60
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """`digits` significant digits, without an exponent where that stays readable; a dash for None."""
+    """`digits` significant digits, without an exponent if that stays readable; a dash for None."""
     if value is None:
         return NONE
     if value == 0.0:
@@ -24,9 +24,9 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def estimate(value: Estimate | None, digits: int = 4) -> str:
-    """`value [low, high]` for an interval, `value (low to high)` for a range, the value alone where it is exact.
+    """`value [low, high]` for an interval, `value (low to high)` for a range, the value alone if it is exact.
 
-    A range without width is one launch's, and says so.
+    A range without width comes from one launch, and the text says so.
     """
     if value is None:
         return NONE
@@ -53,12 +53,12 @@ def plural(count: int, noun: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """The text with its first letter large and the others as they are."""
+    """The text with a capital first letter, otherwise unchanged."""
     return text[:1].upper() + text[1:]
 
 
 def slug(*names: str) -> str:
-    """A file name's stem from any text."""
+    """A stem for file names, from any text."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(name for name in names if name)).strip("-")[:SLUG_LENGTH] or "series"
 
 
@@ -67,7 +67,7 @@ def _decimals(value: float, digits: int) -> int:
 
 
 def _like(bound: float, value: float, digits: int) -> str:
-    """A bound with as many decimals as its value."""
+    """A bound with as many decimals as the value."""
     if math.isinf(bound):
         return "no bound"
     if not 1e-4 <= abs(value) < 1e7:

@@ -1,4 +1,4 @@
-"""A table: rows of text for people, and the same rows as plain values for programs."""
+"""Tables: rows of text for people, and the same rows as plain values for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Values = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Table:
-    """`name` is its files' stem. `records` are the rows for the CSV: a value a key, units in the keys."""
+    """`name` is the stem of its files. `records` are the rows of the CSV, with units in their keys."""
 
     title: str
     columns: tuple[str, ...]
@@ -29,7 +29,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Column(Generic[Item]):
-    """One column: its header, a row's text, and a row's values for the CSV. Without a header it is in the CSV alone."""
+    """A column: header, text of a row, and values of a row for the CSV. Without a header it is in the CSV alone."""
 
     header: str
     show: Callable[[Item], str]
@@ -47,12 +47,12 @@ def shown(header: str, key: str, value: Callable[[Item], object], show: Callable
 
 
 def hidden(key: str, value: Callable[[Item], object]) -> Column[Item]:
-    """A column of the CSV alone."""
+    """A column that only the CSV has."""
     return Column("", str, lambda item: {key: value(item)})
 
 
 def bounded(key: str, unit: str, value: Estimate | None) -> Values:
-    """An estimate's values, bounds apart; empty values where there is none."""
+    """An estimate's value and bounds as separate values; None without an estimate."""
     names = [f"{key}{suffix}{unit}" for suffix in ("", "_low", "_high")] + [f"{key}_bounds"]
     return dict(zip(names, (value.value, value.low, value.high, value.bounds) if value else [None] * 4, strict=True))
 
@@ -76,7 +76,7 @@ def build(
 
 
 def markdown(table: Table) -> str:
-    """The table as GitHub's Markdown; text from records can neither break it nor carry markup."""
+    """The table as GitHub's Markdown, with text from records escaped."""
     lines = [f"# {_escaped(table.title)}", "", _line(table.columns), _line(["---"] * len(table.columns))]
     lines += [_line(map(_escaped, row)) for row in table.rows]
     if table.notes:
@@ -85,12 +85,12 @@ def markdown(table: Table) -> str:
 
 
 def csv_text(table: Table) -> str:
-    """The table's records as CSV (RFC 4180); no cell of text can start a spreadsheet's formula."""
+    """The table's records as CSV (RFC 4180), with text escaped that a spreadsheet would take for a formula."""
     return csv_of(table.records[0] if table.records else table.columns, (row.values() for row in table.records))
 
 
 def csv_of(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A header and rows as CSV, None as an empty cell."""
+    """A header and rows as CSV; None becomes an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(list(header))

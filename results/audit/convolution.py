@@ -1,4 +1,4 @@
-"""Gates that know the convolution: whether blocks cover the output, and how much memory and time they need at least."""
+"""Gates that know the convolution: do the blocks cover the output, and are memory and time enough for them?"""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from results.records.point import RecordedPoint
 from workload.domain.grid import Block, Span, block_of, covers_exactly, whole
 from workload.domain.problem import Problem
 
-ARRAYS_SHARE = 0.9  # of the predicted arrays that a resident peak must reach: the kernel counts pages late
+ARRAYS_SHARE = 0.9  # part of the predicted arrays that the resident peak must reach; the kernel counts pages late
 
 
 def of_launch(launch: RecordedLaunch) -> Iterator[tuple[str, str]]:
-    """Gate and words of each thing that cannot be true of a launch that is ok."""
+    """A gate and a sentence for each thing that cannot be true of a launch with outcome ok."""
     if not _covers(launch):
         done = sum(block.output_elements for block in launch.blocks)
         elements = launch.run.problem.y_elements
@@ -31,7 +31,7 @@ def of_launch(launch: RecordedLaunch) -> Iterator[tuple[str, str]]:
 
 
 def fits_a_cache(point: RecordedPoint, baseline: RecordedPoint) -> bool:
-    """Whether a cache of every node holds the parts of x and y of its ranks, but not the one-rank run's whole."""
+    """Whether a cache of every node holds its ranks' parts of x and y, but not the whole x and y of one rank."""
     blocks = [block_of(point.run.problem, point.run.grid, rank) for rank in range(point.run.ranks)]
     part = max(block.x_bytes + block.y_bytes for block in blocks)
     one_rank = baseline.run.problem.x_bytes + baseline.run.problem.y_bytes
@@ -53,7 +53,7 @@ def fits_a_cache(point: RecordedPoint, baseline: RecordedPoint) -> bool:
 
 
 def _covers(launch: RecordedLaunch) -> bool:
-    """Blocks add up and their output spans cover every element once."""
+    """Whether the blocks cover every output element exactly once."""
     problem = launch.run.problem
     if sum(block.output_elements for block in launch.blocks) != problem.y_elements:
         return False
@@ -66,7 +66,7 @@ def _block(problem: Problem, block: RankBlock) -> Block:
 
 
 def _memory(launch: RecordedLaunch) -> str:
-    """Empty where pages are shared between ranks, which tells nothing of one rank's memory."""
+    """A sentence if a rank held less than its arrays; empty also if ranks share pages, whose owner is unknown."""
     if holds_shared_pages(launch.run) or MEMORY_BOUND in launch.marks:
         return ""
     arrays = footprint_of(launch.run).array_bytes

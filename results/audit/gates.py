@@ -1,7 +1,7 @@
-"""What an audit can find: the gates with their reasons, grades of evidence, and a finding.
+"""The vocabulary of an audit: gates and their reasons, grades of evidence, findings.
 
-A gate flags only what is certain beyond the noise; it does not say why a number is wrong. sweep.py and convolution.py
-put a sweep through the gates, paper/ the paper's tables.
+A gate is a condition that true numbers meet. It flags only what is certain beyond the noise, and does not say why a
+number is wrong. sweep.py and convolution.py apply gates to a sweep, paper/ applies them to the paper's tables.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ GATES = {
     NODES: "a light node has one core: two ranks on it share it",
     SUMS: "a printed total is the sum of what it adds up",
 }
-MARGIN = 0.05  # beyond an interval, for what the interval does not know of: clocks, turbo, a launch's own luck
-LONE_MARGIN = 0.1  # beyond a value that has no interval
-# Two AVX-512 multiply-add units of 16 floats at 6 GHz: faster than any x86-64 core that is sold. Operations a second.
+MARGIN = 0.05  # added to an interval, which does not cover differences in clock frequency
+LONE_MARGIN = 0.1  # added to a value without an interval
+# Two AVX-512 multiply-add units of 16 floats at 6 GHz: faster than any x86-64 core on sale. Operations per second.
 CORE_LIMIT = 2 * 16 * 2 * 6e9
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One number that cannot be true, or one witness: `gate` names why, `evidence` the runs or tables it rests on."""
+    """A number that cannot be true. `gate` says why not; `evidence` names the runs or tables that show it."""
 
     gate: str
     where: str
@@ -62,7 +62,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Audit:
-    """What the gates flagged, which of them found nothing, what they could not tell, and what stays unexplained."""
+    """The result: findings, gates that flagged nothing, what could not be tested, and what stays unexplained."""
 
     subject: str
     findings: tuple[Finding, ...]
@@ -72,16 +72,16 @@ class Audit:
 
 
 def certainly_below(value: Estimate, limit: float) -> bool:
-    """True where the value lies below the limit by more than its noise and a margin."""
+    """True if the value lies below the limit by more than its noise and a margin."""
     margin = MARGIN if value.bounds == INTERVAL else LONE_MARGIN
     return value.high < limit * (1.0 - margin)
 
 
 def share_of_work(batch: float, ranks: int, one_rank_batch: float) -> float:
-    """Work of a rank over that of the one-rank run: below this, t(N) / t(1) of honest work cannot fall."""
+    """A rank's work over that of the one-rank run, which t(N) / t(1) cannot fall below."""
     return batch / ranks / one_rank_batch
 
 
 def least_seconds(flops: float, threads: int = 1) -> float:
-    """Seconds that so many floating-point operations take at the very least."""
+    """The least time in which that many floating-point operations can be done."""
     return flops / (CORE_LIMIT * threads)

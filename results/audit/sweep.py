@@ -1,4 +1,4 @@
-"""Puts a sweep through the gates: what cannot be true of its numbers, from its records alone. Pure."""
+"""The audit of a sweep: which of its numbers cannot be true, judged from its records alone. Pure."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from results.scaling.line import lines
 from results.scaling.speedup import Ratio, relative_speedup, weak_efficiency
 
 LIGHT = "light"
-# Further gates over one launch, by kind of experiment
+# Further gates for one launch, by kind of experiment
 LAUNCH_GATES: dict[str, Callable[[RecordedLaunch], Iterator[tuple[str, str]]]] = {
     "convolution": convolution.of_launch,
 }
-# Whether a cache explains more speedup than ranks, of a point and its one-rank point, by kind of experiment
+# Whether a cache explains more speedup than ranks, given a point and its one-rank point; by kind of experiment
 CACHE_GATES: dict[str, Callable[[RecordedPoint, RecordedPoint], bool]] = {"convolution": convolution.fits_a_cache}
 
 
 def audit_of(sweep: RecordedSweep) -> Audit:
-    """The gates over every series and every launch that is ok. Runs that are wrong on purpose are left out."""
+    """Applies the gates to all series and all launches that are ok, but not to runs that are wrong on purpose."""
     found: list[Finding] = []
     for series in sweep.series:
         found += _scaling(series)
@@ -49,7 +49,7 @@ def _untold(sweep: RecordedSweep) -> tuple[str, ...]:
 
 
 def _merged(found: list[Finding]) -> tuple[Finding, ...]:
-    """Findings of the same gate, place and words once, with the evidence of all."""
+    """Joins findings that differ in their evidence alone."""
     merged: dict[tuple[str, str, str], Finding] = {}
     for finding in found:
         key = (finding.gate, finding.where, finding.words)
@@ -98,7 +98,7 @@ def _superlinear(ratio: Ratio, point: RecordedPoint) -> bool:
 
 
 def _cause(point: RecordedPoint, baseline: RecordedPoint) -> str:
-    """What in evidence may explain more speedup than ranks; empty where nothing does."""
+    """What may explain more speedup than ranks, according to the records; empty if nothing does."""
     if any(MEMORY_BOUND in launch.marks for launch in baseline.launches):
         return "the one-rank run waited for pages from disk"
     if (fits := CACHE_GATES.get(point.run.workload.kind)) and fits(point, baseline):
@@ -107,7 +107,7 @@ def _cause(point: RecordedPoint, baseline: RecordedPoint) -> str:
 
 
 def _superlinear_explained(sweep: RecordedSweep) -> Iterator[str]:
-    """Speedups above the rank count that a cause in evidence may explain."""
+    """One line for each speedup above the rank count that the records explain."""
     strong = [(series, line) for series in sweep.series if series.scaling == STRONG for line in lines(series)]
     for series, line in strong:
         for point in line.points:

@@ -1,7 +1,7 @@
-"""Clusters against each other: the best that each did with the same problem, in time, rate and work per dollar.
+"""Clusters compared by the best that each did with the same problem: time, rate and work per dollar.
 
-Each cluster stands with its fastest configuration by total time, which begins before the load and ends after the
-save. These are times of two machines, never a speedup.
+Each cluster is represented by its fastest configuration by total time, load and save included. The times are from
+different machines, so their ratio is not a speedup.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from results.records.sweep import RecordedSweep
 
 Problem = tuple[object, ...]  # RecordedPoint.problem
 SECONDS_AN_HOUR = 3600.0
-LEAST_LOG = 0.02  # summed log ratios below it are no difference
+LEAST_LOG = 0.02  # a smaller sum of log ratios counts as no difference
 
 
 @dataclass(frozen=True)
 class Best:
-    """The fastest configuration of one sweep for one problem. `ratio`: its time over that of the fastest sweep."""
+    """The fastest configuration of one sweep for one problem. `ratio` is its time over that of the fastest sweep."""
 
     sweep: RecordedSweep
     point: RecordedPoint
@@ -41,14 +41,14 @@ class Best:
 
     @property
     def work_per_money(self) -> Estimate | None:
-        """Units of work for one unit of the price's currency; None where the cluster costs nothing that is known."""
+        """Units of work for one unit of the price's currency; None if the price is unknown or zero."""
         if self.price is None or self.price.amount_per_hour <= 0.0:
             return None
         return self.work_per_s.scaled(SECONDS_AN_HOUR / self.price.amount_per_hour)
 
 
 def best(sweeps: Sequence[RecordedSweep]) -> list[Best]:
-    """A row a problem and sweep, of the problems that two sweeps or more have a time for, the fastest sweep first."""
+    """One row per problem and sweep, for problems timed in at least two sweeps; the fastest sweep comes first."""
     found: list[Best] = []
     for problem in _shared(sweeps):
         rows = [(sweep, point) for sweep in sweeps if (point := _fastest(sweep, problem)) is not None]
@@ -63,7 +63,7 @@ def best(sweeps: Sequence[RecordedSweep]) -> list[Best]:
 
 
 def crossings(sweeps: Sequence[RecordedSweep]) -> list[str]:
-    """One sentence a pair of sweeps and family of problems (that differ in size alone): who is faster, and to where."""
+    """For each pair of sweeps and family of problems that differ in size alone: which is faster, up to which size."""
     lines = []
     for first, second in itertools.combinations(sweeps, 2):
         families: dict[object, dict[int, RecordedPoint]] = {}
@@ -75,10 +75,10 @@ def crossings(sweeps: Sequence[RecordedSweep]) -> list[str]:
 
 
 def explained(sweeps: Sequence[RecordedSweep]) -> list[str]:
-    """One sentence a pair of sweeps: how much of the difference in forward time their probes alone foretold.
+    """For each pair of sweeps, a sentence: how much of their difference in forward time the forecasts predicted.
 
-    Of log(time / time), over the points that both measured and both forecast before: the share that the forecasts'
-    own ratio makes up. Nothing of sweeps without a point in common.
+    The share is that of log(forecast / forecast) in log(time / time), over the points that both sweeps measured and had
+    forecast before. Sweeps without a common point are skipped.
     """
     lines = []
     for first, second in itertools.combinations(sweeps, 2):
@@ -122,7 +122,7 @@ def _common(first: RecordedSweep, second: RecordedSweep) -> bool:
 
 
 def _crossing(first: RecordedSweep, second: RecordedSweep, points: Sequence[RecordedPoint]) -> str:
-    """Of one point of each problem that both have."""
+    """`points` has one point for each problem that both sweeps have."""
     ordered = sorted(points, key=lambda point: point.size)
     symbol = ordered[0].experiment.size_symbol
     faster = [(point.size, _faster(first, second, point.problem)) for point in ordered]
@@ -155,7 +155,7 @@ def _changes(told: Sequence[tuple[int, str]], symbol: str) -> Iterator[str]:
 
 
 def _faster(first: RecordedSweep, second: RecordedSweep, problem: Problem) -> str:
-    """The name of the faster sweep; empty where the noise does not tell."""
+    """The name of the faster sweep; empty if the noise hides the difference."""
     one, other = _fastest(first, problem), _fastest(second, problem)
     if one is None or other is None:
         return ""

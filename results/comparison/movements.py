@@ -1,4 +1,4 @@
-"""Movements and grids side by side: time, the root's memory, bytes moved, and the balance of uneven blocks."""
+"""Movements and grids of one sweep compared: time, the root's memory, bytes moved, balance of uneven blocks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from workload.domain.grid import AXES, block_of
 
 @dataclass(frozen=True)
 class MovementRow:
-    """One point as a choice of grid and movement."""
+    """One point, seen as a choice of grid and movement."""
 
     point: RecordedPoint
 
     @property
     def grid(self) -> str:
-        """The axes that are cut, by their number of parts."""
+        """The axes that are cut, with their numbers of parts."""
         parts = {axis: getattr(self.point.run.grid, axis) for axis in AXES}
         return " x ".join(f"{axis} {count}" for axis, count in parts.items() if count > 1) or "whole"
 
@@ -36,7 +36,7 @@ class MovementRow:
 
     @property
     def images_per_s(self) -> float | None:
-        """By total time, which movements that stream have as well."""
+        """By total time, the only clock of movements that stream."""
         total = self.point.time("total_s")
         return self.point.run.problem.batch / total.value if total else None
 
@@ -46,7 +46,7 @@ class MovementRow:
 
     @property
     def moved_bytes(self) -> float | None:
-        """Bytes that crossed between ranks in a repeat: each is counted by its sender and its receiver."""
+        """Bytes that crossed between ranks in a repeat. Sender and receiver both count them, so the sum is halved."""
         moved = [
             sum(call.bytes for call in launch.mpi_calls) / (2 * len(launch.repeats)) for launch in self.point.timed
         ]
@@ -61,18 +61,18 @@ class MovementRow:
 
     @property
     def imbalance(self) -> float | None:
-        """Longest convolve over the mean of all ranks."""
+        """The longest convolve phase over the mean of all ranks."""
         return self.point.imbalance()["convolve"]
 
     @property
     def ideal_imbalance(self) -> float:
-        """Multiplications of the largest block over their mean: what no code can avoid with this grid."""
+        """Multiplications of the largest block over the mean: an imbalance that no code can avoid with this grid."""
         run = self.point.run
         work = [len_product(block_of(run.problem, run.grid, rank)) for rank in range(run.ranks)]
         return max(work) / statistics.fmean(work)
 
     def mean_parts_s(self) -> dict[str, float]:
-        """Seconds of each part of a repeat, mean over ranks."""
+        """Mean seconds over ranks of each part of a repeat."""
         ranks = list(self.point.parts_s().values())
         return {part: statistics.fmean(rank[part] for rank in ranks) for part in PARTS}
 
@@ -86,13 +86,13 @@ def len_product(block: object) -> int:
 
 
 def rows(points: Sequence[RecordedPoint]) -> list[MovementRow]:
-    """Every point but the serial ones, which move nothing, by rank count, batch and label."""
+    """All points but the serial ones, which move nothing, sorted by rank count, batch and label."""
     found = [MovementRow(point) for point in points if not point.experiment.is_serial(point.run)]
     return sorted(found, key=lambda row: (row.point.run.ranks, row.point.run.problem.batch, row.label))
 
 
 def worth_showing(points: Sequence[RecordedPoint]) -> bool:
-    """True where there is something to compare: several movements, options or grids of one rank count."""
+    """True if a rank count has several movements, options or grids to compare, or a grid has uneven blocks."""
     choices: dict[tuple[int, int], set[str]] = {}
     for row in rows(points):
         run = row.point.run

@@ -1,7 +1,7 @@
-"""Two sweeps against each other: ratios of the times of like points, and whether a difference can be claimed.
+"""Two sweeps compared point by point: ratios of times, and whether a difference can be claimed.
 
-A difference of one point is claimed where Welch's test in log time finds it at 5 %, after Holm's correction (1979)
-for the number of points compared: among many points some differ by chance.
+A difference is claimed if Welch's test in log time finds it at 5 %, after Holm's correction (1979) for the number of
+points compared: among many points some differ by chance.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FASTER, SLOWER, SAME = "faster", "slower", "no difference can be claimed"
 
 @dataclass(frozen=True)
 class Pair:
-    """One point in both sweeps. `ratio` is the second's time over the first's; `probability` is Welch's, corrected."""
+    """The same point in both sweeps. `ratio` is the second time over the first; `probability` is Welch's, corrected."""
 
     first: RecordedPoint
     second: RecordedPoint
@@ -31,7 +31,7 @@ class Pair:
 
     @property
     def verdict(self) -> str:
-        """FASTER or SLOWER (the second than the first), SAME, or why nothing can be said."""
+        """FASTER or SLOWER (the second sweep), SAME, or why nothing can be said."""
         if self.why_not:
             return f"{SAME}: {self.why_not}"
         if self.ratio is None or self.probability is None or self.probability >= 1.0 - CONFIDENCE:
@@ -41,7 +41,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Pairs of like points; points of one sweep alone; `overall` is the mean ratio over the pairs with an interval."""
+    """All pairs. `alone`: number of points in one sweep only, first and second. `overall`: the pairs' mean ratio."""
 
     pairs: tuple[Pair, ...]
     alone: tuple[int, int]
@@ -49,14 +49,14 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Of the mean over all pairs."""
+        """The verdict on the mean over all pairs."""
         if self.overall is None or self.overall.low <= 1.0 <= self.overall.high:
             return SAME
         return FASTER if self.overall.value < 1.0 else SLOWER
 
 
 def of(first: RecordedSweep, second: RecordedSweep) -> Comparison:
-    """Compares the points that both sweeps have: same problem, ranks, grid, variant and threads."""
+    """Compares the points that both sweeps have (see RecordedPoint.identity)."""
     here, there = _by_identity(first), _by_identity(second)
     shared = [key for key in here if key in there]
     drafts = [_draft(here[key], there[key]) for key in shared]
@@ -93,7 +93,7 @@ def _welch(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def _corrected(drafts: Sequence[Pair]) -> list[Pair]:
-    """Holm: the smallest probability times the number of tests, the next times one less, never falling."""
+    """Holm: the smallest probability times the number of tests, the next times one less, and so on, never falling."""
     tested = sorted((pair.probability, index) for index, pair in enumerate(drafts) if pair.probability is not None)
     corrected: dict[int, float] = {}
     largest = 0.0
@@ -107,7 +107,7 @@ def _corrected(drafts: Sequence[Pair]) -> list[Pair]:
 
 
 def _overall(pairs: Sequence[Pair]) -> Estimate | None:
-    """Geometric mean of the ratios, with Welch and Satterthwaite's interval over all launches; None without pairs."""
+    """The geometric mean ratio, with Welch and Satterthwaite's interval over all launches; None without pairs."""
     from scipy.stats import t
 
     tested = [pair for pair in pairs if pair.probability is not None]

@@ -1,7 +1,7 @@
-"""One scaling figure: the lines of a series over its rank counts (or sizes), beside ideal curves.
+"""Draws one scaling figure: the lines of a series over rank counts (or sizes), and ideal curves.
 
 A run that is not ok is a marked gap, never a zero. Points that are oversubscribed, share cores or are suspect are
-hollow and joined to no line. Error bars are the estimates' bounds.
+hollow and not joined to a line. Error bars are the estimates' bounds.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from results.records.marks import OVERSUBSCRIBED, SMT, SUSPECT
 from results.records.point import RecordedPoint
 from workload.record.outcomes import SKIPPED
 
-APART = frozenset({OVERSUBSCRIBED, SMT, SUSPECT})  # marks that set a point apart from its line
+APART = frozenset({OVERSUBSCRIBED, SMT, SUSPECT})  # points with these marks are not joined to a line
 TWO_COLUMN_LABEL = 34  # characters
 
 
 @dataclass(frozen=True)
 class DrawnLine:
-    """One variant of a series."""
+    """The points of one variant."""
 
     label: str
     points: tuple[RecordedPoint, ...]
@@ -36,7 +36,7 @@ class DrawnLine:
 
 @dataclass(frozen=True)
 class Plot:
-    """What one scaling figure shows: `value` of every point, and ideal curves by name over the rank counts."""
+    """What one figure shows: the `value` of every point, and ideal curves by name."""
 
     name: str
     title: str
@@ -102,7 +102,7 @@ def _scales(axes: Any, plot: Plot, shown: Sequence[int]) -> None:
 
 
 def _curve(axes: Any, plot: Plot, line: DrawnLine, index: int, values: Values) -> None:
-    """One line: joined where neighbours are ok, broken at gaps, hollow points on their own."""
+    """Draws one line, broken at gaps; hollow points stand alone."""
     colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
     xs, ys = [], []
     for point in line.points:
@@ -121,7 +121,7 @@ def _curve(axes: Any, plot: Plot, line: DrawnLine, index: int, values: Values) -
 
 
 def _marker(axes: Any, x: int, estimate: Estimate, style: dict[str, Any]) -> Any:
-    """One point with its bounds; returns what the reader hovers over."""
+    """Draws a point with its bounds and returns the artist that the reader hovers over."""
     below, above = estimate.value - estimate.low, estimate.high - estimate.value
     drawn = axes.errorbar(
         [x],
@@ -138,7 +138,7 @@ def _marker(axes: Any, x: int, estimate: Estimate, style: dict[str, Any]) -> Any
 
 
 def _gaps(axes: Any, plot: Plot, lines: Sequence[DrawnLine]) -> None:
-    """A cross on the axis and the outcome in words wherever a point has no time."""
+    """Marks points without a time by a cross on the axis and their outcome."""
     missing: dict[int, list[str]] = {}
     for line in lines:
         for point in line.points:

@@ -1,4 +1,4 @@
-"""A figure as files: SVG whose values show on hovering, PNG, and the drawn values as CSV."""
+"""A figure as files: SVG that shows values on hovering, PNG, and the drawn values as CSV."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PNG_DPI = 160
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure as files; `name` is their stem, `title` what a reader who cannot see it is told.
+    """One figure as files. `name` is their stem; `title` describes the figure to readers who cannot see it.
 
-    `data`: the drawn values as CSV, each with the runs it rests on; empty where they were not kept.
+    `data`: the drawn values as CSV, each with the runs behind it; empty if they were not kept.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Drawing:
 
 @dataclass
 class Values:
-    """The values of a figure as they are drawn: what hovering over each shows, and its row of data."""
+    """Collects the values of a figure while it is drawn: the text shown on hovering, and a row of data."""
 
     rows: list[Mapping[str, object]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
     def add(self, artist: Any, text: str, row: Mapping[str, object]) -> None:
-        """Notes one value; `artist`, where it has one, is what the reader hovers over."""
+        """Adds one value. `artist`, if there is one, is what the reader hovers over."""
         if artist is not None:
             name = f"value-{len(self.texts)}"
             artist.set_gid(name)
@@ -53,7 +53,7 @@ class Values:
 
 
 def row_of(label: str, point: RecordedPoint, value: Estimate | float | None) -> dict[str, object]:
-    """A point's row of data: its value with bounds, its outcome and its runs."""
+    """A point's row of data: value with bounds, outcome and runs."""
     bounds = value if isinstance(value, Estimate) else None
     return {
         "line": label,
@@ -69,12 +69,12 @@ def row_of(label: str, point: RecordedPoint, value: Estimate | float | None) -> 
 
 
 def text_of(label: str, point: RecordedPoint, value: Estimate) -> str:
-    """What hovering over a point shows."""
+    """The text shown on hovering over a point."""
     return f"{label}: {point.run.ranks} ranks, {point.size_text}: {estimate(value)}"
 
 
 def as_files(figure: Any, name: str, title: str, values: Values | None = None) -> Drawing:
-    """The figure as SVG, the same for the same data, and as PNG."""
+    """The figure as SVG and PNG; the same data give the same SVG."""
     svg, png = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Title": title})
     figure.savefig(png, format="png", dpi=PNG_DPI, facecolor="white")
@@ -83,7 +83,7 @@ def as_files(figure: Any, name: str, title: str, values: Values | None = None) -
 
 
 def _titled(svg: str, values: Values) -> str:
-    """The SVG with a title, which browsers show on hovering, in the group of each value."""
+    """Adds a title to the group of each value, which browsers show on hovering."""
 
     def title(match: re.Match[str]) -> str:
         text = values.texts.get(match[1])
@@ -93,7 +93,7 @@ def _titled(svg: str, values: Values) -> str:
 
 
 def adaptive(svg: bytes) -> bytes:
-    """The SVG for a page: its ink, grid and alarm colours follow the reader's light or dark preference."""
+    """The SVG for a page: the colours of text, grid and errors follow the reader's light or dark preference."""
     style = (
         f"<style>svg{{--ink:{INK};--grid:{GRID};--bad:{BAD}}}"
         "@media(prefers-color-scheme:dark){svg{--ink:#dfe5ec;--grid:#39434f;--bad:#ff7b6e}}</style>"
@@ -105,7 +105,7 @@ def adaptive(svg: bytes) -> bytes:
 
 
 def inline(drawing: Drawing, prefix: str) -> str:
-    """The adaptive SVG as an element of a page: named for those who cannot see it, ids its own by `prefix`."""
+    """The adaptive SVG as an element of a page, with a label for screen readers and ids made unique by `prefix`."""
     text = adaptive(drawing.svg).decode()
     text = text[text.index("<svg") :]
     text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)

@@ -1,4 +1,4 @@
-"""A forecast as files: the table, and the forward time over the ranks, dashed where it reaches far."""
+"""A forecast as files: the table, and figures of forward time over ranks, dashed far beyond the probe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DASHED = (FAR_WORDS, STATED)
 
 
 def write(rows: Sequence[ForecastRow], table: Table, folder: Path) -> Path:
-    """forecast.md and .csv, and a figure (.svg, .png, its values as .csv) a series; each whole or not at all.
+    """Writes forecast.md and .csv, and for each series a figure (.svg, .png and its values as .csv), each atomically.
 
     Returns the folder. Raises OSError.
     """
@@ -32,7 +32,7 @@ def write(rows: Sequence[ForecastRow], table: Table, folder: Path) -> Path:
 
 
 def draw(series: str, rows: Sequence[ForecastRow]) -> Drawing:
-    """Forward time by ranks, a line a variant; dashed where it is far from measured. Needs matplotlib."""
+    """Forward time by ranks, one line per variant, dashed far beyond the probe. Needs matplotlib."""
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     lines: dict[str, list[ForecastRow]] = {}

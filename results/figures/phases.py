@@ -1,4 +1,4 @@
-"""Phases per rank: a stacked bar for every rank of every point of a line."""
+"""Draws the phases of every rank of a line's points as stacked bars."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
 from workload.record.outcomes import SKIPPED
 
-MAX_BARS = 64  # ranks of one point that get a bar
+MAX_BARS = 64  # per point
 
 
 def draw(series: RecordedSeries, points: Sequence[RecordedPoint]) -> Drawing:
-    """Stacked bars of every rank of every point of a line; the serial run of the same code stands first."""
+    """Stacked bars of every rank of every point. The serial run of the same code comes first."""
     figure = new_figure()
     axes = figure.add_subplot()
     first = points[0]
@@ -60,7 +60,7 @@ def _code(point: RecordedPoint) -> str:
 
 
 def _first_part(point: RecordedPoint) -> dict[str, str]:
-    """What the serial run and a line of the same code differ in."""
+    """The part of the variant in which the serial run and a line of the same code differ."""
     return dict(list(point.variant.names.items())[:1])
 
 
@@ -72,7 +72,7 @@ def _group_name(point: RecordedPoint) -> str:
 
 
 def _bars(axes: Any, start: float, point: RecordedPoint, values: Values) -> None:
-    """A stacked bar for each of the point's first MAX_BARS ranks, from `start` on."""
+    """Draws a stacked bar for each of the point's first MAX_BARS ranks, from `start` on."""
     ranks = list(point.parts_s().items())[:MAX_BARS]
     base = [0.0] * len(ranks)
     for part in PARTS:

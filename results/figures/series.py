@@ -1,4 +1,4 @@
-"""The figures of a series: time and speedup beside the laws (the paper's figures 3 to 6), and phases per rank."""
+"""The figures of a series: time and speedup with the laws (the paper's figures 3 to 6), and phases per rank."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Ideal = tuple[str, Callable[[float], float]]
 
 
 def of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Drawing]:
-    """All figures of a series: the scaling figures, then phases per rank. Needs matplotlib."""
+    """All figures of a series: scaling, then phases per rank. Needs matplotlib."""
     drawings = []
     with styled(sweep.name, series.name):
         every = _lines(series)
@@ -57,7 +57,7 @@ def _strong(sweep: RecordedSweep, series: RecordedSeries, clock: str) -> list[Pl
             f"Relative speedup, T1 / TN ({clock})",
             lambda point: relative_speedup(point, series.points).estimate,
             ideals,
-            without_serial=True,  # one rank only: one by definition
+            without_serial=True,  # it has one rank only, where the ratio is 1 by definition
         ),
         Plot(
             f"{name}-absolute-speedup",
@@ -91,13 +91,13 @@ def _weak(_sweep: RecordedSweep, series: RecordedSeries, clock: str) -> list[Plo
 
 
 def _assumed(series: RecordedSeries, name: str, law: Callable[[float, float], float]) -> list[Ideal]:
-    """A law at the parallel fraction that the experiment assumes beforehand; none where it assumes none."""
+    """The law at the parallel fraction that the experiment assumes beforehand; empty if it assumes none."""
     fraction = series.experiment.parallel_fraction
     return [] if fraction is None else [(f"{name}, p = {fraction}", lambda n: law(fraction, n))]
 
 
 def _lines(series: RecordedSeries) -> list[DrawnLine]:
-    """The lines of a series; what enters no speedup on purpose has a figure of its own."""
+    """The lines of a series, without runs that enter no speedup by design."""
     members: dict[str, list[RecordedPoint]] = {}
     for point in series.points:
         if not point.experiment.why_uncounted(point.run):

@@ -16,7 +16,7 @@ SIZE_INCHES = (5.4, 3.6)  # without the legend
 LEGEND_ROW_INCHES = 0.2
 RC: dict[Any, Any] = {
     "font.size": 10.5,
-    "text.parse_math": False,  # names come from records: a dollar sign is a dollar sign
+    "text.parse_math": False,  # names come from records: a dollar sign stays one
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": INK,
@@ -36,7 +36,7 @@ RC: dict[Any, Any] = {
 
 
 def styled(*names: str) -> AbstractContextManager[None]:
-    """The house's style; the names make a drawing's inner ids its own, and the same every time."""
+    """Applies our style. The names seed the ids inside a drawing, so that they are unique and reproducible."""
     import matplotlib as mpl
 
     context: AbstractContextManager[None] = mpl.rc_context({**RC, "svg.hashsalt": slug(*names)})

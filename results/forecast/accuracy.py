@@ -1,6 +1,6 @@
-"""Forecasts as the ledger keeps them, written before the runs, and beside what was measured then.
+"""Forecasts as the ledger keeps them, written before the runs, and compared with what was measured.
 
-The clock is `forward_s`. A forecast counts for a point only if the ledger has it before each of the point's runs.
+The clock is `forward_s`. A forecast counts for a point only if it was in the ledger before each of the point's runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STARTED = ("started", "adopted")
 
 @dataclass(frozen=True)
 class Foretold:
-    """A point with its forecast, its interval (None where nothing was known of earlier errors), and what came."""
+    """A point with its forecast, the interval (None if no earlier errors were known), and the measured time."""
 
     point: RecordedPoint
     forecast_s: float
@@ -32,22 +32,22 @@ class Foretold:
 
     @property
     def error(self) -> float:
-        """Forecast over measured time, less one."""
+        """Forecast over measured time, minus one."""
         return self.forecast_s / self.measured_s - 1.0
 
     @property
     def log_ratio(self) -> float:
-        """Logarithm of measured over forecast."""
+        """The logarithm of measured over forecast time."""
         return math.log(self.measured_s / self.forecast_s)
 
     @property
     def inside(self) -> bool | None:
-        """Whether the measured time lies in the interval; None where there is none."""
+        """Whether the measured time lies in the interval; None without an interval."""
         return None if self.interval_s is None else self.interval_s[0] <= self.measured_s <= self.interval_s[1]
 
 
 def document(cases: Mapping[str, Case], probe: Probe, band: Band | None) -> dict[str, Any]:
-    """The values of the ledger's event: a forecast of each run by its id, and why some have none."""
+    """The values of the ledger's event: forecasts by run id, and for runs without one the reason."""
     runs: dict[str, Any] = {}
     left_out: dict[str, str] = {}
     for run_id, case in cases.items():
@@ -68,13 +68,13 @@ def document(cases: Mapping[str, Case], probe: Probe, band: Band | None) -> dict
 
 
 def seconds(values: Mapping[str, Any] | None, run_id: str) -> float | None:
-    """The forward time that an event forecasts for a run."""
+    """The forward time that an event forecasts for a run; None if it has none."""
     entry = (values or {}).get("forecasts", {}).get(run_id)
     return None if entry is None else float(entry["forward_s"])
 
 
 def of_sweep(sweep: RecordedSweep) -> list[Foretold]:
-    """The sweep's points that were forecast before their first run, and measured."""
+    """The points that were forecast before their first run, and measured."""
     kept = _kept(sweep)
     found = []
     for point in sweep.points:
@@ -89,9 +89,9 @@ def of_sweep(sweep: RecordedSweep) -> list[Foretold]:
 
 
 def core_speeds(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[tuple[str, float, float]]:
-    """How fast cores did each yardstick when probed, and in the rows' runs (median).
+    """Speed of the cores by each yardstick: when probed, and in the rows' runs (median).
 
-    Operations a CPU second; a yardstick is left out where either is not known.
+    In operations per CPU second. A yardstick without either figure is left out.
     """
     event = next((event for event in sweep.events if event.get("event") == EVENT), {})
     probe = event.get("probe")
@@ -108,7 +108,7 @@ def core_speeds(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[tuple[st
 
 
 def _kept(sweep: RecordedSweep) -> dict[str, tuple[float, tuple[float, float] | None]]:
-    """Forecast and interval by run, of runs that had not started when they were written."""
+    """Forecast and interval by run id, of runs that had not started when the forecast was written."""
     found: dict[str, tuple[float, tuple[float, float] | None]] = {}
     started: set[str] = set()
     for event in sweep.events:
@@ -123,7 +123,7 @@ def _kept(sweep: RecordedSweep) -> dict[str, tuple[float, tuple[float, float] | 
 
 
 def _entry(entry: object) -> tuple[float, tuple[float, float] | None] | None:
-    """What the ledger says of a run; None where it is no forecast."""
+    """Forecast and interval of a ledger entry; None if it is malformed."""
     if not isinstance(entry, Mapping) or not _positive(entry.get("forward_s")):
         return None
     interval = entry.get("interval_s")

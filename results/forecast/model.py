@@ -1,6 +1,6 @@
-"""Time by phase, memory and bytes of a run before it starts, from a probe and the problem alone. Pure.
+"""Forecasts time by phase, memory and bytes of a run, from a probe and the problem alone. Pure.
 
-What the phases are made of is in results/forecast/machine.py, which movement does what in movements.py.
+ranks.py has what the phases are made of, movements.py which movement does what.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from results.forecast.machine import Machine
 from results.forecast.movements import model_of
 from results.forecast.probe import ForecastError, Probe
+from results.forecast.ranks import ForecastRanks
 from results.records.convolution import variant_of
 from results.records.experiment import Variant
 from workload.domain.footprint import predict
@@ -50,7 +50,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds of each of PHASES, of the forward section and in all; bytes of each rank's peak, and moved."""
+    """Seconds of each of PHASES, of the forward section and in total; peak bytes of each rank; bytes moved."""
 
     phases_s: Mapping[str, float]
     forward_s: float
@@ -60,11 +60,11 @@ class Forecast:
 
 
 def forecast(case: Case, probe: Probe) -> Forecast:
-    """The forecast of one run.
+    """Forecasts one run.
 
     Raises:
         UnknownMovementError: there is no model of the movement.
-        ForecastError: the probe has no such backend or link, or the movement is wrong on purpose.
+        ForecastError: the probe lacks the backend or a link, or the movement is wrong on purpose.
         ValueError: there is no such movement, or the grid fits neither the problem nor the movement.
     """
     description = describe(case.movement)
@@ -72,13 +72,13 @@ def forecast(case: Case, probe: Probe) -> Forecast:
         raise ForecastError(f"movement {case.movement} is wrong on purpose: nothing is forecast of it")
     model = model_of(case.movement)
     footprint = predict(case.problem, case.grid, case.movement, case.options, case.ranks_per_node, backend=case.backend)
-    machine = Machine(case.problem, case.grid, case.ranks_per_node, probe, probe.rates_of(case.backend))
-    found = model(machine)
+    ranks = ForecastRanks(case.problem, case.grid, case.ranks_per_node, probe, probe.rates_of(case.backend))
+    found = model(ranks)
     phases_s = dict(zip(PHASES, (found.load_s, found.distribute_s, found.convolve_s, found.collect_s), strict=True))
     forward_s = found.total_s if description.streams(case.options) else found.total_s - found.load_s
     return Forecast(phases_s, forward_s, found.total_s, footprint.peak_bytes, footprint.moved_bytes)
 
 
 def cost(total_s: float, amount_per_hour: float) -> float:
-    """What a repeat costs, in the price's currency."""
+    """The cost of a repeat in the price's currency."""
     return total_s / 3600.0 * amount_per_hour

@@ -1,7 +1,7 @@
-"""How each movement spends the time of a repeat: one entry of MODELS a movement, by its name. Pure.
+"""How each movement spends the time of a repeat: one entry of MODELS per movement, by name. Pure.
 
-An entry takes the machine and gives the phases. To teach the forecast a new movement, add a function here; one without
-an entry is refused by name. What else is known of a movement is in workload/domain/movements/.
+An entry is a function from the ranks to the phases. To make a new movement's forecast possible, add a function here;
+a movement without an entry is refused by name. The rest of its description is in workload/domain/movements/.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from results.forecast.machine import Machine
 from results.forecast.probe import ForecastError
+from results.forecast.ranks import ForecastRanks
 
 
 class UnknownMovementError(ForecastError):
-    """MODELS has no such movement; one line says which, and which there are."""
+    """MODELS does not have the movement; the message names it, and those it has."""
 
 
 @dataclass(frozen=True)
 class ForecastPhases:
-    """Seconds of the four phases. They follow each other, unless `overlapped_s` says how long all of them take."""
+    """Seconds of the four phases. They follow each other unless `overlapped_s`, the time of all together, is given."""
 
     load_s: float
     distribute_s: float
@@ -34,65 +34,68 @@ class ForecastPhases:
         return self.load_s + self.distribute_s + self.convolve_s + self.collect_s
 
 
-Model = Callable[[Machine], ForecastPhases]
+Model = Callable[[ForecastRanks], ForecastPhases]
 
 
 def model_of(movement: str) -> Model:
     """The entry of a movement. Raises UnknownMovementError."""
     if movement not in MODELS:
         known = ", ".join(MODELS)
-        raise UnknownMovementError(f"movement {movement} has no forecast: results/forecast/movements.py knows {known}")
+        raise UnknownMovementError(
+            f"movement {movement} cannot be forecast: the model knows {known}; leave it out, or add it to "
+            "results/forecast/movements.py"
+        )
     return MODELS[movement]
 
 
-def serial(machine: Machine) -> ForecastPhases:
-    return ForecastPhases(machine.root_load_s(), 0.0, machine.convolve_s(), 0.0)
+def serial(ranks: ForecastRanks) -> ForecastPhases:
+    return ForecastPhases(ranks.root_load_s(), 0.0, ranks.convolve_s(), 0.0)
 
 
-def scatter_gather(machine: Machine) -> ForecastPhases:
+def scatter_gather(ranks: ForecastRanks) -> ForecastPhases:
     return ForecastPhases(
-        machine.root_load_s(),
-        machine.announce_s() + machine.star_s(machine.x_bytes),
-        machine.convolve_s(),
-        machine.sums_s() + machine.star_s(machine.y_bytes),
+        ranks.root_load_s(),
+        ranks.announce_s() + ranks.star_s(ranks.x_bytes),
+        ranks.convolve_s(),
+        ranks.sums_s() + ranks.star_s(ranks.y_bytes),
     )
 
 
-def tree(machine: Machine) -> ForecastPhases:
+def tree(ranks: ForecastRanks) -> ForecastPhases:
     return ForecastPhases(
-        machine.root_load_s(),
-        machine.announce_s() + machine.tree_s(machine.x_bytes),
-        machine.convolve_s(),
-        machine.sums_s() + machine.tree_s(machine.y_bytes),
+        ranks.root_load_s(),
+        ranks.announce_s() + ranks.tree_s(ranks.x_bytes),
+        ranks.convolve_s(),
+        ranks.sums_s() + ranks.tree_s(ranks.y_bytes),
     )
 
 
-def pipeline(machine: Machine) -> ForecastPhases:
-    """The only one whose phases overlap: its root's work, or another rank's where that is longer.
+def pipeline(ranks: ForecastRanks) -> ForecastPhases:
+    """The phases overlap: the repeat takes as long as the root's work, or another rank's if that is longer.
 
-    A rank of the root's node copies its own piece in while the root makes, convolves and takes in pieces; to other
-    nodes the root sends. The root works in place.
+    A rank on the root's node copies its own pieces in while the root makes, convolves and receives pieces; ranks on
+    other nodes are sent theirs by the root. The root works in place.
     """
-    load_s = machine.root_load_s(alone=False)
-    distribute_s = machine.announce_s() + machine.star_s(machine.x_bytes, in_place=True)
-    convolve_s = machine.convolve_s()
-    collect_s = machine.sums_s() + machine.star_s(machine.y_bytes, in_place=True)
-    root_s = load_s + machine.to_other_nodes_s(machine.x_bytes) + convolve_s + collect_s
+    load_s = ranks.root_load_s(alone=False)
+    distribute_s = ranks.announce_s() + ranks.star_s(ranks.x_bytes, in_place=True)
+    convolve_s = ranks.convolve_s()
+    collect_s = ranks.sums_s() + ranks.star_s(ranks.y_bytes, in_place=True)
+    root_s = load_s + ranks.to_other_nodes_s(ranks.x_bytes) + convolve_s + collect_s
     overlapped_s = max(root_s, distribute_s + convolve_s)
     return ForecastPhases(load_s, distribute_s, convolve_s, collect_s, overlapped_s)
 
 
-def shared(machine: Machine) -> ForecastPhases:
+def shared(ranks: ForecastRanks) -> ForecastPhases:
     return ForecastPhases(
-        machine.own_load_s(),
-        machine.announce_s() + machine.between_leaders_s(machine.x_bytes),
-        machine.convolve_s(),
-        machine.sums_s() + machine.between_leaders_s(machine.y_bytes),
+        ranks.own_load_s(),
+        ranks.announce_s() + ranks.between_leaders_s(ranks.x_bytes),
+        ranks.convolve_s(),
+        ranks.sums_s() + ranks.between_leaders_s(ranks.y_bytes),
     )
 
 
-def distributed(machine: Machine) -> ForecastPhases:
-    return ForecastPhases(machine.own_load_s(), machine.announce_s(), machine.convolve_s(), machine.sums_s())
+def distributed(ranks: ForecastRanks) -> ForecastPhases:
+    return ForecastPhases(ranks.own_load_s(), ranks.announce_s(), ranks.convolve_s(), ranks.sums_s())
 
 
 MODELS: dict[str, Model] = {

@@ -1,4 +1,4 @@
-"""Where forecast scaling stops, what stops it and what it costs, in a sentence a line of a series. Pure."""
+"""Where scaling is forecast to stop, what stops it, and what it costs, in sentences. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PHASES = {
     "convolve": "convolve: the ranks share cores or memory bandwidth",
 }
 HALF = 0.5
-MEMORY_SHARE = 0.9  # of a node's memory: a run predicted to need more is skipped
-MANY = 1000  # images, that a price is told of
+MEMORY_SHARE = 0.9  # of a node's memory; a run that is predicted to need more is skipped
+MANY = 1000  # images whose price is given
 GIB = 2**30
 
 
 def sentences(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
-    """One for each series and variant that is forecast at several rank counts."""
+    """One paragraph for each series and variant that is forecast at several rank counts."""
     lines: dict[tuple[str, str], list[ForecastRow]] = {}
     for row in rows:
         lines.setdefault((row.asked.series, row.asked.case.variant.phrase), []).append(row)
@@ -32,7 +32,7 @@ def sentences(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
 
 
 def study_cost(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
-    """What all runs that fit cost together; nothing where there is no price."""
+    """What all runs that fit cost together; empty without a price."""
     priced = [row.price * row.asked.repeats for row in rows if row.price is not None and fits(row, terms)]
     seconds = sum(row.found.total_s * row.asked.repeats for row in rows if fits(row, terms))
     if terms.price is None or not priced:
@@ -44,7 +44,7 @@ def study_cost(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
 
 
 def fits(row: ForecastRow, terms: Terms) -> bool:
-    """Whether the ranks of every node need less than MEMORY_SHARE of its memory; True where that is not known."""
+    """Whether the ranks of every node need at most MEMORY_SHARE of its memory; True if its memory is unknown."""
     return terms.node_memory_bytes is None or row.node_bytes <= MEMORY_SHARE * terms.node_memory_bytes
 
 
@@ -66,7 +66,7 @@ def _rise(rows: Sequence[ForecastRow]) -> str:
 
 
 def _stopping(first: ForecastRow, row: ForecastRow) -> str:
-    """The phase that grew most beyond what a rank's share of the work at the first count would take."""
+    """The phase that grew most, beyond its share of the work at the first rank count."""
     share = _work(row) / _work(first)
     grown = {phase: row.found.phases_s[phase] - share * first.found.phases_s[phase] for phase in PHASES}
     return max(grown, key=lambda phase: grown[phase])
@@ -77,7 +77,7 @@ def _work(row: ForecastRow) -> float:
 
 
 def _half(rows: Sequence[ForecastRow]) -> Iterator[str]:
-    """The first count whose images a second and rank are less than half of those at the least count."""
+    """The first rank count at which images per second and rank are less than half of those at the smallest count."""
     first = rows[0]
     for row in rows:
         efficiency = _rate(row) / _rate(first) * first.asked.case.ranks / row.asked.case.ranks

@@ -1,4 +1,4 @@
-"""Forecasts of a study's runs from a probe, beside what a sweep measured."""
+"""Forecasts a study's runs from a probe, and compares them with a measured sweep."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from results.records.price import HourlyPrice
 from results.records.sweep import RecordedSweep
 
 FAR_WORDS, STATED = "far beyond the probe", "stated figures"
-FAR, TOO_FAR = 2, 8  # times the probed ranks: beyond, a forecast is marked; beyond, it has to be asked for
+FAR, TOO_FAR = 2, 8  # times the probed ranks, beyond which a forecast is marked, or must be asked for
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A point to forecast: the series that wants it, the case, on how many nodes it would be, and how often done."""
+    """A point to forecast: its series, the case, the number of nodes, and how often it would be repeated."""
 
     series: str
     case: Case
     nodes: int
-    repeats: int = 1  # of all its launches, warm-ups among them
+    repeats: int = 1  # of all launches, warm-ups included
 
 
 @dataclass(frozen=True)
 class ForecastRow:
-    """One forecast, its price a repeat (None where the cluster has none), and the measured point, if there is one."""
+    """One forecast, the price of a repeat (None if unknown), and the measured point, if there is one."""
 
     asked: Asked
     found: Forecast
@@ -39,7 +39,7 @@ class ForecastRow:
 
     @property
     def node_bytes(self) -> int:
-        """Peak bytes of all ranks of the node that holds most."""
+        """Peak bytes of all ranks of a node, of the node that holds most."""
         peaks, per_node = self.found.peak_bytes, self.asked.case.ranks_per_node
         return max(sum(peaks[first : first + per_node]) for first in range(0, len(peaks), per_node))
 
@@ -50,13 +50,13 @@ class ForecastRow:
 
     @property
     def error(self) -> float | None:
-        """Forecast over measured forward time, less one."""
+        """Forecast over measured forward time, minus one."""
         return None if self.measured_s is None else self.found.forward_s / self.measured_s - 1.0
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What forecasts rest on: the probe, its ranks, the price of the cluster's nodes, a sweep to stand beside."""
+    """What forecasts are made from: the probe, its ranks, the cluster's price, and a sweep to compare with."""
 
     probe: Probe
     probed_ranks: int
@@ -65,12 +65,12 @@ class Terms:
     extrapolate: bool = False
     sweep: RecordedSweep | None = None
     band: Band | None = None  # how far earlier forecasts of this cluster were off
-    stated: bool = False  # the probe is made of stated figures
-    node_memory_bytes: int | None = None  # of the node that has least
+    stated: bool = False  # the probe's figures are stated, not measured
+    node_memory_bytes: int | None = None  # of the node with the least memory
 
 
 def rows(asked: Sequence[Asked], terms: Terms) -> list[ForecastRow]:
-    """The forecasts of these runs. Raises ForecastError where the probe does not carry them."""
+    """Forecasts these points. Raises ForecastError if the probe does not allow it."""
     return [_row(each, terms) for each in asked]
 
 

@@ -1,4 +1,4 @@
-"""A cluster's probe (workload.probe) as frozen types: what its links, its memory and its cores can do."""
+"""Reads a cluster's probe: what its links, memory and cores can do."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SHAPE_NOTE = (
 
 
 class ForecastError(ValueError):
-    """The probe lacks what a forecast rests on; one line says what and what to do."""
+    """The probe lacks what a forecast needs; the message says what, and what to do."""
 
 
 @dataclass(frozen=True)
 class ProbedLink:
-    """Two ranks: seconds one way by bytes of the message, ascending."""
+    """A link between two ranks: seconds one way by message size in bytes, ascending."""
 
     scope: str
     one_way_s: tuple[tuple[int, float], ...]
@@ -33,12 +33,12 @@ class ProbedLink:
 
     @property
     def bytes_per_s(self) -> float:
-        """Of the longest message."""
+        """Bandwidth of the longest message."""
         size, seconds = self.one_way_s[-1]
         return size / seconds
 
     def seconds(self, size: float) -> float:
-        """One way: between measured sizes in logarithms, below the shortest as it, beyond the longest at its rate."""
+        """Seconds one way, interpolated in logarithms; beyond the longest measured message at its bandwidth."""
         if size <= self.one_way_s[0][0]:
             return self.latency_s
         if size >= self.one_way_s[-1][0]:
@@ -51,12 +51,12 @@ class ProbedLink:
 
 @dataclass(frozen=True)
 class Rates:
-    """A rate by the number of ranks of a node at work at once, ascending."""
+    """A rate by the number of ranks of a node that are active at once, ascending."""
 
     by_active: tuple[tuple[int, float], ...]
 
     def at(self, active: int) -> float:
-        """At that many ranks: between two measured counts in logarithms, beyond the last as at the last."""
+        """The rate with that many active ranks: interpolated in logarithms, beyond the largest count the last rate."""
         below = [point for point in self.by_active if point[0] <= active] or [self.by_active[0]]
         above = [point for point in self.by_active if point[0] >= active] or [self.by_active[-1]]
         (low, slow), (high, fast) = below[-1], above[0]
@@ -68,20 +68,20 @@ class Rates:
 
 @dataclass(frozen=True)
 class Copies:
-    """Bytes a second, read and written, of all active ranks that copy arrays, by the arrays' bytes, ascending.
+    """Bytes per second, read plus written, of all active ranks copying arrays, by array size in bytes, ascending.
 
-    A C library takes long copies past the caches, at another rate than short ones.
+    A C library may copy long arrays past the caches, at another rate than short ones.
     """
 
     by_size: tuple[tuple[int, Rates], ...]
 
     @property
     def most_active(self) -> int:
-        """The largest number of ranks that were measured at once."""
+        """The largest number of ranks measured at once."""
         return self.by_size[0][1].by_active[-1][0]
 
     def at(self, active: int, size: float | None = None) -> float:
-        """Of arrays of so many bytes: the nearest measured size in logarithms. Without a size the shortest copies."""
+        """The rate for arrays of `size` bytes, by default the shortest: that of the nearest measured size."""
         if size is None or size < 1.0:
             return self.by_size[0][1].at(active)
         return min(self.by_size, key=lambda each: abs(math.log(each[0] / size)))[1].at(active)
@@ -89,12 +89,16 @@ class Copies:
 
 @dataclass(frozen=True)
 class Probe:
-    """What the slowest node can do, for the others wait for it.
+    """What the slowest node can do, since the others wait for it.
 
-    `load`: bytes of x a second that one rank makes; `multiply_add` and `convolve`: operations a second of one rank.
-    `spread`: distance of the quartiles over the median of a figure's rounds, the median of all figures; `ranks`: how
-    many it ran on. `yardstick`: operations a CPU second that a core did of it (workload.yardstick) while all ranks were
-    at work, by backend; empty where a probe is older than that.
+    Attributes:
+        load: bytes of x per second that one rank makes.
+        multiply_add: operations per second of one rank; None if not measured.
+        convolve: the same of a convolution, by backend.
+        spread: interquartile range over median of a figure's rounds, median over all figures.
+        ranks: how many ranks it ran on.
+        yardstick: operations per CPU second of a core in the yardstick (workload/instruments/yardstick.py) while all
+            ranks were active, by backend; empty in older probes.
     """
 
     cluster: str
@@ -109,21 +113,21 @@ class Probe:
     yardstick: Mapping[str, float] = field(default_factory=dict)
 
     def rates_of(self, backend: str) -> Rates:
-        """How fast a backend convolves. Raises ForecastError where the probe does not have it."""
+        """The rates of a backend. Raises ForecastError if the probe does not have it."""
         if backend not in self.convolve:
             known = ", ".join(self.convolve)
             raise ForecastError(f"the probe has no rate of backend {backend}: it has {known}; probe again")
         return self.convolve[backend]
 
     def link(self, scope: str) -> ProbedLink | None:
-        """The slowest link of a scope; None where none was measured."""
+        """The slowest link of a scope; None if none was measured."""
         return min(
             (link for link in self.links if link.scope == scope), key=lambda link: link.bytes_per_s, default=None
         )
 
 
 def parse(document: Mapping[str, Any], name: str) -> Probe:
-    """The probe of a document. Raises SchemaError, naming it, where it is none."""
+    """Parses a probe's document. Raises SchemaError, with `name` in the message."""
     check_version(document, name)
     try:
         if document["kind"] != "probe":
@@ -152,11 +156,11 @@ def parse(document: Mapping[str, Any], name: str) -> Probe:
             yardstick=_yardstick(nodes),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise SchemaError(f"{name} is no probe ({error}): make another with 'fab probe'") from error
+        raise SchemaError(f"{name} is not a probe ({error}): make another with 'fab probe'") from error
 
 
 def _yardstick(nodes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The slowest node's, by backend."""
+    """The yardstick of the slowest node, by backend."""
     found: dict[str, float] = {}
     for entry in (entry for node in nodes for entry in node.get("yardstick", ())):
         backend = str(entry["backend"])
@@ -199,7 +203,7 @@ def _spread(document: Mapping[str, Any]) -> float:
     lists += [node[kind] for node in document["nodes"] for kind in ("memory", "load", "multiply_add", "convolve")]
     found = [float(entry.get("spread", 0.0)) for entries in lists for entry in entries]
     if not all(map(math.isfinite, found)):
-        raise ValueError("a spread is no number")
+        raise ValueError("a spread is not a number")
     return statistics.median(found) if found else 0.0
 
 
@@ -214,8 +218,8 @@ def _slowest(entries: Sequence[Mapping[str, Any]], key: str) -> Rates:
 
 
 def _undisturbed(rates: Rates, share: Callable[[int], float] = lambda _: 1.0) -> Rates:
-    """The rates with none lower for a rank among fewer: company slows a rank, so where it measured faster in company
-    something else disturbed it alone. `share` is what of a rate is one rank's, by the ranks at work."""
+    """The rates, corrected for disturbances. More active ranks slow each other down, so if a rank measured faster among
+    more, something disturbed the measurement among fewer. `share`: one rank's share of a rate, by active ranks."""
     found: list[tuple[int, float]] = []
     best = 0.0
     for active, rate in reversed(rates.by_active):
@@ -227,5 +231,5 @@ def _undisturbed(rates: Rates, share: Callable[[int], float] = lambda _: 1.0) ->
 def _positive(value: Any) -> float:
     number = float(value)
     if not (math.isfinite(number) and number > 0.0):
-        raise ValueError(f"{value} is no measurement")
+        raise ValueError(f"{value} is not a measurement")
     return number

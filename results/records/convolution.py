@@ -1,6 +1,6 @@
-"""The convolution as results see it: a variant is a movement and a backend, the size is the batch.
+"""How results see the convolution: a variant is a movement and a backend, the size is the batch.
 
-Only this file and what is named after the convolution read the run's movement, backend and options.
+Nothing else but the convolution's own tables, figures, gates and forecasts reads a run's movement, backend and options.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LINE = ("movement", "backend", "threads", "options", "weights", "save")
 
 
 class RecordedConvolution(RecordedExperiment):
-    """The convolution, seen through its records."""
+    """What results need to know of the convolution."""
 
     variant_words = "movement and backend"
     size_key = "batch"
@@ -69,17 +69,17 @@ class RecordedConvolution(RecordedExperiment):
 
 
 def footprint_of(run: Run) -> Footprint:
-    """Bytes that a run was to hold and move. Raises ValueError for options that this version does not take."""
+    """Bytes that a run was predicted to hold and move. Raises ValueError for options that are not accepted."""
     return predict(run.problem, run.grid, run.movement, run.options, run.ranks_per_node)
 
 
 def holds_shared_pages(run: Run) -> bool:
-    """Whether pages are shared between ranks: they count in the rank that touched them."""
+    """Whether ranks share pages, which count in whichever rank touched them."""
     return run.movement == SHARED
 
 
 def variant_of(movement: str, backend: str, options: Mapping[str, object], key: str = "") -> Variant:
-    """The variant of a run, or of one that is only forecast and belongs to no line yet."""
+    """The variant of these settings; without a key if it is only forecast and belongs to no line."""
     told = ", ".join(f"{name} {value}" for name, value in sorted(options.items()))
     return Variant(
         names={"movement": movement, "backend": backend},

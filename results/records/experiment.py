@@ -1,7 +1,7 @@
-"""What results need to know of a kind of experiment, so that no table or law has to know which one was run.
+"""What results need to know of a kind of experiment, so that tables and laws work for every kind.
 
-A run's *variant* is what tells the lines of one series apart; its *size* is what weak scaling grows; its *work* is what
-a rate is formed of. results/records/kinds.py names the kinds there are. Nothing here plans or starts a run.
+A run's *variant* distinguishes the lines of one series, its *size* is what weak scaling grows, and its *work* is what
+rates count. The kinds are listed in kinds.py. Nothing here plans or starts a run.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from workload.record.run import Run
 
 @dataclass(frozen=True)
 class Variant:
-    """What tells a run from others of the same series, size and ranks.
+    """What distinguishes a run from others of the same series, size and rank count.
 
-    `names` and `detailed` are its parts by the keys of their columns, without and with their options; `phrase` is for
-    sentences. `key` is the same for all points of one line and for no others.
+    `names` has its parts by column key, `detailed` the same with options, `phrase` the wording for sentences.
+    `key` is the same for all points of a line, and different for other points.
     """
 
     names: Mapping[str, str]
@@ -32,61 +32,61 @@ class Variant:
 
     @property
     def full_label(self) -> str:
-        """With options."""
+        """The label with options."""
         return ", ".join(self.detailed.values())
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one run does, in units that a reader counts: 80 images."""
+    """What one run does, in a unit that readers count, for example 80 images."""
 
     amount: float
     unit: str
 
 
 class RecordedExperiment(Protocol):
-    """One kind of experiment. A run's `problem` and `family` can be compared and sorted."""
+    """A kind of experiment. `problem` and `family` can be compared and sorted."""
 
-    variant_words: str  # what a variant is made of, in a sentence
+    variant_words: str  # the parts of a variant, for sentences
     size_key: str
     size_symbol: str
-    headline: str  # the clock of speedups, laws and rates: an attribute of Repeat
-    parallel_fraction: float | None  # assumed beforehand, for ideal curves
+    headline: str  # the clock of speedups, laws and rates; an attribute of Repeat
+    parallel_fraction: float | None  # assumed before measuring, for ideal curves
 
     def variant(self, run: Run) -> Variant: ...
 
     def size(self, run: Run) -> int: ...
 
     def problem(self, run: Run) -> tuple[object, ...]:
-        """The same for runs that compute the same."""
+        """Equal for runs that compute the same."""
         ...
 
     def family(self, run: Run) -> tuple[object, ...]:
-        """The same for runs whose problems differ in size alone."""
+        """Equal for runs whose problems differ in size alone."""
         ...
 
     def division(self, run: Run) -> tuple[object, ...]:
-        """How the problem is divided among the ranks; empty where that follows from their number."""
+        """How the problem is divided among the ranks; empty if that follows from their number."""
         ...
 
     def work(self, run: Run) -> Work: ...
 
     def operations(self, run: Run) -> int | None:
-        """Floating-point operations; None where they are not known."""
+        """Number of floating-point operations; None if unknown."""
         ...
 
     def shapes(self, run: Run) -> Mapping[str, object]:
-        """Further facts of the problem for tables, by the key of their column."""
+        """Further facts about the problem for tables, by column key."""
         ...
 
     def yardstick(self, run: Run) -> str:
-        """Runs with the same one time the speed of their cores by the same code."""
+        """The name of the code by which the speed of cores is timed; speeds by different code cannot be compared."""
         ...
 
     def is_serial(self, run: Run) -> bool:
-        """Whether it is a baseline without MPI, which belongs to no line."""
+        """Whether the run is a baseline without MPI, which belongs to no line."""
         ...
 
     def why_uncounted(self, run: Run) -> str:
-        """Why it enters no speedup, law or gate, even where it is ok; empty where it does."""
+        """Why the run enters no speedup, law or gate even if it is ok; empty if it does."""
         ...

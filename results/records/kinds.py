@@ -1,4 +1,4 @@
-"""The kinds of experiment that results can read, by `workload.kind` of a record's run."""
+"""The kinds of experiment that results can read, by `workload.kind` in the record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KINDS: dict[str, RecordedExperiment] = {"convolution": CONVOLUTION}
 
 
 def experiment_of(run: Run) -> RecordedExperiment:
-    """The kind of a run. Raises SchemaError where it is none that results can read."""
+    """The kind of experiment of a run. Raises SchemaError for an unknown kind."""
     kind = run.workload.kind
     if kind not in KINDS:
         raise SchemaError(f"workload.kind {kind!r} is unknown: this convscale reads {', '.join(KINDS)}")

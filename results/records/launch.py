@@ -1,4 +1,4 @@
-"""One launch: what one `mpirun` was asked to do, and what came of it. results/records/parse.py makes it of a record."""
+"""A launch: what one `mpirun` was asked to do, and the outcome. parse.py makes it from a record."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from workload.record.run import Run
 
 @dataclass(frozen=True)
 class RecordedLaunch:
-    """One launch and its record.
+    """One launch, from its record.
 
-    `clocks_s`: seconds of the run by MPI's clock and by the system's; None where it never came so far. `marks` are keys
-    of results.records.marks.MARKS.
+    `clocks_s`: the run's duration in seconds by MPI's clock and by the system's; None if it did not get that far.
+    `marks` are keys of results.records.marks.MARKS.
     """
 
     run: Run
@@ -52,7 +52,7 @@ class RecordedLaunch:
 
     @property
     def counts(self) -> bool:
-        """True if this launch may enter a speedup."""
+        """Whether this launch may enter a speedup."""
         return self.ok and SUSPECT not in self.marks and not self.experiment.why_uncounted(self.run)
 
     @property

@@ -1,4 +1,4 @@
-"""Marks of a run: what a reader must know before trusting or comparing its times."""
+"""Marks on launches: what readers must know before they trust or compare the times."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def marks_of(
     clocks_s: tuple[float, float] | None,
     slots: Mapping[str, int],
 ) -> list[str]:
-    """Keys of MARKS. `slots`: of each node by every name it has; `clocks_s`: by MPI's and the system's."""
+    """The marks of a launch. `clocks_s`: the run's duration by MPI's and the system's clock; `slots`: by node name."""
     found = {
         SUSPECT: any(_too_much_cpu(rank, run.threads) for repeat in repeats for rank in repeat.ranks),
         MEMORY_BOUND: any(repeat.memory_bound for repeat in repeats),
@@ -61,13 +61,13 @@ def _too_much_cpu(rank: RankRepeat, threads: int) -> bool:
 def _oversubscribed(run: Run, machines: Collection[Machine], slots: Mapping[str, int]) -> bool:
     if not slots:
         return False
-    smallest = min(slots.values())  # for a node of another name, and for a run that placed no rank
+    smallest = min(slots.values())  # for nodes of another name, and for runs that placed no rank
     placed = [len(machine.placement) > slots.get(machine.node, smallest) for machine in machines if machine.placement]
     return any(placed) if placed else run.ranks_per_node > smallest
 
 
 def _shares_a_core(machine: Machine) -> bool:
-    """More ranks than cores where cores have several threads: told by counting, since core numbers repeat."""
+    """Whether there are more ranks than cores with several threads each. Core numbers repeat, so ranks are counted."""
     cores, threads = machine.details.get("cores"), machine.details.get("threads")
     return isinstance(cores, int) and isinstance(threads, int) and threads > cores and len(machine.placement) > cores
 

@@ -1,6 +1,6 @@
-"""What one run measured, as frozen types: times of each rank and repeat, memory, blocks, MPI calls, check, machines.
+"""What a launch measured: times of ranks and repeats, memory, blocks, MPI calls, the check, machines.
 
-Values as the record has them; results/records/parse.py proves them, results/records/marks.py judges them.
+Types only: parse.py validates their values, marks.py judges them.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Any
 
 from workload.record.schema import PHASES
 
-PARTS = (*PHASES, "wait")  # a rank's repeat, without overlap and without a gap
+PARTS = (*PHASES, "wait")  # a rank's repeat, without overlaps and gaps
 
 
 @dataclass(frozen=True)
 class RankRepeat:
-    """One rank in one repeat, seconds; `parts_s` has PARTS.
+    """One rank in one repeat, in seconds; `parts_s` is by PARTS.
 
-    `yardstick_flops_per_s`: how fast its core did the yardstick before and after the repeat; None where the record
-    has no readings.
+    `yardstick_flops_per_s`: speed of its core in the yardstick before and after the repeat; None if the record does
+    not have it.
     """
 
     rank: int
@@ -41,7 +41,7 @@ class RankRepeat:
 
 @dataclass(frozen=True)
 class Repeat:
-    """One timed repeat: three clocks in seconds, each the longest over ranks, and every rank's parts."""
+    """One timed repeat: three clocks in seconds, each the longest over ranks, and the times of every rank."""
 
     total_s: float
     forward_s: float
@@ -52,7 +52,7 @@ class Repeat:
 
     @property
     def convolve_collect_s(self) -> float:
-        """Longest convolve plus collect of a rank."""
+        """The longest convolve plus collect of a rank."""
         return max(rank.parts_s["convolve"] + rank.parts_s["collect"] for rank in self.ranks)
 
 
@@ -66,7 +66,7 @@ class RankMemory:
 
 @dataclass(frozen=True)
 class RankBlock:
-    """Half-open ranges of the output that a rank computes, and the elements of it that it finishes."""
+    """The half-open ranges that a rank computes, and the number of output elements that it finishes."""
 
     rank: int
     spans: Mapping[str, tuple[int, int]]
@@ -95,7 +95,7 @@ class AnswerCheck:
 
 @dataclass(frozen=True)
 class Machine:
-    """A node as the run saw it: `details` is its provenance, `ranks` those it held, with core and hardware thread."""
+    """A node of the run. `details`: its provenance; `placement`: rank, core and hardware thread of the ranks on it."""
 
     node: str
     boot_id: str

@@ -1,4 +1,4 @@
-"""Makes a launch of a record. Records may come from machines that are not trusted, so every value is proved."""
+"""Makes a launch from a record. Records may come from machines that are not trusted, so values are validated."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from workload.record.outcomes import OK
 from workload.record.run import Run
 from workload.record.schema import PHASES, SchemaError
 
-SHORTEST_S, LONGEST_S = 1e-9, 1e9  # a clock's resolution, and thirty years: no measurement lies beyond either
+SHORTEST_S, LONGEST_S = 1e-9, 1e9  # a clock's resolution, and thirty years: measurements lie between them
 
 
 def parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunch:
-    """The launch of a record that `read_record` has passed.
+    """Makes the launch of a record that `read_record` accepts.
 
-    `slots` are the slots of each node by every name it has; empty where no inventory tells.
+    `slots`: of each node, by each of its names; empty without an inventory.
 
     Raises:
         SchemaError: a value is missing, not finite, or negative, or an ok record lacks its times.
@@ -42,7 +42,7 @@ def parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunch
 
 def _parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunch:
     run = Run.from_dict(record["run"])
-    experiment_of(run)  # raises for a kind that is unknown
+    experiment_of(run)  # raises SchemaError for an unknown kind
     repeats = tuple(_repeat(item) for item in record["repeats"])
     machines = tuple(_machine(item) for item in record["machines"])
     clocks_s = _clocks_s(record["clock_agreement"])
@@ -119,14 +119,14 @@ def _yardstick(values: Any) -> tuple[float, float] | None:
         return None
     before, after = map(float, values)
     if not 0.0 < min(before, after) <= max(before, after) < math.inf:
-        raise SchemaError(f"yardstick_flops_per_s = {values} is no speed")
+        raise SchemaError(f"yardstick_flops_per_s = {values} is not a speed")
     return before, after
 
 
 def _seconds(item: Mapping[str, Any], key: str) -> float:
     value = float(item[key])
     if not 0.0 <= value <= LONGEST_S:
-        raise SchemaError(f"{key} = {value} is no time in seconds")
+        raise SchemaError(f"{key} = {value} is not a time in seconds")
     return value
 
 
@@ -140,7 +140,7 @@ def _block(item: Mapping[str, Any]) -> RankBlock:
 
 
 def _check(item: Mapping[str, Any]) -> AnswerCheck | None:
-    """None for a run that never came to its check."""
+    """The check's result; None if the run did not get to it."""
     if not item:
         return None
     return AnswerCheck(**{name: item[name] for name in AnswerCheck.__dataclass_fields__})
@@ -155,5 +155,5 @@ def _machine(item: Mapping[str, Any]) -> Machine:
 
 
 def _clocks_s(item: Mapping[str, Any]) -> tuple[float, float] | None:
-    """The run by MPI's clock and by the system's; None where it never came so far."""
+    """The run's duration by MPI's and the system's clock; None if it did not get that far."""
     return (_seconds(item, "wtime_s"), _seconds(item, "monotonic_s")) if item else None

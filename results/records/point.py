@@ -1,4 +1,4 @@
-"""A point of a series: the launches of the same parameters, and what they say together."""
+"""A point of a series: the launches of the same parameters, taken together."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOTAL = "total_s"
 
 @dataclass(frozen=True)
 class RecordedPoint:
-    """Launches of one set of parameters, in launch order; never empty."""
+    """The launches of one set of parameters, in launch order; never empty."""
 
     launches: tuple[RecordedLaunch, ...]
 
@@ -50,12 +50,12 @@ class RecordedPoint:
 
     @property
     def problem(self) -> tuple[object, ...]:
-        """The same for points that compute the same."""
+        """Equal for points that compute the same."""
         return self.experiment.problem(self.run)
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What points of two sweeps must share to be compared."""
+        """Equal for points of different sweeps that may be compared."""
         return (self.problem, self.run.ranks, self.experiment.division(self.run), self.variant.key)
 
     @property
@@ -81,7 +81,7 @@ class RecordedPoint:
 
     @cached_property
     def timed(self) -> tuple[RecordedLaunch, ...]:
-        """Launches whose time is shown: those that count or, where there are none, all that are ok."""
+        """Launches whose time is shown: those that count or, if there are none, all that are ok."""
         return self.counting or tuple(launch for launch in self.launches if launch.ok)
 
     @property
@@ -90,36 +90,36 @@ class RecordedPoint:
 
     @property
     def headline(self) -> str:
-        """The clock of its speedups and rates."""
+        """The clock of speedups and rates."""
         return self.experiment.headline
 
     @property
     def comparable_clock(self) -> str:
-        """The clock to compare it with other variants by: a streamed point has nothing but its total time."""
+        """The clock for comparisons with other variants: a streamed point has its total time alone."""
         return TOTAL if self.streamed else self.headline
 
     def medians_s(self, clock: str = "") -> list[float]:
-        """Of each launch the median of its repeats by `clock`, the headline where none is given."""
+        """The median repeat of each launch by `clock`, by default the headline."""
         return [launch.median_s(clock or self.headline) for launch in self.timed]
 
     def time(self, clock: str = "") -> Estimate | None:
-        """Its time by `clock`, the headline where none is given; None where no launch is ok."""
+        """The point's time by `clock`, by default the headline; None if no launch is ok."""
         medians = self.medians_s(clock)
         return time_estimate(medians) if medians else None
 
     def seconds(self, clock: str = "") -> float:
-        """The value of its time alone, for sorting: infinite where no launch is ok."""
+        """The value of `time`; infinite if no launch is ok."""
         time = self.time(clock)
         return time.value if time else math.inf
 
     @property
     def rate(self) -> float:
-        """Units of its work a second by the headline; 0 where no launch is ok."""
+        """Units of work per second by the headline; 0 if no launch is ok."""
         return self.work.amount / self.seconds()
 
     @property
     def spread_within_launch(self) -> float | None:
-        """Widest (longest - shortest) / median time of the repeats of one launch, by the headline."""
+        """The largest (longest - shortest) / median of a launch's repeats, by the headline."""
         spreads = []
         for launch in self.timed:
             times = [getattr(repeat, self.headline) for repeat in launch.repeats]
@@ -128,7 +128,7 @@ class RecordedPoint:
 
     @property
     def outcome(self) -> str:
-        """`ok`, the one other outcome, or how many launches had which."""
+        """The common outcome of the launches, or how many had which."""
         counts: dict[str, int] = {}
         for launch in self.launches:
             counts[launch.outcome] = counts.get(launch.outcome, 0) + 1
@@ -139,7 +139,7 @@ class RecordedPoint:
 
     @property
     def why_no_speedup(self) -> str:
-        """Why it enters no speedup; empty where it does."""
+        """Why the point enters no speedup; empty if it does."""
         if self.counting:
             return ""
         if not self.timed:
@@ -149,7 +149,7 @@ class RecordedPoint:
         return self.experiment.why_uncounted(self.run)
 
     def peak_bytes(self) -> dict[int, int]:
-        """Resident peak of each rank, the largest over launches; empty where any rank's is unknown."""
+        """Resident peak of each rank, the largest over launches; empty if any rank's is unknown."""
         peaks: dict[int, int] = {}
         for launch in self.timed:
             for memory in launch.memory:
@@ -159,7 +159,7 @@ class RecordedPoint:
         return peaks if len(peaks) == self.run.ranks else {}
 
     def parts_s(self) -> dict[int, dict[str, float]]:
-        """Seconds of each part of each rank: median over the repeats of all launches."""
+        """Seconds of each part on each rank: median over the repeats of all launches."""
         samples: dict[int, dict[str, list[float]]] = {}
         for launch in self.timed:
             for repeat in launch.repeats:
@@ -173,7 +173,7 @@ class RecordedPoint:
         }
 
     def imbalance(self) -> dict[str, float | None]:
-        """Maximum over mean of each part's time over the ranks; None where no rank spent any."""
+        """Maximum over mean of each part's time over the ranks; None if no rank spent any."""
         ranks = list(self.parts_s().values())
         found: dict[str, float | None] = {}
         for part in PARTS:
@@ -184,14 +184,14 @@ class RecordedPoint:
 
 
 def parameters(run: Run) -> str:
-    """What the launches of one point share: the run without its launch number and the code it ran."""
+    """What the launches of a point share: the run without its launch number and the version of the code."""
     document = run.as_dict()
     del document["launch"], document["workload"]
     return canonical_json(document)
 
 
 def group(launches: Iterable[RecordedLaunch]) -> tuple[RecordedPoint, ...]:
-    """The points of these launches, by variant, ranks and size."""
+    """Groups launches into points, sorted by variant, ranks and size."""
     members: dict[str, list[RecordedLaunch]] = {}
     for launch in launches:
         members.setdefault(parameters(launch.run), []).append(launch)

@@ -10,14 +10,14 @@ from results.records.sweep import RecordedSweep
 
 @dataclass(frozen=True)
 class HourlyPrice:
-    """Price of a whole cluster for an hour, in a currency."""
+    """The price of a whole cluster for an hour."""
 
     amount_per_hour: float
     currency: str
 
 
 def price_of(sweep: RecordedSweep) -> HourlyPrice | None:
-    """The price in a sweep's inventory; None where it names none."""
+    """The price in a sweep's inventory; None if it has none."""
     price = sweep.inventory.get("price")
     if not isinstance(price, Mapping):
         return None

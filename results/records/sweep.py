@@ -1,4 +1,4 @@
-"""Reads sweep folders: every record that can be trusted as a type, every other one as a one-line problem."""
+"""Reads sweep folders. A record that cannot be used becomes a one-line problem."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ STRONG, WEAK, SIZE = "strong", "weak", "size"
 
 
 class SweepError(ValueError):
-    """A folder is no sweep that can be reported; one line says why and what to do."""
+    """A folder cannot be read as a sweep; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
 class RecordedSeries:
-    """A line of the study over rank counts (or, for `size`, over sizes)."""
+    """A series of the study: points over rank counts or, for `size`, over sizes."""
 
     sweep: str
     name: str
@@ -36,15 +36,15 @@ class RecordedSeries:
 
     @property
     def experiment(self) -> RecordedExperiment:
-        """The kind of its runs; the convolution where it has none."""
+        """The kind of experiment of its runs; the convolution if it has no runs."""
         return self.points[0].experiment if self.points else CONVOLUTION
 
 
 @dataclass(frozen=True)
 class RecordedSweep:
-    """One sweep folder. `study` and `inventory` are the documents as read, empty where absent.
+    """One sweep folder. `study` and `inventory` are the documents as read, empty if absent.
 
-    `unfinished` counts the runs that the ledger names and that left no record.
+    `unfinished`: number of runs that the ledger names and that left no record.
     """
 
     name: str
@@ -62,7 +62,7 @@ class RecordedSweep:
 
     @cached_property
     def series(self) -> tuple[RecordedSeries, ...]:
-        """Series in the study's order, then those only records name."""
+        """The series in the study's order, then those that only records name."""
         scalings = {
             str(item["name"]): str(item.get("scaling", ""))
             for item in _tables(self.study.get("series"))
@@ -79,7 +79,7 @@ class RecordedSweep:
 
     @property
     def experiment(self) -> RecordedExperiment:
-        """The kind of its runs; the convolution where it has none."""
+        """The kind of experiment of its runs; the convolution if it has no runs."""
         return self.launches[0].experiment if self.launches else CONVOLUTION
 
     @property
@@ -92,14 +92,14 @@ class RecordedSweep:
 
 
 def read_sweep(folder: Path) -> RecordedSweep:
-    """The sweep in a folder.
+    """Reads the sweep in a folder.
 
     Raises:
         SweepError: there is no such folder, or it has no records/.
     """
     records = folder / "records"
     if not records.is_dir():
-        raise SweepError(f"{folder} is no sweep folder: it has no records/; give a folder that fab sweep made")
+        raise SweepError(f"{folder} is not a sweep folder: it has no records/; give a folder that fab sweep made")
     problems: list[str] = []
     study = _study(folder / "study.toml", problems)
     inventory = _inventory(folder / "inventory.json", problems)
@@ -120,7 +120,7 @@ def read_sweep(folder: Path) -> RecordedSweep:
 
 
 def read_sweeps(folders: Sequence[Path]) -> tuple[RecordedSweep, ...]:
-    """The sweeps of several folders, their names made distinct. Raises SweepError as `read_sweep`."""
+    """Reads several folders and makes the names of the sweeps distinct. Raises SweepError as `read_sweep` does."""
     sweeps: list[RecordedSweep] = []
     for folder in folders:
         sweep = read_sweep(folder)
@@ -154,9 +154,11 @@ def _study(path: Path, problems: list[str]) -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        problems.append(f"{path.name} is absent: each series' kind of scaling is told from its records")
+        problems.append(f"{path.name} is absent: each series' kind of scaling is inferred from its records")
     except (OSError, ValueError) as error:
-        problems.append(f"{path.name} cannot be read ({error}): each series' kind of scaling is told from its records")
+        problems.append(
+            f"{path.name} cannot be read ({error}): each series' kind of scaling is inferred from its records"
+        )
     return {}
 
 
@@ -201,7 +203,7 @@ def _mentioned(events: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def _scaling_of(points: Sequence[RecordedPoint]) -> str:
-    """What the points themselves show: one rank count, one size, or a size that grows with the ranks."""
+    """The kind of scaling that the points show: one rank count, one size, or a size that grows with the ranks."""
     ranks = {point.run.ranks for point in points}
     sizes = {point.size for point in points}
     if len(ranks) == 1 and len(sizes) > 1:

@@ -1,4 +1,4 @@
-"""What stops the convolution and what to try next, in words."""
+"""What stops the convolution from scaling, and what to try next, in words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EQUAL_STEP = (
 
 
 def step(cause: str, point: RecordedPoint) -> str:
-    """What to try where a key of CAUSES stops a point."""
+    """What to try next if `cause`, a key of CAUSES, stops a point."""
     if cause == WAIT and _equal_parts(point):
         return EQUAL_STEP
     if cause in MOVING and point.run.movement in BEST_MOVEMENTS:
@@ -39,7 +39,7 @@ def step(cause: str, point: RecordedPoint) -> str:
 
 
 def _equal_parts(point: RecordedPoint) -> bool:
-    """Whether all ranks have blocks of the same sizes."""
+    """Whether the blocks of all ranks have the same size."""
     run = point.run
     blocks = [block_of(run.problem, run.grid, rank) for rank in range(run.ranks)]
     return len({tuple(len(getattr(block, axis)) for axis in AXES) for block in blocks}) == 1

@@ -1,4 +1,4 @@
-"""Carries an audit out: of sweeps from their records alone, or of the published tables."""
+"""Carries out an audit of sweeps, or of the published tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from results.tables.sweep.audit import findings
 
 @dataclass(frozen=True)
 class Audited:
-    """What an audit left: its tables, how many findings there are, and one line for each record it could not use."""
+    """The result of an audit: its tables, the number of findings, and a line for each record that could not be used."""
 
     tables: tuple[Table, ...]
     findings: int
@@ -26,12 +26,12 @@ class Audited:
 
 
 def make(folders: Sequence[Path], *, published: bool, out: Path | None = None) -> Audited:
-    """Audits the published tables (with the sweeps as replays of them), or else each sweep.
+    """Audits each sweep or, if `published`, the published tables with the sweeps as replays of them.
 
-    Writes the tables as Markdown and CSV into `out`, where it is given.
+    Writes the tables as Markdown and CSV into `out`, if given.
 
     Raises:
-        SweepError: nothing to audit, a folder that is no sweep, one given twice, or `out` cannot be written.
+        SweepError: there is nothing to audit, a folder is not a sweep or given twice, or `out` cannot be written.
     """
     if not folders and not published:
         raise SweepError("there is nothing to audit: give --sweep DIR, --published, or both")

@@ -1,4 +1,4 @@
-"""Carries a comparison of two sweeps out, from their records alone."""
+"""Carries out a comparison of two sweeps."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from results.tables.across import compare
 
 @dataclass(frozen=True)
 class Compared:
-    """The table of the comparison, and one line for each record that could not be used."""
+    """The result of a comparison: its table, and a line for each record that could not be used."""
 
     table: Table
     problems: tuple[str, ...]
 
 
 def make(first: Path, second: Path) -> Compared:
-    """Compares two sweeps. Raises SweepError where a folder is no sweep, or both are the same."""
+    """Compares two sweeps. Raises SweepError if a folder is not a sweep, or both are the same."""
     one, other = read_sweeps([first, second])
     problems = tuple(f"{sweep.name}: {line}" for sweep in (one, other) for line in sweep.problems)
     return Compared(compare.table(one, other, sweeps.of(one, other)), problems)

@@ -17,19 +17,19 @@ from results.tables.sweep import accuracy, audit, check, provenance
 
 
 def of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
-    """All tables of one series, headline first."""
+    """All tables of a series, the scaling table first."""
     tables = [scaling.full(sweep, series), *tables_of_series(sweep, series)]
     tables += [*laws.tables(series), spread.table(series), memory.per_rank(series)]
     return [*tables, share.tables(series), profile.imbalance(series), profile.mpi(series), profile.calls(series)]
 
 
 def drawings_of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Drawing]:
-    """All figures of one series. Needs matplotlib."""
+    """All figures of a series. Needs matplotlib."""
     return [*scaling_figures.of_series(sweep, series), *figures_of_series(series)]
 
 
 def of_sweep(sweep: RecordedSweep) -> dict[str, list[Table]]:
-    """The tables that belong to no series, by where they stand on the page; `own` are the experiment's own."""
+    """The tables that belong to no series, by their place on the page; `own` are the experiment's own."""
     return {
         "environment": [provenance.environment(sweep)],
         "check": [check.outcomes(sweep)],
@@ -47,7 +47,7 @@ def drawings_of_sweep(sweep: RecordedSweep) -> list[Drawing]:
 
 
 def of_all(sweeps: Sequence[RecordedSweep]) -> list[Table]:
-    """The tables across sweeps; none for a single one."""
+    """The tables across sweeps; empty for a single one."""
     return [*versus.tables(sweeps), joint.side_by_side(sweeps)] if len(sweeps) > 1 else []
 
 

@@ -1,4 +1,4 @@
-"""The measurements for other tools: Extra-P's JSON for each line of a series, and all samples as Parquet."""
+"""Exports for other tools: Extra-P's JSON for each line of a series, and all samples as Parquet."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ SECONDS = "time_s"
 
 
 def extra_p(series: RecordedSeries) -> dict[str, str]:
-    """Documents by file name: one a line, of the launches' medians of each clock and of each phase's longest rank.
+    """Documents by file name, one per line: medians of the launches by each clock, and of each phase's longest rank.
 
-    The format is Extra-P's newer JSON (extra-p/extrap, docs/file-formats.md): one parameter, the rank count.
-    Points that are not ok or share cores are left out, as they are from our fits.
+    The format is Extra-P's newer JSON (extra-p/extrap, docs/file-formats.md) with one parameter, the rank count. Points
+    that are not ok or share cores are left out, as in our fits.
     """
     found = {}
     for line in lines(series):
@@ -48,7 +48,7 @@ def extra_p(series: RecordedSeries) -> dict[str, str]:
 
 
 def _longest_s(launch: RecordedLaunch, part: str) -> float:
-    """Longest of the ranks' median seconds of a part."""
+    """The longest of the ranks' median seconds of a part."""
     by_rank: dict[int, list[float]] = {}
     for repeat in launch.repeats:
         for rank in repeat.ranks:
@@ -57,12 +57,12 @@ def _longest_s(launch: RecordedLaunch, part: str) -> float:
 
 
 def has_parquet() -> bool:
-    """Whether Parquet can be written: pyarrow (150 MB) is an extra, since samples.csv holds the same."""
+    """Whether Parquet can be written. pyarrow (150 MB) is optional, since samples.csv has the same data."""
     return find_spec("pyarrow") is not None
 
 
 def parquet(sweeps: Sequence[RecordedSweep]) -> bytes:
-    """The rows of samples.csv as a Parquet file, typed. Raises ImportError where pyarrow is absent."""
+    """The rows of samples.csv as a typed Parquet file. Raises ImportError without pyarrow."""
     import pyarrow as arrow
     from pyarrow import parquet as files
 

@@ -1,4 +1,4 @@
-"""Makes the report of one or more sweeps from their records alone: samples, tables, figures, one page."""
+"""Makes the report of one or more sweeps from their records: samples, tables, figures, exports and one page."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PICTURE_BYTES = 16 * 2**20
 WORDS_AMONG_NUMBERS = ("—", "not finite", "-killed process-", "not possible")
-OPEN_ROWS = 40  # longer tables are folded on the page
+OPEN_ROWS = 40  # longer tables are collapsed on the page
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `make` left: the page, the tables for a terminal, and one line for each thing it could not use."""
+    """The result: the page's path, tables for a terminal, and a line for each thing that could not be used."""
 
     path: Path
     tables: tuple[Table, ...]
@@ -37,13 +37,12 @@ class Report:
 
 
 def make(folders: Sequence[Path], out: Path | None = None) -> Report:
-    """Writes samples.csv, tables/, figures/, exports/ and report.html into `out`, each file whole or not at all.
+    """Writes samples.csv, tables/, figures/, exports/ and report.html into `out`, each file atomically.
 
-    `out` is the sweep's own folder where it is not given; of several sweeps, a folder beside the first, named
-    after all of them.
+    By default `out` is the sweep's own folder; for several sweeps, a folder beside the first, named after all of them.
 
     Raises:
-        SweepError: no folder, one that is no sweep, one given twice, or `out` cannot be written.
+        SweepError: no folder is given, one is not a sweep or given twice, or `out` cannot be written.
     """
     if not folders:
         raise SweepError("no sweep is given: name a sweep's folder")
@@ -83,7 +82,7 @@ def _title(sweeps: Sequence[RecordedSweep]) -> str:
 
 
 class _Page:
-    """Writes tables and figures as files and hands the template what it shows of them."""
+    """Writes tables and figures as files, and returns what the template shows of them."""
 
     def __init__(self, sweeps: Sequence[RecordedSweep], target: Path) -> None:
         self._target = target
@@ -93,7 +92,7 @@ class _Page:
 
     def sweep(self, sweep: RecordedSweep) -> dict[str, Any]:
         prefix = sweep.name if self._several else ""
-        # series come before what the experiment has of its own, so that these get the plain names of files
+        # in this order, so that a series' files keep their plain names if an own table or figure has the same
         shown = contents.of_sweep(sweep)
         tables = {name: self.tables(shown[name], prefix) for name in ("environment", "check", "machines", "failed")}
         series = [self._series(sweep, each, prefix) for each in sweep.series]
@@ -153,7 +152,7 @@ class _Page:
         return {"title": drawing.title, "svg": svg, "file": f"{stem}.csv", "data": _csv_uri(drawing.data)}
 
     def _stem(self, name: str, prefix: str) -> str:
-        """A file's stem that no other table or figure of this report has."""
+        """A stem for file names that no other table or figure of this report has."""
         stem = base = slug(prefix, name)
         count = 1
         while stem in self._names:
@@ -169,7 +168,7 @@ def _numeric(table: Table, column: int) -> bool:
 
 
 def _pictures(folder: Path) -> dict[str, str]:
-    """Figure 2: input and output as data, where the folder has both and they are pictures of bounded size."""
+    """Figure 2: input and output as data URIs, if the folder has both and neither is too large."""
     found = {}
     for name in ("input", "output"):
         path = folder / "pictures" / f"{name}.png"
@@ -199,5 +198,5 @@ def _render(**values: object) -> str:
     )  # fmt: skip
     script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    # The page's policy lets this one script run, whatever text the records bring.
+    # The page's content security policy allows this one script, whatever text the records contain.
     return environment.get_template("report.html").render(script=script, script_digest=digest, **values)

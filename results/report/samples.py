@@ -1,4 +1,4 @@
-"""Every measured number in tidy form: one row a rank, timed repeat and phase."""
+"""All measured times in tidy form: one row per rank, timed repeat and phase."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEASURED = ("repeat", "rank", "phase", "time_s")
 
 
 def columns(sweeps: Sequence[RecordedSweep]) -> tuple[str, ...]:
-    """The names of a row's values: those of the variant and of the size are the experiment's own."""
+    """The columns; those of size and variant depend on the kind of experiment."""
     points = [point for sweep in sweeps for point in sweep.points]
     sizes = dict.fromkeys(sweep.experiment.size_key for sweep in sweeps)
     variants = dict.fromkeys(key for point in points for key in point.variant.names)
@@ -23,12 +23,12 @@ def columns(sweeps: Sequence[RecordedSweep]) -> tuple[str, ...]:
 
 
 def samples_csv(sweeps: Sequence[RecordedSweep]) -> str:
-    """The rows of all sweeps as CSV; `wait` counts as a phase, so a rank's rows of a repeat add up to its time."""
+    """The rows of all sweeps as CSV. `wait` counts as a phase, so that a rank's rows of a repeat add up to its time."""
     return csv_of(columns(sweeps), (row.values() for row in rows(sweeps)))
 
 
 def rows(sweeps: Sequence[RecordedSweep]) -> Iterator[Mapping[str, object]]:
-    """The same as values by column, in the order of `columns`."""
+    """The rows as values by column, in the order of `columns`."""
     names = columns(sweeps)
     for sweep in sweeps:
         for launch in sweep.launches:

@@ -21,7 +21,7 @@ from workload.record.outcomes import OK
 
 
 def sentences(sweep: RecordedSweep) -> list[str]:
-    """Counts by outcome, fastest point, speedup at the largest count, the check, binding and marks."""
+    """Runs by outcome, the fastest point, speedup at the largest count, the check, binding and marks."""
     lines = [_ran(sweep), *_fastest(sweep)]
     for series in sweep.series:
         lines += _at_the_largest(sweep, series)

@@ -1,4 +1,4 @@
-"""What scales, to where, what stops it and what to try next, in sentences: one paragraph a line of a series."""
+"""What scales, how far, what stops it and what to try next: one paragraph per line of a series."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from results.report.advice import CAUSES, SLOWED, STARVED, step
 from results.scaling.line import Line, PointLaws, lines
 from results.scaling.noise import resolution
 
-HALF = 0.5  # of the ranks' time, or of a growth
-COARSE = 0.2  # a smallest difference that hides most of what there is to find
+HALF = 0.5  # a share
+COARSE = 0.2  # a sweep that resolves no smaller difference hides most effects
 FINER = "First of all free the nodes of other work, then take more launches (--launches): both resolve less."
-NEARLY = 0.02  # of the ranks' time: a loss this small names no cause
+NEARLY = 0.02  # share of the ranks' time below which no cause is named
 FORWARD_PARTS = tuple(part for part in PARTS if part not in ("load", "save"))
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What grew most, a key of CAUSES, and its growth as a share of the ranks' time."""
+    """The cause of a loss, a key of CAUSES, and the loss as a share of the ranks' time."""
 
     cause: str
     share: float
 
 
 def sentences(sweep: RecordedSweep) -> list[str]:
-    """A paragraph a line that has points of more than one rank count, and what the sweep can resolve at all."""
+    """A paragraph for each line with more than one rank count, then the smallest difference the sweep can resolve."""
     told = [told for series in sweep.series for line in lines(series) if (told := _paragraph(series, line))]
     return [*told, _resolves(sweep)] if told else []
 
@@ -47,9 +47,9 @@ def _resolves(sweep: RecordedSweep) -> str:
 
 
 def loss(line: Line, point: RecordedPoint) -> Loss | None:
-    """What a point's ranks spend beyond what the one-rank point of its line spends on the same work.
+    """The part on which a point's ranks spend most beyond the one-rank point of its line, for the same work.
 
-    In a weak series the work of N ranks is N times that of the one-rank point. None without a one-rank point.
+    In a weak series the work of N ranks is N times that of one rank. None without a one-rank point.
     """
     one = next((other for other in line.points if other.run.ranks == 1 and other.counting), None)
     time = point.time()
@@ -67,7 +67,7 @@ def loss(line: Line, point: RecordedPoint) -> Loss | None:
 
 
 def _convolve_cpu_s(point: RecordedPoint) -> float:
-    """Processor time of convolve, all ranks together: median over repeats."""
+    """CPU time of convolve, summed over ranks: median over repeats."""
     return statistics.median(
         sum(rank.convolve_cpu_s for rank in repeat.ranks) for launch in point.timed for repeat in launch.repeats
     )
@@ -95,7 +95,7 @@ def _paragraph(series: RecordedSeries, line: Line) -> str:
 
 
 def _reach(shown: list[PointLaws], best: PointLaws) -> str:
-    """The count of most throughput, and whether noise lets it be told from the least or from the largest count."""
+    """The rank count with the highest throughput, and whether the noise allows to claim a difference from others."""
     first, last = shown[0], shown[-1]
     at = f"{number(best.point.rate, 3)} {best.point.work.unit}/s at {plural(best.point.run.ranks, 'rank')}"
     if best is last:
@@ -106,7 +106,7 @@ def _reach(shown: list[PointLaws], best: PointLaws) -> str:
 
 
 def _unsure(best: RecordedPoint, other: RecordedPoint) -> str:
-    """That no difference can be claimed between the throughputs of two points, where that is so."""
+    """Says so if no difference can be claimed between the throughputs of two points."""
     share = best.work.amount / other.work.amount
     ratio = ratio_estimate(other.medians_s(), best.medians_s()).scaled(share)
     if not ratio.low <= 1.0 <= ratio.high:

@@ -1,4 +1,4 @@
-"""Signs that something else was at work on a sweep's machines: one line each."""
+"""Finds signs that other work disturbed a sweep's machines."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from results.records.launch import RecordedLaunch
 from results.records.sweep import RecordedSweep
 from results.scaling.noise import drift
 
-STEAL_SHARE = 0.01  # of a run's processor time taken by other virtual machines
+STEAL_SHARE = 0.01  # of a run's processor time, taken by other virtual machines
 CANARY = "canary"
-CANARY_SHARE = 0.1  # of the fastest, by which a node's canary may be slower
-SLOW_SHARE = 0.1  # of the fastest core in runs alike, by which another may be slower
-LOAD_BEYOND = 1.0  # processes at work beyond the most that a run of the sweep has
+CANARY_SHARE = 0.1  # by which a node's canary may be slower than its fastest
+SLOW_SHARE = 0.1  # by which a core may be slower than the fastest in similar runs
+LOAD_BEYOND = 1.0  # active processes more than any run of the sweep has
 
 
 def warnings(sweep: RecordedSweep) -> list[str]:
-    """One line for each sign that something else was at work on the machines."""
+    """One line for each sign of a disturbance."""
     lines = []
     found = drift(sweep.points)
     if found is not None and found.told:
@@ -46,9 +46,9 @@ def _longer(change: float) -> str:
 
 
 def _slow_cores(sweep: RecordedSweep) -> Iterator[str]:
-    """Runs in which a core did the yardstick more slowly than cores did it in runs alike.
+    """Runs in which a core was slower in the yardstick than cores in similar runs.
 
-    Fewer ranks at work may well run faster, by the clock or by the threads of a core: they are held against each other.
+    Fewer ranks may run at a higher clock frequency, or without sharing cores, so runs of as many ranks are compared.
     """
     alike: dict[tuple[object, ...], list[tuple[str, list[float]]]] = {}
     for launch in sweep.launches:
@@ -71,7 +71,7 @@ def _slow_cores(sweep: RecordedSweep) -> Iterator[str]:
 
 
 def _core_speeds(launch: RecordedLaunch) -> list[float]:
-    """Of each rank, the median of its repeats: one reading of milliseconds says little."""
+    """The median over repeats of each rank: a single reading of milliseconds says little."""
     of_ranks: dict[int, list[float]] = {}
     for repeat in launch.repeats:
         for rank in repeat.ranks:
@@ -81,7 +81,7 @@ def _core_speeds(launch: RecordedLaunch) -> list[float]:
 
 
 def _canaries(sweep: RecordedSweep) -> list[str]:
-    """Nodes whose fixed kernel did not run at the same rate round every block of runs, and canaries that failed."""
+    """Nodes whose canary, a fixed kernel, changed its rate between blocks of runs, and canaries that failed."""
     rates: dict[str, list[float]] = {}
     lines = []
     for event in sweep.events:
@@ -114,7 +114,7 @@ def _loaded(launch: RecordedLaunch, most: int) -> bool:
 
 
 def _steal_share(launch: RecordedLaunch) -> float:
-    """Largest share of a node's processor time, over the run, that went to other virtual machines."""
+    """The largest share of a node's processor time that went to other virtual machines during the run."""
     wall_s = launch.wall_s or 0.0
     shares = [0.0]
     for machine in launch.machines:

@@ -1,17 +1,16 @@
-"""Scaling laws fitted to the times of all launches, in log time. Pure arithmetic over scipy.
+"""Fits scaling laws to the times of all launches, in log time. Pure arithmetic with scipy.
 
-Every law here is linear in its coefficients c once written for T or for 1 / T (T the time on n ranks):
+Every law is linear in its coefficients c if written for T, the time on n ranks, or for 1 / T:
 
     Amdahl (strong)      T = c0 + c1 / n                                    p = c1 / (c0 + c1)
     Gustafson (weak)     1 / T = c0 + c1 / n                                p = c0 / (c0 + c1)
     USL (strong)         T = (c0 + c1 (n - 1) + c2 n (n - 1)) / n           contention c1 / c0, coherency c2 / c0
     USL (weak)           T = c0 + c1 (n - 1) + c2 n (n - 1)                 the same of the scaled speedup
 
-(Amdahl 1967; Gustafson 1988; Gunther's Universal Scalability Law, 1993.) Noise multiplies times, so the squares
-of log(measured / law) are made least. Intervals are Student's t by the delta method; that of the ratio which gives
-the rank count of peak throughput, sqrt((1 - contention) / coherency), is Fieller's (1954): it is unbounded above
-where the coherency may be zero. A parameter may leave its textbook range (a serial fraction below zero): it is
-reported as the times give it.
+(Amdahl 1967; Gustafson 1988; Gunther's Universal Scalability Law, 1993.) Noise multiplies times, so the sum of squares
+of log(measured / law) is minimised. Intervals are Student's t by the delta method. That of the rank count of peak
+throughput, sqrt((1 - contention) / coherency), is Fieller's (1954), and has no upper bound if the coherency may be
+zero. A parameter may lie outside its textbook range, such as a serial fraction below zero, and is reported as it is.
 """
 
 from __future__ import annotations
@@ -25,25 +24,25 @@ from results.estimates import Estimate
 from results.records.sweep import STRONG, WEAK
 from results.scaling.ratios import CoefficientRatios
 
-SPARE = 3  # distinct rank counts that a fit needs beyond its parameters
-LACK_OF_FIT = 0.01  # probability below which the points are said not to follow the law
+SPARE = 3  # distinct rank counts that a fit needs in addition to its number of parameters
+LACK_OF_FIT = 0.01  # probability below which the points do not follow the law
 TINY = 1e-300
-LEAST_SHARE = 1e-4  # of the smallest measured value that a law's smallest may be: below, it has left the data
+LEAST_SHARE = 1e-4  # of the smallest measured value, below which a fit is far from the data
 
 
 class NoFitError(ValueError):
-    """The law cannot be fitted to these times; one line says why."""
+    """The law cannot be fitted to these times; the message says why."""
 
 
 class TooFewPointsError(NoFitError):
-    """There are too few distinct rank counts to fit the law; one line says how many are needed."""
+    """There are too few distinct rank counts to fit the law; the message says how many are needed."""
 
 
 @dataclass(frozen=True)
 class Law:
     """A law of one kind of scaling: its terms in n, and its parameters as ratios of coefficients (over, under).
 
-    `inverse`: the terms add up to 1 / T, not to T.
+    `inverse`: the terms add up to 1 / T rather than T.
     """
 
     name: str
@@ -55,17 +54,17 @@ class Law:
 
     @property
     def count(self) -> int:
-        """Fitted parameters, the one-rank time among them."""
+        """Number of fitted parameters, including the one-rank time."""
         return len(self.terms(1.0))
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted law. `one_rank_s` is its T1, seconds; `noise` the standard deviation of log time about it.
+    """A fitted law. `one_rank_s`: its T1 in seconds; `noise`: the standard deviation of log time about the law.
 
-    `residuals` by rank count: mean of log(measured / law), so 0.05 is 5 % slower than the law. `lack_of_fit` is the
-    probability of residuals this systematic if the law held (F test against the spread between launches of one
-    point); None where no point has two launches.
+    `residuals`, by rank count: mean of log(measured / law), so that 0.05 is 5 % slower than the law. `lack_of_fit`: the
+    probability of residuals this systematic if the law held (F test against the spread between launches of a point);
+    None if no point has two launches.
     """
 
     law: Law
@@ -78,7 +77,7 @@ class Fit:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the points may follow the law; None where that cannot be told."""
+        """Whether the points may follow the law; None if that cannot be tested."""
         return None if self.lack_of_fit is None else self.lack_of_fit >= LACK_OF_FIT
 
 
@@ -102,12 +101,12 @@ def laws_of(scaling: str) -> tuple[Law, ...]:
 
 
 def fit(law: Law, times: Sequence[tuple[int, float]]) -> Fit:
-    """The law fitted to (ranks, seconds) of every launch.
+    """Fits a law to (ranks, seconds) of every launch.
 
     Raises:
         TooFewPointsError: fewer distinct rank counts than parameters + SPARE.
-        NoFitError: the nearest the law comes to these times is no positive time.
-        ValueError: a time or a rank count that is none.
+        NoFitError: the best fit has times that are not positive.
+        ValueError: a time or a rank count is not positive and finite.
     """
     _check(law, times)
     ratios, misses = _least_squares(law, times)
@@ -127,7 +126,7 @@ def fit(law: Law, times: Sequence[tuple[int, float]]) -> Fit:
 
 
 def _least_squares(law: Law, times: Sequence[tuple[int, float]]) -> tuple[CoefficientRatios, list[float]]:
-    """The coefficients that make the squares of log(measured / law) least, and that logarithm of every launch."""
+    """The coefficients that minimise the squares of log(measured / law), and that logarithm for every launch."""
     import numpy as np
     from scipy import optimize
 
@@ -135,7 +134,7 @@ def _least_squares(law: Law, times: Sequence[tuple[int, float]]) -> tuple[Coeffi
     logs = np.log([time for _, time in times])
     sign = -1.0 if law.inverse else 1.0
     target = np.exp(sign * logs)
-    # Relative least squares of the linear form starts next to the answer.
+    # Relative least squares of the linear form gives a start close to the solution.
     start = np.linalg.lstsq(matrix / target[:, None], np.ones(len(target)), rcond=None)[0]
 
     def misses(coefficients: Any) -> Any:
@@ -164,7 +163,7 @@ def _check(law: Law, times: Sequence[tuple[int, float]]) -> None:
         )
     for ranks, time in times:
         if ranks < 1 or not (math.isfinite(time) and time > 0.0):
-            raise ValueError(f"{time} s on {ranks} ranks is no measurement: both are positive and finite")
+            raise ValueError(f"{time} s on {ranks} ranks is not a measurement: both must be positive and finite")
 
 
 def _by_count(times: Sequence[tuple[int, float]], misses: Sequence[float]) -> dict[int, list[float]]:
@@ -175,7 +174,7 @@ def _by_count(times: Sequence[tuple[int, float]], misses: Sequence[float]) -> di
 
 
 def _lack_of_fit(by_count: Mapping[int, Sequence[float]], parameters: int) -> float | None:
-    """F test of the points' means about the law against the launches' spread about those means."""
+    """F test of the points' means about the law against the spread of launches about those means."""
     from scipy.stats import f
 
     means = {ranks: math.fsum(misses) / len(misses) for ranks, misses in by_count.items()}

@@ -1,6 +1,6 @@
-"""Scaling laws: the paper's two as it states them, and what follows from one measured speedup. Pure arithmetic.
+"""Scaling laws: the paper's two, and serial fractions from a measured speedup. Pure arithmetic.
 
-p is the fraction of the one-rank time that runs in parallel, n the number of ranks. results/scaling/fits.py fits laws.
+p is the fraction of the one-rank time that runs in parallel, n the number of ranks. fits.py fits laws to times.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ def gustafson(p: float, n: float) -> float:
 
 
 def karp_flatt(speedup: float, n: float) -> float:
-    """Serial fraction that a speedup on n ranks shows: (1 / S - 1 / n) / (1 - 1 / n) (Karp and Flatt 1990).
+    """The serial fraction shown by a speedup S on n ranks: (1 / S - 1 / n) / (1 - 1 / n) (Karp and Flatt 1990).
 
-    Below zero where the speedup is above n. Raises ValueError for a speedup that is not positive or n of 1 or less.
+    Below zero if the speedup is above n. Raises ValueError for a speedup that is not positive or n of 1 or less.
     """
     _check_speedup(speedup, n)
     return (1.0 / speedup - 1.0 / n) / (1.0 - 1.0 / n)
 
 
 def scaled_serial_fraction(scaled_speedup: float, n: float) -> float:
-    """Serial fraction that a scaled speedup on n ranks shows by Gustafson's law: (n - S) / (n - 1).
+    """The serial fraction shown by a scaled speedup S on n ranks, by Gustafson's law: (n - S) / (n - 1).
 
-    Below zero where the speedup is above n. Raises ValueError for a speedup that is not positive or n of 1 or less.
+    Below zero if the speedup is above n. Raises ValueError for a speedup that is not positive or n of 1 or less.
     """
     _check_speedup(scaled_speedup, n)
     return (n - scaled_speedup) / (n - 1.0)

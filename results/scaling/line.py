@@ -17,14 +17,14 @@ from results.scaling.fits import Fit, NoFitError
 from results.scaling.laws import karp_flatt, scaled_serial_fraction
 from results.scaling.speedup import conflict, relative_speedup, scaled_speedup, weak_efficiency
 
-APART = frozenset({OVERSUBSCRIBED, SMT})  # points that other laws govern: two ranks of theirs share a core
+APART = frozenset({OVERSUBSCRIBED, SMT})  # ranks that share a core follow other laws
 
 
 @dataclass(frozen=True)
 class PointLaws:
-    """What one point shows: parallel efficiency, the serial fraction behind it, and its residual to each law.
+    """What one point shows: parallel efficiency, the serial fraction behind it, and residuals.
 
-    `residuals` by law: log(measured / law), only of points that entered the fit.
+    `residuals`, by law: log(measured / law); empty for points that did not enter the fit.
     """
 
     point: RecordedPoint
@@ -50,7 +50,7 @@ class Line:
 
     @cached_property
     def fitted(self) -> tuple[RecordedPoint, ...]:
-        """The points that enter a fit: those that count, and share no core."""
+        """The points that enter a fit: those that count and do not share cores."""
         return tuple(point for point in self.points if point.counting and not point.marks & APART)
 
     @cached_property
@@ -88,7 +88,7 @@ class Line:
         )
 
     def each(self) -> list[PointLaws]:
-        """What every point with a time shows."""
+        """PointLaws of every point that has a time."""
         return [self._one(point) for point in self.points if point.timed]
 
     def _one(self, point: RecordedPoint) -> PointLaws:
@@ -107,7 +107,7 @@ class Line:
 
 
 def lines(series: RecordedSeries) -> list[Line]:
-    """The lines of a strong or weak series that have more than one rank count; the replay is no measurement."""
+    """The lines of a strong or weak series that have several rank counts; runs that enter no speedup are left out."""
     if series.scaling not in (STRONG, WEAK):
         return []
     members: dict[str, list[RecordedPoint]] = {}
@@ -122,7 +122,7 @@ def lines(series: RecordedSeries) -> list[Line]:
 
 
 def _falling(value: Estimate | None, function: Callable[[float], float]) -> Estimate | None:
-    """The estimate of a decreasing function of the quantity; none for a point against itself."""
+    """The estimate of a decreasing function of the quantity; None for a point compared with itself."""
     if value is None or value.bounds == EXACT:
         return None
     return Estimate(function(value.value), function(value.high), function(value.low), value.bounds, value.launches)

@@ -1,6 +1,6 @@
-"""How noisy times are: the spread of a point, its outliers, drift over the sweep, and what the sweep can resolve.
+"""How noisy times are: spread and outliers of a point, drift over the sweep, and what the sweep can resolve.
 
-Outliers are marked, never dropped: the median of a launch already bears them.
+Outliers are marked but kept, since the median of a launch is robust against them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from results.estimates import CONFIDENCE, MIN_LAUNCHES
 from results.records.point import RecordedPoint
 
-FENCE = 1.5  # quartile distances beyond which a repeat is marked (Tukey 1977)
-DRIFT_PROBABILITY = 0.01  # a drift is told where chance alone would show it less often
+FENCE = 1.5  # interquartile ranges beyond the quartiles at which a repeat is marked (Tukey 1977)
+DRIFT_PROBABILITY = 0.01  # a drift is reported if it is less probable by chance
 
 
 @dataclass(frozen=True)
 class Outlier:
-    """A repeat outside Tukey's fences of its point, seconds of forward time."""
+    """A repeat outside Tukey's fences of its point, in seconds."""
 
     run_id: str
     repeat: int
@@ -28,7 +28,7 @@ class Outlier:
 
 @dataclass(frozen=True)
 class TimeSpread:
-    """Quartiles of the forward times of all repeats of a point (seconds), and its outliers."""
+    """Quartiles of the times of all repeats of a point (seconds), and the outliers."""
 
     low_s: float
     quartiles_s: tuple[float, float, float]
@@ -38,7 +38,7 @@ class TimeSpread:
 
 @dataclass(frozen=True)
 class Drift:
-    """Change of log time from the first to the last run of the sweep, and how probable one as large is by chance."""
+    """Change of log time from the first to the last run of a sweep, and the probability of such a change by chance."""
 
     change: float
     probability: float
@@ -50,9 +50,9 @@ class Drift:
 
 @dataclass(frozen=True)
 class Resolution:
-    """The smallest relative difference of two points' times that the sweep tells from noise at CONFIDENCE.
+    """The smallest relative difference between two points' times that stands out from the noise at CONFIDENCE.
 
-    `noise`: standard deviation of log time between launches, pooled over points; `launches`: a point's median number.
+    `noise`: standard deviation of log time between launches, pooled over points; `launches`: of a point, the median.
     """
 
     noise: float
@@ -61,7 +61,7 @@ class Resolution:
 
 
 def spread(point: RecordedPoint) -> TimeSpread | None:
-    """None where no launch is ok."""
+    """The spread of a point; None if no launch is ok."""
     repeats = [
         (launch.run_id, index, getattr(repeat, point.headline))
         for launch in point.timed
@@ -103,7 +103,7 @@ def drift(points: Iterable[RecordedPoint]) -> Drift | None:
 
 
 def resolution(points: Iterable[RecordedPoint]) -> Resolution | None:
-    """From Student's t with the launches of two typical points; None where none has MIN_LAUNCHES of them."""
+    """By Student's t with the launches of two typical points; None if no point has MIN_LAUNCHES."""
     from scipy.stats import t
 
     logs = [[math.log(time) for time in point.medians_s()] for point in points if len(point.counting) >= MIN_LAUNCHES]

@@ -1,4 +1,4 @@
-"""Ratios of linear forms of fitted coefficients, with confidence intervals. Pure arithmetic over scipy."""
+"""Ratios of linear forms of fitted coefficients, with confidence intervals. Pure arithmetic with scipy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from results.estimates import CONFIDENCE, INTERVAL, Estimate
 
 @dataclass(frozen=True)
 class CoefficientRatios:
-    """The fitted coefficients with their covariance matrix, `freedom` degrees of freedom and number of launches.
+    """Fitted coefficients, their covariance matrix, degrees of freedom, and number of launches.
 
-    A form is a list of weights, one for each coefficient. Intervals are at CONFIDENCE.
+    A form is a sequence of weights, one for each coefficient. Intervals are at CONFIDENCE.
     """
 
     coefficients: Sequence[float]
@@ -36,14 +36,14 @@ class CoefficientRatios:
         )
 
     def interval(self, over: Sequence[float], under: Sequence[float]) -> Estimate:
-        """Of over / under, by the delta method."""
+        """The estimate of over / under, by the delta method."""
         value, below = self._value(over) / self._value(under), self._value(under)
         gradient = [(a - value * b) / below for a, b in zip(over, under, strict=True)]
         half = self._t * math.sqrt(max(0.0, self._covariance(gradient, gradient)))
         return Estimate(value, value - half, value + half, INTERVAL, self.launches)
 
     def log_interval(self, form: Sequence[float], *, inverse: bool) -> Estimate:
-        """Of the form (or one over it), a positive quantity, by the delta method in logarithms."""
+        """The estimate of a positive form, or of one over it, by the delta method in logarithms."""
         value = self._value(form)
         half = self._t * math.sqrt(max(0.0, self._covariance(form, form))) / value
         low, high = value * math.exp(-half), value * math.exp(half)
@@ -52,7 +52,7 @@ class CoefficientRatios:
         return Estimate(value, low, high, INTERVAL, self.launches)
 
     def peak(self) -> Estimate | None:
-        """Of sqrt((c0 - c1) / c2); None where the fitted throughput has no peak.
+        """The estimate of sqrt((c0 - c1) / c2); None if the fitted throughput has no peak.
 
         Fieller: all ratios r for which (c0 - c1) - r c2 lies within t standard errors of zero.
         """
@@ -67,6 +67,6 @@ class CoefficientRatios:
         roots = math.sqrt(max(0.0, b * b - a * c))
         if a > 0.0:
             low, high = (b - roots) / a, (b + roots) / a
-        else:  # the coherency may be zero: bounded below at most
+        else:  # the coherency may be zero: there is at most a lower bound
             low, high = ((b - roots) / a if a < 0.0 < c else 0.0), math.inf
         return Estimate(math.sqrt(above / below), math.sqrt(max(0.0, low)), math.sqrt(high), INTERVAL, self.launches)

@@ -1,4 +1,4 @@
-"""Speedup, efficiency and scaled speedup of points, each with its baseline or the reason why there is none."""
+"""Speedup, efficiency and scaled speedup of points, each with its baseline, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from results.records.point import RecordedPoint
 
 @dataclass(frozen=True)
 class Ratio:
-    """T1 / TN with the point that gave T1; or no estimate, and why."""
+    """T1 / TN and the point that gave T1; or no estimate, and why."""
 
     estimate: Estimate | None
     baseline: RecordedPoint | None
@@ -30,7 +30,7 @@ def relative_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> R
 def absolute_speedup(point: RecordedPoint, sweep: Sequence[RecordedPoint]) -> Ratio:
     """Strong scaling: against the fastest one-rank point of the problem in the sweep, whatever its variant.
 
-    By the headline; a streamed point has none of its own, so it stands against all others by total time.
+    By the headline. A streamed point has no such time, so it is compared with all others by total time.
     """
     candidates = [
         other
@@ -53,7 +53,7 @@ def scaled_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> Rat
 
 
 def conflict(points: Iterable[RecordedPoint]) -> str:
-    """Why the times of these points may not be compared; empty where they may."""
+    """Why the times of these points may not be compared; empty if they may."""
     boots: dict[str, set[str]] = {}
     digests = set()
     for point in points:

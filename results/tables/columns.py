@@ -1,7 +1,7 @@
-"""Columns that many tables share: where a point ran, which variant it is, and which runs it rests on.
+"""Columns that many tables share: rank count, size and variant of a point, and its runs.
 
-`points` are those that a table is about: what kind of experiment they are says which columns there are. `of` gives the
-point of a row, its attribute `point` where nothing else is said.
+`points` are all points that a table is about; their kind of experiment determines the columns. `of` gives the point of
+a row, by default its attribute `point`.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ def ranks(of: Of[Item] = POINT) -> Column[Item]:
 
 
 def sizes(points: Sequence[RecordedPoint], of: Of[Item] = POINT) -> list[Column[Item]]:
-    """The size, by the name that it has in this kind of experiment."""
+    """The size, under the name that it has in this kind of experiment."""
     keys = dict.fromkeys(point.experiment.size_key for point in points)
     return [plain(_heading(key), key, lambda item: of(item).size) for key in keys]
 
 
 def variants(points: Sequence[RecordedPoint], of: Of[Item] = POINT, *, detailed: bool = False) -> list[Column[Item]]:
-    """A column for each part of the points' variants, with options where `detailed`."""
+    """A column for each part of the points' variants, with options if `detailed`."""
     return parts([point.variant for point in points], lambda item: of(item).variant, detailed=detailed)
 
 
 def parts(found: Iterable[Variant], of: Callable[[Item], Variant], *, detailed: bool = False) -> list[Column[Item]]:
-    """The same for rows that have a variant but no point."""
+    """The same for rows that have a variant but not a point."""
 
     def column(key: str) -> Column[Item]:
         def text(item: Item) -> str:
@@ -58,7 +58,7 @@ def place(points: Sequence[RecordedPoint], of: Of[Item] = POINT, *, detailed: bo
 
 
 def shapes(points: Sequence[RecordedPoint], of: Of[Item] = POINT, **headers: str) -> list[Column[Item]]:
-    """Columns of the problem's shape, a header for each of its keys that this kind of experiment has."""
+    """A column for each given key that this kind of experiment has among its shapes, under the given header."""
 
     def column(key: str, header: str) -> Column[Item]:
         def text(item: Item) -> object:

@@ -103,7 +103,7 @@ def test_a_rate_turns_the_bounds_round() -> None:
 
 @pytest.mark.parametrize("times", [[], [0.0], [-1.0], [float("nan")], [1.0, float("inf")]])
 def test_no_time_is_refused(times: list[float]) -> None:
-    with pytest.raises(ValueError, match=r"no launches|is no time"):
+    with pytest.raises(ValueError, match=r"no launches|is out of range"):
         time_estimate(times)
-    with pytest.raises(ValueError, match=r"no launches|is no time"):
+    with pytest.raises(ValueError, match=r"no launches|is out of range"):
         ratio_estimate([1.0], times)

@@ -1,7 +1,7 @@
-"""The paper's published numbers through the gates: what follows from them alone, from its code, from our replay.
+"""The audit of the paper: what follows from its numbers alone, from its public code, and from our replay.
 
-Everything under the first grade is computed from results/published/tables.json; the reading of the public code is
-results/published/reading.json, and says which commit was read.
+Findings from the numbers alone are computed from results/published/tables.json. What was read in the public code is in
+results/published/reading.json, with the commit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEFT_OVER = 0.3  # error of the best hypothesis above which a row counts as unex
 
 @dataclass(frozen=True)
 class ClusterEvidence:
-    """One cluster's hypotheses, the best first: of the work, from the times, and of what was held, from the memory."""
+    """Hypotheses about one cluster, best first: work from its times, and arrays held from its memory."""
 
     cluster: str
     rows: tuple[TimedRow, ...]
@@ -52,7 +52,7 @@ class PublishedAudit:
 
 
 def audit_published(replays: Sequence[RecordedSweep] = ()) -> PublishedAudit:
-    """The audit of the published tables; `replays` are sweeps that hold the replay, for the third grade."""
+    """Audits the published tables. `replays` are sweeps that repeated the published method."""
     document, reading = published.document(), read_json(READING)
     evidence = tuple(_evidence(document, cluster) for cluster in published.CLUSTERS)
     findings = [*printed.findings(document)]
@@ -145,7 +145,7 @@ def _untold_memory(evidence: Sequence[ClusterEvidence]) -> Iterator[str]:
 
 
 def _unexplained(document: Mapping[str, Any], evidence: Sequence[ClusterEvidence]) -> Iterator[str]:
-    """What no hypothesis here accounts for."""
+    """Lines about what no hypothesis accounts for."""
     yield from _killed(document)
     for each in evidence:
         for label, residual in each.work[0].residuals.items():

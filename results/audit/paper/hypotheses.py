@@ -1,10 +1,10 @@
-"""How much work the ranks of a published table did: hypotheses fitted to its times, and to its memory. Pure.
+"""Hypotheses about the work that the ranks of a published table did, fitted to its times and its memory. Pure.
 
-Times: t = t1 images(B, N) + moved bytes / bandwidth, one t1 and one bandwidth a cluster, fitted in log time. Moved
-bytes are those of an honest scatter and gather of the batch, the same under every hypothesis.
+Times: t = t1 images(B, N) + moved bytes / bandwidth, with one t1 and one bandwidth per cluster, fitted in log time. The
+moved bytes are those of a correct scatter and gather of the batch, the same under every hypothesis.
 
-Memory, in MiB, a rank: base + input images + output images that it holds; the root adds the batch. One base a
-cluster: the median of what is left, at least zero.
+Memory of a rank, in MiB: base + the input and output images that it holds; the root also holds the batch. There is one
+base per cluster: the median of what the arrays leave unexplained, and at least zero.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from workload.domain.movements.replica import replica_images
 from workload.domain.problem import Problem
 
 MIB = 2**20
-SEPARATED = 2.0  # times the error of the best that the next best must have
+SEPARATED = 2.0  # the next hypothesis must have this many times the error of the best
 TINY = 1e-300
-NEGLIGIBLE = 1e-4  # of a time: below, what is moved tells nothing of a bandwidth
+NEGLIGIBLE = 1e-4  # share of the time below which moved bytes do not determine a bandwidth
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TimedRow:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A hypothesis with its parameters and its errors: `residuals` are model over published, less one, by label."""
+    """A fitted hypothesis. `residuals`, by label: model over published time, minus one."""
 
     name: str
     image_s: float
@@ -55,7 +55,7 @@ class Fitted:
 
     @property
     def error(self) -> float:
-        """Root mean square of the log ratios: what the ranking rests on."""
+        """Root mean square of the log ratios, by which hypotheses are ranked."""
         logs = [math.log1p(residual) for residual in self.residuals.values()]
         return math.sqrt(math.fsum(log * log for log in logs) / len(logs))
 
@@ -73,12 +73,12 @@ WORK: Mapping[str, Callable[[int, int], float]] = {
 
 
 def rank_work(rows: Sequence[TimedRow]) -> list[Fitted]:
-    """The hypotheses of WORK fitted to one cluster's rows, the least error first."""
+    """Fits each hypothesis of WORK to one cluster's rows; the smallest error comes first."""
     return sorted((_fit(name, images, rows) for name, images in WORK.items()), key=lambda fitted: fitted.error)
 
 
 def separated(errors: Sequence[float]) -> bool:
-    """Whether the numbers tell the best hypothesis from the next: errors, the least first."""
+    """Whether the numbers separate the best hypothesis from the next. `errors` ascend."""
     return errors[1] >= SEPARATED * errors[0]
 
 
@@ -118,7 +118,7 @@ class MemoryRow:
 
 @dataclass(frozen=True)
 class MemoryFit:
-    """A hypothesis of what the ranks held: `expected` and `errors` (expected less published) by row, MiB a rank."""
+    """What the ranks may have held. `expected` and `errors` (expected minus published): MiB of each rank, by row."""
 
     name: str
     base_mib: float
@@ -154,14 +154,14 @@ HELD: Mapping[str, Holds] = {
 
 
 def rank_memory(rows: Sequence[MemoryRow]) -> list[MemoryFit]:
-    """The hypotheses of HELD fitted to one cluster's rows, the least of the worst errors first."""
+    """Fits each hypothesis of HELD to one cluster's rows; the smallest worst error comes first."""
     return sorted((_fit_memory(name, holds, rows) for name, holds in HELD.items()), key=lambda fit: fit.worst_mib)
 
 
 def _fit_memory(name: str, holds: Holds, rows: Sequence[MemoryRow]) -> MemoryFit:
     arrays = {row.label: [holds(row.problem, row.ranks, rank) for rank in range(row.ranks)] for row in rows}
     left = [published - held for row in rows for published, held in zip(row.mib, arrays[row.label], strict=True)]
-    base = max(0.0, statistics.median(left))  # a program holds no less than nothing
+    base = max(0.0, statistics.median(left))  # a base cannot be negative
     expected = {label: [base + held for held in each] for label, each in arrays.items()}
     errors = {
         row.label: [e - published for e, published in zip(expected[row.label], row.mib, strict=True)] for row in rows

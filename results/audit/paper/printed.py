@@ -1,4 +1,4 @@
-"""The paper's printed rows through the gates: what follows from the numbers alone."""
+"""Findings that follow from the paper's printed numbers alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SUM_TOLERANCE_MIB = 1.0  # printed values are rounded
 
 
 def findings(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Everything that the tables and figures of results/published/tables.json show by themselves."""
+    """All findings in results/published/tables.json."""
     yield from against_one_rank(document)
     yield from ranges_and_sums(document)
     yield from mpi_profile(document)
@@ -40,7 +40,7 @@ def label_of(row: Mapping[str, Any]) -> str:
 
 
 def against_one_rank(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Each multi-rank row against the one-rank row of its series."""
+    """Compares each multi-rank row with the one-rank row of its series."""
     for cluster in published.CLUSTERS:
         rows = timed_rows(document, cluster)
         ones = {row["scaling"]: row for row in rows if row["processes"] == 1}
@@ -69,7 +69,7 @@ def _row(row: Mapping[str, Any], one: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def ranges_and_sums(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Table 2's ranges, and printed sums."""
+    """Checks the ranges of Table 2, and printed sums."""
     local = document["local_pre_experiment"]
     covered = {image for start, stop in local["batch_ranges_printed"] for image in range(start, stop)}
     held = local["output_shape_printed"][0]
@@ -89,7 +89,7 @@ def ranges_and_sums(document: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def mpi_profile(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Table 3: the ranks that are outside MPI for less time than their share of the images needs."""
+    """Finds ranks in Table 3 that spend less time outside MPI than their images need."""
     profile, local = document["mpi_profile"], document["local_pre_experiment"]
     ranks = len(profile["rows"])
     images = local["batch"] // ranks
@@ -109,7 +109,7 @@ def mpi_profile(document: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def beside_gustafson(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """What is drawn beside Gustafson's law, and what is like it."""
+    """Finds figures that draw efficiency beside Gustafson's scaled speedup."""
     for figure in document["figures"]:
         rows = [row for row in timed_rows(document, figure["cluster"]) if row["scaling"] == WEAK]
         if figure["speedup_drawn"] != "T1/TN" or not figure["beside"].startswith("Gustafson"):

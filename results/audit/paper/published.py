@@ -1,4 +1,4 @@
-"""The paper's published numbers (results/published), and which of them a measured series stands beside."""
+"""The paper's published numbers (results/published), and which of them a measured series repeats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workload.record.files import read_json
 PUBLISHED = Path(__file__).parents[2] / "published" / "tables.json"
 CLUSTERS = ("fat", "light")
 KILLED, IMPOSSIBLE = "killed", "impossible"
-# What the paper's programs time, and the nearest of our clocks
+# What the paper's programs time; the nearest of our clocks, and its name
 CLOCKS = {
     "fat": ("convolution, barrier and allgather", "convolve_collect_s", "convolve and collect"),
     "light": ("broadcast to gather", "forward_s", "forward"),
@@ -25,7 +25,7 @@ CLOCKS = {
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """A row of tables 4 to 11. Times in seconds, memory in MiB; None where the paper prints none."""
+    """A row of tables 4 to 11. Times in seconds, memory in MiB; None if the paper prints none."""
 
     cluster: str
     scaling: str
@@ -66,9 +66,9 @@ def is_papers(problem: Problem) -> bool:
 
 
 def beside(sweep: RecordedSweep, series: RecordedSeries) -> tuple[PublishedRun, ...]:
-    """The published runs of the clusters and the scaling that this series repeats; empty where it repeats none.
+    """The published runs that this series repeats, by cluster and kind of scaling; empty if it repeats none.
 
-    A series of the batch that the paper says it could not run gets a row of that status for each rank count.
+    If the paper says that it could not run this batch, there is a row saying so for each rank count.
     """
     if series.scaling == SIZE or not series.points or not is_papers(series.points[0].run.problem):
         return ()
@@ -82,7 +82,7 @@ def beside(sweep: RecordedSweep, series: RecordedSeries) -> tuple[PublishedRun, 
 
 
 def _impossible(series: RecordedSeries, clusters: tuple[str, ...]) -> tuple[PublishedRun, ...]:
-    """A row for each point of a series that the paper says its cluster could not run."""
+    """One row for each point that the paper says its cluster could not run."""
     claim = impossible_claim()
     if series.scaling != STRONG or "light" not in clusters:
         return ()

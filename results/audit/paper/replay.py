@@ -1,6 +1,6 @@
-"""The published method replayed beside the correct one: how t(N) / t(1) falls in each, and with how much work.
+"""The published method replayed beside the correct one: how t(N) / t(1) falls in each, and how much work is done.
 
-The replay's runs of two ranks and more give a wrong answer, as planned; nothing here is a speedup.
+Replays on two or more ranks give a wrong answer, as planned. Nothing here is a speedup.
 """
 
 from __future__ import annotations
@@ -21,21 +21,27 @@ from workload.domain.movements.replica import replica_images
 from workload.record.outcomes import OK, WRONG_ANSWER
 
 REPLICA, CORRECT = "replica", "scatter-gather"
-FOLLOWS = 0.1  # of the work: how near the replay's CPU seconds must come
+FOLLOWS = 0.1  # share of the work by which the replay's CPU time may differ
 Quantity = Callable[[RecordedLaunch], float | None]
 
 
 @dataclass(frozen=True)
 class ReplayRow:
-    """One rank count of one backend. Ratios are t(N) / t(1); None where there is no such time.
+    """One rank count of one backend. Ratios are t(N) / t(1), or None if a time is missing.
 
-    `published` is by cluster. `replayed_fat` is by the clock of the paper's fat cluster (convolution, barrier,
-    allgather), `replayed_light` by that of its light one (broadcast to gather), `correct` forward time.
-    `images` is what a rank of the replay convolves, `work` that over the batch of one rank. `convolve_cpu` and
-    `convolve` are the replay's CPU and wall seconds of convolve; `crowding` is N over the cores where there are
-    fewer cores than ranks, and else 1: `convolve` is expected to be `work` times it. `even_cpu` and `even_convolve` are
-    the same at equal core speed: each rank's seconds times what its core did of the yardstick in a second just then
-    (workload.yardstick), so that a core which others slow does not look like more work.
+    Attributes:
+        images: images that a rank of the replay convolves.
+        work: `images` over the batch of the one-rank run.
+        crowding: N over the number of cores if there are fewer cores than ranks, else 1.
+        published: ratios of the published times, by cluster.
+        replayed_fat: by the clock of the paper's fat cluster (convolution, barrier, allgather).
+        replayed_light: by the clock of its light cluster (broadcast to gather).
+        correct: forward time of the correct method.
+        convolve_cpu: CPU time of the replay's convolve phase.
+        even_cpu: the same at equal core speed: each rank's seconds times the operations per second that its core
+            reached in the yardstick at that time, so that a slowed core does not look like more work.
+        convolve: wall time of the replay's convolve phase, expected to be `work` times `crowding`.
+        even_convolve: the same at equal core speed.
     """
 
     backend: str
@@ -56,7 +62,7 @@ class ReplayRow:
 
 
 def rows(series: RecordedSeries) -> list[ReplayRow]:
-    """A row a backend and rank count; none where the series replays nothing on two ranks or more."""
+    """One row per backend and rank count; empty unless the series has a replay on two or more ranks."""
     replays = [point for point in series.points if point.run.movement == REPLICA]
     if series.scaling not in (STRONG, WEAK) or all(point.run.ranks == 1 for point in replays):
         return []
@@ -64,7 +70,7 @@ def rows(series: RecordedSeries) -> list[ReplayRow]:
 
 
 def by_backend(series: RecordedSeries) -> dict[str, list[ReplayRow]]:
-    """The same rows by backend."""
+    """The rows of a series by backend."""
     found: dict[str, list[ReplayRow]] = {}
     for row in rows(series):
         found.setdefault(row.backend, []).append(row)
@@ -72,7 +78,7 @@ def by_backend(series: RecordedSeries) -> dict[str, list[ReplayRow]]:
 
 
 def findings(sweep: RecordedSweep) -> Iterator[Finding]:
-    """Whether the replay's CPU seconds of convolve follow the twice divided batch, at equal core speed if known."""
+    """Whether CPU time of the replay's convolve phase follows the batch divided twice, at equal core speed if known."""
     for series in sweep.series:
         for backend, found in by_backend(series).items():
             told = [(row, row.even_cpu or row.convolve_cpu) for row in found if row.ranks > 1 and row.work > 0.0]
@@ -92,12 +98,12 @@ def findings(sweep: RecordedSweep) -> Iterator[Finding]:
 
 
 def replayed(point: RecordedPoint) -> list[RecordedLaunch]:
-    """The launches of a replay that ran to their end: right at one rank, wrong beyond, as planned."""
+    """The launches of a replay that ran to the end: right on one rank, wrong on more, as planned."""
     return [launch for launch in point.launches if launch.outcome in (OK, WRONG_ANSWER) and launch.repeats]
 
 
 def fat_clock_s(launch: RecordedLaunch) -> float:
-    """Median seconds of convolution, barrier and allgather, the longest rank: convolve and collect but the gather."""
+    """Median seconds of convolution, barrier and allgather, longest rank: convolve and collect without the gather."""
     count = len(launch.repeats)
     gather_s = {call.rank: call.time_s / count for call in launch.mpi_calls if call.call == "Gatherv"}
     return statistics.median(
@@ -137,7 +143,7 @@ def _median(clock: str) -> Quantity:
 
 
 def _of_ranks(value: Callable[[RankRepeat], float | None], over: Callable[[list[float]], float]) -> Quantity:
-    """The median over repeats of what `over` makes of the ranks' values; None where a rank has none."""
+    """A median over repeats, of the ranks' values reduced by `over`; None if a rank has no value."""
 
     def quantity(launch: RecordedLaunch) -> float | None:
         repeats = [[value(rank) for rank in repeat.ranks] for repeat in launch.repeats]
@@ -148,11 +154,11 @@ def _of_ranks(value: Callable[[RankRepeat], float | None], over: Callable[[list[
 
 
 def _even(rank: RankRepeat, seconds: float) -> float | None:
-    """Seconds of a rank in operations of the yardstick; None where the record does not tell its core's speed."""
+    """A rank's seconds in operations of the yardstick; None if the record does not have the speed of its core."""
     return None if rank.core_flops_per_s is None else seconds * rank.core_flops_per_s
 
 
-# of a rank, the median of ranks: all have as many images
+# the median over ranks, since all have the same number of images
 _cpu_s = _of_ranks(lambda rank: rank.convolve_cpu_s, statistics.median)
 _even_cpu = _of_ranks(lambda rank: _even(rank, rank.convolve_cpu_s), statistics.median)
 _even_convolve = _of_ranks(lambda rank: _even(rank, rank.parts_s["convolve"]), max)
@@ -173,7 +179,7 @@ def _usable(point: RecordedPoint) -> list[RecordedLaunch]:
 
 
 def _cores(point: RecordedPoint) -> int:
-    """Cores of the machines that one launch ran on, 0 where they are not told."""
+    """Number of cores of the machines that one launch ran on; 0 if not recorded."""
     counts = [machine.details.get("cores") for machine in point.launches[0].machines]
     return sum(count for count in counts if isinstance(count, int))
 

@@ -1,4 +1,4 @@
-"""Figures that only the convolution has: its movements side by side, and the paper's method replayed."""
+"""Figures of the convolution alone: its movements compared, and the paper's method replayed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from results.records.sweep import RecordedSeries, RecordedSweep
 
 
 def figures_of_series(series: RecordedSeries) -> list[Drawing]:
-    """The replay of a series; none where it has none. Needs matplotlib."""
+    """The figures of a series' replays; empty if it has none. Needs matplotlib."""
     return [] if series.experiment is not CONVOLUTION else replay.of_series(series)
 
 
 def figures_of_sweep(sweep: RecordedSweep) -> list[Drawing]:
-    """Movements and grids side by side; none where there is nothing to compare. Needs matplotlib."""
+    """Movements and grids side by side; empty if there is nothing to compare. Needs matplotlib."""
     return [] if sweep.experiment is not CONVOLUTION else movements.of_sweep(sweep)

@@ -18,7 +18,7 @@ MAX_BARS = 40
 
 
 def of_sweep(sweep: RecordedSweep) -> list[Drawing]:
-    """The figures that the sweep has points for. Needs matplotlib."""
+    """The figures that the sweep has data for. Needs matplotlib."""
     if not movements.worth_showing(sweep.points):
         return []
     rows = [row for row in movements.rows(sweep.points) if row.point.timed]
@@ -33,7 +33,7 @@ def of_sweep(sweep: RecordedSweep) -> list[Drawing]:
 
 
 def _widest(rows: Sequence[MovementRow]) -> list[MovementRow]:
-    """The rows of the rank count, and of it the batch, at which most choices can be compared."""
+    """The rows of the rank count and batch at which the most choices can be compared."""
     groups: dict[tuple[int, int], list[MovementRow]] = {}
     for row in rows:
         groups.setdefault((row.point.run.ranks, row.point.run.problem.batch), []).append(row)
@@ -54,7 +54,7 @@ def _place(rows: Sequence[MovementRow]) -> str:
 
 
 def _phases(rows: Sequence[MovementRow]) -> Drawing:
-    """Stacked bars: mean over ranks of each part of a repeat, the fastest on top."""
+    """Stacked bars of each part of a repeat, mean over ranks; the fastest on top."""
     figure, axes = _bar_axes(rows, "Time of a repeat, mean over ranks (s)")
     left, values = [0.0] * len(rows), Values()
     for part in PARTS:
@@ -83,7 +83,7 @@ def _moved(rows: Sequence[MovementRow]) -> Drawing:
 
 
 def _row(row: MovementRow, values: dict[str, object]) -> dict[str, object]:
-    """A row of a figure's data: what was run, the values, and the runs they rest on."""
+    """A row of the figure's data: what was run, the values, and the runs behind them."""
     run = row.point.run
     about = {"ranks": run.ranks, "batch": run.problem.batch, "movement": row.movement, "backend": run.backend}
     return {**about, "grid": row.grid, **values, "run_ids": " ".join(row.point.run_ids)}
@@ -101,7 +101,7 @@ def _bar_axes(rows: Sequence[MovementRow], label: str) -> tuple[Any, Any]:
 
 
 def _names(rows: Sequence[MovementRow]) -> list[str]:
-    """What tells the rows apart, and no more."""
+    """Labels with only the parts in which the rows differ."""
     parts: list[Callable[[MovementRow], str]] = [
         lambda row: row.movement,
         lambda row: row.point.run.backend,
@@ -112,7 +112,7 @@ def _names(rows: Sequence[MovementRow]) -> list[str]:
 
 
 def _root_memory(rows: Sequence[MovementRow]) -> Drawing:
-    """The root's measured peak against the batch, a line a movement, at the largest rank count."""
+    """The root's measured peak against the batch at the largest rank count, one line per movement."""
     ranks = max(row.point.run.ranks for row in rows)
     lines: dict[str, list[MovementRow]] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""t(N) / t(1) published, replayed and correct, in one figure a backend."""
+"""Figures of t(N) / t(1) as published, replayed and correct, one per backend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Value = Callable[[ReplayRow], Estimate | float | None]
 
 
 def of_series(series: RecordedSeries) -> list[Drawing]:
-    """One figure for each backend that the series replays the published method with. Needs matplotlib."""
+    """One figure for each backend with which the series replays the published method. Needs matplotlib."""
     with styled(series.sweep, series.name, "replay"):
         return [_draw(series, rows) for rows in by_backend(series).values()]
 

@@ -1,4 +1,4 @@
-"""Two sweeps against each other, point by point, with a verdict on each and on all."""
+"""Two sweeps compared point by point, with a verdict on each point and on all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from results.tables import columns
 
 
 def table(first: RecordedSweep, second: RecordedSweep, found: Comparison) -> Table:
-    """A row a pair; the notes hold the verdict on all of them."""
+    """One row per pair; the notes have the verdict on all."""
     shown_columns: list[Column[Pair]] = [
         *columns.place([*first.points, *second.points], lambda pair: pair.first, detailed=True),
         Column("A (s)", lambda pair: estimate(pair.first.time(pair.clock)), lambda pair: _time("a", pair, 0)),

@@ -1,4 +1,4 @@
-"""The same parameters in several sweeps, side by side. No ratio: speedup does not cross machines."""
+"""The same parameters in several sweeps, side by side, without ratios: a speedup needs one machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from results.tables import columns
 
 @dataclass(frozen=True)
 class JointRow:
-    """One problem, rank count, division and variant, and its point in each sweep that has one."""
+    """The points of several sweeps that may be compared, by name of the sweep."""
 
     points: Mapping[str, RecordedPoint]
 
@@ -24,7 +24,7 @@ class JointRow:
 
 
 def side_by_side(sweeps: Sequence[RecordedSweep]) -> Table:
-    """Forward time of every point in every sweep."""
+    """The forward time of every point in every sweep."""
     rows: dict[object, dict[str, RecordedPoint]] = {}
     for sweep in sweeps:
         for point in sweep.points:

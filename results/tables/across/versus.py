@@ -1,4 +1,4 @@
-"""Clusters against each other: time to solution, rate and work per dollar, each at its best."""
+"""Clusters compared by their best configurations: time to solution, rate and work per dollar."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from results.tables import columns
 
 
 def tables(sweeps: Sequence[RecordedSweep]) -> list[Table]:
-    """One table where two sweeps or more have a time for the same problem."""
+    """One table, if two or more sweeps have a time for the same problem."""
     rows = clusters.best(sweeps)
     if not rows:
         return []

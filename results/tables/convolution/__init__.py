@@ -1,4 +1,4 @@
-"""Tables that only the convolution has: its movements side by side, and the paper's numbers beside ours."""
+"""Tables of the convolution alone: its movements compared, and the paper's numbers beside ours."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from results.tables.convolution import movements, published, replay
 
 
 def tables_of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
-    """The replay and the published runs beside a series; none where it has neither."""
+    """The replay, and the published runs, of a series; empty if it has neither."""
     if series.experiment is not CONVOLUTION:
         return []
     return [*replay.tables(series), *published.tables(sweep, series)]
 
 
 def tables_of_sweep(sweep: RecordedSweep) -> list[Table]:
-    """Movements and grids side by side; none where there is nothing to compare."""
+    """Movements and grids side by side; empty if there is nothing to compare."""
     return [] if sweep.experiment is not CONVOLUTION else movements.table(sweep)

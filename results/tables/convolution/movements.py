@@ -1,4 +1,4 @@
-"""Movements and grids side by side: one table of a sweep."""
+"""The movements and grids of a sweep, side by side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from results.tables import columns
 
 
 def table(sweep: RecordedSweep) -> list[Table]:
-    """One table, or none where the sweep has nothing to compare."""
+    """One table, or none if there is nothing to compare."""
     if not movements.worth_showing(sweep.points):
         return []
     found: list[Column[MovementRow]] = [

@@ -1,4 +1,4 @@
-"""The paper's published numbers beside the measured ones, by the clock nearest to the paper's own."""
+"""The paper's published numbers beside the measured ones, by the clock nearest to the paper's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workload.domain.footprint import predict
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """A published run and one measured point of the same ranks and batch, None where none was run."""
+    """A published run, and a measured point of the same rank count and batch, or None."""
 
     published: PublishedRun
     point: RecordedPoint | None
@@ -26,7 +26,7 @@ class PublishedRow:
 
 
 def tables(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
-    """One table for each of the paper's clusters that the series repeats a run of."""
+    """One table for each of the paper's clusters of which the series repeats a run."""
     runs = published.beside(sweep, series)
     clusters = dict.fromkeys(run.cluster for run in runs if _points(series, run) != [None])
     found = [_table(series, cluster, runs) for cluster in clusters]
@@ -55,7 +55,7 @@ def _table(series: RecordedSeries, cluster: str, runs: tuple[PublishedRun, ...])
 
 
 def _killed(rows: Sequence[PublishedRow]) -> list[str]:
-    """What memory says of the runs that the paper prints as killed: an honest run's arrays, and our outcome there."""
+    """Notes on the runs that the paper prints as killed: the arrays of a correct run, and our outcome."""
     notes = []
     for row in rows:
         run = row.published
@@ -108,7 +108,7 @@ def _published_time(row: PublishedRow) -> str:
 
 
 def _local(series: RecordedSeries) -> list[Table]:
-    """Tables 2 and 3, where the series has the paper's local experiment: 4 ranks, B = 20."""
+    """Tables 2 and 3, if the series has the paper's local experiment: 4 ranks, B = 20."""
     local = published.document()["local_pre_experiment"]
     same = [
         point

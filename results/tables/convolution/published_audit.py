@@ -1,4 +1,4 @@
-"""The audit of the paper's published tables: findings, and the hypotheses of work and memory behind them."""
+"""The audit of the paper's published tables: findings, and the hypotheses about work and memory behind them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from results.tables.sweep.audit import findings
 
 
 def tables(audit: PublishedAudit) -> list[Table]:
-    """Findings, then each cluster's hypotheses of the work and of the memory, with all residuals."""
+    """Findings, then each cluster's hypotheses about work and memory, with all residuals."""
     found = [findings(audit.audit, "audit-published")]
     for evidence in audit.evidence:
         found += [_hypotheses(evidence), _times(evidence), _memory(evidence)]
@@ -90,7 +90,7 @@ def _memory(evidence: ClusterEvidence) -> Table:
 
 
 def _ends(mib: Sequence[float]) -> str:
-    """The root's, and the range of the others."""
+    """The root's value, and the range of the others."""
     if len(mib) == 1:
         return number(mib[0])
     low, high = number(min(mib[1:])), number(max(mib[1:]))

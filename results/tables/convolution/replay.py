@@ -1,4 +1,4 @@
-"""t(N) / t(1) published, replayed and correct, side by side."""
+"""t(N) / t(1) as published, replayed and correct, side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from results.table import Column, Table, bounded, build, hidden, plain, shown
 
 
 def tables(series: RecordedSeries) -> list[Table]:
-    """One table where the series replays the published method, else none."""
+    """One table, if the series replays the published method."""
     rows = replay.rows(series)
     if not rows:
         return []

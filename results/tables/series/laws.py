@@ -22,7 +22,7 @@ MEASURED = "measured: convolve over total time, one rank"
 
 @dataclass(frozen=True)
 class ParameterRow:
-    """One parameter of one law of one line; or why the law is not fitted."""
+    """One parameter of a law fitted to a line, or why the law is not fitted."""
 
     line: Line
     law: str
@@ -33,7 +33,7 @@ class ParameterRow:
 
 
 def tables(series: RecordedSeries) -> list[Table]:
-    """Parameters, then points; none where the series has no line of several rank counts."""
+    """Parameters, then points; empty if the series has no line with several rank counts."""
     found = lines(series)
     if not any(line.fitted for line in found):
         return []

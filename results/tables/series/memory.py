@@ -1,4 +1,4 @@
-"""Peak memory per rank, a row a point: the paper's tables 5, 7, 9 and 11."""
+"""Peak memory per rank, one row per point: the paper's tables 5, 7, 9 and 11."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from results.records.sweep import RecordedSeries
 from results.table import Column, Table, build, plain, shown
 from results.tables import columns
 
-MAX_COLUMNS = 16  # ranks with a column of their own; beyond, the other ranks' smallest and largest
+MAX_COLUMNS = 16  # with more ranks, only the smallest and largest of the others are shown
 
 
 def per_rank(series: RecordedSeries) -> Table:
-    """Resident peak of each rank and in all. Where there are many ranks the share tables have them one by one."""
+    """Resident peak of each rank and of all. For many ranks, the share tables have them one by one."""
     ranks = max((point.run.ranks for point in series.points), default=0)
     own = [_rank(rank) for rank in range(ranks)] if ranks <= MAX_COLUMNS else [_rank(0), *_others()]
     found: list[Column[RecordedPoint]] = [

@@ -1,4 +1,4 @@
-"""Where the time of the ranks went: load imbalance, and time inside MPI as mpiP prints it (the paper's Table 3)."""
+"""How ranks spent their time: load imbalance, and time inside MPI as mpiP prints it (the paper's Table 3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALL_TASKS = "*"  # mpiP's name for the sum over ranks
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One rank of a point, or all of them: median seconds of a repeat, and those inside MPI."""
+    """One rank of a point, or all ranks: median seconds of a repeat, and seconds inside MPI."""
 
     point: RecordedPoint
     task: str
@@ -43,7 +43,7 @@ class CallRow:
 
 
 def imbalance(series: RecordedSeries) -> Table:
-    """Maximum over mean, over ranks, of each part of a repeat."""
+    """Maximum over mean of each part of a repeat, over ranks."""
     points = [point for point in series.points if point.timed]
     found = [
         *columns.place(series.points, columns.itself),
@@ -104,7 +104,7 @@ def _part(part: str) -> Column[RecordedPoint]:
 
 
 def tasks(point: RecordedPoint) -> list[TaskRow]:
-    """A row a rank, then the sum over ranks."""
+    """One row per rank, then the sum over ranks."""
     samples: dict[int, list[tuple[float, float]]] = {}
     for launch in point.timed:
         for repeat in launch.repeats:

@@ -57,7 +57,7 @@ def full(sweep: RecordedSweep, series: RecordedSeries) -> Table:
 
 
 def compact(sweep: RecordedSweep, series: RecordedSeries) -> Table:
-    """The same points for a terminal: sizes, forward time, rates, ratios, outcome."""
+    """The same points for a terminal: place, forward time, rates, ratios, outcome."""
     found = rows(sweep, series)
     shows = _common(series)
     title = f"{series.scaling.capitalize()} scaling: {series.name} ({sweep.name})"
@@ -65,7 +65,7 @@ def compact(sweep: RecordedSweep, series: RecordedSeries) -> Table:
 
 
 def notes(series: RecordedSeries, found: Sequence[ScalingRow]) -> list[str]:
-    """What a reader of the table must know: clocks, bounds, baselines, and why ratios are absent."""
+    """What readers of the table must know: clocks, bounds, baselines, and why ratios are absent."""
     lines, words = [CLOCKS_NOTE, BOUNDS_NOTE], series.experiment.variant_words
     if series.scaling == STRONG:
         lines.append(f"Relative speedup: T1 is the one-rank point of the same {words}.")
@@ -90,7 +90,7 @@ def _ratios(sweep: RecordedSweep, series: RecordedSeries, point: RecordedPoint) 
 
 
 def _baseline(row: ScalingRow) -> str:
-    """What the absolute speedup of a point rests on."""
+    """The baseline of a point's absolute speedup, in a sentence."""
     baseline, clock = row.ratios[1].baseline, row.point.comparable_clock
     if baseline is None:
         return ""
@@ -139,7 +139,7 @@ def _clock(header: str, clock: str) -> Column[ScalingRow]:
 
 
 def _rates(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
-    """Work a second, a column for each unit of work there is, and operations a second where they are known."""
+    """Work per second, one column for each unit of work, and operations per second if known."""
 
     def work(row: ScalingRow) -> float | None:
         return row.point.work.amount / row.forward.value if row.forward else None

@@ -1,4 +1,4 @@
-"""What each rank of each point had: its part of the problem, time and memory. The paper's Table 2."""
+"""The share of each rank: its part of the problem, its time and memory (the paper's Table 2)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ShareRow:
 
 
 def tables(series: RecordedSeries) -> Table:
-    """A row a rank; axes other than the batch have a column where some point of the series cuts them."""
+    """One row per rank. Axes other than the batch have a column if some point of the series cuts them."""
     rows = [row for point in series.points for row in _rows(point)]
     cut = [
         axis

@@ -1,4 +1,4 @@
-"""How the forward times of a point spread: quartiles, outliers, noise between and within launches."""
+"""The spread of a point's forward times: quartiles, outliers, noise between launches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SpreadRow:
 
 
 def table(series: RecordedSeries) -> Table:
-    """A row a point that has a time."""
+    """One row for each point that has a time."""
     rows = [SpreadRow(point, each) for point in series.points if (each := spread(point)) is not None]
     found: list[Column[SpreadRow]] = [
         *columns.place(series.points),

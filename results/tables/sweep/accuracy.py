@@ -1,4 +1,4 @@
-"""The forecast that the ledger had before the runs, beside what was measured."""
+"""The forecasts that the ledger had before the runs, beside the measured times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from results.tables import columns
 
 
 def tables(sweep: RecordedSweep) -> list[Table]:
-    """One table where the ledger has a forecast."""
+    """One table, if the ledger has a forecast."""
     rows = accuracy.of_sweep(sweep)
     if not rows:
         return []
@@ -33,7 +33,7 @@ def tables(sweep: RecordedSweep) -> list[Table]:
 
 
 def notes(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[str]:
-    """When the forecast was written, from what, and how good it was."""
+    """When the forecast was written, from what, and how accurate it was."""
     event = next(event for event in sweep.events if event.get("event") == accuracy.EVENT)
     probe = event.get("probe")
     measured = str(probe.get("measured_utc", "")) if isinstance(probe, dict) else ""
@@ -56,7 +56,7 @@ def notes(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[str]:
 
 
 def _other_speed(sweep: RecordedSweep, rows: Sequence[Foretold]) -> Iterator[str]:
-    """A line for each yardstick by which the cores were of another speed than when the cluster was probed."""
+    """One line for each yardstick by which the cores were faster or slower than when the cluster was probed."""
     for name, probed, found in accuracy.core_speeds(sweep, rows):
         if abs(found / probed - 1.0) > SLOW_SHARE:
             yield (
@@ -68,7 +68,7 @@ def _other_speed(sweep: RecordedSweep, rows: Sequence[Foretold]) -> Iterator[str
 
 
 def _by_part(rows: Sequence[Foretold]) -> list[str]:
-    """The median error by the first part of a variant, where there are several."""
+    """The median error by the first part of the variant, if there are several."""
     key = next(iter(rows[0].point.variant.detailed))
     members: dict[str, list[float]] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""The audit of a sweep as a table: what was flagged, why it cannot be, and the grade of evidence."""
+"""The audit of a sweep as a table: what was flagged, why it cannot be true, and the grade of evidence."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from results.audit import gates
 from results.audit.gates import Audit, Finding
 from results.table import Column, Table, build, hidden, plain
 
-SHOWN_IDS = 3  # run ids that a cell names; the CSV has them all
+SHOWN_IDS = 3  # run ids named in a cell; the CSV has all
 
 
 def findings(audit: Audit, name: str = "audit") -> Table:
-    """Every finding; the notes say which gates found nothing, what they cannot tell and what stays unexplained."""
+    """One row per finding. The notes have the gates that flagged nothing, what was not tested or is unexplained."""
     columns: list[Column[Finding]] = [
         plain("What cannot be", "gate", lambda finding: finding.gate),
         plain("Where", "where", lambda finding: finding.where),

@@ -1,4 +1,4 @@
-"""What the check proved of every point, and the runs that are not ok."""
+"""The check of every point's answers, and the runs that are not ok."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from results.records.sweep import RecordedSweep
 from results.table import Column, Table, build, plain, shown
 from results.tables import columns
 
-NOT_FINITE = 1e308  # an error that was not finite is stored as the largest float
+NOT_FINITE = 1e308  # an infinite error is stored as the largest float
 
 
 def outcomes(sweep: RecordedSweep) -> Table:
-    """The check of every point: what it covered, the worst it saw and the least it would have seen."""
+    """The check of every point: what it covered, the worst error, and the smallest error it would have caught."""
     found: list[Column[RecordedPoint]] = [
         plain("Series", "series", lambda point: ", ".join(sorted(point.series))),
         *columns.place(sweep.points, columns.itself),

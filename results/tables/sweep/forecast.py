@@ -1,4 +1,4 @@
-"""Forecasts of a study's runs as a table, with what follows from them."""
+"""The forecasts of a study's runs as a table; the notes say what follows from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from results.tables import columns
 
 
 def table(rows: Sequence[ForecastRow], terms: Terms) -> Table:
-    """The forecasts as a table, with what follows from them."""
+    """One row per forecast."""
     currency = terms.price.currency if terms.price else ""
     beside = terms.sweep is not None
     found: list[Column[ForecastRow]] = [
@@ -74,7 +74,7 @@ def _notes(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
 
 
 def _where(column: Column[ForecastRow], says_something: bool) -> Column[ForecastRow]:
-    """The column; in the CSV alone where it would say the same, or nothing, in every row."""
+    """The column, or for the CSV alone if it would be empty or the same in every row."""
     return column if says_something else replace(column, header="")
 
 
@@ -96,7 +96,7 @@ def _seconds(phase: str) -> Column[ForecastRow]:
 
 
 def _others_bytes(row: ForecastRow) -> int | None:
-    """The largest peak of a rank that is not the root; None of one rank."""
+    """The largest peak of the ranks besides the root; None if there is one rank."""
     return max(row.found.peak_bytes[1:], default=None)
 
 

@@ -1,4 +1,4 @@
-"""What a probe found, as tables."""
+"""The figures of a probe as tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GIGA = 1e9
 
 
 def tables(document: Mapping[str, Any]) -> list[Table]:
-    """Links, then rates by the number of ranks at work. Raises SchemaError where the document is no probe."""
+    """Links, then rates by the number of active ranks. Raises SchemaError if the document is not a probe."""
     found = probe.parse(document, "the probe")
     notes = [
         f"Measured {found.measured_utc} on cluster {found.cluster}; of several nodes the slowest. Medians of rounds "
@@ -26,7 +26,7 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
 
 
 def _disturbed(document: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each node that had more processes at work than the probe's own ranks."""
+    """One line for each node with more active processes than the probe's own ranks."""
     for node in document["nodes"]:
         machine = node.get("machine")
         load = machine.get("load_1m") if isinstance(machine, Mapping) else None

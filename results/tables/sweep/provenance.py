@@ -1,4 +1,4 @@
-"""What ran where: the paper's Table 1, and one row a node."""
+"""What ran where: the paper's Table 1, and one row per node."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workload.record.run import Run
 
 
 def environment(sweep: RecordedSweep) -> Table:
-    """Cluster, machines, software and study as items and values; the paper's own where the study is the paper's."""
+    """Cluster, machines, software and study as items and values; with the paper's own for its study."""
     items = [(name, value) for name, value in [*_cluster(sweep), *_software(sweep), *_study(sweep)] if value]
     columns: list[Column[tuple[str, str]]] = [
         plain("Item", "item", lambda item: item[0]),
@@ -27,7 +27,7 @@ def environment(sweep: RecordedSweep) -> Table:
 
 
 def machines(sweep: RecordedSweep) -> Table:
-    """Provenance of every node, a row a boot."""
+    """Provenance of every node, one row per boot."""
     found: dict[tuple[str, str], Machine] = {}
     ids: dict[tuple[str, str], list[str]] = {}
     for launch in sweep.launches:

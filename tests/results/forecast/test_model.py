@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from results.forecast import model
-from results.forecast.machine import COPY
 from results.forecast.model import Case, forecast
 from results.forecast.probe import Copies, ForecastError, Probe, ProbedLink, Rates
+from results.forecast.ranks import COPY
 from workload.domain.footprint import predict
 from workload.domain.grid import Grid, block_of
 from workload.domain.problem import Problem

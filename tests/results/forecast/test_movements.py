@@ -6,11 +6,11 @@ import pytest
 
 import workload.domain.movements
 from results.forecast import accuracy, movements
-from results.forecast.machine import Machine
 from results.forecast.model import Case, forecast
 from results.forecast.movements import ForecastPhases, UnknownMovementError
 from results.forecast.predict import Asked, Terms, rows
 from results.forecast.probe import Copies, ForecastError, Probe, ProbedLink, Rates
+from results.forecast.ranks import ForecastRanks
 from results.tables.sweep.forecast import table
 from workload.domain.grid import Grid
 from workload.domain.movements import describe, names, scatter_gather
@@ -52,7 +52,7 @@ def test_every_movement_that_is_right_has_an_entry() -> None:
 
 @pytest.mark.usefixtures("pigeon")
 def test_a_movement_without_an_entry_is_refused_by_name() -> None:
-    with pytest.raises(UnknownMovementError, match="movement carrier-pigeon has no forecast") as refusal:
+    with pytest.raises(UnknownMovementError, match="movement carrier-pigeon cannot be forecast") as refusal:
         forecast(case("carrier-pigeon"), PROBE)
     assert "\n" not in str(refusal.value)
     with pytest.raises(ForecastError, match="carrier-pigeon"):
@@ -64,15 +64,15 @@ def test_a_sweeps_forecast_leaves_out_what_it_does_not_know_and_says_so() -> Non
     cases = {"a": case("tree"), "b": case("carrier-pigeon"), "c": case("replica"), "d": case("dove")}
     found = accuracy.document(cases, PROBE, None)
     assert list(found["forecasts"]) == ["a"]
-    assert found["left_out"]["b"].startswith("movement carrier-pigeon has no forecast: ")
+    assert found["left_out"]["b"].startswith("movement carrier-pigeon cannot be forecast: ")
     assert found["left_out"]["c"] == "movement replica is wrong on purpose: nothing is forecast of it"
     assert found["left_out"]["d"].startswith("movement = 'dove' is unknown: ")
 
 
 @pytest.mark.usefixtures("pigeon")
 def test_a_new_movement_is_forecast_by_its_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    def carrier_pigeon(machine: Machine) -> ForecastPhases:
-        return ForecastPhases(machine.root_load_s(), 3600.0, machine.convolve_s(), 3600.0)
+    def carrier_pigeon(ranks: ForecastRanks) -> ForecastPhases:
+        return ForecastPhases(ranks.root_load_s(), 3600.0, ranks.convolve_s(), 3600.0)
 
     monkeypatch.setitem(movements.MODELS, "carrier-pigeon", carrier_pigeon)
     found = forecast(case("carrier-pigeon"), PROBE)

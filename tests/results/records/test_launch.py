@@ -157,10 +157,10 @@ def test_streamed_and_memory_bound_repeats_are_marked(made: Callable[..., Record
     [
         (lambda record: record.update(repeats=[]), "no timed repeat"),
         (lambda record: record["repeats"][0].update(forward_s=0.0), "took no time"),
-        (lambda record: record["repeats"][0].update(total_s=-1.0), "is no time"),
-        (lambda record: record["repeats"][0].update(forward_s=float("nan")), "is no time"),
+        (lambda record: record["repeats"][0].update(total_s=-1.0), "is not a time"),
+        (lambda record: record["repeats"][0].update(forward_s=float("nan")), "is not a time"),
         (lambda record: record["repeats"][0]["ranks"].pop(), "times of 1 ranks, but the run has 2"),
-        (lambda record: record["repeats"][0]["ranks"][0]["phases_s"].update(load=float("inf")), "is no time"),
+        (lambda record: record["repeats"][0]["ranks"][0]["phases_s"].update(load=float("inf")), "is not a time"),
         (lambda record: record["blocks"][0].update(batch=[0]), "values to unpack"),
         (lambda record: record["machines"][0].update(rank_placement=[7]), "subscriptable"),
         (lambda record: record.update(clock_agreement={"wtime_s": 1.0}), "monotonic_s"),

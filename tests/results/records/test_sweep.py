@@ -120,7 +120,7 @@ def test_size_scaling_is_told_from_its_records(maker: Any) -> None:
 
 def test_a_folder_that_is_no_sweep_is_refused_in_one_line(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(SweepError, match=r"is no sweep folder: it has no records/") as refusal:
+        with pytest.raises(SweepError, match=r"is not a sweep folder: it has no records/") as refusal:
             read_sweep(folder)
         assert "\n" not in str(refusal.value)
 

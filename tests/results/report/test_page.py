@@ -204,7 +204,7 @@ def test_an_unwritable_place_is_refused_in_one_line(full: Any, tmp_path: Path) -
 def test_no_sweep_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SweepError, match="no sweep is given"):
         make([])
-    with pytest.raises(SweepError, match="is no sweep folder"):
+    with pytest.raises(SweepError, match="is not a sweep folder"):
         make([tmp_path])
 
 

@@ -96,7 +96,7 @@ def test_too_few_rank_counts_are_refused(law: Law, needed: int) -> None:
 
 @pytest.mark.parametrize("time", [0.0, -1.0, math.nan, math.inf])
 def test_what_is_no_time_is_refused(time: float) -> None:
-    with pytest.raises(ValueError, match="is no measurement"):
+    with pytest.raises(ValueError, match="is not a measurement"):
         fits.fit(AMDAHL, [(n, 1.0) for n in range(1, 6)] + [(6, time)])
 
 

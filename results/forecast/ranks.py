@@ -1,7 +1,6 @@
-"""What a probe says of the ranks of one run: seconds to make, copy, send and convolve their blocks. Pure.
+"""How long the ranks of one run take to make, copy, send and convolve their blocks, according to a probe. Pure.
 
-Nodes are filled one after the other. Ranks beyond the cores of a node share them evenly. These are the pieces that
-results/forecast/model.py builds a forecast from.
+Nodes are filled one after the other. Ranks beyond the cores of a node share the cores evenly.
 """
 
 from __future__ import annotations
@@ -13,13 +12,15 @@ from results.forecast.probe import BETWEEN, WITHIN, ForecastError, Probe, Probed
 from workload.domain.grid import Block, Grid, block_of, finisher
 from workload.domain.problem import Problem
 
-COPY = 2.0  # bytes of traffic for each byte that is copied: read, written
+COPY = 2.0  # bytes of memory traffic per byte copied: read and written
 
 
-class Machine:
-    """The ranks of one run on a probed cluster; `rates` are those of the code that convolves.
+class ForecastRanks:
+    """The ranks of one run on a probed cluster. `rates` are those of the code that convolves.
 
-    Public attributes: `x_bytes` and `y_bytes` of each rank's block, y only where the rank finishes it.
+    Attributes:
+        x_bytes: of each rank's block.
+        y_bytes: of each rank's block; 0 for a rank that does not finish its block.
     """
 
     def __init__(self, problem: Problem, grid: Grid, ranks_per_node: int, probe: Probe, rates: Rates) -> None:
@@ -36,7 +37,7 @@ class Machine:
         ]
 
     def root_load_s(self, *, alone: bool = True) -> float:
-        """The root makes all of x, while the others wait (`alone`) or are at work."""
+        """The root makes all of x, while the others wait (`alone`) or are active."""
         return self._problem.x_bytes / self._probe.load.at(1 if alone else self._active)
 
     def own_load_s(self) -> float:
@@ -44,19 +45,19 @@ class Machine:
         return max(block.x_bytes for block in self._blocks) / (self._probe.load.at(self._active) / self._crowd)
 
     def convolve_s(self) -> float:
-        """The slowest rank: its operations at the code's rate, or its bytes at its share of memory bandwidth."""
+        """The slowest rank: operations at the code's rate or, if longer, bytes at its share of memory bandwidth."""
         rate = self._rates.at(self._active) / self._crowd
         slowest = max(_flops(block) for block in self._blocks) / rate
         bytes_ = max(block.x_bytes + block.y_bytes for block in self._blocks)
         return float(max(slowest, bytes_ / self._memory_share()))
 
     def announce_s(self) -> float:
-        """Weights and barriers: a few messages down a tree of all ranks, which cost latency alone."""
+        """Weights and barriers: a few short messages down a tree of all ranks."""
         steps = math.ceil(math.log2(self._grid.ranks))
         return 0.0 if steps == 0 else steps * self._link(self._farthest).latency_s
 
     def star_s(self, sizes: Sequence[float], *, in_place: bool = False) -> float:
-        """The root exchanges each rank's bytes with it, one after the other, and copies its own unless `in_place`."""
+        """The root exchanges `sizes` with the ranks, one after the other, and copies its own part unless `in_place`."""
         seconds = 0.0 if in_place else self._copied_s(sizes[0])
         for node, ranks in enumerate(self._nodes):
             for rank in ranks:
@@ -65,22 +66,22 @@ class Machine:
         return seconds
 
     def tree_s(self, sizes: Sequence[float]) -> float:
-        """All that leaves the root's node passes its link; then every leader serves its own node at once."""
+        """Everything for other nodes passes the root's link; then all leaders serve their nodes at the same time."""
         outside = [sum(sizes[rank] for rank in ranks) for ranks in self._nodes[1:]]
         seconds = sum(self._message_s(size, BETWEEN) for size in outside)
         inside = [sum(self._message_s(sizes[rank], WITHIN) for rank in ranks[1:]) for ranks in self._nodes]
         return seconds + max(inside) + self._copied_s(sizes[0])
 
     def between_leaders_s(self, sizes: Sequence[float]) -> float:
-        """Between the root and the leader of every other node, in one message each; within a node nothing moves."""
+        """The root exchanges one message with the leader of every other node; within a node nothing moves."""
         return sum(self._message_s(sum(sizes[rank] for rank in ranks), BETWEEN) for ranks in self._nodes[1:])
 
     def to_other_nodes_s(self, sizes: Sequence[float]) -> float:
-        """The root sends to each rank of the other nodes by itself."""
+        """The root sends to each rank of the other nodes directly."""
         return sum(self._message_s(sizes[rank], BETWEEN) for ranks in self._nodes[1:] for rank in ranks)
 
     def sums_s(self) -> float:
-        """Partial sums of the largest block, along a binary tree of the ranks that share it."""
+        """Partial sums of the largest block are added along a binary tree of the ranks that share it."""
         parts = self._grid.sum_parts
         if parts == 1:
             return 0.0
@@ -88,11 +89,11 @@ class Machine:
         return math.ceil(math.log2(parts)) * self._message_s(largest, self._farthest)
 
     def _memory_share(self) -> float:
-        """Bytes a second of one rank while all of its node are at work; a convolution stores as a short copy does."""
+        """Bytes per second of one rank while all ranks of its node are active, as in short copies."""
         return self._probe.memory.at(self._active) / self._active / self._crowd
 
     def _copied_s(self, size: float) -> float:
-        """Seconds in which the root alone copies so many bytes."""
+        """The root alone copies that many bytes."""
         return COPY * size / self._probe.memory.at(1, size)
 
     def _message_s(self, size: float, scope: str) -> float:
