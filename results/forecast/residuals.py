@@ -65,7 +65,7 @@ def parse(document: Mapping[str, Any], name: str) -> dict[str, list[Residual]]:
     try:
         return {str(sweep): [_residual(pair) for pair in pairs] for sweep, pairs in document["sweeps"].items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SchemaError(f"{name} does not hold residuals ({error}): remove it; the next sweep makes another") from error
+        raise SchemaError(f"{name} does not hold residuals ({error}): remove it, a new sweep makes another") from error
 
 
 def _residual(pair: Any) -> Residual:
