@@ -58,6 +58,13 @@ class RecordedConvolution(RecordedExperiment):
             "output_shape": problem.y_shape,
         }
 
+    def settings(self, run: Run) -> Mapping[str, str]:
+        return {
+            "Pictures": f"{run.images.kind} {run.images.digest[:12]}",
+            "Weights": run.weights,
+            "Seed": str(run.seed),
+        }
+
     def yardstick(self, run: Run) -> str:
         return run.backend
 

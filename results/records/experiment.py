@@ -79,6 +79,10 @@ class RecordedExperiment(Protocol):
         """Further facts about the problem for tables, by column key."""
         ...
 
+    def settings(self, run: Run) -> Mapping[str, str]:
+        """Further settings of the run for the table of the environment, by their wording there."""
+        ...
+
     def yardstick(self, run: Run) -> str:
         """The name of the code by which the speed of cores is timed; speeds by different code cannot be compared."""
         ...

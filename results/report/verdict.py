@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from results.estimates import ratio_estimate
 from results.formats import estimate, number, plural
+from results.records.kinds import CONVOLUTION
 from results.records.measurement import PARTS
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries, RecordedSweep
@@ -140,6 +141,8 @@ def _half(shown: list[PointLaws]) -> str:
 
 
 def _stop(line: Line, last: PointLaws) -> list[str]:
+    if last.point.experiment is not CONVOLUTION:
+        return []  # the causes are phases of the convolution
     found = loss(line, last.point)
     if found is None or found.share < NEARLY:
         return ["Nothing that was measured stops it: go on to more ranks."] if found else []

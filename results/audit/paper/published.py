@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from results.records.kinds import CONVOLUTION
 from results.records.sweep import SIZE, STRONG, RecordedSeries, RecordedSweep
 from workload.domain.problem import Problem
 from workload.record.files import read_json
@@ -70,7 +71,9 @@ def beside(sweep: RecordedSweep, series: RecordedSeries) -> tuple[PublishedRun, 
 
     If the paper says that it could not run this batch, there is a row saying so for each rank count.
     """
-    if series.scaling == SIZE or not series.points or not is_papers(series.points[0].run.problem):
+    if series.experiment is not CONVOLUTION or series.scaling == SIZE or not series.points:
+        return ()
+    if not is_papers(series.points[0].run.problem):
         return ()
     named = _named(series.name) or _named(sweep.profile)
     if impossible := _impossible(series, named):

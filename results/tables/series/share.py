@@ -81,10 +81,11 @@ def _peak(row: ShareRow) -> int | None:
 
 
 def _summary(point: RecordedPoint) -> str:
-    run = point.run
     longest = max(repeat.total_s for launch in point.timed for repeat in launch.repeats)
     total = sum(point.peak_bytes().values()) or None
+    output = point.experiment.shapes(point.run).get("output_shape")
+    told = f"output shape {output}, " if output else ""
     return (
-        f"{point.variant.label}, {plural(run.ranks, 'rank')}: output shape {run.problem.y_shape}, "
-        f"longest total time {number(longest)} s, memory of all ranks {mib(total)} MiB."
+        f"{point.variant.label}, {plural(point.run.ranks, 'rank')}: {told}longest total time {number(longest)} s, "
+        f"memory of all ranks {mib(total)} MiB."
     )

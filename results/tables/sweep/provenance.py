@@ -128,11 +128,18 @@ def _study(sweep: RecordedSweep) -> list[tuple[str, str]]:
         ("Threads a rank", _of_runs(sweep, lambda run: str(run.threads))),
         ("Repeats a launch", _of_runs(sweep, lambda run: str(run.repeats))),
         ("Warm-ups a launch", _of_runs(sweep, lambda run: str(run.warmups))),
-        ("Pictures", _of_runs(sweep, lambda run: f"{run.images.kind} {run.images.digest[:12]}")),
-        ("Weights", _of_runs(sweep, lambda run: run.weights)),
-        ("Seed", _of_runs(sweep, lambda run: str(run.seed))),
+        *_settings(sweep),
         ("Evaluation metric", "forward time; total and convolve time beside it"),
     ]
+
+
+def _settings(sweep: RecordedSweep) -> list[tuple[str, str]]:
+    """Settings of the kind of experiment, with all values that the runs have."""
+    found: dict[str, list[str]] = {}
+    for launch in sweep.launches:
+        for name, value in launch.experiment.settings(launch.run).items():
+            found.setdefault(name, []).append(value)
+    return [(name, _all(values)) for name, values in found.items()]
 
 
 def _commit(run: Run) -> str:
