@@ -56,8 +56,8 @@ def _main() -> None:
 def _profile(stack: str, catalogue: machines.Catalogue) -> Profile:
     values = settings.of_stack(ROOT, stack, {**get_config_env(), **CONFIG.get()})
     _no_secret(values)
-    google = settings.Settings(values, "gcp:")
-    return profiles.read(settings.Settings(values), google, stack, catalogue, _person())
+    google = settings.StackConfig(values, "gcp:")
+    return profiles.read(settings.StackConfig(values), google, stack, catalogue, _person())
 
 
 def _no_secret(keys: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rules import Fact, Node, Opening, Thing
+from rules import Fact, NodeFact, Opening, Thing
 
 PLACEMENT = "gcp:compute/resourcePolicy:ResourcePolicy"
 SCHEDULES = {"snapshotSchedulePolicy", "instanceSchedulePolicy", "diskConsistencyGroupPolicy", "workloadPolicy"}
@@ -69,7 +69,7 @@ def _node(name: str, properties: Mapping[str, Any]) -> Fact:
     metadata = dict(properties.get("metadata") or {})
     if script := properties.get("metadataStartupScript"):
         metadata["startup-script"] = script
-    return Node(
+    return NodeFact(
         name=name,
         machine_type=str(properties.get("machineType") or ""),
         external=any(each.get("accessConfigs") or each.get("ipv6AccessConfigs") for each in interfaces),

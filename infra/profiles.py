@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import rules
 from machines import Catalogue, MachineType, Rate
-from settings import SettingError, Settings
+from settings import SettingError, StackConfig
 
 # A name of an exact image, never a family, which moves
 IMAGE = r"projects/[a-z0-9.:-]+/global/images/(?!family/)[a-z0-9-]+"
@@ -77,7 +77,7 @@ class Profile:
         return {ipaddress.ip_network(text).version for text in self.ssh_from}
 
 
-def read(settings: Settings, google: Settings, stack: str, catalogue: Catalogue, owner: str) -> Profile:
+def read(settings: StackConfig, google: StackConfig, stack: str, catalogue: Catalogue, owner: str) -> Profile:
     """The profile of a stack. `owner` is who it belongs to where nothing else is set. Raises SettingError."""
     if not re.fullmatch(rules.STACK, stack):
         raise SettingError(f"stack {stack!r}: give a name of at most 20 small letters and digits, a letter first")
@@ -124,7 +124,7 @@ def label(text: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", text.lower())[:63].strip("-") or "nobody"
 
 
-def _machine(settings: Settings, catalogue: Catalogue, region: str, spot: bool) -> tuple[MachineType, Rate, Rate]:
+def _machine(settings: StackConfig, catalogue: Catalogue, region: str, spot: bool) -> tuple[MachineType, Rate, Rate]:
     """The machine type, its price and its disk's: the catalogue's, or as the stack describes them."""
     name = settings.text("machine_type", None, NAME, "a machine type such as n2-highcpu-16")
     described = settings.table("machine")
@@ -154,7 +154,7 @@ def _machine(settings: Settings, catalogue: Catalogue, region: str, spot: bool) 
     return machine, *rates
 
 
-def _described(table: Settings, name: str) -> MachineType:
+def _described(table: StackConfig, name: str) -> MachineType:
     family = name.partition("-")[0].upper()
     shared = table.flag("shared_core", False)
     machine = MachineType(
@@ -175,7 +175,7 @@ def _described(table: Settings, name: str) -> MachineType:
     return machine
 
 
-def _prices(table: Settings) -> tuple[Rate, Rate]:
+def _prices(table: StackConfig) -> tuple[Rate, Rate]:
     source = table.text("source", None, r"[^\r\n]{1,200}", "who says so")
     date = table.text("date", None, r"20\d\d-[01]\d-[0-3]\d", "the price's date, such as 2026-07-30, in quotes")
     machine = Rate(table.number("machine_per_hour", 0), "machine", source, date)
@@ -184,7 +184,7 @@ def _prices(table: Settings) -> tuple[Rate, Rate]:
     return machine, disk
 
 
-def _subnet(settings: Settings) -> ipaddress.IPv4Network:
+def _subnet(settings: StackConfig) -> ipaddress.IPv4Network:
     allowed = "a private range from /16 to /28, such as 10.0.0.0/24"
     text = settings.text("subnet", "10.0.0.0/24", r"[0-9./]+", allowed)
     try:
@@ -196,7 +196,7 @@ def _subnet(settings: Settings) -> ipaddress.IPv4Network:
     return subnet
 
 
-def _ssh_from(settings: Settings) -> tuple[str, ...]:
+def _ssh_from(settings: StackConfig) -> tuple[str, ...]:
     """Ranges in Google's form; empty for the proxy. There is no default: nobody is let in unasked."""
     words = settings.words("ssh_from")
     if not words:
@@ -218,7 +218,7 @@ def _ssh_from(settings: Settings) -> tuple[str, ...]:
     return ranges
 
 
-def _external(settings: Settings, ssh_from: Sequence[str]) -> bool:
+def _external(settings: StackConfig, ssh_from: Sequence[str]) -> bool:
     external = settings.flag("external_address", bool(ssh_from))
     if ssh_from and not external:
         raise SettingError(
@@ -233,7 +233,7 @@ def _cpus(machine: MachineType, threads_per_core: int | None) -> int:
     return machine.vcpus // 2 if threads_per_core == 1 else machine.vcpus
 
 
-def _threads(settings: Settings, machine: MachineType) -> int | None:
+def _threads(settings: StackConfig, machine: MachineType) -> int | None:
     if settings.raw("threads_per_core") is None:
         return None
     if not machine.threads_per_core:
@@ -241,7 +241,7 @@ def _threads(settings: Settings, machine: MachineType) -> int | None:
     return settings.whole("threads_per_core", None, machine.threads_per_core[0], machine.threads_per_core[-1])
 
 
-def _platform(settings: Settings, machine: MachineType) -> str | None:
+def _platform(settings: StackConfig, machine: MachineType) -> str | None:
     """The newest that the machine type has, unless the stack says otherwise: else nodes may differ."""
     if settings.raw("min_cpu_platform") is None:
         return machine.cpu_platforms[-1] if machine.cpu_platforms else None
@@ -250,7 +250,7 @@ def _platform(settings: Settings, machine: MachineType) -> str | None:
     return settings.choice("min_cpu_platform", "", machine.cpu_platforms)
 
 
-def _compact(settings: Settings, machine: MachineType) -> bool:
+def _compact(settings: StackConfig, machine: MachineType) -> bool:
     compact = settings.choice("placement", SPREAD, (SPREAD, COMPACT)) == COMPACT
     if compact and not machine.compact_placement:
         raise settings.wrong("placement", f"left out: Google places {machine.name} as it likes")
@@ -259,7 +259,7 @@ def _compact(settings: Settings, machine: MachineType) -> bool:
     return compact
 
 
-def _operator_key(settings: Settings) -> str | None:
+def _operator_key(settings: StackConfig) -> str | None:
     if settings.raw("operator_key") is None:
         return None
     return settings.text("operator_key", None, PUBLIC_KEY, "a public key, 'ssh-ed25519 KEY [NAME]'")

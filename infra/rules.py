@@ -38,7 +38,7 @@ class Opening:
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeFact:
     """A machine; `run_s` is after how long Google ends it, None for never, and `end` what it does then."""
 
     name: str
@@ -61,7 +61,7 @@ class Thing:
     labels: Mapping[str, str] | None
 
 
-Fact = Opening | Node | Thing
+Fact = Opening | NodeFact | Thing
 
 
 def prefix(stack: str) -> str:
@@ -86,7 +86,7 @@ def one(fact: Fact, stack: str, machine_types: Collection[str]) -> list[str]:
     if not fact.name.startswith(prefix(stack)):
         lines.append(f"{fact.name}: every name must begin with {prefix(stack)}")
     match fact:
-        case Node():
+        case NodeFact():
             return [*lines, *_node(fact, stack, machine_types), *_labels(fact.name, fact.labels)]
         case Opening():
             return [*lines, *_opening(fact)]
@@ -160,7 +160,7 @@ def _opening(fact: Opening) -> list[str]:
     return lines
 
 
-def _node(fact: Node, stack: str, machine_types: Collection[str]) -> list[str]:
+def _node(fact: NodeFact, stack: str, machine_types: Collection[str]) -> list[str]:
     first = fact.name == head(stack)
     checks = {
         "only rank 0's node may have an external address": first or not fact.external,

@@ -39,7 +39,7 @@ def of_stack(root: Path, stack: str, config: Mapping[str, Any]) -> dict[str, Any
 
 
 @dataclass
-class Settings:
+class StackConfig:
     """The values of one stack by full key, as text (from Pulumi) or as YAML had them.
 
     Every reader raises SettingError; `unread` finds misspelt keys once all are read.
@@ -122,7 +122,7 @@ class Settings:
             raise self.wrong(key, "a list of words")
         return [word.strip() for word in value or [] if word.strip()]
 
-    def table(self, key: str) -> Settings | None:
+    def table(self, key: str) -> StackConfig | None:
         """The keys under a key (`pulumi config set --path convscale:machine.vcpus 8`); None where there are none."""
         value = self.raw(key)
         if isinstance(value, str):
@@ -132,7 +132,7 @@ class Settings:
         if not isinstance(value, dict):
             raise self.wrong(key, "keys with values: 'pulumi config set --path convscale:" + key + ".KEY VALUE'")
         prefix = f"{self.prefix}{key}."
-        return Settings({prefix + str(name): each for name, each in value.items()}, prefix)
+        return StackConfig({prefix + str(name): each for name, each in value.items()}, prefix)
 
     def unread(self) -> None:
         """Refuses the first key that nothing has read."""

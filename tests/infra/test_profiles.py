@@ -4,7 +4,7 @@ from pathlib import Path
 import machines
 import pytest
 from profiles import Profile, label, read
-from settings import SettingError, Settings
+from settings import SettingError, StackConfig
 
 CATALOGUE = machines.read(Path(__file__).parents[2] / "infra" / "machines.toml")
 NEEDED = {"ssh_from": "203.0.113.7", "machine_type": "n2-highcpu-16"}
@@ -13,8 +13,8 @@ OWN_PRICES = {"machine_per_hour": 0.7, "disk_gib_month": 0.1, "source": "the lis
 
 def profile(stack: str = "mine", project: str | None = "my-project", **values: object) -> Profile:
     found = {f"convscale:{key}": value for key, value in (NEEDED | values).items() if value is not None}
-    google = Settings({} if project is None else {"gcp:project": project}, "gcp:")
-    return read(Settings(found), google, stack, CATALOGUE, "Ann B.")
+    google = StackConfig({} if project is None else {"gcp:project": project}, "gcp:")
+    return read(StackConfig(found), google, stack, CATALOGUE, "Ann B.")
 
 
 def test_defaults():
@@ -138,7 +138,7 @@ def test_every_setting_stands_in_the_documentation():
     text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
     table = text.partition("## Stack configuration")[2].partition("## ")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    settings = Settings({f"convscale:{key}": value for key, value in NEEDED.items()})
-    read(settings, Settings({"gcp:project": "my-project"}, "gcp:"), "mine", CATALOGUE, "ann")
+    settings = StackConfig({f"convscale:{key}": value for key, value in NEEDED.items()})
+    read(settings, StackConfig({"gcp:project": "my-project"}, "gcp:"), "mine", CATALOGUE, "ann")
     known = {key.removeprefix("convscale:") for key in settings.known}
     assert {word for row in rows for word in re.findall(r"`(\w+)`", row)} == known

@@ -5,10 +5,10 @@ import pytest
 import rules
 from hypothesis import given
 from hypothesis import strategies as st
-from rules import Node, Opening, Thing
+from rules import NodeFact, Opening, Thing
 
 LABELS = {"owner": "ann", "study": "paper", "expiry": "2026-11-23t06-00-00z"}
-HEAD = Node(
+HEAD = NodeFact(
     name="convscale-fat-node1",
     machine_type="e2-medium",
     external=True,

@@ -1,10 +1,10 @@
 import pytest
 import settings
-from settings import SettingError, Settings
+from settings import SettingError, StackConfig
 
 
 def of(**values):
-    return Settings({f"convscale:{key}": value for key, value in values.items()})
+    return StackConfig({f"convscale:{key}": value for key, value in values.items()})
 
 
 @pytest.mark.parametrize("value", [8, "8"])
