@@ -50,7 +50,7 @@ def amount(flag: str, text: str) -> float | None:
         raise Refusal(f"{flag} {text!r} is no amount: give for example {flag} 5") from None
 
 
-def images(text: str) -> str | None:
+def images_of(text: str) -> str | None:
     """A word for made pictures, or the absolute path of a folder; None for no text."""
     return text if text in ("sample", "synthetic") else str(Path(text).expanduser().absolute()) if text else None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from invoke.tasks import task
 from orchestration.errors import Refusal
 from orchestration.tasks.arguments import LOCAL_CLUSTER, sweep_folder, words
 from orchestration.tasks.common import ROOT, find, find_living, known_clusters, speaking, surroundings, utc_now
-from orchestration.tasks.printing import print_tables, short
+from orchestration.tasks.printing import print_line, print_tables, short
 from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
     from orchestration.clusters.inventory import Inventory
+    from orchestration.forecast.points import Wanted
+    from results.forecast.predict import Asked, Terms
 
 
 @task(help={"cluster": LOCAL_CLUSTER}, auto_shortflags=False)
@@ -61,60 +64,91 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
 ) -> None:
     """Forecast a study's runs from the cluster's probe: time by phase, memory, price, and where scaling stops."""
     from orchestration.experiments import load
-    from orchestration.forecast import points as planned
-    from orchestration.forecast.cases import of_point
-    from orchestration.forecast.sweep import band
+    from orchestration.forecast.points import counts, points
     from orchestration.planning.study import Overrides
-    from results.figures import forecast as forecast_files
-    from results.forecast import predict
-    from results.forecast import probe as probes
+    from results.figures.forecast import write
+    from results.forecast.predict import rows
     from results.forecast.probe import ForecastError
-    from results.records.price import HourlyPrice
-    from results.records.sweep import SweepError, read_sweep
+    from results.records.sweep import SweepError
     from results.tables.sweep.forecast import table
 
-    inventory, document, notes, stated = _known(cluster)
+    known = _known(cluster)
     _, loaded = load(
-        study or inventory.default_study,
+        study or known.inventory.default_study,
         Overrides(series=words(series), values={"movement": words(movement), "backend": words(backend)}),
     )
-    points, left_out = planned.points(loaded, inventory, planned.counts(ranks))
-    asked = [
-        predict.Asked(
-            point.series,
-            of_point(point, per_node, wanted.options),
-            nodes,
-            wanted.repeats,
-        )
-        for wanted in points
-        for point in [wanted.point]
-        for nodes, per_node in [planned.placement(point.ranks, inventory)]
-    ]
-    price = HourlyPrice(inventory.price.amount_per_hour, inventory.price.currency) if inventory.price else None
+    wanted, left_out = points(loaded, known.inventory, counts(ranks))
     try:
-        found = probes.parse(document, f"the probe of {cluster}")
-        terms = predict.Terms(
-            found,
-            found.ranks,
-            price,
-            len(inventory.nodes),
-            extrapolate,
-            read_sweep(sweep_folder(sweep)) if sweep else None,
-            None if stated else band(cluster, ROOT),
-            stated,
-            min(node.memory_bytes for node in inventory.nodes),
-        )
-        rows = predict.rows(asked, terms)
-        found_table = table(rows, terms)
-        print_tables([found_table], ())
+        terms = _terms(cluster, known, extrapolate, sweep)
+        found = rows(_asked(wanted, known.inventory), terms)
+        made = table(found, terms)
+        print_tables([made], ())
         if out:
-            made = forecast_files.write(rows, found_table, Path(out))
-            print(f"forecast: {short(made)}")
+            print(f"forecast: {short(write(found, made, Path(out).expanduser()))}")
     except (ForecastError, SweepError, SchemaError) as error:
         raise Refusal(str(error)) from error
     except OSError as error:
         raise Refusal(f"{error.filename or out}: {error.strerror}: give another --out") from error
-    print(*notes, _priced(inventory), *left_out, sep="\n")
+    for line in (*known.notes, _priced(known.inventory), *left_out):
+        print_line(line)
+
+
+@dataclass(frozen=True)
+class KnownCluster:
+    """Inventory and probe of a cluster; `stated` where it was never probed, and both follow from stated figures."""
+
+    inventory: Inventory
+    probe: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    stated: bool = False
+
+
+def _known(cluster: str) -> KnownCluster:
+    """Raises Refusal."""
+    from orchestration.forecast import datasheet
+    from orchestration.forecast.probe import path_of, read
+
+    owner = known_clusters().owner(cluster)
+    described = owner.described(cluster, ROOT) if owner and not path_of(cluster, ROOT).exists() else None
+    if described is None:
+        return KnownCluster(find(cluster), read(cluster, ROOT))
+    found = datasheet.describe(cluster, described, ROOT, utc_now(), read("local", ROOT))
+    return KnownCluster(found.inventory, found.probe, found.notes, stated=True)
+
+
+def _asked(wanted: Sequence[Wanted], inventory: Inventory) -> list[Asked]:
+    """The points as the forecast asks for them, each spread over the nodes."""
+    from orchestration.forecast.cases import of_point
+    from orchestration.forecast.points import placement
+    from results.forecast.predict import Asked
+
+    spread = [placement(item.point.ranks, inventory) for item in wanted]
+    return [
+        Asked(item.point.series, of_point(item.point, per_node, item.options), nodes, item.repeats)
+        for item, (nodes, per_node) in zip(wanted, spread, strict=True)
+    ]
+
+
+def _terms(cluster: str, known: KnownCluster, extrapolate: bool, sweep: str) -> Terms:
+    """What the forecast rests on. Raises Refusal, SweepError, SchemaError."""
+    from orchestration.forecast.sweep import band
+    from results.forecast.predict import Terms
+    from results.forecast.probe import parse
+    from results.records.price import HourlyPrice
+    from results.records.sweep import read_sweep
+
+    probed, price, nodes = parse(known.probe, f"the probe of {cluster}"), known.inventory.price, known.inventory.nodes
+    return Terms(
+        probed,
+        probed.ranks,
+        HourlyPrice(price.amount_per_hour, price.currency) if price else None,
+        len(nodes),
+        extrapolate,
+        read_sweep(sweep_folder(sweep)) if sweep else None,
+        None if known.stated else band(cluster, ROOT),
+        known.stated,
+        min(node.memory_bytes for node in nodes),
+    )
 
 
 def _priced(inventory: Inventory) -> str:
@@ -126,16 +160,3 @@ def _priced(inventory: Inventory) -> str:
         f"Price: {price.amount_per_hour:g} {price.currency} an hour for {nodes} {'node' if nodes == 1 else 'nodes'} "
         f"({price.date}), by the node and only while it computes."
     )
-
-
-def _known(cluster: str) -> tuple[Inventory, Mapping[str, Any], tuple[str, ...], bool]:
-    """Inventory and probe of a cluster; those that are stated where it was never up nor probed. Raises Refusal."""
-    from orchestration.forecast import datasheet
-    from orchestration.forecast.probe import path_of, read
-
-    owner = known_clusters().owner(cluster)
-    described = owner.described(cluster, ROOT) if owner and not path_of(cluster, ROOT).exists() else None
-    if described is None:
-        return find(cluster), read(cluster, ROOT), (), False
-    found = datasheet.describe(cluster, described, ROOT, utc_now(), read("local", ROOT))
-    return found.inventory, found.probe, found.notes, True

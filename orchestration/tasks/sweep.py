@@ -10,8 +10,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from orchestration.tasks.arguments import LOCAL_CLUSTER, number, numbers, words
-from orchestration.tasks.arguments import images as images_at
+from orchestration.tasks.arguments import LOCAL_CLUSTER, images_of, number, numbers, words
 from orchestration.tasks.common import find_living, known_clusters, operator, speaking, surroundings, terminable
 from orchestration.tasks.printing import console, print_line, short
 from orchestration.tasks.results import print_report
@@ -75,7 +74,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
         values={
             "batch": numbers("--batch", batch),
             "repeats": number("--repeats", repeats),
-            "images": images_at(images),
+            "images": images_of(images),
             "backend": words(backend),
             "movement": words(movement),
         },

@@ -115,8 +115,8 @@ def test_rank_counts_that_are_none_are_refused(ranks):
 def test_a_cluster_that_is_only_described_is_forecast_from_stated_figures(monkeypatch):
     monkeypatch.setattr(probe, "path_of", lambda cluster, _root: Path("/nowhere") / cluster / "probe.json")
     monkeypatch.setattr(probe, "read", lambda _cluster, _root: MEASURED)
-    inventory, document, notes, stated = forecast_tasks._known("light")
-    assert stated
-    assert len(inventory.nodes) == 8
-    assert document["ranks"] == 8
-    assert any("Nobody has measured light" in note for note in notes)
+    known = forecast_tasks._known("light")
+    assert known.stated
+    assert len(known.inventory.nodes) == 8
+    assert known.probe["ranks"] == 8
+    assert any("Nobody has measured light" in note for note in known.notes)
