@@ -1,4 +1,4 @@
-"""What pydantic found wrong in a document, in one line that a person can act on."""
+"""Refusals in words: unknown names with the nearest known one, and pydantic's errors in one line."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
-    """The refusal of a word that is none of the known ones, which it lists."""
+    """Says that a word is unknown, suggests the nearest known word and lists them all."""
     names = list(known)
     return f"{what} {word!r} is unknown{nearest(word, names)}: it is one of {', '.join(names) or 'none'}"
 
 
 def explain(error: ValidationError, model: type[BaseModel], patterns: Mapping[str, str] | None = None) -> str:
-    """The first thing wrong: its key, the value, why; for an unknown key the nearest right one.
+    """The first error as one line: the key, its value, and why it is wrong; for an unknown key the nearest known one.
 
-    `patterns` says in words what a text of each pattern is.
+    `patterns` describes regular expressions in words, for texts that do not match.
     """
-    # a misspelt key also leaves the right one missing: the misspelling is what helps
+    # a misspelt key also leaves the right one missing: report the misspelling
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
     place, value = first["loc"], first.get("input")
     key = _dotted(place)
@@ -38,7 +38,7 @@ def explain(error: ValidationError, model: type[BaseModel], patterns: Mapping[st
     message = first["msg"].removeprefix("Value error, ")
     message = (patterns or {}).get(str(first.get("ctx", {}).get("pattern")), message)
     shown = repr(value)
-    # a long list cut short says nothing
+    # a long list, cut short, helps nobody
     what = key if isinstance(value, list | dict) and len(shown) > 80 else f"{key} = {shown[:80]}"
     return f"{what} is wrong: {message[0].lower()}{message[1:]}"
 

@@ -1,4 +1,4 @@
-"""What providers use of the world outside: the person at the terminal, the clock, the environment, the folders."""
+"""The operator's side of a provider: the person at the terminal, the clock, the environment, the folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every path of a sweep folder, and of the folder that holds the sweeps."""
+"""The paths of a sweep's folder, and of the folder that holds all sweeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inventory: what a cluster is, as the tools that made it wrote it down."""
+"""The inventory: the JSON document that describes a cluster, written by whatever made the cluster."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from workload.record.files import read_json
 from workload.record.schema import SchemaError
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-ADDRESS = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"  # never a leading dash: it stands in argument lists
+ADDRESS = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"  # no leading dash: it is passed in argument lists
 PATTERNS = {
     NAME: "give letters, digits and . _ -, a letter or digit first",
     ADDRESS: "give a host's name or address: letters, digits and . _ : -, a letter or digit first",
 }
-NODE_PATH = r"/[A-Za-z0-9._+@/-]+"  # absolute and without a space: mpirun takes its daemons' command apart at spaces
+NODE_PATH = r"/[A-Za-z0-9._+@/-]+"  # absolute, without spaces: mpirun splits its daemons' command at spaces
 Name = Annotated[str, Field(pattern=NAME, max_length=200)]
 Address = Annotated[str, Field(pattern=ADDRESS, max_length=255)]
 
@@ -32,7 +32,7 @@ class _Strict(BaseModel):
 
 
 class Ssh(_Strict):
-    """How the operator reaches a node: straight, through the head, or through Google's IAP."""
+    """How the operator reaches a node: directly, through the head, or through Google's IAP."""
 
     via: Literal["direct", "head", "iap"]
     host: Address | None = None
@@ -43,7 +43,7 @@ class Ssh(_Strict):
 
 
 class Price(_Strict):
-    """What the whole cluster costs an hour, as of a date."""
+    """What the whole cluster costs an hour, and the date of that price."""
 
     amount_per_hour: Annotated[float, Field(ge=0)]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
@@ -51,7 +51,7 @@ class Price(_Strict):
 
 
 class Node(_Strict):
-    """One machine; `address` is what the nodes call each other by, `slots` how many ranks it takes."""
+    """One machine. The nodes reach each other at `address`; `slots` is the number of ranks it takes."""
 
     name: Name
     address: Address
@@ -62,18 +62,18 @@ class Node(_Strict):
 
 
 class Inventory(_Strict):
-    """A cluster; `nodes[0]` is the head. `python` has mpirun beside it; `workdir` holds workload/.
+    """A cluster; `nodes[0]` is the head. mpirun is in the folder of `python`; `workdir` holds workload/.
 
-    `mixed_processors`: whoever lends the nodes chooses the processor of each, so that they may differ. `cpu_platform`:
-    the least that was asked of the nodes' processors, in their provider's words. `placement`: "compact" where they were
-    asked to stand close together.
+    `mixed_processors`: the provider chooses each node's processor, so the nodes may differ. `cpu_platform`: the oldest
+    processor that was accepted, in the provider's words. `placement`: "compact" where nodes close together were asked
+    for.
     """
 
     schema_version: Literal[1]
     cluster: Name
     profile: Name
     default_study: str
-    launcher: Literal["local", "ssh"]  # before the paths, which it decides on
+    launcher: Literal["local", "ssh"]  # first, because the checks of the paths depend on it
     python: str
     workdir: str
     user: Name | None = None
@@ -116,21 +116,21 @@ class Inventory(_Strict):
 
     @field_validator("nodes")
     @classmethod
-    def _apart(cls, nodes: list[Node]) -> list[Node]:
+    def _distinct(cls, nodes: list[Node]) -> list[Node]:
         for what in ("name", "address"):
             (value, count), *_ = Counter(getattr(node, what) for node in nodes).most_common(1)
             if count > 1:
-                raise ValueError(f"{count} nodes have the {what} {value}: name every machine once")
+                raise ValueError(f"{count} nodes have the {what} {value}: list every machine once")
         return nodes
 
     @property
     def slots(self) -> int:
-        """Ranks that all nodes take together."""
+        """The ranks that all nodes take together."""
         return sum(node.slots for node in self.nodes)
 
 
 def parse(document: dict[str, Any], name: str) -> Inventory:
-    """The inventory of a document that came from `name`. Raises Refusal naming the first wrong key."""
+    """The inventory in a document; `name` says where it came from. Raises Refusal naming the first wrong key."""
     try:
         return Inventory.model_validate(document)
     except ValidationError as error:

@@ -1,4 +1,7 @@
-"""The files of infra/clusters/<name>/, written together; the inventory last, for it says that the cluster is there."""
+"""Writes and removes the files of infra/clusters/<name>/.
+
+The inventory is written last and removed first: where it is, the cluster is up.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from workload.record.files import write_json, write_whole
 
 
 def write(folder: ClusterFolder, inventory: Inventory) -> None:
-    """Hostfile, settings for `ssh -F`, inventory. Raises OSError, Refusal."""
+    """Writes the hostfile, the settings for `ssh -F` and the inventory. Raises OSError, Refusal."""
     document = inventory.model_dump(mode="json")
     key = None if inventory.key_file is None else folder.folder / Path(inventory.key_file)
     folder.folder.mkdir(parents=True, exist_ok=True)
@@ -22,7 +25,7 @@ def write(folder: ClusterFolder, inventory: Inventory) -> None:
 
 
 def remove(folder: ClusterFolder) -> None:
-    """Removes the cluster's files and the folder, unless a person put something else in it. Raises OSError."""
+    """Removes the cluster's files and the folder, unless it holds something else. Raises OSError."""
     if not folder.folder.exists():
         return
     files = (folder.hostfile, folder.known_hosts, folder.key, folder.public_key, folder.ssh_config)

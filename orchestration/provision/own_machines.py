@@ -1,6 +1,6 @@
-"""Clusters of a person's own machines: their names become an inventory, once their host keys are pinned.
+"""Clusters of a person's own machines: a list of host names becomes an inventory, once the host keys are pinned.
 
-Nothing is brought up or taken down here: the machines run anyway.
+The machines are neither started nor stopped.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from orchestration.operator import Operator
 from orchestration.provision import files
 from orchestration.ssh.connection import Connection, UnreachableError, target
 
-Sizes = tuple[int | None, int | None]  # slots and GiB of a machine; None: it is asked
+Sizes = tuple[int | None, int | None]  # slots and GiB of memory of each machine; None: ask the machine
 
 
 @dataclass(frozen=True)
 class Login:
-    """How the machines are entered, the same on all; paths on the nodes, `key_file` here."""
+    """How to log in, the same on all machines. `python` and `workdir` are paths there, `key_file` is a path here."""
 
     user: str
     key_file: str | None
@@ -38,7 +38,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Machines:
-    """What a person says of the machines; `hosts` are names or addresses, the head first."""
+    """The machines as a person names them; `hosts` are names or addresses, the head first."""
 
     hosts: Sequence[str]
     login: Login
@@ -46,7 +46,7 @@ class Machines:
 
 
 class OwnMachines(Provider):
-    """The provider of every cluster whose inventory lies in infra/clusters/ and that no other provider makes."""
+    """The provider of every cluster that has an inventory in infra/clusters/ and is not another provider's."""
 
     kind = "own machines"
 
@@ -54,20 +54,22 @@ class OwnMachines(Provider):
         return sorted(path.parent.name for path in home(root).glob("*/inventory.json"))
 
     def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
-        raise Refusal(f"cluster {cluster} is your own machines: fab neither starts nor stops them")
+        raise Refusal(f"cluster {cluster} is your own machines, which fab neither starts nor stops: use it as it is")
 
     def check_down(self, cluster: str, operator: Operator) -> None:
         folder = home(operator.root) / cluster
-        raise Refusal(f"cluster {cluster} is your own machines, which run on: remove {folder} to forget them")
+        raise Refusal(
+            f"cluster {cluster} is your own machines, which fab does not stop: remove {folder} to forget them"
+        )
 
     def down(self, cluster: str, discard: bool, operator: Operator) -> None:
         self.check_down(cluster, operator)
 
 
 def add(folder: ClusterFolder, machines: Machines, utc: str, trust: Callable[[Inventory], None]) -> Inventory:
-    """Writes the cluster's files; `trust` pins the host keys of an inventory first. Raises Refusal, OSError."""
+    """Writes the cluster's files; before that, `trust` pins the host keys of its nodes. Raises Refusal, OSError."""
     hosts, login, sizes = machines.hosts, machines.login, machines.sizes
-    # what the person gave is checked before anybody is asked; what is to be asked stands as 1 until then
+    # check what was given before asking any machine; 1 stands for what is not known yet
     given = (1 if sizes[0] is None else sizes[0], (1 if sizes[1] is None else sizes[1]) * 2**30)
     unsized = describe(folder, hosts, login, [given] * len(hosts), utc)
     reached = unsized.model_copy(update={"known_hosts": str(folder.known_hosts)})
@@ -82,7 +84,7 @@ def add(folder: ClusterFolder, machines: Machines, utc: str, trust: Callable[[In
 def describe(
     folder: ClusterFolder, hosts: Sequence[str], login: Login, sizes: Sequence[tuple[int, int]], utc: str
 ) -> Inventory:
-    """The inventory of the hosts, with slots and bytes of memory of each. Raises Refusal."""
+    """The inventory of the hosts; `sizes` are slots and bytes of memory of each. Raises Refusal."""
     nodes = [
         {
             "name": host if re.fullmatch(inventory.NAME, host) else f"node{number}",
@@ -111,7 +113,7 @@ def describe(
 
 
 def _sizes(found: Inventory, number: int, given: Sizes) -> tuple[int, int]:
-    """Slots and bytes of memory: as given, else as the machine says. Raises Refusal."""
+    """Slots and bytes of memory: as given, else as the machine reports them. Raises Refusal."""
     slots, gib = given
     node = found.nodes[number]
     if slots is not None and gib is not None:
@@ -128,7 +130,7 @@ def _sizes(found: Inventory, number: int, given: Sizes) -> tuple[int, int]:
 
 
 def _between(found: Inventory) -> str | None:
-    """The network by which the head reaches all others, None where it cannot say: 'fab check' asks for it then."""
+    """The network on which the head reaches all other nodes; None where that is not clear (`fab check` says so)."""
     others = [node.address for node in found.nodes[1:]]
     if not others:
         return None
@@ -142,7 +144,7 @@ def _between(found: Inventory) -> str | None:
 
 
 def shared_network(own: str, others: Sequence[str]) -> str | None:
-    """The one network of what `ip -o addr` lists that holds all the other addresses; None where none or several do."""
+    """The one network in the output of `ip -o addr` that contains all the other addresses; None unless there is one."""
     networks = {ipaddress.ip_interface(text).network for text in re.findall(r"\binet6? ([0-9a-fA-F.:]+/\d+)", own)}
     try:
         addresses = [ipaddress.ip_address(text) for text in others]
@@ -153,7 +155,7 @@ def shared_network(own: str, others: Sequence[str]) -> str | None:
 
 
 def physical_cores(listed: str) -> int:
-    """Cores in what `lscpu -p=CORE,SOCKET` prints. Raises ValueError."""
+    """The number of physical cores in the output of `lscpu -p=CORE,SOCKET`. Raises ValueError."""
     cores = {line for line in listed.splitlines() if re.fullmatch(r"\d+,\d*", line)}
     if not cores:
         raise ValueError("lscpu lists no core")
@@ -161,7 +163,7 @@ def physical_cores(listed: str) -> int:
 
 
 def total_memory(meminfo: str) -> int:
-    """Bytes in /proc/meminfo's text. Raises ValueError."""
+    """The total memory in the text of /proc/meminfo, in bytes. Raises ValueError."""
     found = re.search(r"^MemTotal:\s+(\d+) kB$", meminfo, re.MULTILINE)
     if found is None:
         raise ValueError("/proc/meminfo has no MemTotal")

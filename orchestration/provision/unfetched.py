@@ -1,4 +1,4 @@
-"""What was measured on a cluster and lies nowhere else: the jobs on its head that have no record here."""
+"""Jobs on a cluster's head that have no record here: what would be lost with the cluster."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from workload.record.token import is_token
 
 
 def check(found: Inventory, runs: RunsFolder) -> str:
-    """A line where the head could not be asked and nothing of ours may be on it; else empty.
+    """Raises Refusal where the head holds, or may hold, runs that are not recorded here.
 
-    Raises Refusal where it holds, or may hold, what is not here.
+    Returns a line where the head did not answer but no sweep here waits for anything from it; else an empty text.
     """
     name = found.cluster
     sweeps = of_cluster(found, runs)

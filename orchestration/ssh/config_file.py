@@ -1,4 +1,4 @@
-"""A settings file for `ssh -F`: with it a person's own ssh, scp and rsync reach a cluster's nodes by their names."""
+"""A configuration file for `ssh -F`, with which ssh, scp and rsync reach a cluster's nodes by their names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orchestration.ssh.known_hosts import reached_at
 
 
 def text(inventory: Inventory, key: Path | None, known_hosts: Path) -> str:
-    """One `Host` a node, and what holds for all: the pinned keys alone. Raises Refusal for a path ssh cannot read."""
+    """The file: one `Host` a node; only pinned keys are accepted. Raises Refusal for a path that ssh cannot read."""
     common = {
         "User": inventory.user or "",
         "UserKnownHostsFile": _quoted(known_hosts),
@@ -36,7 +36,7 @@ def _reach(inventory: Inventory, node: Node) -> dict[str, str]:
     if ssh is not None and ssh.via == "head":
         reach["ProxyJump"] = inventory.nodes[0].name
     if ssh is not None and ssh.via == "iap":
-        # every word is a Name, which holds nothing that a shell or ssh's own % would read
+        # every word is a Name, without characters that a shell or ssh's % would interpret
         tunnel = f"gcloud compute start-iap-tunnel {ssh.instance} 22 --project={ssh.project} --zone={ssh.zone}"
         reach["ProxyCommand"] = f"{tunnel} --listen-on-stdin"
     return reach
@@ -45,5 +45,7 @@ def _reach(inventory: Inventory, node: Node) -> dict[str, str]:
 def _quoted(path: Path) -> str:
     word = str(path)
     if any(letter in word for letter in '"%\n\r'):
-        raise Refusal(f"{word!r} cannot stand in ssh's settings: move the checkout to a path without quotes and %")
+        raise Refusal(
+            f"{word!r} cannot be written in ssh's configuration: move the checkout to a path without quotes and %"
+        )
     return f'"{word}"'

@@ -1,7 +1,7 @@
-"""One connection to a node over SSH. The host key is the pinned one, or there is no connection.
+"""One SSH connection to a node, whose host key must be the pinned one.
 
-Fabric's own default accepts any key it has not seen; here the pinned file is all that is known, and what is not in
-it is refused. The person's ~/.ssh/config has no say: what is connected to is what the inventory names.
+Fabric by default accepts any host key that it has not seen; here only the keys in the pinned file are accepted. The
+person's ~/.ssh/config is not read: the inventory alone says where to connect.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from orchestration.errors import Refusal
 from orchestration.ssh.known_hosts import Pins, pinned_as, reached_at
 
 CONNECT_S = 5.0
-TUNNEL_S = 30.0  # Google's tunnel takes seconds before the node behind it says a word
+TUNNEL_S = 30.0  # through Google's tunnel the node's first answer takes seconds
 KEEPALIVE_S = 2
-WAKE_S = 1.0  # paramiko's thread wakes so often while nothing comes; by itself it would ten times a second
-LIMIT_BYTES = 2**24  # of what a command may print
-LOOK_S = 1.0  # paramiko's word may be lost between its threads: so often it is looked anyway
+WAKE_S = 1.0  # how often paramiko's thread wakes while nothing arrives; its default is ten times a second
+LIMIT_BYTES = 2**24  # the most that a command may print
+LOOK_S = 1.0  # paramiko's wake-up may be lost between threads, so look this often anyway
 # Ctrl-C at a terminal reaches every process of its session: it would end the tunnel under a connection that is still
 # needed to end a run (paramiko/paramiko#1183)
 OWN_SESSION = (sys.executable, "-c", "import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])")
-logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks are for nobody: we say what was wrong
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks help nobody: errors are reported here
 
 
 class UnreachableError(Exception):
-    """Nobody answers, or the connection broke: trying again may help. The message is one line."""
+    """Nothing answers, or the connection broke; trying again may help. The message is one line."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended over there, and what it printed."""
+    """The exit status of a command on the node, and what it printed."""
 
     status: int
     out: bytes
@@ -50,7 +50,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Target:
-    """Whom to connect to, as the inventory says; `through` is the head, `tunnel` a command of ours."""
+    """Where to connect, from the inventory; `through` is the head, `tunnel` a command run on this machine."""
 
     name: str
     host: str
@@ -67,7 +67,7 @@ class Target:
 
 
 def target(inventory: Inventory, node: Node) -> Target:
-    """How the operator reaches the node. Raises Refusal where the inventory does not say enough."""
+    """How the operator reaches the node. Raises Refusal where the inventory lacks something."""
     if inventory.known_hosts is None or inventory.user is None:
         missing = "known_hosts" if inventory.known_hosts is None else "user"
         raise Refusal(f"the inventory of {inventory.cluster} has no {missing}: add it (nothing is trusted unseen)")
@@ -99,12 +99,12 @@ def _iap(node: Node) -> tuple[str, ...]:
 
 
 def quote(argv: Sequence[str]) -> str:
-    """The one place where a list of arguments becomes a line for the node's shell."""
+    """A list of arguments as one line for the node's shell; nothing else makes such lines."""
     return shlex.join(argv)
 
 
 class Connection:
-    """A connection that opens when first used; whoever holds it closes it."""
+    """A connection that opens when it is first used. Close it after use."""
 
     def __init__(self, to: Target) -> None:
         self.target = to
@@ -113,7 +113,7 @@ class Connection:
         self._gateway = Connection(to.through) if to.through is not None else None
 
     def open(self) -> None:
-        """Connects. Raises Refusal where key or host key are refused, UnreachableError where nobody answers."""
+        """Connects. Raises Refusal where a key or the host key is refused, UnreachableError where nothing answers."""
         if self._fabric is not None:
             return
         made = self._make()
@@ -164,7 +164,7 @@ class Connection:
             return channel
 
     def run(self, argv: Sequence[str], stdin: bytes = b"", limit_s: float = 60.0) -> Done:
-        """Carries a command out. Raises UnreachableError where it is not over within the limit, or breaks."""
+        """Runs a command. Raises UnreachableError where it exceeds `limit_s` or the connection breaks."""
         channel = self.begin(argv)
         with _explained(self.target), closing(channel):
             channel.settimeout(limit_s)
@@ -178,14 +178,14 @@ class Connection:
         return Done(status, out, err)
 
     def files(self) -> Any:
-        """The node's files, by SFTP. Raises as `open` does."""
+        """An SFTP client for the node's files. Raises as `open` does."""
         import paramiko
 
         self.open()
         if self._sftp is None:
             with _explained(self.target):
                 channel = self._fabric.transport.open_session(timeout=CONNECT_S)
-                # of silence: a server that hangs must not hang us, neither when it is started nor later
+                # how long the server may be silent, now and later: one that hangs must not hang us
                 channel.settimeout(CONNECT_S)
                 channel.invoke_subsystem("sftp")
                 self._sftp = paramiko.SFTPClient(channel)
@@ -193,7 +193,7 @@ class Connection:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Turns what goes wrong on the connection into UnreachableError."""
+        """Turns errors of the connection into Refusal or UnreachableError."""
         with _explained(self.target):
             yield
 
@@ -201,7 +201,7 @@ class Connection:
         """Closes the connection, if it is open; never raises."""
         for item in (self._sftp, self._fabric):
             if item is not None:
-                with suppress(Exception):  # it is being given up
+                with suppress(Exception):  # it is being closed anyway
                     item.close()
         self._fabric = self._sftp = None
         if self._gateway is not None:
@@ -209,7 +209,7 @@ class Connection:
 
 
 def _pin(keys: Any, to: Target) -> None:
-    """Puts what is pinned for the target into paramiko's host keys. Raises Refusal."""
+    """Adds the keys pinned for the target to paramiko's host keys. Raises Refusal."""
     from paramiko import PKey, SSHException
     from paramiko.pkey import UnknownKeyType
 
@@ -218,7 +218,7 @@ def _pin(keys: Any, to: Target) -> None:
         try:
             keys.add(name, kind, PKey.from_type_string(kind, base64.b64decode(key)))
         except UnknownKeyType:
-            continue  # a kind that OpenSSH alone knows: the others of the name decide
+            continue  # a type that only OpenSSH knows: the others of the name decide
         except (SSHException, ValueError) as error:
             raise Refusal(
                 f"the {kind} key that {to.known_hosts} pins for {name} is damaged: pin it again with 'fab trust'"
@@ -226,9 +226,9 @@ def _pin(keys: Any, to: Target) -> None:
 
 
 def _read(channel: Any, deadline: float) -> tuple[bytes, bytes]:
-    """Both outputs to their ends, each bounded. Raises UnreachableError, TimeoutError.
+    """Reads both outputs to their ends, each at most LIMIT_BYTES. Raises UnreachableError, TimeoutError.
 
-    Sleeps until paramiko says that there is something: a command of minutes costs its waiter next to nothing.
+    It sleeps until paramiko signals that there is something, so waiting for minutes costs next to nothing.
     """
     streams = [
         (bytearray(), channel.recv_ready, channel.recv),
@@ -255,7 +255,7 @@ def _read(channel: Any, deadline: float) -> tuple[bytes, bytes]:
 
 @contextmanager
 def _explained(to: Target) -> Iterator[None]:
-    """What paramiko raises, in one line: Refusal where a person must act, UnreachableError where time may help."""
+    """Turns paramiko's errors into one line: Refusal where a person must act, UnreachableError where time may help."""
     import paramiko
     from invoke.exceptions import CommandTimedOut
 
@@ -267,7 +267,7 @@ def _explained(to: Target) -> Iterator[None]:
     except paramiko.BadHostKeyException as error:
         raise Refusal(
             f"{to.label} shows the host key {_fingerprint(error.key)}, not the pinned one of {pinned}: "
-            "if the node was made anew, pin its key again with 'fab trust'; else somebody stands between"
+            "if the node was made anew, pin its key again with 'fab trust'; else somebody may be intercepting it"
         ) from error
     except paramiko.PasswordRequiredException as error:
         raise Refusal(
@@ -308,14 +308,14 @@ def fingerprint(blob: bytes) -> str:
 
 
 def node_known_hosts(inventory: Inventory) -> str:
-    """The pinned keys under the names that the nodes call each other by, as OpenSSH reads them.
+    """known_hosts for the nodes: the pinned keys under the addresses at which the nodes reach each other.
 
     Raises Refusal naming the nodes without one.
     """
     pins = Pins(target(inventory, inventory.nodes[0]).known_hosts)
     lines, missing = [], []
     for node in inventory.nodes:
-        # how the operator reaches it, how the nodes call it
+        # pinned under where the operator reaches it, its address or its name
         found = pins.of(pinned_as(*reached_at(node)), node.address, node.name)
         if not found:
             missing.append(node.name)

@@ -1,4 +1,4 @@
-"""SSH keys as text: a pair for the operator, known_hosts lines, the line that admits the head."""
+"""SSH keys as text: the operator's key pair, lines of known_hosts, and the authorized_keys line for the head."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PUBLIC = re.compile(r"(ssh-ed25519) ([A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?")
 
 
 def make_pair(folder: ClusterFolder) -> str:
-    """The operator's public key of a cluster, one line; makes the pair where there is none. Raises OSError."""
+    """The operator's public key for a cluster, one line; the pair is made where there is none. Raises OSError."""
     from cryptography.hazmat.primitives import serialization as form
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -32,26 +32,26 @@ def make_pair(folder: ClusterFolder) -> str:
 
 
 def public_key(text: str, whose: str) -> str:
-    """`ssh-ed25519 KEY` of a public key's line, without its comment. Raises Refusal."""
+    """The line of a public key without its comment: `ssh-ed25519 KEY`. Raises Refusal."""
     found = PUBLIC.fullmatch(text.strip())
     if found is None:
-        raise Refusal(f"{whose} gives {text[:80]!r} for its key, which is no ed25519 public key: make the node again")
+        raise Refusal(f"{whose} gives {text[:80]!r}, which is not an ed25519 public key: make the node again")
     return f"{found[1]} {found[2]}"
 
 
 def admission(head_key: str, subnet: str) -> str:
-    """The authorized_keys line that lets the head in, from the cluster's own network alone, to run commands."""
+    """The authorized_keys line that lets the head run commands, from the cluster's own network only."""
     return f'from="{subnet}",restrict {head_key} head\n'
 
 
 def between_nodes(inventory: Inventory, keys: Mapping[str, str]) -> str:
-    """known_hosts for the nodes, by name and address: `keys` are the host keys by node name."""
+    """known_hosts for the nodes, by name and address; `keys` are the host keys by node name."""
     names = ((node, dict.fromkeys((node.name, node.address))) for node in inventory.nodes)
     return "".join(f"{','.join(words)} {keys[node.name]}\n" for node, words in names)
 
 
 def for_operator(inventory: Inventory, keys: Mapping[str, str]) -> str:
-    """known_hosts for the operator: how each node is reached, and its address; nodes without a key are left out."""
+    """known_hosts for the operator, by where each node is reached and its address; nodes without a key are left out."""
     lines: dict[str, None] = {}
     for node in inventory.nodes:
         if node.name in keys:

@@ -1,7 +1,7 @@
-"""The host keys that a known_hosts file pins, found by name.
+"""The host keys that a known_hosts file pins, by name.
 
-paramiko's own reader makes a key of each line and holds it against all before it, which 64 nodes feel. Here the file is
-read once, as text.
+paramiko's own reader parses each line's key and compares it with all before it, which is slow for 64 nodes. Here the
+file is read once, as text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HASHED = "|1|"
 
 
 def reached_at(node: Node) -> tuple[str, int]:
-    """Host and port that the operator's connection to the node names."""
+    """The host and port at which the operator reaches the node."""
     ssh = node.ssh
     if ssh is None:
         return node.address, 22
@@ -25,12 +25,12 @@ def reached_at(node: Node) -> tuple[str, int]:
 
 
 def pinned_as(host: str, port: int) -> str:
-    """The name under which OpenSSH pins whoever is reached at that host and port."""
+    """The name under which OpenSSH pins what is reached at that host and port."""
     return host if port == 22 else f"[{host}]:{port}"
 
 
 class Pins:
-    """What a file pins. Raises Refusal where it cannot be read."""
+    """The keys that a file pins. Raises Refusal where it cannot be read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -43,13 +43,13 @@ class Pins:
             raise Refusal(f"{path}, the pinned host keys, cannot be read ({why}): pin them with 'fab trust'") from error
         for number, line in enumerate(text.splitlines(), 1):
             words = line.split()
-            if len(words) >= 3 and words[0][0] not in "#@":  # a marker says another thing than "trust this key"
+            if len(words) >= 3 and words[0][0] not in "#@":  # a line with a marker, such as @revoked, does not pin
                 self._keep(words[0], number, " ".join(words[1:3]))
 
     def of(self, *names: str) -> dict[str, str]:
-        """Base64 of the keys by their type, under the first of the names that has any; of two of a type the first.
+        """The keys of the first name that has any: base64 by type; of two keys of a type the first.
 
-        Raises Refusal where a line of that name holds no key.
+        Raises Refusal where a line of that name is damaged.
         """
         for name in names:
             found: dict[str, str] = {}
@@ -72,7 +72,7 @@ class Pins:
         return sorted([*self._plain.get(name, []), *self._hidden(name)])
 
     def _hidden(self, name: str) -> list[tuple[int, str]]:
-        """The lines of a hashed name."""
+        """The lines whose hashed name is this one."""
         if not self._hashed:
             return []
         from paramiko import HostKeys
@@ -83,17 +83,17 @@ class Pins:
                 if HostKeys.hash_host(name, form) == form:
                     found.append((number, key))
             except (AssertionError, IndexError, ValueError):
-                continue  # no salt: it is nobody's
+                continue  # no valid salt: the line matches no name
         return found
 
     def _check(self, number: int, kind: str, key: str) -> None:
-        """Raises Refusal where the text is no key of that type: each begins with its type's length and name."""
+        """Raises Refusal where the text is not a key of that type: each begins with its type's length and name."""
         try:
             blob = base64.b64decode(key, validate=True)
         except (binascii.Error, ValueError):
             blob = b""
         if not blob.startswith(len(kind).to_bytes(4, "big") + kind.encode()):
             raise Refusal(
-                f"line {number} of {self._path}, the pinned host keys, holds no {kind[:40]!r} key: remove it, and pin "
+                f"line {number} of {self._path}, the pinned host keys, is not a {kind[:40]!r} key: remove it, and pin "
                 "that key again with 'fab trust'"
             )

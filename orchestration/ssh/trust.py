@@ -1,4 +1,4 @@
-"""Host keys of a person's own machines: fetched, shown, compared by the person, and only then pinned."""
+"""Host keys before they are trusted: fetched from the nodes, compared with the pinned ones, and pinned on request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCAN_S = 10.0
 
 
 class KeyState(Enum):
-    """How the key that a node shows stands to the pinned one."""
+    """How the key that a node shows compares with the pinned one."""
 
     PINNED = "pinned"
     NEW = "new"
@@ -34,7 +34,7 @@ class KeyState(Enum):
 
 @dataclass(frozen=True)
 class Shown:
-    """A node, the key it shows (`type base64`, None where it does not answer), and why or how that stands."""
+    """A node, the key that it shows (`type base64`, None where it does not answer), and the state of that key."""
 
     node: Node
     key: str | None
@@ -43,12 +43,12 @@ class Shown:
 
     @property
     def fingerprint(self) -> str:
-        """As `ssh-keygen -lf` prints it; empty where there is no key."""
+        """The key's fingerprint as `ssh-keygen -lf` prints it; empty where there is no key."""
         return "" if self.key is None else f"SHA256:{fingerprint(base64.b64decode(self.key.split()[1]))}"
 
 
 def scan(inventory: Inventory) -> list[Shown]:
-    """The key each node shows, not yet trusted. Nodes behind the head are asked from there. Raises Refusal."""
+    """The key that each node shows, not yet trusted; nodes behind the head are asked from there. Raises Refusal."""
     known = pinned(inventory)
     head = inventory.nodes[0]
     shown = {}
@@ -67,7 +67,7 @@ def scan(inventory: Inventory) -> list[Shown]:
 
 
 def offered(to: Target) -> str:
-    """The host key, `type base64`, that whoever answers shows before anybody logs in. Raises UnreachableError."""
+    """The host key, `type base64`, shown before any login. Raises UnreachableError."""
     import paramiko
 
     try:
@@ -88,7 +88,7 @@ def _socket(to: Target) -> Any:
 
 
 def _offered_to(connection: Connection, node: Node) -> str:
-    """The host key that a node shows the head. Raises UnreachableError."""
+    """The host key that a node shows to the head. Raises UnreachableError."""
     host, port = reached_at(node)
     done = connection.run(["ssh-keyscan", "-T", "5", "-t", "ed25519", "-p", str(port), "--", host])
     for line in done.out.decode(errors="replace").splitlines():
@@ -115,7 +115,7 @@ def _judged(node: Node, known: Mapping[str, Sequence[str]], ask: Callable[[], st
         key = ask()
     except UnreachableError as error:
         return Shown(node, None, KeyState.SILENT, str(error))
-    # a key of another kind than the pinned one says nothing of a change
+    # a key of another type than the pinned one does not mean that it changed
     changed = any(before.split()[0] == key.split()[0] for before in known[node.name])
     return Shown(
         node, key, KeyState.PINNED if key in known[node.name] else KeyState.CHANGED if changed else KeyState.NEW
@@ -123,7 +123,7 @@ def _judged(node: Node, known: Mapping[str, Sequence[str]], ask: Callable[[], st
 
 
 def pinned(inventory: Inventory) -> dict[str, list[str]]:
-    """The keys pinned for each node, by name; none where the file is not there yet. Raises Refusal."""
+    """The keys pinned for each node, by node name; none where there is no file yet. Raises Refusal."""
     path = _file(inventory)
     pins = Pins(path) if path.exists() else None
     known: dict[str, list[str]] = {}
@@ -134,7 +134,7 @@ def pinned(inventory: Inventory) -> dict[str, list[str]]:
 
 
 def expected(shown: Sequence[Shown], fingerprints: Sequence[str]) -> None:
-    """Compares with what the person read on the machines themselves. Raises Refusal naming each node that differs."""
+    """Compares with fingerprints read on the machines themselves. Raises Refusal naming each node that differs."""
     wrong = [
         f"{item.node.name} shows {item.fingerprint}" for item in unpinned(shown) if item.fingerprint not in fingerprints
     ]
@@ -143,12 +143,12 @@ def expected(shown: Sequence[Shown], fingerprints: Sequence[str]) -> None:
 
 
 def unpinned(shown: Sequence[Shown]) -> list[Shown]:
-    """What a person has to compare."""
+    """The keys that a person has to compare: new ones and changed ones."""
     return [item for item in shown if item.state in (KeyState.NEW, KeyState.CHANGED)]
 
 
 def pin(inventory: Inventory, shown: Sequence[Shown]) -> None:
-    """Pins the keys shown; of nodes that did not answer the old ones stay. Raises OSError, Refusal."""
+    """Pins the keys shown; nodes that did not answer keep their old ones. Raises OSError, Refusal."""
     kept = {name: found[0] for name, found in pinned(inventory).items() if found}
     new = {item.node.name: item.key for item in shown if item.key is not None}
     _file(inventory).parent.mkdir(parents=True, exist_ok=True)

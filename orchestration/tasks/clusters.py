@@ -1,4 +1,4 @@
-"""The tasks `clusters`, `up` and `down`: what there is to measure on, brought up and taken down by its provider."""
+"""The tasks `clusters`, `up` and `down`. The provider of the cluster does the work."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from orchestration.tasks.arguments import YES, amount
-from orchestration.tasks.common import ROOT, known_clusters, operator, speaking, terminable, utc_now
+from orchestration.tasks.common import ROOT, known_clusters, operator, reports_errors, terminable, utc_now
 from orchestration.tasks.printing import print_line
 
 MADE = "compose-light, compose-fat (containers here), or a stack on Google Cloud: fat, light, any Pulumi.<name>.yaml"
 
 
 @task(auto_shortflags=False)
-@speaking
+@reports_errors
 def clusters(_context: Context) -> None:
-    """List the clusters that `--cluster` takes, and how each stands."""
+    """List the clusters that `--cluster` takes, and the status of each."""
     known = known_clusters()
     rows = [(name, known.provider(name)) for name in known.names()]
     names, kinds = (max(map(len, column)) for column in zip(*((name, of.kind) for name, of in rows), strict=True))
@@ -26,14 +26,14 @@ def clusters(_context: Context) -> None:
 @task(
     help={
         "cluster": MADE,
-        "budget": "on Google Cloud: so much money, in the price's currency, instead of a lifetime",
+        "budget": "on Google Cloud: the money to spend, in the price's currency, instead of a lifetime",
         "keep": "on Google Cloud: leave a half-made cluster, to look into it",
         "replace": "on Google Cloud: also replace nodes that stand, once everything on them is fetched",
         "yes": YES,
     },
     auto_shortflags=False,
 )
-@speaking
+@reports_errors
 def up(
     _context: Context,
     cluster: str = "",
@@ -42,7 +42,7 @@ def up(
     replace: bool = False,
     yes: bool = False,
 ) -> None:
-    """Start a cluster: containers on this machine, or, shown and priced first, nodes on Google Cloud."""
+    """Start a cluster: containers on this machine, or nodes on Google Cloud, whose price is shown first."""
     from orchestration.clusters.provider import UpFlags
 
     flags = UpFlags(amount("--budget", budget), keep, replace)
@@ -64,7 +64,7 @@ def up(
     },
     auto_shortflags=False,
 )
-@speaking
+@reports_errors
 def down(
     _context: Context,
     cluster: str = "",

@@ -1,6 +1,6 @@
-"""What the tasks share: how they end early, the project's folders, and the world outside.
+"""What the tasks share: early ends, the project's folders, and objects made of the clock, environment and terminal.
 
-Here alone, and nowhere below, the clock, the environment and the terminal are read.
+Nothing below the tasks reads the clock, the environment or the terminal by itself.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ RUNS = ROOT / "results" / "runs"
 P = ParamSpec("P")
 
 
-def speaking(body: Callable[P, None]) -> Callable[P, None]:
-    """Turns the two ways in which a task ends early into one line and an exit status."""
+def reports_errors(body: Callable[P, None]) -> Callable[P, None]:
+    """Turns the exceptions that end a task early into one line and an exit status."""
 
     @functools.wraps(body)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -43,7 +43,7 @@ def speaking(body: Callable[P, None]) -> Callable[P, None]:
             raise Exit(as_typed(f"convscale: {stopped}"), code=1) from stopped
         except KeyboardInterrupt:
             raise Exit("convscale: interrupted: what is recorded is kept", code=1) from None
-        except BrokenPipeError:  # the reader of our output went away, as `head` does
+        except BrokenPipeError:  # whoever reads our output has closed it, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise Exit(code=1) from None
 
@@ -52,7 +52,7 @@ def speaking(body: Callable[P, None]) -> Callable[P, None]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM ends a task as Ctrl-C does."""
+    """Inside it, SIGTERM ends the task as Ctrl-C does."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -65,7 +65,7 @@ def terminable() -> Iterator[None]:
 
 
 def utc_now() -> str:
-    """The time, as ISO 8601."""
+    """The time now, as ISO 8601."""
     from workload.agent.supervise import utc_now
 
     return utc_now()
@@ -91,7 +91,7 @@ def find_living(cluster: str) -> Inventory:
 
 
 def surroundings() -> Surroundings:
-    """What a sweep uses of the world outside."""
+    """The surroundings of a sweep that is started from this terminal."""
     from orchestration.jobs.environment import kept_environment, unused
     from orchestration.paths import RunsFolder
     from orchestration.sweep.prepare import Surroundings
@@ -103,7 +103,7 @@ def surroundings() -> Surroundings:
 
 
 def operator(yes: bool = False) -> Operator:
-    """What a provider uses of the world outside; `yes` agrees to everything."""
+    """The person at this terminal; `yes` agrees to everything."""
     import time
 
     from orchestration.operator import Operator, Person, WallClock

@@ -12,7 +12,7 @@ from invoke.tasks import task
 
 from orchestration.errors import Refusal
 from orchestration.tasks.arguments import LOCAL_CLUSTER, sweep_folder, words
-from orchestration.tasks.common import ROOT, find, find_living, known_clusters, speaking, surroundings, utc_now
+from orchestration.tasks.common import ROOT, find, find_living, known_clusters, reports_errors, surroundings, utc_now
 from orchestration.tasks.printing import print_line, print_tables, short
 from workload.record.schema import SchemaError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @task(help={"cluster": LOCAL_CLUSTER}, auto_shortflags=False)
-@speaking
+@reports_errors
 def probe(_context: Context, cluster: str = "local") -> None:
     """Measure what a cluster can do: messages, memory, multiply-adds and each backend."""
     from orchestration.forecast.probe import measure
@@ -49,7 +49,7 @@ def probe(_context: Context, cluster: str = "local") -> None:
     },
     auto_shortflags=False,
 )
-@speaking
+@reports_errors
 def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     _context: Context,
     cluster: str = "local",
@@ -95,7 +95,7 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
 
 @dataclass(frozen=True)
 class KnownCluster:
-    """Inventory and probe of a cluster; `stated` where it was never probed, and both follow from stated figures."""
+    """Inventory and probe of a cluster; where it was never probed, both are made from published figures (`stated`)."""
 
     inventory: Inventory
     probe: Mapping[str, Any]
@@ -117,7 +117,7 @@ def _known(cluster: str) -> KnownCluster:
 
 
 def _asked(wanted: Sequence[Wanted], inventory: Inventory) -> list[Asked]:
-    """The points as the forecast asks for them, each spread over the nodes."""
+    """The points to forecast, each placed on the nodes."""
     from orchestration.forecast.cases import of_point
     from orchestration.forecast.points import placement
     from results.forecast.predict import Asked
@@ -130,7 +130,7 @@ def _asked(wanted: Sequence[Wanted], inventory: Inventory) -> list[Asked]:
 
 
 def _terms(cluster: str, known: KnownCluster, extrapolate: bool, sweep: str) -> Terms:
-    """What the forecast rests on. Raises Refusal, SweepError, SchemaError."""
+    """The figures that the forecast is made from. Raises Refusal, SweepError, SchemaError."""
     from orchestration.forecast.sweep import band
     from results.forecast.predict import Terms
     from results.forecast.probe import parse
@@ -152,7 +152,7 @@ def _terms(cluster: str, known: KnownCluster, extrapolate: bool, sweep: str) -> 
 
 
 def _priced(inventory: Inventory) -> str:
-    """What the cluster costs, and who says so."""
+    """The cluster's price, and its date, in a line."""
     if inventory.price is None:
         return "No price: the inventory names none."
     price, nodes = inventory.price, len(inventory.nodes)

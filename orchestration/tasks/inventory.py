@@ -1,4 +1,4 @@
-"""The tasks `inventory` and `trust`: a cluster's files written down, its nodes' host keys compared and pinned."""
+"""The tasks `inventory` and `trust`: write a cluster's files, and pin its nodes' host keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from invoke.tasks import task
 
 from orchestration.errors import Refusal
 from orchestration.tasks.arguments import CLUSTER, number, words
-from orchestration.tasks.common import ROOT, known_clusters, operator, speaking, utc_now
+from orchestration.tasks.common import ROOT, known_clusters, operator, reports_errors, utc_now
 from orchestration.tasks.nodes import remote
 from orchestration.tasks.printing import print_line, short
 
@@ -18,20 +18,20 @@ from orchestration.tasks.printing import print_line, short
 @task(
     help={
         "cluster": "a stack on Google Cloud that another machine brought up: write its files here too",
-        "hosts": "the machines, comma-separated, head first: as this machine and they themselves reach them",
-        "name": "what the cluster is to be called",
-        "user": "who logs in there (default: who you are here)",
+        "hosts": "names or addresses, comma-separated, the head first: as this machine and the nodes reach them",
+        "name": "name of the new cluster",
+        "user": "user name there (default: yours here)",
         "key-file": "private key (default: your agent, or the keys in ~/.ssh)",
         "python": "the nodes' Python, with mpirun beside it",
         "workdir": "folder on the nodes that may hold the workload",
         "slots": "ranks a machine takes (default: its physical cores)",
         "memory-gib": "memory of a machine (default: what it has)",
-        "subnet": "network between the machines: 10.0.0.0/24 (default: the head's one that holds all the others)",
-        "expect": "fingerprints SHA256:... that you read on the machines, comma-separated, in place of the question",
+        "subnet": "network between the machines, as 10.0.0.0/24 (default: where the head reaches them all)",
+        "expect": "fingerprints SHA256:... read on the machines, comma-separated: compared instead of asking you",
     },
     auto_shortflags=False,
 )
-@speaking
+@reports_errors
 def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
     _context: Context,
     cluster: str = "",
@@ -46,7 +46,7 @@ def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
     subnet: str = "",
     expect: str = "",
 ) -> None:
-    """Write down your own machines as a cluster: pin their host keys, ask them for cores and memory."""
+    """Make a cluster of your own machines: pin their host keys, ask them for cores and memory."""
     from orchestration.clusters.folder import folder_of
     from orchestration.provision.host_keys import confirm
     from orchestration.provision.own_machines import Login, Machines, add
@@ -59,7 +59,7 @@ def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
         print(f"{cluster}: {len(found.nodes)} nodes, {found.slots} slots; files in {folder}")
         return
     if not hosts or not name:
-        raise Refusal("give --hosts a,b,c (the head first) and --name, what the cluster is to be called")
+        raise Refusal("give --hosts a,b,c (the head first) and --name, the name of the new cluster")
     known.check_free(name, OWN_MACHINES)
     key = str(Path(key_file).expanduser().absolute()) if key_file else None
     login = Login(user or getpass.getuser(), key, python, workdir, subnet or None)
@@ -71,12 +71,15 @@ def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
 
 
 @task(
-    help={"cluster": CLUSTER, "expect": "fingerprints SHA256:... read on the machines, in place of the question"},
+    help={
+        "cluster": CLUSTER,
+        "expect": "fingerprints SHA256:... read on the machines, comma-separated: compared instead of asking you",
+    },
     auto_shortflags=False,
 )
-@speaking
+@reports_errors
 def trust(_context: Context, cluster: str = "", expect: str = "") -> None:
-    """Show the fingerprints of the nodes' host keys, to compare, and pin them."""
+    """Show the fingerprints of the nodes' host keys for comparison, and pin the keys."""
     from orchestration.provision.host_keys import confirm
 
     confirm(remote(cluster), words(expect), operator().person)

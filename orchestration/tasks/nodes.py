@@ -1,4 +1,4 @@
-"""The tasks that see to a cluster's nodes: `check`, `push`, `ssh` and `clean`."""
+"""The tasks that work on a cluster's nodes: `check`, `push`, `ssh` and `clean`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from invoke.tasks import task
 
 from orchestration.errors import Refusal, Stopped
 from orchestration.tasks.arguments import CLUSTER, LOCAL_CLUSTER
-from orchestration.tasks.common import ROOT, RUNS, find, find_living, speaking, surroundings, utc_now
+from orchestration.tasks.common import ROOT, RUNS, find, find_living, reports_errors, surroundings, utc_now
 from orchestration.tasks.printing import console, print_line
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     },
     auto_shortflags=False,
 )
-@speaking
+@reports_errors
 def check(_context: Context, cluster: str = "local", study: str = "") -> None:
     """Check that a cluster can be measured: one table, every fault at once, each with its remedy."""
     from rich.markup import escape
@@ -67,7 +67,7 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
 
 
 def _planned(cluster: str, study: str, executor: Executor) -> Sweep | None:
-    """The study on the cluster as it is; None where a node cannot be asked. Raises Refusal where the study is wrong."""
+    """The study planned on the cluster; None where a node cannot be asked. Raises Refusal where the study is wrong."""
     from orchestration.sweep.prepare import Request, prepare
 
     try:
@@ -78,9 +78,9 @@ def _planned(cluster: str, study: str, executor: Executor) -> Sweep | None:
 
 
 @task(help={"cluster": CLUSTER}, auto_shortflags=False)
-@speaking
+@reports_errors
 def push(_context: Context, cluster: str = "") -> None:
-    """Bring the workload to every node: one copy to the head, from there by broadcast; only what changed."""
+    """Copy the workload to every node: once to the head, from there to all; only what changed."""
     from orchestration.clusters.lifetime import living
     from orchestration.executors.remote import upload
 
@@ -90,9 +90,9 @@ def push(_context: Context, cluster: str = "") -> None:
 
 
 @task(help={"cluster": CLUSTER, "node": "name of a node (default: the head)"}, auto_shortflags=False)
-@speaking
+@reports_errors
 def ssh(_context: Context, cluster: str = "", node: str = "") -> None:
-    """Open a shell on a node, by the pinned keys."""
+    """Open a shell on a node; only pinned host keys are accepted."""
     from orchestration.messages import unknown
     from orchestration.ssh import config_file
 
@@ -117,9 +117,9 @@ def ssh(_context: Context, cluster: str = "", node: str = "") -> None:
     iterable=["sweep"],
     auto_shortflags=False,
 )
-@speaking
+@reports_errors
 def clean(_context: Context, sweep: Sequence[str], cluster: str = "") -> None:
-    """End and remove what killed or lost sweeps of this checkout left on a cluster; finished records stay."""
+    """End and remove what killed or lost sweeps of this checkout left on a cluster; records stay."""
     from orchestration.jobs.environment import kept_environment
     from orchestration.paths import RunsFolder
     from orchestration.sweep import cleanup

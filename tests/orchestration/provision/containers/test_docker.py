@@ -48,7 +48,7 @@ def test_a_silent_failure_names_its_status(tmp_path):
 
 
 def test_a_command_that_never_ends_is_given_up(tmp_path):
-    with pytest.raises(EngineError, match="docker ps is not over"):
+    with pytest.raises(EngineError, match="docker ps did not end within"):
         Engine((), place(tmp_path, docker="exec /bin/sleep 60")).docker("ps", limit_s=0.2)
 
 
