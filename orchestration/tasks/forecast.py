@@ -18,7 +18,7 @@ from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
     from orchestration.clusters.inventory import Inventory
-    from orchestration.forecast.points import Wanted
+    from orchestration.forecast.points import WantedPoint
     from results.forecast.predict import Asked, Terms
 
 
@@ -116,7 +116,7 @@ def _known(cluster: str) -> KnownCluster:
     return KnownCluster(found.inventory, found.probe, found.notes, stated=True)
 
 
-def _asked(wanted: Sequence[Wanted], inventory: Inventory) -> list[Asked]:
+def _asked(wanted: Sequence[WantedPoint], inventory: Inventory) -> list[Asked]:
     """The points to forecast, each placed on the nodes."""
     from orchestration.forecast.cases import of_point
     from orchestration.forecast.points import placement
