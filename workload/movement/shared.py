@@ -15,9 +15,9 @@ from mpi4py import MPI
 
 from workload.domain.grid import AXES, Block, Span, block_of, cut, finisher, whole
 from workload.instruments.clock import Clock
+from workload.instruments.nodes import node_of, nodes_of
 from workload.movement import ROOT, Float32, Sink, Spans, Task, index, touched
 from workload.movement.datatypes import part_type
-from workload.movement.nodes import node_of, nodes_of
 from workload.movement.partial_sums import PartialSums
 
 X_TAG, Y_TAG = 1, 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from workload.domain.problem import Problem
 from workload.instruments import machine
 from workload.instruments.clock import Now
 from workload.probe.multiply_add import MultiplyAdd
+from workload.probe.scale import Scale, spread
 
 ROOT = 0
 Work = Callable[[], object]
@@ -31,25 +32,6 @@ NO_CODE = (ImportError, RuntimeError, OSError, ValueError)  # a backend that doe
 MEMORY_SHARE = 0.25  # of a node's memory that the probe's arrays may take
 SHORTEST_S = 1e-6
 PICTURES = 2  # in the pool that the load is made from
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How much a gauge does; tests take less.
-
-    There are several sizes to copy, since a C library copies large arrays past the caches and small ones through them,
-    at different rates. A backend convolves `block` (B, C, H, W), larger than the caches, with 3 filters of 3 x 3. One
-    that takes longer than `slow_s` for `small_block` convolves that instead, since memory does not limit it. A round
-    repeats its work until it lasts about `round_s`, like a phase of a run.
-    """
-
-    copy_bytes: tuple[int, ...] = (2**26, 2**28)
-    multiply_adds: int = 2**28
-    small_block: tuple[int, int, int, int] = (1, 3, 256, 256)
-    block: tuple[int, int, int, int] = (4, 3, 1024, 1024)
-    slow_s: float = 0.005
-    rounds: int = 4
-    round_s: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -90,14 +72,6 @@ class Gauge:
         """The rate at the median of all rounds, and the spread of these."""
         rate = self.amount / statistics.median(self.samples)
         return {**self.about, "active": self.active, self.unit: rate, "spread": spread(self.samples)}
-
-
-def spread(samples: Sequence[float]) -> float:
-    """Distance between the quartiles, divided by the median; 0 for fewer than two samples."""
-    if len(samples) < 2:
-        return 0.0
-    low, middle, high = statistics.quantiles(samples, n=4, method="inclusive")
-    return (high - low) / middle
 
 
 def counts(ranks: int) -> list[int]:

@@ -7,11 +7,21 @@ from pathlib import Path
 
 from mpi4py import MPI
 
-from workload.probe.gauges import Scale
+from workload.instruments.clock import Clocks
 from workload.probe.run import probe
+from workload.probe.scale import Scale
 
 answer = Path(sys.argv[1])
-small = Scale((2**16, 2**20), 2**20, (1, 1, 8, 8), (1, 3, 32, 32), rounds=2, round_s=0.001)
-found = probe(MPI.COMM_WORLD, time.monotonic, time.process_time, small, sizes=(8, 2**20), passes=2)
+small = Scale(
+    message_bytes=(8, 2**20),
+    copy_bytes=(2**16, 2**20),
+    multiply_adds=2**20,
+    small_block=(1, 1, 8, 8),
+    block=(1, 3, 32, 32),
+    passes=2,
+    rounds=2,
+    round_s=0.001,
+)
+found = probe(MPI.COMM_WORLD, Clocks(time.monotonic, MPI.Wtime, time.process_time), small)
 if found is not None:
     answer.write_text(json.dumps(found))

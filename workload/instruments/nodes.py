@@ -1,4 +1,4 @@
-"""Which ranks share a node."""
+"""Finds which ranks share a node."""
 
 from __future__ import annotations
 
