@@ -67,7 +67,7 @@ def describe(
         "key_file": "id_ed25519" if profile.operator_key is None else None,
         "known_hosts": "known_hosts",
         "interface_subnet": str(profile.subnet),
-        "launcher": "ssh",
+        "executor": "ssh",
         "transport": "tcp",
         "mixed_processors": profile.mixed_processors,
         "cpu_platform": profile.min_cpu_platform,

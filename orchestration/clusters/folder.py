@@ -66,7 +66,7 @@ def read_cluster(path: Path) -> Inventory:
     Raises Refusal, also where the file says that it describes this machine and it does not.
     """
     found = inventory.read(path)
-    if found.launcher == "local":
+    if found.is_this_machine:
         return _here(found, str(path))
     return beside(found, path.parent)
 
@@ -81,7 +81,7 @@ def beside(found: Inventory, folder: Path) -> Inventory:
 
 def _here(found: Inventory, name: str) -> Inventory:
     if len(found.nodes) > 1:
-        raise Refusal(f"{name} describes {len(found.nodes)} nodes, launcher 'local': launcher 'ssh' takes several")
+        raise Refusal(f"{name} describes {len(found.nodes)} nodes, executor 'local': executor 'ssh' takes several")
     address = found.nodes[0].address
     if address not in (socket.gethostname(), "localhost", "127.0.0.1"):
         raise Refusal(f"{name} describes {address}, but this machine is {socket.gethostname()}: run it there")

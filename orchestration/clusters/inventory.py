@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from orchestration.errors import Refusal
 from orchestration.messages import explain
@@ -61,9 +61,13 @@ class Node(_Strict):
     ssh: Ssh | None = None
 
 
+THIS_MACHINE = "local"  # the executor whose only node is the operator's own machine
+
+
 class Inventory(_Strict):
     """A cluster; `nodes[0]` is the head. mpirun is in the folder of `python`; `workdir` holds workload/.
 
+    `executor`: how jobs get to the head, one of executors.connect.EXECUTORS. Older inventories call it `launcher`.
     `mixed_processors`: the provider chooses each node's processor, so the nodes may differ. `cpu_platform`: the oldest
     processor that was accepted, in the provider's words. `placement`: "compact" where nodes close together were asked
     for.
@@ -73,7 +77,7 @@ class Inventory(_Strict):
     cluster: Name
     profile: Name
     default_study: str
-    launcher: Literal["local", "ssh"]  # first, because the checks of the paths depend on it
+    executor: Name  # first, because the checks of the paths depend on it
     python: str
     workdir: str
     user: Name | None = None
@@ -89,11 +93,23 @@ class Inventory(_Strict):
     price: Price | None = None
     nodes: Annotated[list[Node], Field(min_length=1)]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _older_key(cls, document: Any) -> Any:
+        if isinstance(document, dict) and "launcher" in document and "executor" not in document:
+            return {("executor" if key == "launcher" else key): value for key, value in document.items()}
+        return document
+
+    @property
+    def is_this_machine(self) -> bool:
+        """True where jobs run on the operator's own machine."""
+        return self.executor == THIS_MACHINE
+
     @field_validator("python", "workdir")
     @classmethod
     def _path_on_nodes(cls, value: str, info: ValidationInfo) -> str:
         plain = re.fullmatch(NODE_PATH, value) and ".." not in value.split("/")
-        if info.data.get("launcher") == "ssh" and not plain:
+        if info.data.get("executor") != THIS_MACHINE and not plain:
             raise ValueError("give an absolute path of letters, digits and . _ + @ / -")
         return value
 

@@ -57,7 +57,7 @@ def describe(root: Path, utc: str) -> Inventory:
         "default_study": "quick",
         "python": str(Path(sys.prefix) / "bin" / "python"),
         "workdir": str(root),
-        "launcher": "local",
+        "executor": "local",
         "transport": "auto",
         "created_at": utc,
     }

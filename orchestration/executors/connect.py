@@ -1,4 +1,4 @@
-"""The executors by an inventory's `launcher`. To add one: a class like jobs.executor.Executor, and an entry here."""
+"""The executors by an inventory's `executor`. To add one: a class like jobs.executor.Executor, and an entry here."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from orchestration.clusters.inventory import Inventory
+from orchestration.errors import Refusal
 from orchestration.executors.local import LocalExecutor
 from orchestration.executors.remote.executor import RemoteExecutor
 from orchestration.jobs.executor import Executor
+from orchestration.messages import unknown
 
 Environment = Mapping[str, str]
 EXECUTORS: Mapping[str, Callable[[Inventory, Environment], Executor]] = {
@@ -22,4 +24,6 @@ def connect(inventory: Inventory, environment: Environment) -> Executor:
 
     `environment` is what jobs on this machine are started with; elsewhere the head has its own.
     """
-    return EXECUTORS[inventory.launcher](inventory, environment)
+    if inventory.executor not in EXECUTORS:
+        raise Refusal(f"the inventory of {inventory.cluster}: {unknown('executor', inventory.executor, EXECUTORS)}")
+    return EXECUTORS[inventory.executor](inventory, environment)

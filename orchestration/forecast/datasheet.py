@@ -70,7 +70,7 @@ def _inventory(
     machine = catalogue["machines"][machine_type]
     price = machine["on_demand"]
     cluster = {
-        "cluster": name, "profile": name, "default_study": "paper", "launcher": "ssh",
+        "cluster": name, "profile": name, "default_study": "paper", "executor": "ssh",
         "python": "/opt/convscale/venv/bin/python", "workdir": "/opt/convscale", "transport": "tcp", "created_at": utc,
         "price": {
             "amount_per_hour": nodes * float(price["amount_per_hour"]), "currency": catalogue["currency"],

@@ -105,7 +105,7 @@ def describe(
         "key_file": login.key_file,
         "known_hosts": folder.known_hosts.name,
         "interface_subnet": login.subnet,
-        "launcher": "ssh",
+        "executor": "ssh",
         "transport": "auto",
         "created_at": utc,
     }

@@ -179,7 +179,7 @@ def _slots(machines: Sequence[Mapping[str, Any]], inventory: Inventory) -> list[
 
 def _unused(inventory: Inventory, surroundings: Surroundings) -> Sequence[str]:
     """Lines on what of the person's environment the runs do not get; nodes apart from this machine have their own."""
-    return surroundings.unused if inventory.launcher == "local" else ()
+    return surroundings.unused if inventory.is_this_machine else ()
 
 
 def _mixed(machines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

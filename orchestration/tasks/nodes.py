@@ -133,6 +133,6 @@ def clean(_context: Context, sweep: Sequence[str], cluster: str = "") -> None:
 def remote(cluster: str) -> Inventory:
     """The inventory of a cluster that is not this machine. Raises Refusal."""
     found = find(cluster)
-    if found.launcher == "local":
+    if found.is_this_machine:
         raise Refusal(f"cluster {cluster} is this machine: there is no other to reach; give another --cluster")
     return found

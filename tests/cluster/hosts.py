@@ -120,7 +120,7 @@ class Hosts:
         cluster = {
             "cluster": "hosts", "profile": "own", "default_study": "quick", "python": sys.executable,
             "workdir": WORKDIR, "user": "root", "key_file": "id_ed25519", "known_hosts": "known_hosts",
-            "interface_subnet": f"{self.subnet}.0/24", "launcher": "ssh", "transport": "tcp",
+            "interface_subnet": f"{self.subnet}.0/24", "executor": "ssh", "transport": "tcp",
             "created_at": "2026-01-01T00:00:00Z",
         }  # fmt: skip
         text, document = hostfile.describe(cluster | changes, nodes)

@@ -21,7 +21,7 @@ def make_inventory(slots: int, nodes: int = 1, memory_bytes: int = 2**34, profil
         "default_study": "quick",
         "python": sys.executable,
         "workdir": str(ROOT),
-        "launcher": "local",
+        "executor": "local",
         "transport": "auto",
         "created_at": "2026-01-01T00:00:00Z",
         "nodes": [

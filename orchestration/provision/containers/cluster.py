@@ -214,7 +214,7 @@ class Containers:
             "key_file": self.folder.key.name,
             "known_hosts": self.folder.known_hosts.name,
             "interface_subnet": subnet,
-            "launcher": "ssh",
+            "executor": "ssh",
             "transport": "tcp",
             "created_at": utc,
         }

@@ -19,7 +19,7 @@ NAMES = [f"node{n}" for n in range(1, 9)]
 def test_inventory_and_hostfile_describe_the_nodes(light):
     found = light.inventory
     assert [node.name for node in found.nodes] == NAMES
-    assert (found.profile, found.transport, found.launcher, found.slots) == ("light", "tcp", "ssh", 8)
+    assert (found.profile, found.transport, found.executor, found.slots) == ("light", "tcp", "ssh", 8)
     assert light.folder.hostfile.read_text() == "".join(f"{node.address} slots=1\n" for node in found.nodes)
     assert [light.inside(node.name, "hostname", "-i").strip() for node in found.nodes] == [
         node.address for node in found.nodes

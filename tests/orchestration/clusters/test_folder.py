@@ -53,7 +53,7 @@ def test_what_a_person_put_beside_them_stays(folder):
     [
         ("{", "not complete JSON"),
         ('{"schema_version": 9}', "schema_version 9"),
-        (json.dumps(document(launcher="local")), "2 nodes, launcher 'local'"),
+        (json.dumps(document(executor="local")), "2 nodes, executor 'local'"),
         (make_inventory(2).model_dump_json().replace(make_inventory(2).nodes[0].address, "elsewhere"), "elsewhere"),
     ],
 )

@@ -14,7 +14,7 @@ LIGHT = {
     "key_file": "id_ed25519",
     "known_hosts": "known_hosts",
     "interface_subnet": "10.0.0.0/24",
-    "launcher": "ssh",
+    "executor": "ssh",
     "transport": "tcp",
     "mixed_processors": True,
     "cpu_platform": None,
@@ -55,7 +55,7 @@ def test_what_infra_describes_is_an_inventory():
     ("changes", "words"),
     [
         ({"nodes": []}, "nodes"),
-        ({"launcher": "rsh"}, "launcher = 'rsh' is wrong"),
+        ({"executor": "-rsh"}, "executor = '-rsh'"),
         ({"interface_subnet": "10.0.0.0/24 --mca x y"}, "interface_subnet"),
         ({"nodes": [NODES[0] | {"address": "-oProxyCommand=x"}]}, r"nodes\[0\].address"),
         ({"nodes": [NODES[0] | {"slots": 0}]}, r"nodes\[0\].slots = 0"),
@@ -86,3 +86,8 @@ def test_the_schema_describes_every_key():
     schema = inventory.json_schema()
     assert set(schema["properties"]) == set(document())
     assert schema["additionalProperties"] is False
+
+
+def test_an_inventory_of_before_calls_its_executor_launcher():
+    older = {("launcher" if key == "executor" else key): value for key, value in document().items()}
+    assert inventory.parse(older, "light") == inventory.parse(document(), "light")

@@ -17,7 +17,7 @@ def inventory(nodes, slots):
             "default_study": "quick",
             "python": "/venv/bin/python",
             "workdir": "/work",
-            "launcher": "local",
+            "executor": "local",
             "transport": "auto",
             "created_at": "2026-01-01T00:00:00+00:00",
             "nodes": [

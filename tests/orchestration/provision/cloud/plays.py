@@ -57,7 +57,7 @@ def outputs(nodes: int = 2, lifetime_s: int = 14400, expires: str = "2099-01-01T
             "key_file": "id_ed25519",
             "known_hosts": "known_hosts",
             "interface_subnet": SUBNET,
-            "launcher": "ssh",
+            "executor": "ssh",
             "transport": "tcp",
             "created_at": "2026-01-01T00:00:00Z",
             "expires_at": expires,
