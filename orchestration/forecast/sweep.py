@@ -13,7 +13,7 @@ from orchestration.checks import canary, nodes
 from orchestration.errors import Refusal
 from orchestration.forecast import probe
 from orchestration.forecast.cases import of_plan
-from orchestration.sweep.runner import Aside
+from orchestration.sweep.runner import LedgerExtras
 from results.forecast import accuracy, residuals
 from results.forecast.probe import parse
 from results.records.sweep import read_sweep
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Foretelling:
+class SweepForecast:
     """The values of the ledger's event `forecast`; None, and in `why` a line, where nothing is forecast."""
 
     sweep: Sweep
@@ -52,7 +52,7 @@ class Foretelling:
         faults = nodes.lifetime(self.sweep.inventory, wanted).faults
         return tuple(f"lifetime: {fault}; what would outlive it is skipped" for fault in faults)
 
-    def aside(self) -> Aside:
+    def ledger_extras(self) -> LedgerExtras:
         """What goes to the ledger beside the runs: the forecast, and the canary round their blocks."""
         prepared = self.sweep
 
@@ -60,7 +60,7 @@ class Foretelling:
             found = canary.between(prepared.loop, paths)
             return {**found, "multiply_adds_per_s": canary.by_node(found, prepared.executor.names)}
 
-        return Aside(self.values, ask)
+        return LedgerExtras(self.values, ask)
 
     def keep(self, folder: Path) -> str:
         """Remembers beside the probe how far the forecasts were off; where that fails, why, in a line."""
@@ -77,19 +77,19 @@ class Foretelling:
         return ""
 
 
-def foretell(prepared: Sweep) -> Foretelling:
+def forecast_sweep(prepared: Sweep) -> SweepForecast:
     """The forecast of every run of a sweep."""
     cluster, root = prepared.request.cluster, prepared.surroundings.root
     if not probe.path_of(cluster, root).exists():
-        return Foretelling(prepared, None, f"no forecast: 'fab probe --cluster {cluster}' measures what one rests on")
+        return SweepForecast(prepared, None, f"no forecast: 'fab probe --cluster {cluster}' measures what one rests on")
     cases = of_plan(prepared.plan)
     if not cases:
-        return Foretelling(prepared, None, f"no forecast: there is none for runs of {prepared.experiment.kind}")
+        return SweepForecast(prepared, None, f"no forecast: there is none for runs of {prepared.experiment.kind}")
     try:
         found = parse(probe.read(cluster, root), f"the probe of {cluster}")
-        return Foretelling(prepared, accuracy.document(cases, found, band(cluster, root)))
+        return SweepForecast(prepared, accuracy.document(cases, found, band(cluster, root)))
     except (Refusal, SchemaError) as error:
-        return Foretelling(prepared, None, f"no forecast: {error}")
+        return SweepForecast(prepared, None, f"no forecast: {error}")
 
 
 def band(cluster: str, root: Path) -> residuals.Band | None:

@@ -36,7 +36,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Aside:
+class LedgerExtras:
     """What is put down in the ledger beside the runs.
 
     `forecast`: what is forecast of the runs, written before the first of them starts. `canary`: what the nodes answer
@@ -48,13 +48,13 @@ class Aside:
 
 
 @dataclass
-class Carrying:
+class SweepRunner:
     """A sweep at work in its folder, which it holds the lock of."""
 
     sweep: Sweep
     paths: SweepPaths
     progress: Progress
-    aside: Aside = field(default_factory=Aside)
+    extras: LedgerExtras = field(default_factory=LedgerExtras)
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.paths.ledger)
@@ -97,15 +97,15 @@ class Carrying:
         runs = [item.run.run_id for item in self.sweep.plan.runs]
         values = {**self.sweep.identity.event(), "runs": runs, "notes": list(self.sweep.plan.notes)}
         self.ledger.append("planned", self.utc_now(), pid=os.getpid(), **values)
-        if self.aside.forecast is not None:
-            self.ledger.append("forecast", self.utc_now(), **self.aside.forecast)
+        if self.extras.forecast is not None:
+            self.ledger.append("forecast", self.utc_now(), **self.extras.forecast)
 
     def _canary(self, when: str) -> None:
         """Asks the canary; where it fails the ledger says so and the sweep goes on. Raises Stopped on Ctrl-C."""
-        if self.aside.canary is None or too_late(self.sweep.inventory.expires_at, self.utc_now(), None):
+        if self.extras.canary is None or too_late(self.sweep.inventory.expires_at, self.utc_now(), None):
             return
         try:
-            found = dict(self.aside.canary(self.paths))
+            found = dict(self.extras.canary(self.paths))
         except (Stopped, HeadLostError, OSError) as error:
             found = {"failed": str(error)}
         except KeyboardInterrupt:
@@ -176,7 +176,7 @@ class Carrying:
         self.ledger.append("interrupted", self.utc_now(), run_id=planned.run.run_id)
 
 
-def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, aside: Aside | None = None) -> Result:
+def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, extras: LedgerExtras | None = None) -> Result:
     """Carries out the sweep in the folder, which it makes where it is not there. Raises Refusal, Stopped."""
     existing = next(folder for folder in (paths.folder, *paths.folder.parents) if folder.is_dir())
     of_nodes = preflight.of_nodes(sweep.executor, sweep.inventory, sweep.wanted(paths))
@@ -184,13 +184,13 @@ def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, aside: Aside 
     if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, fewest, existing, of_nodes):
         raise Refusal("\nconvscale: ".join(wrong))
     with locked(paths), held(sweep.executor, sweep.inventory, paths, sweep.surroundings.utc_now()):
-        carrying = Carrying(sweep, paths, progress, aside or Aside())
+        runner = SweepRunner(sweep, paths, progress, extras or LedgerExtras())
         try:
             sweep.surroundings.runs.point_latest(paths)
         except OSError as error:
             raise Refusal(f"{sweep.surroundings.runs.latest} cannot be written ({error.strerror})") from error
         try:
-            return carrying.carry_out()
+            return runner.carry_out()
         except BrokenPipeError:
             raise  # nobody reads what we print: no trouble of the disk's
         except OSError as error:

@@ -40,7 +40,7 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
     from orchestration.checks import preflight
     from orchestration.checks.nodes import Wanted
     from orchestration.executors.connect import connect
-    from orchestration.forecast.sweep import foretell
+    from orchestration.forecast.sweep import forecast_sweep
     from orchestration.jobs.executor import HeadLostError
     from workload.record.digest import code_digest
 
@@ -50,7 +50,7 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
     executor = connect(inventory, around.environment)
     try:
         planned = _planned(cluster, study, executor)
-        runs, takes_s = ((), 0.0) if planned is None else (planned.plan.runs, foretell(planned).takes_s())
+        runs, takes_s = ((), 0.0) if planned is None else (planned.plan.runs, forecast_sweep(planned).takes_s())
         wanted = Wanted(code_digest(ROOT / "workload") or "", utc_now(), len(runs), takes_s)
         found = preflight.everything(executor, inventory, wanted, RUNS, runs)
     except HeadLostError as error:

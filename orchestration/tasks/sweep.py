@@ -108,20 +108,20 @@ def studies(_context: Context) -> None:
 
 def _carry_out(prepared: Sweep, down_after: bool) -> None:
     """Carries the sweep out, reports, takes the cluster down if asked to; exit status 1 where a run failed."""
-    from orchestration.forecast.sweep import foretell
+    from orchestration.forecast.sweep import forecast_sweep
     from orchestration.sweep.runner import carry_out
 
-    foretelling = foretell(prepared)
+    forecast = forecast_sweep(prepared)
     paths = prepared.find()
     print("another sweep:" if paths is None else "going on with", end=" ")
     again = [] if paths is None else prepared.rebooted(paths)
     paths = paths or prepared.new_folder()
-    notes = (*again, *prepared.plan.notes, *filter(None, [foretelling.why]), *foretelling.lifetime())
+    notes = (*again, *prepared.plan.notes, *filter(None, [forecast.why]), *forecast.lifetime())
     for line in (short(paths.folder), *notes):
         print_line(line)
-    result = carry_out(prepared, paths, _progress(), foretelling.aside())
+    result = carry_out(prepared, paths, _progress(), forecast.ledger_extras())
     print_report([paths.folder], None)
-    if unkept := foretelling.keep(paths.folder):
+    if unkept := forecast.keep(paths.folder):
         print(unkept)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(result.counts.items()))
     print(f"{sum(result.counts.values())} runs: {counts}")
@@ -137,11 +137,11 @@ def _list_runs(prepared: Sweep) -> None:
     """Prints the runs in order, and which of them would be skipped or are done."""
     from rich.table import Table
 
-    from orchestration.forecast.sweep import foretell
+    from orchestration.forecast.sweep import forecast_sweep
 
     paths = prepared.find()
     pending = prepared.plan.runs if paths is None else prepared.pending(paths)
-    foretelling = foretell(prepared)
+    forecast = forecast_sweep(prepared)
     columns = prepared.experiment.columns
     table = Table("#", "series", "ranks", *columns, "launch", "predicted MiB", "forecast s", "")
     for item in prepared.plan.runs:
@@ -150,15 +150,15 @@ def _list_runs(prepared: Sweep) -> None:
         fate = f"skipped: {reason}" if (reason := prepared.skip_reason(item)) else ""
         fate = fate if item in pending else "done"
         cells = [item.sequence, "+".join(item.series), run.ranks, *item.cells]
-        seconds = foretelling.forward_s(run.run_id)
+        seconds = forecast.forward_s(run.run_id)
         told = "" if seconds is None else f"{seconds:.3g}"
         table.add_row(*map(str, [*cells, run.launch + 1, mib, told, fate]))
     console().print(table)
     print(*prepared.plan.notes, sep="\n")
     where = "another sweep" if paths is None else f"going on with {short(paths.folder)}"
     print(f"{where}: {len(pending)} of {len(prepared.plan.runs)} runs to do")
-    if foretelling.why:
-        print_line(foretelling.why)
+    if forecast.why:
+        print_line(forecast.why)
 
 
 def _progress() -> Progress:

@@ -14,12 +14,12 @@ from invoke.exceptions import Exit
 
 from orchestration.checks import canary
 from orchestration.experiments.convolution.experiment import Convolution
-from orchestration.forecast.sweep import Foretelling
+from orchestration.forecast.sweep import SweepForecast
 from orchestration.jobs.environment import kept_environment, unused
 from orchestration.paths import RunsFolder
 from orchestration.provision.providers import clusters_of
 from orchestration.sweep.prepare import Surroundings
-from orchestration.sweep.runner import Aside
+from orchestration.sweep.runner import LedgerExtras
 from orchestration.tasks import sweep
 from tests.orchestration.support import ROOT
 from workload.agent.supervise import utc_now
@@ -40,10 +40,10 @@ sweep.surroundings = lambda: Surroundings(
 if behaviour.endswith("-canary"):
     canary.PROGRAM = ("-c", "import time; time.sleep(600)")
     canary.BRIEF_TIMEOUT_S = 1.0 if behaviour == "mute-canary" else 60.0
-Foretelling.keep = lambda *_: ""  # the errors of forecasts are remembered beside a person's own probe
+SweepForecast.keep = lambda *_: ""  # the errors of forecasts are remembered beside a person's own probe
 if not whole:
     sweep.print_report = lambda *_: None  # the records of a fake say nothing worth a report
-    Foretelling.aside = lambda _: Aside()
+    SweepForecast.ledger_extras = lambda _: LedgerExtras()
 try:
     sweep.sweep(
         Context(), **{name: value == "yes" if value in ("yes", "no") else value for name, value in given.items()}

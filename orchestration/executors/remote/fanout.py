@@ -49,7 +49,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Nodes:
+class Fanout:
     """The nodes of an inventory, asked through the head; `run` carries a command out there."""
 
     inventory: Inventory

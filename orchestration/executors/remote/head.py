@@ -17,7 +17,7 @@ from uuid import uuid4
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 from orchestration.executors.remote import protocol
-from orchestration.executors.remote.fanout import Nodes
+from orchestration.executors.remote.fanout import Fanout
 from orchestration.jobs.executor import HeadLostError
 from orchestration.python import isolated
 from orchestration.ssh.connection import Connection, Done, UnreachableError, node_known_hosts, target
@@ -36,7 +36,7 @@ class Head:
         self.workdir = PurePosixPath(inventory.workdir)
         self.jobs = self.workdir / "jobs"
         self.connection = Connection(target(inventory, inventory.nodes[0]))
-        self.nodes = Nodes(inventory, node_known_hosts(inventory), self._run)
+        self.nodes = Fanout(inventory, node_known_hosts(inventory), self._run)
         self.silent: set[str] = set()
 
     @property

@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.errors import Refusal
 from orchestration.forecast import probe
-from orchestration.forecast.sweep import foretell
+from orchestration.forecast.sweep import forecast_sweep
 from results.forecast import accuracy
 from tests.orchestration.support import ROOT
 from tests.results.conftest import SweepMaker
@@ -34,7 +34,7 @@ def prepared(cluster, runs):
 def test_a_sweep_forecasts_each_of_its_runs(cluster, tmp_path):
     maker = SweepMaker(tmp_path / "sweep")
     runs = [maker.run(ranks=ranks, backend="simd") for ranks in (1, 2)] + [maker.run(movement="replica")]
-    found = foretell(prepared(cluster, runs))
+    found = forecast_sweep(prepared(cluster, runs))
     assert found.why == ""
     assert list(found.values["forecasts"]) == [run.run_id for run in runs[:2]]
     assert list(found.values["left_out"]) == [runs[2].run_id]
@@ -45,7 +45,7 @@ def test_a_sweep_forecasts_each_of_its_runs(cluster, tmp_path):
 
 def test_a_cluster_that_was_never_probed_has_no_forecast(cluster):
     cluster.with_name("probe.json").unlink()
-    found = foretell(prepared(cluster, []))
+    found = forecast_sweep(prepared(cluster, []))
     assert found.values is None
     assert "no forecast: 'fab probe" in found.why
     assert found.forward_s("a" * 16) is None
@@ -56,7 +56,7 @@ def test_a_cluster_that_was_never_probed_has_no_forecast(cluster):
 def test_a_damaged_probe_is_said_and_stops_no_sweep(cluster, tmp_path, name, content):
     cluster.with_name(name).write_text(content)
     run = SweepMaker(tmp_path / "sweep").run(ranks=2, backend="simd")
-    found = foretell(prepared(cluster, [run]))
+    found = forecast_sweep(prepared(cluster, [run]))
     assert found.values is None
     assert found.why.startswith("no forecast: ")
     assert "\n" not in found.why
@@ -70,12 +70,12 @@ def test_how_far_off_a_sweep_was_gives_the_next_its_interval(cluster, tmp_path):
     folder = maker.finish()
     runs = [maker.run(ranks=ranks, launch=launch, backend="simd") for ranks in (1, 2, 4, 8) for launch in range(3)]
     runs += [maker.run(ranks=2, batch=8, launch=launch, backend="simd") for launch in range(3)]
-    found = foretell(prepared(cluster, runs))
+    found = forecast_sweep(prepared(cluster, runs))
     (folder / "ledger.jsonl").write_text(json.dumps({"event": accuracy.EVENT, **found.values}) + "\n")
     assert found.keep(folder) == ""
     kept = json.loads(cluster.with_name("residuals.json").read_text())["sweeps"]["sweep"]
     assert sorted(ranks for ranks, _ in kept) == [1, 2, 2, 4, 8]
-    following = foretell(prepared(cluster, runs)).values
+    following = forecast_sweep(prepared(cluster, runs)).values
     assert following["residuals"] == 5
     for entry in following["forecasts"].values():
         low, high = entry["interval_s"]
