@@ -157,9 +157,9 @@ def slots(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
     if not machines(told):
         return Check("slots fit the cores", WAITS, tried=False)
     faults = [
-        f"{node.name} promises {node.slots} slots on {machine['threads']} hardware threads: lower its slots"
+        f"{node.name} promises {node.slots} slots on {threads} hardware threads: lower its slots"
         for node, machine in machines(told)
-        if node.slots > machine["threads"]
+        if node.slots > (threads := (machine.get("usable") or machine)["threads"])
     ]
     hosts = {machine["boot_id"] for _, machine in machines(told)}
     one = "one machine" if len(hosts) == 1 else f"{len(hosts)} machines"

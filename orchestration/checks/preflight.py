@@ -15,7 +15,7 @@ from orchestration.errors import Refusal, Stopped
 from orchestration.jobs.executor import Executor
 from orchestration.jobs.loop import job_loop
 from orchestration.paths import SweepPaths
-from orchestration.planning.cores import cores, share_cores
+from orchestration.planning.cores import fewest_cores, node_cpus, share_cores
 from orchestration.planning.plan import PlannedRun
 from orchestration.ssh.connection import Connection, UnreachableError, target
 
@@ -98,7 +98,7 @@ def _ranks(executor: Executor, runs: Sequence[PlannedRun] | None) -> Check:
     name = "ranks x threads against cores"
     if not runs:
         return Check(name, "waits for the nodes to say what they have", tried=False)
-    cores = min(int(machine["cores"]) for machine in executor.machines())
+    cores = fewest_cores(executor.machines())
     most = max((item.run for item in runs), key=lambda run: run.ranks_per_node * run.threads)
     asked = ", oversubscribed as the study asks" if most.ranks_per_node * most.threads > cores else ""
     found = f"at most {most.ranks_per_node} x {most.threads} on {cores} cores of a node{asked}"
@@ -109,7 +109,7 @@ def _canary(executor: Executor, inventory: Inventory, folder: Path) -> list[Chec
     machines = executor.machines()
     paths = SweepPaths(folder.absolute() / ".checks" / inventory.cluster)
     try:
-        document = measure(job_loop(executor, inventory, cores(machines)), paths)
+        document = measure(job_loop(executor, inventory, node_cpus(machines)), paths)
     except Stopped as stopped:
         return [Check("allreduce over all ranks", "failed", (str(stopped),))]
     return nodes.canary(document, executor.names, share_cores(machines), inventory.mixed_processors)

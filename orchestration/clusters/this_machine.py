@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -17,7 +15,7 @@ from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.provider import Provider, UpFlags
 from orchestration.errors import Refusal
 from orchestration.operator import Operator
-from workload.instruments.cgroup import cpu_quota
+from workload.instruments.processors import usable
 
 NAME = "local"
 
@@ -65,6 +63,5 @@ def describe(root: Path, utc: str) -> Inventory:
 
 
 def slots() -> int:
-    """Ranks this machine takes: physical cores, but no more than this process may run on or its quota of CPU time."""
-    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    return max(1, math.ceil(min(cores, len(os.sched_getaffinity(0)), cpu_quota())))
+    """Ranks this machine takes: the physical cores that this process may use and keep busy."""
+    return usable().cores

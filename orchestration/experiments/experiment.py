@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from orchestration.clusters.inventory import Inventory
 from orchestration.jobs.executor import Executor
 from orchestration.jobs.job import JobRequest
+from orchestration.jobs.launchers.placement import NodeCpus
 from orchestration.jobs.outcome import Reading
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import Plan, PlannedRun
@@ -26,7 +27,7 @@ class Ground:
 
     inventory: Inventory
     machines: Sequence[Mapping[str, Any]]
-    cores: int  # of a node, the least; 0 where nodes share one machine's
+    cpus: NodeCpus
     workload: Workload
     cache: Path
 

@@ -16,7 +16,7 @@ from orchestration.jobs.job import JobRequest
 from orchestration.jobs.loop import job_loop
 from orchestration.paths import SweepPaths
 from orchestration.planning.binding import binding_of
-from orchestration.planning.cores import cores, hardware_threads
+from orchestration.planning.cores import node_cpus
 from orchestration.python import isolated
 from orchestration.sweep.prepare import Surroundings
 from workload.record.files import read_json, write_json
@@ -87,8 +87,8 @@ def read(cluster: str, root: Path) -> Mapping[str, Any]:
 def _carry_out(inventory: Inventory, executor: Executor, surroundings: Surroundings) -> Mapping[str, Any]:
     machines = executor.machines()
     most = max(node.slots for node in inventory.nodes)
-    fewest = cores(machines)
-    binding = binding_of(most, 1, fewest, hardware_threads(machines))
+    cpus = node_cpus(machines)
+    binding = binding_of(most, 1, cpus)
     paths = SweepPaths(surroundings.runs.folder.absolute() / ".probes" / inventory.cluster)
     request = JobRequest(
         every_slot(inventory, binding),
@@ -99,5 +99,5 @@ def _carry_out(inventory: Inventory, executor: Executor, surroundings: Surroundi
         paths.jobs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Refusal(f"{paths.jobs} cannot be made ({error.strerror}): make it writable") from error
-    loop = job_loop(executor, inventory, fewest)
+    loop = job_loop(executor, inventory, cpus)
     return answer(loop, paths.job(NAME), request, "the probe", lambda found: check_version(found, "the probe"))

@@ -11,7 +11,7 @@ from infra.hostfile import hostfile
 from orchestration.clusters.inventory import Inventory
 from orchestration.jobs.executor import Executor, Site
 from orchestration.jobs.launchers.launcher import Hosts, Launcher, RemoteShell, Scratch
-from orchestration.jobs.launchers.placement import Placement
+from orchestration.jobs.launchers.placement import NodeCpus, Placement
 from workload.agent import supervise
 from workload.record.files import write_json
 from workload.record.schema import SCHEMA_VERSION
@@ -39,10 +39,10 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class JobWriter:
-    """Writes job folders for a cluster; `cores` are a node's, 0 where nodes share one machine's."""
+    """Writes job folders for a cluster."""
 
     inventory: Inventory
-    cores: int
+    cpus: NodeCpus
     executor: Executor
     launcher: Launcher
 
@@ -90,7 +90,7 @@ class JobWriter:
             )
         return Hosts(
             python=PurePosixPath(self.inventory.python),
-            cores=self.cores,
+            cpus=self.cpus,
             transport=self.inventory.transport,
             interface_subnet=self.inventory.interface_subnet,
             hostfile=there / HOSTFILE if shell is not None else None,

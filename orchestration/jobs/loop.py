@@ -11,6 +11,7 @@ from orchestration.clusters.inventory import Inventory
 from orchestration.jobs import launchers
 from orchestration.jobs.executor import Executor, State
 from orchestration.jobs.job import JobRequest, JobWriter
+from orchestration.jobs.launchers.placement import NodeCpus
 
 SUPERVISOR_S = 60.0  # past the job's own limit, which its supervisor holds: this one is for a supervisor that hangs
 Result = TypeVar("Result")
@@ -69,6 +70,6 @@ class JobLoop:
             self.executor.clean(job)
 
 
-def job_loop(executor: Executor, inventory: Inventory, cores: int) -> JobLoop:
-    """The loop for jobs on a cluster; `cores` are a node's, 0 where nodes share one machine's."""
-    return JobLoop(executor, JobWriter(inventory, cores, executor, launchers.find(launchers.DEFAULT)))
+def job_loop(executor: Executor, inventory: Inventory, cpus: NodeCpus) -> JobLoop:
+    """The loop for jobs on a cluster, whose ranks may use those CPUs of each node."""
+    return JobLoop(executor, JobWriter(inventory, cpus, executor, launchers.find(launchers.DEFAULT)))

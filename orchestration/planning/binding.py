@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from orchestration.jobs.launchers.placement import NodeCpus
+
 NONE, CORE, HWTHREAD = "none", "core", "hwthread"
 WORDS = {
     CORE: "to cores of their own",
@@ -13,15 +15,17 @@ WORDS = {
 }
 
 
-def binding_of(ranks_per_node: int, threads: int, cores: int, hardware_threads: int) -> str:
+def binding_of(ranks_per_node: int, threads: int, cpus: NodeCpus) -> str:
     """`core` where every thread of a node's ranks has a core, `hwthread` where it has a hardware thread, else `none`.
 
-    `cores` and `hardware_threads` are a node's, the least of all nodes; both 0 where nodes share a machine's.
+    Also `none` where ranks cannot be bound without leaving the CPUs that they may use.
     """
     wanted = ranks_per_node * threads
-    if wanted <= cores:
+    if not cpus.bindable:
+        return NONE
+    if wanted <= cpus.cores:
         return CORE
-    return HWTHREAD if wanted <= hardware_threads else NONE
+    return HWTHREAD if wanted <= cpus.threads else NONE
 
 
 def described(bindings: Iterable[str]) -> str:

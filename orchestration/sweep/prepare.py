@@ -21,7 +21,7 @@ from orchestration.jobs.executor import Executor
 from orchestration.jobs.loop import JobLoop, job_loop
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.planning import code_version
-from orchestration.planning.cores import cores
+from orchestration.planning.cores import node_cpus
 from orchestration.planning.plan import Plan, PlannedRun, skip_reason
 from orchestration.planning.study import LoadedStudy, Overrides
 from orchestration.sweep import resume
@@ -85,7 +85,7 @@ class Sweep:
     @property
     def loop(self) -> JobLoop:
         """What carries jobs through on the cluster."""
-        return job_loop(self.executor, self.inventory, self.ground.cores)
+        return job_loop(self.executor, self.inventory, self.ground.cpus)
 
     def wanted(self, paths: SweepPaths) -> Wanted:
         """What the nodes are held against before the sweep in that folder."""
@@ -160,7 +160,7 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         machines = executor.machines()
     elif len(machines) != len(inventory.nodes):
         raise Refusal(f"that sweep had {len(machines)} nodes, {inventory.cluster} has {len(inventory.nodes)}")
-    ground = Ground(inventory, machines, cores(machines), workload, surroundings.runs.folder.absolute())
+    ground = Ground(inventory, machines, node_cpus(machines), workload, surroundings.runs.folder.absolute())
     loaded, plan = experiment.plan(loaded, ground)
     identity = Identity(
         study=resume.study_digest(loaded.document),

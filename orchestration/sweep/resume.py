@@ -15,7 +15,17 @@ from workload.record.files import read_record
 from workload.record.outcomes import OK, SKIPPED
 from workload.record.schema import SchemaError
 
-MACHINE_KEYS = ("node", "boot_id", "cpu_model", "cores", "threads", "memory_bytes", "cgroup_memory_bytes", "kernel")
+MACHINE_KEYS = (
+    "node",
+    "boot_id",
+    "cpu_model",
+    "cores",
+    "threads",
+    "usable",
+    "memory_bytes",
+    "cgroup_memory_bytes",
+    "kernel",
+)
 SOFTWARE_KEYS = ("python", "numpy", "mpi", "blas")
 BOOT = ".boot_id"
 

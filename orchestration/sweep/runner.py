@@ -14,6 +14,7 @@ from orchestration.clusters.lifetime import too_late
 from orchestration.errors import Refusal, Stopped
 from orchestration.jobs.executor import HeadLostError, State
 from orchestration.paths import SweepPaths
+from orchestration.planning.cores import fewest_cores
 from orchestration.planning.plan import PlannedRun
 from orchestration.sweep import resume
 from orchestration.sweep.ledger import Ledger
@@ -180,7 +181,7 @@ def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, extras: Ledge
     """Carries out the sweep in the folder, which it makes where it is not there. Raises Refusal, Stopped."""
     existing = next(folder for folder in (paths.folder, *paths.folder.parents) if folder.is_dir())
     of_nodes = preflight.of_nodes(sweep.executor, sweep.inventory, sweep.wanted(paths))
-    fewest = min(int(machine["cores"]) for machine in sweep.machines)
+    fewest = fewest_cores(sweep.machines)
     if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, fewest, existing, of_nodes):
         raise Refusal("\nconvscale: ".join(wrong))
     with locked(paths), held(sweep.executor, sweep.inventory, paths, sweep.surroundings.utc_now()):

@@ -68,7 +68,9 @@ def _oversubscribed(run: Run, machines: Collection[Machine], slots: Mapping[str,
 
 def _shares_a_core(machine: Machine) -> bool:
     """Whether there are more ranks than cores with several threads each. Core numbers repeat, so ranks are counted."""
-    cores, threads = machine.details.get("cores"), machine.details.get("threads")
+    usable = machine.details.get("usable")  # of records since CPU limits count
+    details = usable if isinstance(usable, Mapping) else machine.details
+    cores, threads = details.get("cores"), details.get("threads")
     return isinstance(cores, int) and isinstance(threads, int) and threads > cores and len(machine.placement) > cores
 
 

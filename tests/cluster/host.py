@@ -144,7 +144,7 @@ class Host:
         for process in self.members():
             with contextlib.suppress(psutil.Error):
                 words = process.cmdline()
-                run = "mpi4py" in words[:4] and "--run" in words
+                run = "mpi4py" in words[:6] and "--run" in words
                 if run and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found

@@ -10,7 +10,7 @@ import pytest
 
 from orchestration.jobs.launchers.launcher import Hosts, Scratch
 from orchestration.jobs.launchers.openmpi5 import OpenMpi5
-from orchestration.jobs.launchers.placement import Placement
+from orchestration.jobs.launchers.placement import NodeCpus, Placement
 from orchestration.planning.binding import binding_of
 
 CORES, THREADS = 8, 2  # n2-highcpu-16
@@ -43,12 +43,31 @@ def topology():
 
 @pytest.mark.parametrize(("ranks", "threads"), [(8, 1), (9, 1), (10, 1), (16, 1), (4, 3), (8, 2)])
 def test_no_core_is_idle_while_another_has_two_ranks(tmp_path, ranks, threads):
+    cpus = NodeCpus(CORES, CORES * THREADS)
+    binding = binding_of(ranks, threads, cpus)
+    bound = places(tmp_path, Placement(ranks, 1, ranks, threads, binding), cpus)
+    used = [cpu for one in bound for cpu in one]
+    if binding == "hwthread":
+        assert len(used) == len(set(used)) == ranks * threads  # no two ranks share a thread
+    if threads == 1:
+        assert len({cpu // THREADS for cpu in used}) == min(ranks, CORES)
+
+
+@pytest.mark.parametrize("binding", ["core", "hwthread"])
+def test_ranks_stay_on_the_cores_that_they_may_use(tmp_path, binding):
+    ranks = 2 if binding == "core" else 4
+    cpus = NodeCpus(2, 4, core_list="3,6")
+    bound = places(tmp_path, Placement(ranks, 1, ranks, 1, binding), cpus)
+    assert {cpu // THREADS for one in bound for cpu in one} == {3, 6}
+
+
+def places(tmp_path, placement, node_cpus):
+    """The CPUs that mpirun would bind each rank to."""
     (tmp_path / "topology.xml").write_text(topology())
     (tmp_path / "hosts").write_text(f"localhost slots={CORES * THREADS}\n")
-    binding = binding_of(ranks, threads, CORES, CORES * THREADS)
-    hosts = Hosts(python=PurePosixPath(sys.executable), cores=CORES, hostfile=PurePosixPath(tmp_path / "hosts"))
+    hosts = Hosts(python=PurePosixPath(sys.executable), cpus=node_cpus, hostfile=PurePosixPath(tmp_path / "hosts"))
     command = OpenMpi5().command(
-        Placement(ranks, 1, ranks, threads, binding),
+        placement,
         hosts,
         Scratch(session=PurePosixPath(tmp_path), shared_memory=PurePosixPath(tmp_path)),
         [
@@ -60,12 +79,8 @@ def test_no_core_is_idle_while_another_has_two_ranks(tmp_path, ranks, threads):
     environment = {"PATH": os.environ["PATH"], "HOME": str(Path.home())} | dict(command.environment)
     done = subprocess.run(command.argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
     bound = [cpus(words) for words in re.findall(r"Binding: package\[0\]\[(\S+)\]", done.stdout)]
-    assert len(bound) == ranks, done.stdout + done.stderr
-    used = [cpu for one in bound for cpu in one]
-    if binding == "hwthread":
-        assert len(used) == len(set(used)) == ranks * threads  # no two ranks share a thread
-    if threads == 1:
-        assert len({cpu // THREADS for cpu in used}) == min(ranks, CORES)
+    assert len(bound) == placement.ranks, done.stdout + done.stderr
+    return bound
 
 
 def cpus(words):

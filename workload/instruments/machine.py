@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from workload.instruments import cgroup
+from workload.instruments import cgroup, processors
 
 CACHE_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 # by the name that the kernel keeps of a process, which is 15 characters long at most
@@ -32,6 +32,7 @@ def describe(mpi: str) -> dict[str, Any]:
         "cpu_model": cpu_model(),
         "cores": psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         "threads": psutil.cpu_count() or 1,
+        "usable": processors.usable().as_dict(),
         "caches": caches(),
         "memory_bytes": memory_bytes,
         "cgroup_memory_bytes": limit_bytes if limit_bytes is not None and limit_bytes < memory_bytes else None,

@@ -21,7 +21,7 @@ from orchestration.errors import Refusal
 from orchestration.executors.remote.lease import taken
 from orchestration.jobs import launchers
 from orchestration.jobs.launchers.launcher import Hosts, RemoteShell, Scratch
-from orchestration.jobs.launchers.placement import Placement
+from orchestration.jobs.launchers.placement import NodeCpus, Placement
 from orchestration.python import isolated
 from orchestration.ssh.connection import Connection, Done, UnreachableError, node_known_hosts, target
 from workload.agent.environment import LIBRARY_PATH, library_path
@@ -59,7 +59,7 @@ def command(inventory: Inventory, folder: PurePosixPath, program: Sequence[str])
     python = PurePosixPath(inventory.python)
     hosts = Hosts(
         python=python,
-        cores=0,  # a node may have none to spare: its rank yields
+        cpus=NodeCpus(0, 0),  # a node may have none to spare: its rank yields
         transport="tcp",
         interface_subnet=inventory.interface_subnet,
         hostfile=folder / "hostfile",

@@ -17,7 +17,6 @@ from orchestration.jobs.executor import Executor
 from orchestration.jobs.job import MEASUREMENT, JobRequest
 from orchestration.jobs.outcome import Reading
 from orchestration.paths import SweepPaths
-from orchestration.planning.cores import hardware_threads
 from orchestration.planning.plan import Plan, PlannedRun
 from orchestration.planning.study import LoadedStudy, Overrides, StudyFile
 from orchestration.python import isolated
@@ -50,8 +49,7 @@ class Convolution:
         """The runs of the study on the cluster; makes the pools of pictures that they need. Raises Refusal."""
         loaded, notes = _usable(loaded, ground.machines)
         pools = images.Pools(ground.cache / ".images")
-        threads = hardware_threads(ground.machines)
-        context = plan.PlanContext(ground.inventory, ground.cores, threads, pools.get, ground.workload)
+        context = plan.PlanContext(ground.inventory, ground.cpus, pools.get, ground.workload)
         try:
             made = plan.make(_checked(loaded), loaded.source, context)
         except OSError as error:

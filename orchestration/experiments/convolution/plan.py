@@ -10,7 +10,8 @@ from typing import Any
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 from orchestration.experiments.convolution.study import AUTO, ConvolutionSeries, ConvolutionStudy
-from orchestration.planning.binding import binding_of, described
+from orchestration.jobs.launchers.placement import NodeCpus
+from orchestration.planning.binding import NONE, binding_of, described
 from orchestration.planning.plan import Plan, PlannedRun, merge, rank_counts, shuffled, spread
 from orchestration.planning.study import RANKS, SLOTS
 from workload.domain import movements
@@ -39,11 +40,10 @@ class ConvolutionPoint:
 
 @dataclass(frozen=True)
 class PlanContext:
-    """What a plan depends on besides the study; `cores` and `hardware_threads` as binding_of takes them."""
+    """What a plan depends on besides the study."""
 
     inventory: Inventory
-    cores: int
-    hardware_threads: int
+    cpus: NodeCpus
     pool: Pool
     workload: Workload
 
@@ -194,14 +194,14 @@ def _planned(launch: int, settings: Settled, point: ConvolutionPoint, context: P
     nodes, ranks_per_node = spread(point.ranks, context.inventory)
     slots = min(node.slots for node in context.inventory.nodes)
     # mpirun binds no more ranks than it was given slots
-    room = (context.cores, context.hardware_threads) if ranks_per_node <= slots else (0, 0)
+    binding = binding_of(ranks_per_node, settings.threads, context.cpus) if ranks_per_node <= slots else NONE
     images, file = context.pool(settings.images, point.problem, settings.seed)
     run = Run(
         problem=point.problem,
         ranks=point.ranks,
         nodes=nodes,
         ranks_per_node=ranks_per_node,
-        binding=binding_of(ranks_per_node, settings.threads, *room),
+        binding=binding,
         threads=settings.threads,
         grid=point.grid,
         movement=point.movement,

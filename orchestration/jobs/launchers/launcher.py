@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from orchestration.jobs.launchers.placement import Placement
+from orchestration.jobs.launchers.placement import NodeCpus, Placement
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Hosts:
     """Where ranks are started, as the launcher must know it. Paths are the head's."""
 
     python: PurePosixPath  # its folder holds the launcher's program
-    cores: int  # physical cores of a node, the least of them; 0 where nodes share one machine's cores
+    cpus: NodeCpus
     transport: str = "auto"  # auto, tcp
     interface_subnet: str | None = None
     hostfile: PurePosixPath | None = None  # None: this machine alone

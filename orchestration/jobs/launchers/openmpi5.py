@@ -58,7 +58,7 @@ class OpenMpi5:
         if hosts.shell is not None and placement.nodes > 1:
             arguments += _daemons(hosts.shell, hosts.python)
         arguments += ["--mca", "osc", "^ucx"]  # its windows fail between containers
-        if placement.binding != "hwthread" and placement.ranks_per_node * placement.threads > hosts.cores:
+        if placement.binding != "hwthread" and placement.ranks_per_node * placement.threads > hosts.cpus.cores:
             arguments += ["--mca", "mpi_yield_when_idle", "1"]  # 60 times faster collectives where ranks share cores
         for component in ("btl_sm", "osc_sm"):
             arguments += ["--mca", f"{component}_backing_directory", str(scratch.shared_memory)]
@@ -88,6 +88,9 @@ def _mapping(placement: Placement, hosts: Hosts) -> list[str]:
     if placement.binding == "none":
         # without OVERSUBSCRIBE mpirun counts cores, not our slots, and refuses more ranks
         return [*where, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none"]
+    if hosts.cpus.core_list is not None:
+        # mpirun would bind to the machine's first cores, whatever it may use of them itself
+        where += ["--prtemca", "hwloc_default_cpu_list", hosts.cpus.core_list]
     if placement.binding == "hwthread":
         # by core: else the first ranks would share cores while the last cores stay idle
         way = f"slot:PE={placement.threads}" if placement.threads > 1 else "core"

@@ -1,4 +1,4 @@
-"""How many ranks run where: the same five numbers for every launcher."""
+"""How many ranks run where, and on which CPUs: the same for every launcher."""
 
 from __future__ import annotations
 
@@ -18,3 +18,16 @@ class Placement:
     ranks_per_node: int
     threads: int = 1
     binding: str = "none"
+
+
+@dataclass(frozen=True)
+class NodeCpus:
+    """CPUs of a node that its ranks may use, the least of all nodes; 0 where nodes share one machine's.
+
+    `core_list` are the cores, as hwloc numbers them, where ranks may use only some, for example "0-3,8".
+    """
+
+    cores: int
+    threads: int  # hardware threads of them
+    core_list: str | None = None
+    bindable: bool = True  # False where ranks cannot be bound without leaving what they may use

@@ -11,7 +11,7 @@ from orchestration.executors.connect import connect
 from orchestration.jobs.environment import kept_environment
 from orchestration.jobs.executor import State
 from orchestration.jobs.job import JobRequest
-from orchestration.jobs.launchers.placement import Placement
+from orchestration.jobs.launchers.placement import NodeCpus, Placement
 from orchestration.jobs.loop import job_loop
 from orchestration.paths import SweepPaths
 from tests.cluster.host import wait_for
@@ -55,7 +55,7 @@ def executor(cluster):
 @pytest.fixture
 def loop(cluster):
     inventory, executor = cluster
-    return job_loop(executor, inventory, 1)
+    return job_loop(executor, inventory, NodeCpus(1, 1))
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def words(paths, run=RUN):
 def test_the_first_run_of_a_sweep_leaves_a_picture_and_the_next_does_not(tmp_path):
     paths = SweepPaths(tmp_path)
     request, first = words(paths)
-    command = "/v/bin/python -m mpi4py -m workload --run /j/run.json --record /j/measurement.json --images /p.npy"
+    command = "/v/bin/python -E -s -m mpi4py -m workload --run /j/run.json --record /j/measurement.json --images /p.npy"
     assert first == f"{command} --preview /j/preview.npz"
     assert request.documents["run.json"]["run_id"] == RUN.run_id
     paths.make()

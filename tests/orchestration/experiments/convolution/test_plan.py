@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from orchestration.errors import Refusal
 from orchestration.experiments.convolution import plan, study
+from orchestration.jobs.launchers.placement import NodeCpus
 from orchestration.planning.plan import rank_counts, skip_reason, spread
 from orchestration.planning.study import Series
 from tests.orchestration.support import load_study, make_inventory
@@ -33,7 +34,7 @@ def made(text, slots=4, cores=4, nodes=1, profile="local", head=HEAD, threads=No
 
 def make(checked, inventory, cores, threads=None):
     pool = lambda *_: (Images("synthetic", "d"), Path("d.npy"))  # noqa: E731
-    context = plan.PlanContext(inventory, cores, threads or cores, pool, Workload(digest="w"))
+    context = plan.PlanContext(inventory, NodeCpus(cores, threads or cores), pool, Workload(digest="w"))
     return plan.make(checked, "s.toml", context)
 
 

@@ -9,10 +9,10 @@ from orchestration.errors import Refusal
 from orchestration.jobs import launchers
 from orchestration.jobs.launchers.launcher import Hosts, KilledRank, RemoteShell, Scratch
 from orchestration.jobs.launchers.openmpi5 import OpenMpi5
-from orchestration.jobs.launchers.placement import Placement
+from orchestration.jobs.launchers.placement import NodeCpus, Placement
 
-HERE = Hosts(python=PurePosixPath("/v/bin/python"), cores=4)
-TCP = replace(HERE, transport="tcp", interface_subnet="10.0.0.0/24", hostfile=PurePosixPath("/h"), cores=2)
+HERE = Hosts(python=PurePosixPath("/v/bin/python"), cpus=NodeCpus(4, 4))
+TCP = replace(HERE, transport="tcp", interface_subnet="10.0.0.0/24", hostfile=PurePosixPath("/h"), cpus=NodeCpus(2, 2))
 FABRIC = replace(HERE, hostfile=PurePosixPath("/h"))
 SCRATCH = Scratch(session=PurePosixPath("/tmp/c/t"), shared_memory=PurePosixPath("/dev/shm/convscale-t"))
 SHELL = RemoteShell(
@@ -35,6 +35,7 @@ ATTENDED = (
     "--make /tmp/c/t --make /dev/shm/convscale-t prted"
 )
 UNATTENDED = " --prtemca prte_launch_agent env HOME=/dev/null LD_LIBRARY_PATH=/v/lib:/v/lib/openmpi prted"
+CPU_LIST = "--prtemca hwloc_default_cpu_list 4-7"
 OSC = "--mca osc ^ucx"
 YIELD = "--mca mpi_yield_when_idle 1"
 FOLDERS = (
@@ -60,21 +61,27 @@ def threads(count):
             HERE,
             f"-n 2 --map-by slot:PE=2 --bind-to core {NODE} {OSC} {FOLDERS} {threads(2)}",
         ),
+        # ranks stay within the cores that they may use
+        (
+            FOUR,
+            replace(HERE, cpus=NodeCpus(4, 4, core_list="4-7")),
+            f"-n 4 {CPU_LIST} --map-by slot --bind-to core {NODE} {OSC} {FOLDERS} {threads(1)}",
+        ),
         # ranks that share cores give way to each other
         (
             FOUR,
-            replace(HERE, cores=3),
+            replace(HERE, cpus=NodeCpus(3, 3)),
             f"-n 4 --map-by slot --bind-to core {NODE} {OSC} {YIELD} {FOLDERS} {threads(1)}",
         ),
         # two threads of a core are no reason to give way, and no core stays idle while others have two ranks
         (
             replace(FOUR, binding="hwthread"),
-            replace(HERE, cores=2),
+            replace(HERE, cpus=NodeCpus(2, 2)),
             f"-n 4 --map-by core:HWTCPUS --bind-to hwthread {NODE} {OSC} {FOLDERS} {threads(1)}",
         ),
         (
             replace(FOUR, ranks=2, ranks_per_node=2, threads=2, binding="hwthread"),
-            replace(HERE, cores=2),
+            replace(HERE, cpus=NodeCpus(2, 2)),
             f"-n 2 --map-by slot:PE=2:HWTCPUS --bind-to hwthread {NODE} {OSC} {FOLDERS} {threads(2)}",
         ),
         # one node of several: no daemon, no TCP

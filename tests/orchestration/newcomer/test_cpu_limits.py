@@ -1,0 +1,18 @@
+"""A batch system, taskset or a container gives part of a machine: slots, binding and records stay inside it."""
+
+import os
+
+
+def test_ranks_stay_within_the_mask_of_the_batch_job(lab):
+    last = max(os.sched_getaffinity(0))
+    lab.before = ["taskset", "--cpu-list", str(last)]
+    done = lab.sweep("bare", ranks="1,2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    records = lab.records()
+    assert {record["outcome"] for record in records} == {"ok"}
+    for record in records:
+        (machine,) = record["machines"]
+        assert machine["usable"]["cpus"] == str(last)
+        assert {place["hwthread"] for place in machine["rank_placement"]} == {last}
+    bindings = {record["run"]["ranks"]: record["run"]["binding"] for record in records}
+    assert bindings[2] == "none"  # one core, two ranks: they give way to each other
