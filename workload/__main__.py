@@ -33,7 +33,7 @@ def main() -> None:
         # only the node where mpirun was started has run.json
         run = Run.from_dict(comm.bcast(read_json(arguments.run)["run"] if comm.rank == 0 else None))
         convolve.load(run.backend, _kernels_folder())
-        gc.disable()  # or a collection inside a repeat would be timed as part of the movement
+        gc.disable()  # or a collection inside a repeat would be timed
         clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
         output = _output(arguments.save_to) if run.save else None
         measurement = measure(comm, run, arguments.images, clocks, output)

@@ -1,4 +1,4 @@
-"""Blocks cut into pieces along the batch, for movements that stream. Pure arithmetic, standard library only."""
+"""Blocks cut into pieces along the batch, to be streamed. Pure arithmetic, standard library only."""
 
 from __future__ import annotations
 

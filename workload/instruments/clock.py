@@ -38,7 +38,7 @@ class CallStatistics:
 
 @dataclass
 class RankTimes:
-    """One repeat on one rank, in seconds. `forward_s` is None where the movement streams."""
+    """One repeat on one rank, in seconds. `forward_s` is None where blocks are streamed."""
 
     phases_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
     app_s: float = 0.0

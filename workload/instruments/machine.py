@@ -127,7 +127,7 @@ def blas() -> str:
 
 
 def simd() -> str:
-    """The instruction set that backend `simd` makes code for here, or "none: " and the reason."""
+    """The instruction set that `simd` makes code for here, or "none: " and the reason."""
     try:
         from workload.convolve.codegen import host
         from workload.convolve.simd import level_of, unavailable

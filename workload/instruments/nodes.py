@@ -11,7 +11,7 @@ from mpi4py import MPI
 def node_of(comm: MPI.Intracomm, options: Mapping[str, int | str | bool]) -> MPI.Intracomm:
     """The ranks that share this rank's memory; the caller frees it.
 
-    The option `group_ranks` treats that many consecutive ranks as a node, to try movements between nodes on one
+    The option `group_ranks` treats that many consecutive ranks as a node, to try several nodes on one
     machine. Raises ValueError unless it is a positive whole number.
     """
     shared = cast(MPI.Intracomm, comm.Split_type(MPI.COMM_TYPE_SHARED))

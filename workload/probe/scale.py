@@ -12,7 +12,7 @@ class Scale:
     """How much the probe does; tests take less.
 
     There are several sizes to copy, since a C library copies large arrays past the caches and small ones through them,
-    at different rates. A backend convolves `block` (B, C, H, W), larger than the caches, with 3 filters of 3 x 3. One
+    at different rates. Each code convolves `block` (B, C, H, W), larger than the caches, with 3 filters of 3 x 3. One
     that takes longer than `slow_s` for `small_block` convolves that instead, since memory does not limit it. A round
     repeats its work until it lasts about `round_s`, like a phase of a run.
     """

@@ -173,7 +173,7 @@ class Up:
             )
 
     def _unknown(self) -> None:
-        """Raises Refusal where Google has what this stack's state does not know: another backend's, or orphans."""
+        """Raises Refusal where Google has what is not in this stack's state: another state's, or orphans."""
         with suppress(GoogleError):  # said where the quota is read
             if left := self.google.resources(prefix(self.name)):
                 show(self.person, left)

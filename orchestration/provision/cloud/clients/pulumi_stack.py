@@ -209,7 +209,7 @@ def select(root: Path, name: str, environment: Mapping[str, str], say: Callable[
 
 
 class MissingError(StackError):
-    """There is no such stack in the backend."""
+    """There is no such stack where Pulumi keeps its state."""
 
 
 def _told(heard: Heard, action: Callable[[], Result]) -> Result:
