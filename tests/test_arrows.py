@@ -27,8 +27,8 @@ ROOMS = {
         "experiments": "clusters jobs jobs.launchers planning",
         "checks": "clusters ssh jobs planning executors.remote",
         "sweep": "clusters jobs planning executors executors.remote experiments checks",
-        "provision": "clusters ssh checks sweep",
-        "forecast": "clusters planning jobs executors experiments checks sweep provision",
+        "provision": "clusters ssh sweep",
+        "forecast": "clusters planning jobs executors experiments checks sweep",
         "tasks": ("clusters ssh jobs planning executors executors.remote experiments checks sweep provision forecast"),
     },
     "results": {

@@ -1,6 +1,7 @@
 """For tests: inventories, and the tasks as a person types them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +69,11 @@ def make_overrides(**flags: object) -> Overrides:
 def load_study(name: str, **flags: object) -> LoadedStudy:
     """A study that comes along, or one at a path, with flags of the command line."""
     return experiments.load(name, make_overrides(**flags))[1]
+
+
+def copy_checkout(target: Path) -> Path:
+    """A copy of the checkout, with its venv but without results of sweeps: what is swept there is nobody's latest."""
+    left_out = (".git", ".venv", "__pycache__", "runs", "tests", "benchmarks", ".*_cache")
+    shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*left_out))
+    (target / ".venv").symlink_to(ROOT / ".venv")
+    return target

@@ -14,7 +14,7 @@ import fabfile
 from orchestration.errors import Refusal
 from orchestration.tasks import arguments
 from tests.orchestration.conftest import STUDY
-from tests.orchestration.support import FAB, ROOT, make_inventory
+from tests.orchestration.support import FAB, ROOT, copy_checkout, make_inventory
 from workload.record.files import write_json
 
 
@@ -56,12 +56,8 @@ def linked(folder: Path, target: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of the checkout, with a space in its path: what is swept here becomes nobody's latest sweep."""
-    made = tmp_path_factory.mktemp("copy") / "my checkout"
-    kept_out = (".git", ".venv", "__pycache__", "runs", "tests", "benchmarks", ".*_cache")
-    shutil.copytree(ROOT, made, ignore=shutil.ignore_patterns(*kept_out))
-    (made / ".venv").symlink_to(ROOT / ".venv")
-    return made
+    """With a space in its path."""
+    return copy_checkout(tmp_path_factory.mktemp("copy") / "my checkout")
 
 
 @pytest.fixture
