@@ -27,7 +27,7 @@ ROOMS = {
         "experiments": "clusters jobs jobs.launchers planning",
         "checks": "clusters ssh jobs planning executors.remote",
         "sweep": "clusters jobs planning executors executors.remote experiments checks",
-        "provision": "clusters ssh sweep",
+        "provision": "clusters ssh checks sweep",
         "forecast": "clusters planning jobs executors experiments checks sweep",
         "tasks": ("clusters ssh jobs planning executors executors.remote experiments checks sweep provision forecast"),
     },
