@@ -1,19 +1,25 @@
 """The vocabulary of an audit: gates and their reasons, grades of evidence, findings.
 
 A gate is a condition that true numbers meet. It flags only what is certain beyond the noise, and does not say why a
-number is wrong. sweep.py and convolution.py apply gates to a sweep, paper/ applies them to the paper's tables.
+number is wrong. sweep.py applies all gates to a sweep, one file per family has them; paper/ applies them to the paper's
+tables, table.py to any table of times.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from results.estimates import INTERVAL, Estimate
+from results.formats import plural
+from results.records.launch import RecordedLaunch
+from results.records.point import RecordedPoint
 
 NUMBERS = "from the numbers alone"
 CODE = "from reading the public code"
 REPLAY = "from our replay"
 
+# What follows from the laws of scaling and from arithmetic
 SHARE, SUPERLINEAR, WEAK_FALLS, SERIAL, COVERAGE, MEMORY, OUTSIDE_MPI, LIMIT, AGAINST, CPU, NODES, SUMS = (
     "time below the share of the work",
     "speedup above the rank count",
@@ -27,6 +33,31 @@ SHARE, SUPERLINEAR, WEAK_FALLS, SERIAL, COVERAGE, MEMORY, OUTSIDE_MPI, LIMIT, AG
     "more CPU time than the threads allow",
     "two ranks on one light node",
     "printed sum unlike its parts",
+)
+# What the parts of one record say of each other
+PARTS, CHECK, FORWARD, SECTIONS, SUM, LENGTH, CLOCKS, WALL, BYTES, PREDICTION, RATE = (
+    "a damaged or missing part",
+    "an answer that was not checked in full",
+    "a forward time below its parts",
+    "a total unlike its sections",
+    "a time unlike its parts",
+    "ranks that disagree on the length of a repeat",
+    "clocks that disagree",
+    "repeats longer than their run",
+    "bytes moved unlike the predicted ones",
+    "memory unlike its prediction",
+    "a convolution faster than its core",
+)
+# What the records of a sweep and its ledger say of each other
+LEDGER, AGAIN, LEFT_OUT, ORDER, COPIES, FUTURE, ELSEWHERE, BASELINE = (
+    "a record unlike the ledger",
+    "a run that was done again after it was ok",
+    "runs that were left out",
+    "runs out of order or at the same time",
+    "the same measurement twice",
+    "a date that cannot be",
+    "a run from another machine or code",
+    "a baseline from elsewhere",
 )
 GATES = {
     SHARE: "no rank count may be faster than the one-rank time times the work that is left to each rank",
@@ -42,6 +73,25 @@ GATES = {
     CPU: "a rank's CPU time is at most its threads times the wall time",
     NODES: "a light node has one core: two ranks on it share it",
     SUMS: "a printed total is the sum of what it adds up",
+    PARTS: "a record has every repeat, and every rank in each of its lists; a sweep has ledger, study and inventory",
+    CHECK: "a run is ok only if every row of the output was checked after every repeat, and was right",
+    FORWARD: "distribute, convolve and collect lie inside the forward section",
+    SECTIONS: "a repeat is its load, its forward section and its save, and little between them",
+    SUM: "a rank's time is its phases and its waiting, and each clock of a repeat is the longest of its ranks",
+    LENGTH: "all ranks begin a repeat at one barrier and end it after another",
+    CLOCKS: "MPI's clock and the system's measure the same seconds",
+    WALL: "the repeats of a run take place within the run",
+    BYTES: "what the ranks sent and received follows from the problem, the grid and the movement alone",
+    PREDICTION: "what a rank's arrays take is known beforehand",
+    RATE: "the yardstick is the same code on the same core, from its cache: no run beats it by half",
+    LEDGER: "a record has its start and its end in the ledger, with the same outcome, number and length",
+    AGAIN: "a run that ended ok is not done again: choosing among its times is no measurement",
+    LEFT_OUT: "what the ledger says has ended left a record, and a finished sweep has a record of every launch",
+    ORDER: "a sweep carries out one run after another, each with a number of its own",
+    COPIES: "no two repeats take the same nanoseconds in every part",
+    FUTURE: "nothing was measured after today, and nothing ended before it began",
+    ELSEWHERE: "machine, MPI and code of a sweep are those that its ledger names",
+    BASELINE: "a speedup is between two times of the same machine",
 }
 MARGIN = 0.05  # added to an interval, which does not cover differences in clock frequency
 LONE_MARGIN = 0.1  # added to a value without an interval
@@ -51,24 +101,99 @@ CORE_LIMIT = 2 * 16 * 2 * 6e9
 
 @dataclass(frozen=True)
 class Finding:
-    """A number that cannot be true. `gate` says why not; `evidence` names the runs or tables that show it."""
+    """A number that cannot be true, or that is suspicious unless `certain`.
+
+    `gate` says why; `evidence` names the runs or tables that show it.
+    """
 
     gate: str
     where: str
     words: str
     evidence: tuple[str, ...]
     grade: str = NUMBERS
+    certain: bool = True
+
+    @property
+    def verdict(self) -> str:
+        """How much it says: what was read in the code or seen in a replay explains numbers, and is none itself."""
+        if self.grade != NUMBERS:
+            return "explains"
+        return "cannot be" if self.certain else "suspicious"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that a gate tested: the runs or tables that show it, and what is wrong with it, empty if nothing is."""
+
+    where: str
+    evidence: tuple[str, ...]
+    words: str = ""
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many cases a gate tested, and how many of them it flagged."""
+
+    cases: int
+    flagged: int
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The result: findings, gates that flagged nothing, what could not be tested, and what stays unexplained."""
+    """The result: findings, how many cases each gate tested, what could not be tested, and what stays unexplained."""
 
     subject: str
     findings: tuple[Finding, ...]
-    passed: tuple[str, ...]
+    tested: Mapping[str, Count]
     untold: tuple[str, ...] = ()
     unexplained: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> tuple[str, ...]:
+        """The gates that tested something and flagged nothing."""
+        return tuple(gate for gate, count in self.tested.items() if count.cases and not count.flagged)
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """The gates that had nothing to test."""
+        return tuple(gate for gate, count in self.tested.items() if not count.cases)
+
+    @property
+    def cases(self) -> int:
+        return sum(count.cases for count in self.tested.values())
+
+    @property
+    def certain(self) -> tuple[Finding, ...]:
+        """The findings that say what cannot be."""
+        return tuple(finding for finding in self.findings if finding.verdict == "cannot be")
+
+
+def count(cases: Iterable[Case]) -> Count:
+    found = list(cases)
+    return Count(len(found), sum(bool(case.words) for case in found))
+
+
+def findings(gate: str, cases: Iterable[Case]) -> list[Finding]:
+    """One finding for all flagged cases of a place: the words of the first, and how many more there are."""
+    places: dict[tuple[str, bool], list[Case]] = {}
+    for case in cases:
+        if case.words:
+            places.setdefault((case.where, case.certain), []).append(case)
+    return [_joined(gate, flagged) for flagged in places.values()]
+
+
+def _joined(gate: str, flagged: list[Case]) -> Finding:
+    first, more = flagged[0], len(flagged) - 1
+    words = first.words + (f"; and {more} more" if more else "")
+    evidence = tuple(dict.fromkeys(name for case in flagged for name in case.evidence))
+    return Finding(gate, first.where, words, evidence, certain=first.certain)
+
+
+def place(launch: RecordedLaunch) -> str:
+    """Where a launch stands: its variant, ranks and size."""
+    point = RecordedPoint((launch,))
+    return f"{point.variant.label}, {plural(launch.run.ranks, 'rank')}, {point.size_text}"
 
 
 def certainly_below(value: Estimate, limit: float) -> bool:

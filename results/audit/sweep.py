@@ -1,141 +1,108 @@
-"""The audit of a sweep: which of its numbers cannot be true, judged from its records alone. Pure."""
+"""The audit of a sweep: which of its numbers cannot be true, judged from its records and its ledger alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
-from results.audit import convolution, gates
-from results.audit.gates import Audit, Finding, certainly_below
-from results.estimates import Estimate
-from results.formats import estimate, number, plural
+from results.audit import accounting, baselines, completeness, gates, ledger, rates, scaling, times
+from results.audit.gates import Audit, Case, Count, Finding, count, findings, place
+from results.formats import plural
 from results.records.launch import RecordedLaunch
-from results.records.marks import MEMORY_BOUND, SUSPECT
-from results.records.point import RecordedPoint
-from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
-from results.scaling.laws import karp_flatt
-from results.scaling.line import lines
-from results.scaling.speedup import Ratio, relative_speedup, weak_efficiency
+from results.records.sweep import RecordedSweep
 
+LaunchGate = Callable[[RecordedLaunch], Iterator[str]]
 LIGHT = "light"
-# Further gates for one launch, by kind of experiment
-LAUNCH_GATES: dict[str, Callable[[RecordedLaunch], Iterator[tuple[str, str]]]] = {
-    "convolution": convolution.of_launch,
+# Gates on one launch that is ok; those of its kind of experiment are added
+LAUNCH_GATES: Mapping[str, LaunchGate] = {
+    gates.FORWARD: times.forward,
+    gates.SECTIONS: times.sections,
+    gates.SUM: times.sums,
+    gates.LENGTH: times.length,
+    gates.CLOCKS: times.clocks,
+    gates.WALL: times.wall,
+    gates.CPU: times.cpu,
 }
-# Whether a cache explains more speedup than ranks, given a point and its one-rank point; by kind of experiment
-CACHE_GATES: dict[str, Callable[[RecordedPoint, RecordedPoint], bool]] = {"convolution": convolution.fits_a_cache}
+KIND_GATES: Mapping[str, Mapping[str, LaunchGate]] = {
+    "convolution": {
+        gates.CHECK: completeness.check,
+        gates.COVERAGE: accounting.coverage,
+        gates.MEMORY: accounting.memory,
+        gates.PREDICTION: accounting.prediction,
+        gates.BYTES: accounting.moved_bytes,
+        gates.RATE: rates.yardstick,
+        gates.OUTSIDE_MPI: rates.outside_mpi,
+        gates.LIMIT: rates.limit,
+    }
+}
+SWEEP_GATES: Mapping[str, Callable[[RecordedSweep], Iterator[Case]]] = {
+    gates.LEDGER: ledger.records,
+    gates.AGAIN: ledger.again,
+    gates.LEFT_OUT: ledger.left_out,
+    gates.ORDER: ledger.order,
+    gates.COPIES: ledger.copies,
+    gates.ELSEWHERE: baselines.elsewhere,
+    gates.BASELINE: baselines.baselines,
+}
+CONSISTENT = "Records and a ledger that were changed consistently, in every part, pass every gate."
 
 
-def audit_of(sweep: RecordedSweep) -> Audit:
-    """Applies the gates to all series and all launches that are ok, but not to runs that are wrong on purpose."""
+def audit_of(sweep: RecordedSweep, now: datetime | None = None) -> Audit:
+    """Puts a sweep through all gates; `now` is when. Runs that are wrong on purpose are left out."""
     found: list[Finding] = []
-    for series in sweep.series:
-        found += _scaling(series)
+    tested: dict[str, Count] = {}
+    for gate, cases in _cases(sweep, now or datetime.now(UTC)).items():
+        tested[gate] = count(cases)
+        found += findings(gate, cases)
+    return Audit(sweep.name, tuple(found), tested, _untold(sweep))
+
+
+def _cases(sweep: RecordedSweep, now: datetime) -> dict[str, list[Case]]:
+    found: dict[str, list[Case]] = {gates.PARTS: [*_sweeps_parts(sweep)]}
+    for gate, sweep_gate in SWEEP_GATES.items():
+        found[gate] = [*sweep_gate(sweep)]
+    found[gates.FUTURE] = [*ledger.dates(sweep, now)]
+    for gate, cases in scaling.cases(sweep).items():
+        found[gate] = [*cases]
+    for gate in (*LAUNCH_GATES, *(gate for kind in KIND_GATES.values() for gate in kind), gates.NODES):
+        found[gate] = []
     for launch in sweep.launches:
         if launch.ok and not launch.experiment.why_uncounted(launch.run):
-            found += _launch(sweep, launch)
-    flagged = {finding.gate for finding in found}
-    passed = tuple(gate for gate in gates.GATES if gate not in flagged | {gates.AGAINST, gates.SUMS})
-    return Audit(sweep.name, _merged(found), passed, _untold(sweep))
+            _add(found, sweep, launch)
+    return found
+
+
+def _add(found: dict[str, list[Case]], sweep: RecordedSweep, launch: RecordedLaunch) -> None:
+    """Adds the cases of one launch; where a part of it is missing, nothing else is asked of it."""
+    parts = _of(launch, completeness.parts(launch))
+    found[gates.PARTS] += parts
+    if any(case.words for case in parts):
+        return
+    for gate, launch_gate in {**LAUNCH_GATES, **KIND_GATES.get(launch.run.workload.kind, {})}.items():
+        found[gate] += _of(launch, launch_gate(launch))
+    if sweep.profile == LIGHT:
+        for machine in launch.machines:
+            words = "a node of the light cluster held two ranks or more" if len(machine.placement) > 1 else ""
+            found[gates.NODES] += _of(launch, [words])
+
+
+def _of(launch: RecordedLaunch, found: Iterable[str]) -> list[Case]:
+    where = place(launch)
+    return [Case(where, (launch.run_id,), words) for words in found]
+
+
+def _sweeps_parts(sweep: RecordedSweep) -> Iterator[Case]:
+    """What could not be read of the sweep, and whether it has a ledger."""
+    for problem in sweep.problems:
+        yield Case(sweep.name, (), problem)
+    words = "there is no ledger.jsonl: what ran, how often and in which order cannot be told"
+    yield Case(sweep.name, (), "" if sweep.events else words, certain=False)
 
 
 def _untold(sweep: RecordedSweep) -> tuple[str, ...]:
-    told = list(_superlinear_explained(sweep))
+    told = list(scaling.explained(sweep))
     if replays := sum(bool(launch.experiment.why_uncounted(launch.run)) for launch in sweep.launches):
-        told.append(f"{plural(replays, 'run')} of the replay, wrong on purpose, went through no gate.")
+        told.append(f"{plural(replays, 'run')} of the replay, wrong on purpose, went through no gate of its numbers.")
     if not any(launch.ok for launch in sweep.launches):
         told.append("No run is ok: there is nothing to audit.")
-    return tuple(told)
-
-
-def _merged(found: list[Finding]) -> tuple[Finding, ...]:
-    """Joins findings that differ in their evidence alone."""
-    merged: dict[tuple[str, str, str], Finding] = {}
-    for finding in found:
-        key = (finding.gate, finding.where, finding.words)
-        seen = merged.get(key)
-        merged[key] = replace(seen, evidence=(*seen.evidence, *finding.evidence)) if seen else finding
-    return tuple(merged.values())
-
-
-def _scaling(series: RecordedSeries) -> Iterator[Finding]:
-    for line in lines(series):
-        for point in line.points:
-            if point.run.ranks > 1 and point.counting:
-                yield from _strong(series, point, line.points) if series.scaling == STRONG else ()
-                yield from _weak(series, point, line.points) if series.scaling == WEAK else ()
-
-
-def _strong(series: RecordedSeries, point: RecordedPoint, points: tuple[RecordedPoint, ...]) -> Iterator[Finding]:
-    ratio = relative_speedup(point, points)
-    if ratio.estimate is None or ratio.baseline is None:
-        return
-    if not _superlinear(ratio, point) or _cause(point, ratio.baseline):
-        return
-    ranks, where = point.run.ranks, _where(series, point)
-    evidence = (*ratio.baseline.run_ids, *point.run_ids)
-    speedup = estimate(ratio.estimate, 3)
-    yield Finding(gates.SHARE, where, f"T1 / TN = {speedup} leaves less time than 1/{ranks} of T1", evidence)
-    yield Finding(gates.SUPERLINEAR, where, f"speedup {speedup} on {ranks} ranks; no cause in evidence", evidence)
-    fraction = karp_flatt(ratio.estimate.value, ranks)
-    yield Finding(gates.SERIAL, where, f"Karp-Flatt serial fraction {number(fraction, 3)}", evidence)
-
-
-def _weak(series: RecordedSeries, point: RecordedPoint, points: tuple[RecordedPoint, ...]) -> Iterator[Finding]:
-    ratio = weak_efficiency(point, points)
-    if ratio.estimate is None or ratio.baseline is None:
-        return
-    if certainly_below(_inverse(ratio.estimate), 1.0):
-        where, evidence = _where(series, point), (*ratio.baseline.run_ids, *point.run_ids)
-        words = f"TN / T1 = {estimate(_inverse(ratio.estimate), 3)} with the same work a rank"
-        yield Finding(gates.WEAK_FALLS, where, words, evidence)
-        yield Finding(gates.SHARE, where, words, evidence)
-
-
-def _superlinear(ratio: Ratio, point: RecordedPoint) -> bool:
-    """Whether the speedup lies above the rank count beyond its noise."""
-    return ratio.estimate is not None and certainly_below(_inverse(ratio.estimate), 1.0 / point.run.ranks)
-
-
-def _cause(point: RecordedPoint, baseline: RecordedPoint) -> str:
-    """What may explain more speedup than ranks, according to the records; empty if nothing does."""
-    if any(MEMORY_BOUND in launch.marks for launch in baseline.launches):
-        return "the one-rank run waited for pages from disk"
-    if (fits := CACHE_GATES.get(point.run.workload.kind)) and fits(point, baseline):
-        return "the ranks' parts fit a cache, the one-rank run's input and output do not"
-    return ""
-
-
-def _superlinear_explained(sweep: RecordedSweep) -> Iterator[str]:
-    """One line for each speedup above the rank count that the records explain."""
-    strong = [(series, line) for series in sweep.series if series.scaling == STRONG for line in lines(series)]
-    for series, line in strong:
-        for point in line.points:
-            ratio = relative_speedup(point, line.points)
-            if point.run.ranks == 1 or ratio.baseline is None or not _superlinear(ratio, point):
-                continue
-            if cause := _cause(point, ratio.baseline):
-                speedup = estimate(ratio.estimate, 3)
-                yield f"{_where(series, point)}: speedup {speedup} is not flagged: {cause}."
-
-
-def _inverse(value: Estimate) -> Estimate:
-    return value.inverse(1.0)
-
-
-def _where(series: RecordedSeries, point: RecordedPoint) -> str:
-    return f"{series.name}: {point.variant.full_label}, {plural(point.run.ranks, 'rank')}, {point.size_text}"
-
-
-def _launch(sweep: RecordedSweep, launch: RecordedLaunch) -> Iterator[Finding]:
-    point = RecordedPoint((launch,))
-    where = f"{point.variant.label}, {plural(launch.run.ranks, 'rank')}, {point.size_text}"
-    own = LAUNCH_GATES.get(launch.run.workload.kind)
-    found = [*own(launch)] if own else []
-    if SUSPECT in launch.marks:
-        threads = plural(launch.run.threads, "thread")
-        found.append((gates.CPU, f"a rank used more gates.CPU time than {threads} can in its wall time"))
-    if sweep.profile == LIGHT and any(len(machine.placement) > 1 for machine in launch.machines):
-        found.append((gates.NODES, "a node of the light cluster held two ranks or more"))
-    for gate, words in found:
-        yield Finding(gate, where, words, (launch.run_id,))
+    return (*told, CONSISTENT)

@@ -44,7 +44,8 @@ class RecordedSeries:
 class RecordedSweep:
     """One sweep folder. `study` and `inventory` are the documents as read, empty if absent.
 
-    `unfinished`: number of runs that the ledger names and that left no record.
+    `unfinished`: number of runs that the ledger names and that left no record. `damaged`: ids of the runs whose record
+    cannot be read.
     """
 
     name: str
@@ -55,6 +56,7 @@ class RecordedSweep:
     unfinished: int
     problems: tuple[str, ...]
     events: tuple[Mapping[str, Any], ...] = ()  # the ledger's lines, as read
+    damaged: frozenset[str] = frozenset()
 
     @cached_property
     def points(self) -> tuple[RecordedPoint, ...]:
@@ -116,6 +118,7 @@ def read_sweep(folder: Path) -> RecordedSweep:
         unfinished=len(mentioned - present),
         problems=tuple(problems),
         events=events,
+        damaged=frozenset(present - {launch.run_id for launch in launches}),
     )
 
 

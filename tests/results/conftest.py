@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from workload.domain.footprint import predict
 from workload.domain.grid import AXES, Grid, block_of, output_elements
 from workload.domain.problem import Problem
 from workload.record.files import read_json, write_json
-from workload.record.outcomes import OK, WRONG_ANSWER
+from workload.record.outcomes import OK, SKIPPED, WRONG_ANSWER
 from workload.record.run import Images, Run, Workload
 from workload.record.schema import PHASES, SCHEMA_VERSION
 
@@ -25,7 +26,6 @@ SMALL = Problem(batch=16, in_channels=3, out_channels=3, height=64, width=64, ke
 DIGEST = "d" * 64
 FRACTION = 0.95  # parallel fraction of the synthetic machine
 IMAGE_S = 0.004  # one image on one rank
-BASELINE = 80 * 2**20  # a rank's bytes before its arrays
 
 
 def forward_law(run: Run) -> float:
@@ -92,7 +92,8 @@ class SweepMaker:
             "schema_version": SCHEMA_VERSION, "run_id": run.run_id, "run": run.as_dict(), "series": [series],
             "launch": run.launch, "sequence": self.sequence, "attempt": 1, "outcome": outcome,
             "reason": "" if outcome == OK else f"made {outcome}", "exit_status": 0 if outcome == OK else 1,
-            "started_utc": "2026-01-01T00:00:00+00:00", "ended_utc": "2026-01-01T00:00:05+00:00",
+            "started_utc": None if outcome == SKIPPED else _utc(20 * self.sequence),
+            "ended_utc": None if outcome == SKIPPED else _utc(20 * self.sequence + 12),
             "log_tail": "" if outcome == OK else "last words of the run",
             "predicted": {"peak_bytes": list(predict(run.problem, run.grid, _movement(run)).peak_bytes),
                           "moved_bytes": predict(run.problem, run.grid, _movement(run)).moved_bytes},
@@ -121,7 +122,8 @@ class SweepMaker:
         rng = random.Random(f"{self.seed} {run.run_id}")  # noqa: S311  # noise, not secrets
         launch_s = law(run) * rng.lognormvariate(0.0, self.noise)
         repeats = [_repeat(run, launch_s * rng.lognormvariate(0.0, self.noise / 10)) for _ in range(run.repeats + 1)]
-        peaks = predict(run.problem, run.grid, _movement(run)).peak_bytes
+        predicted = predict(run.problem, run.grid, _movement(run))
+        peaks, arrays = predicted.peak_bytes, predicted.array_bytes
         machine = {
             "node": self.node, "boot_id": self.boot, "cpu_model": "Synthetic CPU", "cores": 8, "threads": 16,
             "memory_bytes": 2**34, "cgroup_memory_bytes": None, "kernel": "6.1", "python": "3.11.7",
@@ -131,15 +133,15 @@ class SweepMaker:
         return {
             "warmup_repeats": repeats[:1],
             "repeats": repeats[1:],
-            "memory": [_memory(rank, peak) for rank, peak in enumerate(peaks)],
+            "memory": [_memory(rank, *sizes) for rank, sizes in enumerate(zip(peaks, arrays, strict=True))],
             "blocks": [_block(run, rank) for rank in range(run.ranks)],
             "mpi_calls": [
-                {"rank": rank, "call": call, "count": 3, "bytes": 1000, "time_s": 0.001 * (rank + 1)}
+                {"rank": rank, "call": call, "count": 3, "bytes": part, "time_s": 0.001 * (rank + 1)}
                 for rank in range(run.ranks if run.movement != "serial" else 0)
-                for call in ("Scatterv", "Gatherv")
+                for call, part in _calls(run, predicted.moved_bytes, rank)
             ],
             "check": {
-                "repeats_checked": run.repeats + 1, "rows_checked": 100, "worst_error_over_tolerance": 0.015,
+                "repeats_checked": run.repeats + 1, "rows_checked": _rows(run), "worst_error_over_tolerance": 0.015,
                 "detectable_abs_error": 2.5e-4, "spots": 24, "spot_max_abs_error": 1e-6, "passed": True,
             },
             "machines": [machine],
@@ -163,12 +165,44 @@ class SweepMaker:
         node = {"name": self.node, "address": "127.0.0.1", "slots": self.slots, "memory_bytes": 2**34}
         inventory = {"schema_version": SCHEMA_VERSION, "cluster": "local", "profile": self.profile, "nodes": [node]}
         write_json(self.folder / "inventory.json", inventory)
+        if not (self.folder / "ledger.jsonl").exists():
+            self._write_ledger()
         return self.folder
+
+    def _write_ledger(self) -> None:
+        """The ledger of the records as they are: planned, each started and ended, finished."""
+        records = [read_json(path) for path in (self.folder / "records").glob("*.json")]
+        events: list[dict[str, Any]] = [{"event": "planned", "utc": _utc(0), "runs": [r["run_id"] for r in records]}]
+        for record in sorted(records, key=lambda record: record["sequence"]):
+            at_s, about = 20 * record["sequence"], {"run_id": record["run_id"]}
+            if record["outcome"] != SKIPPED:
+                events.append({"event": "started", "utc": _utc(at_s), "sequence": record["sequence"], **about})
+            events.append(
+                {"event": "ended", "utc": _utc(at_s + 12), "outcome": record["outcome"], "reason": "", **about}
+            )
+        lines = [json.dumps({"schema_version": SCHEMA_VERSION, **event}) + "\n" for event in events]
+        (self.folder / "ledger.jsonl").write_text("".join(lines))
 
     def planned(self, *run_ids: str) -> None:
         """A ledger that plans these runs and was cut off in its second line."""
         event = {"schema_version": SCHEMA_VERSION, "event": "planned", "runs": run_ids}
         (self.folder / "ledger.jsonl").write_text(json.dumps(event) + '\n{"event": "star')
+
+
+def _utc(seconds: int) -> str:
+    return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def _rows(run: Run) -> int:
+    return run.problem.batch * run.problem.out_channels * run.problem.out_height
+
+
+def _calls(run: Run, moved_bytes: int, rank: int) -> list[tuple[str, int]]:
+    """Calls of a rank with its bytes: what moves counts at both ends, here at the first rank and at the last."""
+    ends = (rank == 0) + (rank == run.ranks - 1)
+    scattered = moved_bytes // 2
+    parts = {"Scatterv": scattered, "Gatherv": moved_bytes - scattered}
+    return [(call, ends * run.repeats * part) for call, part in parts.items()]
 
 
 def _movement(run: Run) -> str:
@@ -199,9 +233,9 @@ def _repeat(run: Run, forward_s: float) -> dict[str, Any]:
             "memory_bound": False, "ranks": ranks}  # fmt: skip
 
 
-def _memory(rank: int, peak: int) -> dict[str, Any]:
+def _memory(rank: int, peak: int, arrays: int) -> dict[str, Any]:
     return {"rank": rank, "peak_rss_bytes": peak, "pss_bytes": None, "rss_after_phase_bytes": {},
-            "baseline_rss_bytes": BASELINE, "major_faults": 0, "swap_bytes": 0}  # fmt: skip
+            "baseline_rss_bytes": peak - arrays, "major_faults": 0, "swap_bytes": 0}  # fmt: skip
 
 
 def _block(run: Run, rank: int) -> dict[str, Any]:

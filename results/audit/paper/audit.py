@@ -6,13 +6,14 @@ results/published/reading.json, with the commit.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from results.audit import gates
-from results.audit.gates import Audit, Finding
+from results.audit.gates import Audit, Count, Finding
 from results.audit.paper import hypotheses, printed, published, replay
 from results.audit.paper.hypotheses import Fitted, MemoryFit, MemoryRow, TimedRow
 from results.audit.paper.printed import label_of, problem_of, timed_rows
@@ -64,7 +65,6 @@ def audit_published(replays: Sequence[RecordedSweep] = ()) -> PublishedAudit:
         for item in reading["statements"]
     ]
     findings += [finding for sweep in replays for finding in replay.findings(sweep)]
-    flagged = {finding.gate for finding in findings}
     untold = [
         f"{sentence(gates.CPU)}: the paper prints no gates.CPU time.",
         f"{sentence(gates.NODES)}: the numbers do not say which rank ran where.",
@@ -72,9 +72,21 @@ def audit_published(replays: Sequence[RecordedSweep] = ()) -> PublishedAudit:
     ]
     if not any(finding.grade == gates.REPLAY for finding in findings):
         untold.append("No replay was given: fab sweep --study paper-replica makes one.")
-    passed = tuple(gate for gate in gates.GATES if gate not in flagged | {gates.CPU, gates.NODES})
     unexplained = (*_unexplained(document, evidence), *reading["unexplained"])
-    return PublishedAudit(Audit(document["source"], tuple(findings), passed, tuple(untold), unexplained), evidence)
+    return PublishedAudit(
+        Audit(document["source"], tuple(findings), _tested(document, evidence, findings), tuple(untold), unexplained),
+        evidence,
+    )
+
+
+def _tested(
+    document: Mapping[str, Any], evidence: Sequence[ClusterEvidence], findings: Sequence[Finding]
+) -> dict[str, Count]:
+    """Cases by gate: printed rows, and one for all times and for all memory of each cluster."""
+    cases = printed.tested(document) | {gates.MEMORY: len(evidence)}
+    cases[gates.SHARE] += len(evidence)
+    flagged = Counter(finding.gate for finding in findings if finding.grade == gates.NUMBERS)
+    return {gate: Count(number, flagged[gate]) for gate, number in cases.items()}
 
 
 def _evidence(document: Mapping[str, Any], cluster: str) -> ClusterEvidence:
@@ -107,7 +119,7 @@ def _work(evidence: ClusterEvidence) -> Iterator[Finding]:
             f"(median error {second.median_error:.1%}): they decide nothing alone"
         )
     if best.name != "B/N":
-        yield Finding(gates.SHARE, f"{evidence.cluster}, all rows", words, tables)
+        yield Finding(gates.SHARE, f"{evidence.cluster}, all rows", words, tables, certain=evidence.work_separated)
 
 
 def _named(evidence: ClusterEvidence, name: str) -> Fitted:

@@ -26,6 +26,22 @@ def findings(document: Mapping[str, Any]) -> Iterator[Finding]:
     yield from beside_gustafson(document)
 
 
+def tested(document: Mapping[str, Any]) -> dict[str, int]:
+    """How many cases each gate has in the printed tables and figures."""
+    rows = [row for cluster in published.CLUSTERS for row in timed_rows(document, cluster) if row["processes"] > 1]
+    strong = sum(row["scaling"] == STRONG for row in rows)
+    return {
+        gates.SHARE: len(rows),
+        gates.SUPERLINEAR: len(rows),
+        gates.SERIAL: strong,
+        gates.WEAK_FALLS: len(rows) - strong,
+        gates.COVERAGE: 1,
+        gates.SUMS: sum(bool(row["memory_per_rank_mb"]) for row in document["runs"]),
+        gates.OUTSIDE_MPI: len(document["mpi_profile"]["rows"]),
+        gates.AGAINST: len(document["figures"]),
+    }
+
+
 def problem_of(document: Mapping[str, Any], batch: int) -> Problem:
     sizes = {name: size for name, size in document["problem"].items() if name != "dtype"}
     return Problem(batch=batch, **sizes)
@@ -57,15 +73,15 @@ def _row(row: Mapping[str, Any], one: Mapping[str, Any]) -> Iterator[Finding]:
         return
     where, tables = label_of(row), (row["table"],)
     least = f"{number(time_s)} s, where the work that is left to a rank takes {number(one_s * share)} s"
-    yield Finding(gates.SHARE, where, least, tables)
+    yield Finding(gates.SHARE, where, least, tables, certain=False)
     speedup = one_s / time_s * row["batch"] / one["batch"]
-    yield Finding(gates.SUPERLINEAR, where, f"{number(speedup, 3)} times the one-rank rate", tables)
+    yield Finding(gates.SUPERLINEAR, where, f"{number(speedup, 3)} times the one-rank rate", tables, certain=False)
     if row["scaling"] == STRONG:
         fraction = karp_flatt(one_s / time_s, ranks)
-        yield Finding(gates.SERIAL, where, f"Karp-Flatt serial fraction {number(fraction, 3)}", tables)
+        yield Finding(gates.SERIAL, where, f"Karp-Flatt serial fraction {number(fraction, 3)}", tables, certain=False)
     else:
         words = f"{number(time_s)} s after {number(one_s)} s on one rank, with the same work a rank"
-        yield Finding(gates.WEAK_FALLS, where, words, tables)
+        yield Finding(gates.WEAK_FALLS, where, words, tables, certain=False)
 
 
 def ranges_and_sums(document: Mapping[str, Any]) -> Iterator[Finding]:
@@ -105,7 +121,7 @@ def mpi_profile(document: Mapping[str, Any]) -> Iterator[Finding]:
             "the rate of the fat cluster; the MPI% beside it is waiting"
         )
         where = f"ranks {', '.join(map(str, short))} of {ranks}"
-        yield Finding(gates.OUTSIDE_MPI, where, words, (profile["table"],))
+        yield Finding(gates.OUTSIDE_MPI, where, words, (profile["table"],), certain=False)
 
 
 def beside_gustafson(document: Mapping[str, Any]) -> Iterator[Finding]:
@@ -121,4 +137,6 @@ def beside_gustafson(document: Mapping[str, Any]) -> Iterator[Finding]:
             f"T1/TN = {number(ratio, 3)} stands beside the scaled speedup {number(ideal, 2)} of the law; like for like "
             f"is N T1/TN = {number(ranks * ratio, 3)}"
         )
-        yield Finding(gates.AGAINST, f"{figure['cluster']} weak, N = {ranks}", words, (figure["figure"],))
+        yield Finding(
+            gates.AGAINST, f"{figure['cluster']} weak, N = {ranks}", words, (figure["figure"],), certain=False
+        )

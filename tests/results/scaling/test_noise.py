@@ -97,7 +97,10 @@ def test_fewer_ranks_may_run_faster(maker: Any) -> None:
 def canaries(maker: Any, *events: dict[str, Any]) -> list[str]:
     maker.add_strong(counts=(1,), law=flat)
     folder = maker.finish()
-    lines = [json.dumps({"event": "canary", "when": f"before launch {n}"} | event) for n, event in enumerate(events, 1)]
+    lines = [
+        json.dumps({"schema_version": 1, "event": "canary", "when": f"before launch {n}"} | event)
+        for n, event in enumerate(events, 1)
+    ]
     (folder / "ledger.jsonl").write_text("\n".join(lines) + "\n")
     return [line for line in warnings(read_sweep(folder)) if line.startswith("Canary")]
 

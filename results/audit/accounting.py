@@ -1,0 +1,92 @@
+"""Gates on what a convolution held, moved and covered, which follows from its problem, grid and movement. Pure.
+
+Each gate yields the words for every case that it tested, empty where the case holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from results.formats import number
+from results.records.convolution import footprint_of, holds_shared_pages
+from results.records.launch import RecordedLaunch
+from results.records.marks import MEMORY_BOUND
+from results.records.measurement import RankBlock
+from workload.domain.footprint import Footprint
+from workload.domain.grid import Block, Span, covers_exactly, whole
+from workload.domain.problem import Problem
+
+MIB = 2**20
+ARRAYS_SHARE = 0.9  # of the predicted arrays that a resident peak must reach: the kernel counts pages late
+# What a rank holds beyond its baseline may lie below and above its arrays: buffers of MPI, pages counted late. The
+# recorded sweeps need 0.0 and 3 % and 20 MiB.
+BELOW_SHARE, BELOW_BYTES = 0.05, 8 * MIB
+ABOVE_SHARE, ABOVE_BYTES = 0.1, 64 * MIB
+
+
+def coverage(launch: RecordedLaunch) -> Iterator[str]:
+    """Blocks add up, and their output spans cover every element once."""
+    problem = launch.run.problem
+    done = sum(block.output_elements for block in launch.blocks)
+    finished = [block_in(problem, block) for block in launch.blocks if block.output_elements > 0]
+    if done == problem.y_elements and covers_exactly(problem, finished):
+        yield ""
+        return
+    yield f"the ranks' parts hold {done} of {problem.y_elements} output elements, or some of them twice"
+
+
+def memory(launch: RecordedLaunch) -> Iterator[str]:
+    """Each rank's peak against its input and output."""
+    expected = _footprint(launch)
+    if expected is None or _tells_nothing(launch):
+        return
+    for each in launch.memory:
+        if each.peak_rss_bytes is not None:
+            arrays = expected.array_bytes[each.rank]
+            below = each.peak_rss_bytes < ARRAYS_SHARE * arrays
+            peak, least = number(each.peak_rss_bytes / MIB), number(arrays / MIB)
+            words = f"rank {each.rank} peaked at {peak} MiB, but its input and output take {least} MiB"
+            yield words if below else ""
+
+
+def prediction(launch: RecordedLaunch) -> Iterator[str]:
+    """What each rank held beyond its baseline against its arrays, below and above."""
+    expected = _footprint(launch)
+    if expected is None or _tells_nothing(launch):
+        return
+    for each in launch.memory:
+        if each.peak_rss_bytes is not None:
+            held, arrays = each.peak_rss_bytes - each.baseline_rss_bytes, expected.array_bytes[each.rank]
+            least = arrays * (1.0 - BELOW_SHARE) - BELOW_BYTES
+            most = arrays * (1.0 + ABOVE_SHARE) + ABOVE_BYTES
+            words = f"rank {each.rank} held {number(held / MIB)} MiB of arrays, which take {number(arrays / MIB)} MiB"
+            yield "" if least <= held <= most else words
+
+
+def moved_bytes(launch: RecordedLaunch) -> Iterator[str]:
+    """Bytes sent and received in all calls, exactly: each byte that moves is counted at both ends."""
+    expected = _footprint(launch)
+    if expected is None:
+        return
+    counted = sum(call.bytes for call in launch.mpi_calls)
+    moved = 2 * expected.moved_bytes * launch.run.repeats
+    yield "" if counted == moved else f"the calls count {counted} bytes, where {moved} were to be sent and received"
+
+
+def block_in(problem: Problem, block: RankBlock) -> Block:
+    """The part of the problem that a record's block names."""
+    return replace(whole(problem), **{axis: Span(*span) for axis, span in block.spans.items()})
+
+
+def _footprint(launch: RecordedLaunch) -> Footprint | None:
+    """None for options that this version does not take."""
+    try:
+        return footprint_of(launch.run)
+    except ValueError:
+        return None
+
+
+def _tells_nothing(launch: RecordedLaunch) -> bool:
+    """Shared pages count in the rank that touched them, and pages on disk in none."""
+    return holds_shared_pages(launch.run) or MEMORY_BOUND in launch.marks

@@ -1,0 +1,127 @@
+"""Gates on times at several rank counts: no more speedup than ranks, unless the records show a cause. Pure.
+
+Three launches and more can show what cannot be; fewer, or one, make a time suspicious and no more.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from results.audit import gates
+from results.audit.cache import fits_a_cache
+from results.audit.gates import LONE_MARGIN, MARGIN, Case
+from results.estimates import MIN_LAUNCHES, Estimate
+from results.formats import estimate, number, plural
+from results.records.marks import MEMORY_BOUND
+from results.records.point import RecordedPoint
+from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
+from results.scaling.laws import karp_flatt
+from results.scaling.line import lines
+from results.scaling.speedup import relative_speedup, weak_efficiency
+
+FALSE_ALARMS = 0.01  # chance that an ideal sweep of at least MIN_LAUNCHES launches is flagged at any of its points
+# Whether a cache explains more speedup than ranks, given a point and its one-rank point; by kind of experiment
+CACHE_GATES: dict[str, Callable[[RecordedPoint, RecordedPoint], bool]] = {"convolution": fits_a_cache}
+
+
+@dataclass(frozen=True)
+class Against:
+    """A point on several ranks against its one-rank point: T1/TN, and the least share of T1 that honest work takes."""
+
+    series: RecordedSeries
+    point: RecordedPoint
+    baseline: RecordedPoint
+    ratio: Estimate
+    share: float
+
+    @property
+    def where(self) -> str:
+        point = self.point
+        return f"{self.series.name}: {point.variant.full_label}, {plural(point.run.ranks, 'rank')}, {point.size_text}"
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        return (*self.baseline.run_ids, *self.point.run_ids)
+
+    @property
+    def decides(self) -> bool:
+        """Whether its launches may show what cannot be."""
+        return min(len(self.baseline.counting), len(self.point.counting)) >= MIN_LAUNCHES
+
+    @property
+    def cause(self) -> str:
+        """What may explain more speedup than ranks, according to the records; empty if nothing does."""
+        if any(MEMORY_BOUND in launch.marks for launch in self.baseline.launches):
+            return "the one-rank run waited for pages from disk"
+        fits = CACHE_GATES.get(self.point.run.workload.kind)
+        if fits and self.series.scaling == STRONG and fits(self.point, self.baseline):
+            return "the ranks' parts fit a cache, the one-rank run's input and output do not"
+        return ""
+
+    def too_fast(self, comparisons: int) -> bool:
+        """Whether it lies below its share beyond the noise, as one of so many comparisons."""
+        if not self.decides:
+            return self.ratio.inverse(1.0).high < self.share * (1.0 - LONE_MARGIN)
+        limit = self.share * (1.0 - MARGIN)
+        return chance(self.point.medians_s(), self.baseline.medians_s(), limit) < FALSE_ALARMS / comparisons
+
+
+def cases(sweep: RecordedSweep) -> dict[str, list[Case]]:
+    """The cases of each gate, a point that a cause explains among those that pass."""
+    found: dict[str, list[Case]] = {
+        gate: [] for gate in (gates.SHARE, gates.SUPERLINEAR, gates.SERIAL, gates.WEAK_FALLS)
+    }
+    against = [*comparisons(sweep)]
+    for each in against:
+        flagged = each.too_fast(len(against)) and not each.cause
+        for gate, words in (_strong if each.series.scaling == STRONG else _weak)(each):
+            found[gate].append(Case(each.where, each.evidence, words if flagged else "", each.decides))
+    return found
+
+
+def explained(sweep: RecordedSweep) -> Iterator[str]:
+    """One line for each speedup above the rank count that the records explain."""
+    against = [*comparisons(sweep)]
+    for each in against:
+        if each.too_fast(len(against)) and each.cause:
+            yield f"{each.where}: speedup {estimate(each.ratio, 3)} is not flagged: {each.cause}."
+
+
+def comparisons(sweep: RecordedSweep) -> Iterator[Against]:
+    """Every point on several ranks that counts and has a one-rank point."""
+    for series in sweep.series:
+        for line in lines(series):
+            for point in line.points:
+                if point.run.ranks == 1 or not point.counting:
+                    continue
+                strong = series.scaling == STRONG
+                ratio = (relative_speedup if strong else weak_efficiency)(point, line.points)
+                if ratio.estimate and ratio.baseline and series.scaling in (STRONG, WEAK):
+                    share = 1.0 / point.run.ranks if strong else 1.0
+                    yield Against(series, point, ratio.baseline, ratio.estimate, share)
+
+
+def chance(times: Sequence[float], one_rank: Sequence[float], limit: float) -> float:
+    """Chance of times so short if their ratio to the one-rank times were `limit`: Welch's test of the logarithms."""
+    from scipy.stats import ttest_ind  # slow to import
+
+    logs, ones = [math.log(time_s) for time_s in times], [math.log(time_s * limit) for time_s in one_rank]
+    if statistics.pvariance(logs) == statistics.pvariance(ones) == 0.0:
+        return 0.0 if logs[0] < ones[0] else 1.0
+    return float(ttest_ind(logs, ones, equal_var=False, alternative="less").pvalue)
+
+
+def _strong(each: Against) -> Iterator[tuple[str, str]]:
+    ranks, speedup = each.point.run.ranks, estimate(each.ratio, 3)
+    yield gates.SHARE, f"T1 / TN = {speedup} leaves less time than 1/{ranks} of T1"
+    yield gates.SUPERLINEAR, f"speedup {speedup} on {ranks} ranks; no cause in evidence"
+    yield gates.SERIAL, f"Karp-Flatt serial fraction {number(karp_flatt(each.ratio.value, ranks), 3)}"
+
+
+def _weak(each: Against) -> Iterator[tuple[str, str]]:
+    words = f"TN / T1 = {estimate(each.ratio.inverse(1.0), 3)} with the same work a rank"
+    yield gates.WEAK_FALLS, words
+    yield gates.SHARE, words
