@@ -15,7 +15,7 @@ from workload.data.checksum import Checker, CheckResult
 from workload.data.images import Source, make_weights, open_pool
 from workload.data.output import Output
 from workload.domain.grid import Block, block_of, covers_exactly, output_elements
-from workload.instruments import machine, memory
+from workload.instruments import machine, memory, single_copy
 from workload.instruments.clock import CallStatistics, Clocks
 from workload.instruments.yardstick import Yardstick
 from workload.record.run import Run
@@ -150,5 +150,6 @@ def _machines(comm: MPI.Intracomm, steal_begun_s: float, managers_begun: list[st
         entry["steal_s"] = max(0.0, entry["steal_s"] - steal_begun_s)
         entry["package_managers"] = sorted({*managers_begun, *entry["package_managers"]})
         entry["rank_placement"] = placement
+        entry["single_copy"] = single_copy.works() if len(placement) > 1 else None
     entries = comm.gather(entry, root=ROOT)
     return None if entries is None else [each for each in entries if each is not None]

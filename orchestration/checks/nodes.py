@@ -13,8 +13,8 @@ from orchestration.checks.processors import mixed_processors, older_than_asked
 from orchestration.clusters.inventory import Inventory, Node
 from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.executors.remote.survey import unreached
+from orchestration.planning.plan import SHARED_MEMORY_BYTES_PER_RANK
 
-SHARED_MEMORY_BYTES_PER_RANK = 8 * 2**20  # Open MPI's segments took 5 MB a rank
 SPARE_DISK_BYTES = 64 * 2**20  # logs, records, tables and figures of a sweep; a node's pictures and session files
 CLOCK_S = 1.0
 MEMORY_SHARE = 0.9  # an inventory may promise a little more than a kernel leaves

@@ -7,16 +7,16 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from orchestration.checks import nodes
+from orchestration.checks import nodes, shared_memory
 from orchestration.checks.canary import measure
-from orchestration.checks.nodes import OF_EACH_RUN, SHARED_MEMORY_BYTES_PER_RANK, SPARE_DISK_BYTES, WAITS, Check, Wanted
+from orchestration.checks.nodes import OF_EACH_RUN, SPARE_DISK_BYTES, WAITS, Check, Wanted
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal, Stopped
 from orchestration.jobs.executor import Executor
 from orchestration.jobs.loop import job_loop
 from orchestration.paths import SweepPaths
 from orchestration.planning.cores import fewest_cores, node_cpus, share_cores
-from orchestration.planning.plan import PlannedRun
+from orchestration.planning.plan import SHARED_MEMORY_BYTES_PER_RANK, PlannedRun
 from orchestration.ssh.connection import Connection, UnreachableError, target
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  where Open MPI puts its segments
@@ -68,6 +68,9 @@ def everything(
             Check("shared memory", f"{_free(SHARED_MEMORY) >> 20} MiB free", _faults(_shared_memory(inventory.slots)))
         )
     found.append(_ranks(executor, runs))
+    if runs:
+        machines = executor.machines()
+        found += [shared_memory.windows(runs, inventory, machines), shared_memory.single_copy(machines)]
     found.append(Check("disk here", f"{_free(folder) >> 20} MiB free", _faults(_disk(folder, SPARE_DISK_BYTES))))
     if any(check.faults for check in found):
         return [*found, Check("allreduce over all ranks, canary", "waits for the rest to be mended", tried=False)]
@@ -145,7 +148,10 @@ def _shared_memory(ranks: int) -> str:
     free = _free(SHARED_MEMORY)
     if free >= needed:
         return ""
-    return f"{SHARED_MEMORY} has {free} bytes free, {ranks} ranks need {needed}: enlarge it or give fewer ranks"
+    return (
+        f"{SHARED_MEMORY} has {free} bytes free, {ranks} ranks need {needed}: enlarge it (a container: --shm-size) "
+        "or give fewer ranks"
+    )
 
 
 def _disk(folder: Path, needed: int) -> str:

@@ -13,6 +13,7 @@ from orchestration.jobs.launchers.placement import Placement
 from orchestration.planning.study import SLOTS, Series
 
 MEMORY_SHARE = 0.9  # of a node's memory that predicted peaks may fill
+SHARED_MEMORY_BYTES_PER_RANK = 8 * 2**20  # Open MPI's segments took 5 MB a rank
 
 
 class RunDescription(Protocol):
@@ -52,9 +53,9 @@ class PlannedRun:
 
     `label` says in a few words what is run, `cells` say it in the columns of the experiment. `point` is what its
     launches have in common. `peak_bytes` are the predicted peaks of memory of each rank, None where nothing is known
-    of them; `predicted` is the record's. `repeats` are all passes, warm-ups included. `files` are to lie on every
-    node before the start. `disk_bytes` are what the run writes; `shares_folder` says that it needs a folder that all
-    its nodes see.
+    of them; `window_bytes` are each rank's shared windows, empty for none. `predicted` is the record's. `repeats` are
+    all passes, warm-ups included. `files` are to lie on every node before the start. `disk_bytes` are what the run
+    writes; `shares_folder` says that it needs a folder that all its nodes see.
     """
 
     run: RunDescription
@@ -66,6 +67,7 @@ class PlannedRun:
     cells: tuple[str, ...] = ()
     sequence: int = 0
     peak_bytes: tuple[int, ...] | None = None
+    window_bytes: tuple[int, ...] = ()
     predicted: Mapping[str, Any] = field(default_factory=dict)
     repeats: int = 1
     files: tuple[Path, ...] = ()
@@ -136,18 +138,40 @@ def merge(planned: Iterable[PlannedRun], order: Sequence[str]) -> tuple[PlannedR
     return tuple(merged.values())
 
 
-def skip_reason(planned: PlannedRun, inventory: Inventory, cgroup_memory_bytes: Sequence[int | None]) -> str | None:
-    """Why the run is not to start here, None where it is; `cgroup_memory_bytes` a node, None for no limit."""
+def skip_reason(planned: PlannedRun, inventory: Inventory, machines: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why the run is not to start here, None where it is; `machines` are what the nodes say of themselves."""
     run = planned.run
     if run.ranks > planned.allowed_ranks:
         return f"{run.ranks} ranks on {inventory.slots} slots, and the series does not ask to oversubscribe"
-    peaks = list(planned.peak_bytes or ())
     for index, node in enumerate(inventory.nodes[: run.nodes]):
-        here, peaks = peaks[: run.ranks_per_node], peaks[run.ranks_per_node :]
-        limit = min(node.memory_bytes, cgroup_memory_bytes[index] or node.memory_bytes)
-        if sum(here) > MEMORY_SHARE * limit:
+        ranks = slice(index * run.ranks_per_node, (index + 1) * run.ranks_per_node)
+        machine = machines[index]
+        limit = min(node.memory_bytes, machine.get("cgroup_memory_bytes") or node.memory_bytes)
+        peaks_bytes = sum((planned.peak_bytes or ())[ranks])
+        if peaks_bytes > MEMORY_SHARE * limit:
             return (
-                f"predicted peaks on {node.name} add up to {sum(here) / 2**20:.0f} MiB: "
-                f"more than {MEMORY_SHARE:.0%} of its {limit / 2**20:.0f} MiB"
+                f"predicted peaks on {node.name} add up to {_mib(peaks_bytes)}: "
+                f"more than {MEMORY_SHARE:.0%} of its {_mib(limit)}"
+            )
+        needed, free = shared_memory_bytes(planned, index), machine.get("shared_memory_free_bytes")
+        if free is not None and needed > free:
+            return (
+                f"shared memory: {_mib(needed)} of /dev/shm are needed on {node.name}, {_mib(free)} are free: enlarge "
+                "it (a container: --shm-size), or take another movement than shared"
             )
     return None
+
+
+def shared_memory_bytes(planned: PlannedRun, node: int) -> int:
+    """Bytes that the run needs in /dev/shm of the node of that number: windows, and the launcher's segments.
+
+    Without a window it is 0: segments hold messages on their way, and what little they take is looked at elsewhere.
+    """
+    run = planned.run
+    windows_bytes = sum(planned.window_bytes[node * run.ranks_per_node : (node + 1) * run.ranks_per_node])
+    ranks = min(run.ranks - node * run.ranks_per_node, run.ranks_per_node)
+    return windows_bytes + ranks * SHARED_MEMORY_BYTES_PER_RANK if windows_bytes else 0
+
+
+def _mib(size: float) -> str:
+    return f"{size / 2**20:.0f} MiB"

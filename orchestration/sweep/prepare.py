@@ -10,6 +10,7 @@ from typing import Any
 from orchestration import experiments
 from orchestration.checks.nodes import Wanted
 from orchestration.checks.processors import mixed_processors
+from orchestration.checks.shared_memory import no_single_copy
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.lifetime import too_late
 from orchestration.clusters.registry import Clusters
@@ -101,8 +102,7 @@ class Sweep:
             return f"{NODE_LOST}: {', '.join(lost)}"
         if self.request.flags.force:
             return None
-        limits = [machine["cgroup_memory_bytes"] for machine in self.machines]
-        return skip_reason(planned, self.inventory, limits)
+        return skip_reason(planned, self.inventory, self.machines)
 
     def pending(self, paths: SweepPaths) -> list[PlannedRun]:
         """The runs of the plan that the folder still wants. Raises Refusal."""
@@ -168,7 +168,7 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         workload=workload.digest,
         facts=resume.facts(machines, _slots(machines, inventory)),
     )
-    plan = replace(plan, notes=(*_unused(inventory, surroundings), *_mixed(machines), *plan.notes))
+    plan = replace(plan, notes=(*_unused(inventory, surroundings), *_of_machines(machines), *plan.notes))
     return Sweep(surroundings, request, experiment, loaded, ground, plan, executor, identity)
 
 
@@ -182,10 +182,11 @@ def _unused(inventory: Inventory, surroundings: Surroundings) -> Sequence[str]:
     return surroundings.unused if inventory.is_this_machine else ()
 
 
-def _mixed(machines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The line that says which nodes have which processor; none where all have the same."""
+def _of_machines(machines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Lines on nodes that differ in their processors, and on those where messages are copied twice."""
     words = mixed_processors({str(machine["node"]): str(machine["cpu_model"]) for machine in machines})
-    return (f"mixed processors ({words}): runs whose ranks are on several kinds are marked",) if words else ()
+    mixed = f"mixed processors ({words}): runs whose ranks are on several kinds are marked" if words else ""
+    return tuple(line for line in (mixed, no_single_copy(machines)) if line)
 
 
 def _refuse_foreign(folder: Path) -> None:

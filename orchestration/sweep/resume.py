@@ -24,6 +24,7 @@ MACHINE_KEYS = (
     "usable",
     "memory_bytes",
     "cgroup_memory_bytes",
+    "single_copy",
     "kernel",
 )
 SOFTWARE_KEYS = ("python", "numpy", "mpi", "blas")

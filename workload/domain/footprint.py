@@ -19,11 +19,12 @@ POOL_PICTURES = 8  # distinct pictures a batch is made from, uint8, mapped
 
 @dataclass(frozen=True)
 class Footprint:
-    """Predicted resident peak of each rank, the arrays' part of it, and bytes that cross between ranks in a repeat."""
+    """Predicted resident peak of each rank, its arrays and shared windows, and bytes that cross in one repeat."""
 
     peak_bytes: tuple[int, ...]
     array_bytes: tuple[int, ...]
     moved_bytes: int
+    window_bytes: tuple[int, ...] = ()
 
 
 def predict(
@@ -48,7 +49,7 @@ def predict(
     demand = description.demand(Decomposition.of(problem, grid, options, per_node))
     baselines = [baseline_bytes(problem, rows, backend) for rows in demand.checked_rows]
     peaks = tuple(size + baseline for size, baseline in zip(demand.array_bytes, baselines, strict=True))
-    return Footprint(peaks, tuple(demand.array_bytes), demand.moved_bytes)
+    return Footprint(peaks, tuple(demand.array_bytes), demand.moved_bytes, tuple(demand.window_bytes))
 
 
 def baseline_bytes(problem: Problem, checked_rows: int, backend: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from workload.instruments import cgroup, processors
+from workload.instruments import cgroup, processors, single_copy
 
 CACHE_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 # by the name that the kernel keeps of a process, which is 15 characters long at most
@@ -36,6 +37,7 @@ def describe(mpi: str) -> dict[str, Any]:
         "caches": caches(),
         "memory_bytes": memory_bytes,
         "cgroup_memory_bytes": limit_bytes if limit_bytes is not None and limit_bytes < memory_bytes else None,
+        "shared_memory_free_bytes": shared_memory_free_bytes(),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -47,6 +49,19 @@ def describe(mpi: str) -> dict[str, Any]:
         "package_managers": package_managers(),
         "network": network(),
     }
+
+
+def describe_idle() -> dict[str, Any]:
+    """As `describe`, outside of MPI: also whether one process may read another's memory, as single copies do."""
+    return {**describe(mpi_version()), "single_copy": single_copy.works()}
+
+
+def shared_memory_free_bytes() -> int | None:
+    """Bytes free for shared windows and the launcher's segments; None where there is no such folder."""
+    try:
+        return shutil.disk_usage("/dev/shm").free  # noqa: S108  where they lie
+    except OSError:
+        return None
 
 
 def package_managers(processes: Path = Path("/proc")) -> list[str]:
@@ -156,4 +171,4 @@ def mpi_version() -> str:
 
 
 if __name__ == "__main__":
-    json.dump(describe(mpi_version()), sys.stdout)
+    json.dump(describe_idle(), sys.stdout)

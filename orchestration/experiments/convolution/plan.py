@@ -226,6 +226,7 @@ def _planned(launch: int, settings: Settled, point: ConvolutionPoint, context: P
         label=f"batch {run.problem.batch}, {run.movement}, {run.backend}",
         cells=(str(run.problem.batch), run.movement, run.backend),
         peak_bytes=tuple(footprint.peak_bytes),
+        window_bytes=footprint.window_bytes,
         predicted={"peak_bytes": list(footprint.peak_bytes), "moved_bytes": footprint.moved_bytes},
         repeats=run.warmups + run.repeats,
         files=(file,),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workload.domain.grid import Block, Grid, block_of, finisher, whole
 from workload.domain.problem import Problem
@@ -73,11 +73,15 @@ def rows_of(block: Block) -> int:
 
 @dataclass(frozen=True)
 class Demand:
-    """What a movement needs: each rank's bytes of arrays and rows of y to check; bytes that cross in one repeat."""
+    """What a movement needs: each rank's bytes of arrays and rows of y to check; bytes that cross in one repeat.
+
+    `window_bytes` are each rank's bytes of shared windows, which lie in /dev/shm; none of a movement without any.
+    """
 
     array_bytes: list[int]
     checked_rows: list[int]
     moved_bytes: int
+    window_bytes: list[int] = field(default_factory=list)
 
 
 def _never(options: Options) -> bool:  # noqa: ARG001 - has the type of `MovementDescription.streams`

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from workload.domain.grid import Span
 from workload.domain.movements.description import Decomposition, Demand, MovementDescription
 from workload.domain.problem import ITEM_BYTES
 
@@ -19,18 +20,29 @@ def demand(cut: Decomposition) -> Demand:
         if rank in cut.finishers:
             arrays[rank] += block.y_bytes
     for node in cut.nodes[1:]:
-        box = _box_x_bytes(cut, node)
+        box = _box_bytes(cut, node, "x_spans")
         moved += box + cut.finished_bytes(node)
         arrays[node[0]] += box - cut.blocks[node[0]].x_bytes
         arrays[0] += cut.finished_bytes(node) + box
-    return Demand(arrays, cut.finishers_check_rows(), moved)
+    return Demand(arrays, cut.finishers_check_rows(), moved, _windows(cut))
 
 
-def _box_x_bytes(cut: Decomposition, node: list[int]) -> int:
-    """x of the smallest block that holds all of a node's."""
+def _windows(cut: Decomposition) -> list[int]:
+    """Each node's x and y, as its first rank's; the root's node has all of both. A rank alone shares nothing."""
+    windows = [0] * cut.grid.ranks
+    for node in cut.nodes:
+        if len(node) > 1:
+            whole = cut.problem.x_bytes + cut.problem.y_bytes
+            box = _box_bytes(cut, node, "x_spans") + _box_bytes(cut, node, "y_spans")
+            windows[node[0]] = whole if node[0] == 0 else box
+    return windows
+
+
+def _box_bytes(cut: Decomposition, node: list[int], spans_of: str) -> int:
+    """x, or y, of the smallest block that holds all of a node's."""
     sizes = []
     for axis in range(4):
-        spans = [cut.blocks[rank].x_spans[axis] for rank in node]
+        spans: list[Span] = [getattr(cut.blocks[rank], spans_of)[axis] for rank in node]
         sizes.append(max(span.stop for span in spans) - min(span.start for span in spans))
     return ITEM_BYTES * math.prod(sizes)
 

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from orchestration.errors import Refusal
 from orchestration.experiments.convolution import plan, study
 from orchestration.jobs.launchers.placement import NodeCpus
-from orchestration.planning.plan import rank_counts, skip_reason, spread
+from orchestration.planning.plan import (
+    SHARED_MEMORY_BYTES_PER_RANK,
+    rank_counts,
+    shared_memory_bytes,
+    skip_reason,
+    spread,
+)
 from orchestration.planning.study import Series
 from tests.orchestration.support import load_study, make_inventory
 from workload.record.run import Images, Workload
@@ -200,16 +206,16 @@ def test_skips_more_ranks_than_asked_for_and_what_does_not_fit():
     inventory = make_inventory(2)
     item = made(STRONG + "ranks = [4]\n", slots=2).runs
     four = next(each for each in item if each.run.ranks == 4)
-    assert "4 ranks on 2 slots" in skip_reason(four, inventory, [None])
+    assert "4 ranks on 2 slots" in skip_reason(four, inventory, [{}])
     asked = next(
         each for each in made(STRONG + "ranks = [4]\noversubscribe = 2\n", slots=2).runs if each.run.ranks == 4
     )
-    assert skip_reason(asked, inventory, [None]) is None
+    assert skip_reason(asked, inventory, [{}]) is None
     total = sum(asked.peak_bytes)
-    assert skip_reason(asked, inventory, [int(total / 0.9) + 2]) is None
-    assert "predicted peaks on node1" in skip_reason(asked, inventory, [int(total / 0.9) - 2])
+    assert skip_reason(asked, inventory, [{"cgroup_memory_bytes": int(total / 0.9) + 2}]) is None
+    assert "predicted peaks on node1" in skip_reason(asked, inventory, [{"cgroup_memory_bytes": int(total / 0.9) - 2}])
     small = make_inventory(2, memory_bytes=int(total / 0.9) - 2)
-    assert skip_reason(asked, small, [2**40]) is not None
+    assert skip_reason(asked, small, [{"cgroup_memory_bytes": 2**40}]) is not None
 
 
 def test_the_paper_on_its_own_clusters():
@@ -220,7 +226,19 @@ def test_the_paper_on_its_own_clusters():
     skipped = {
         (item.run.problem.batch, item.run.ranks, item.run.movement)
         for item in light.runs
-        if skip_reason(item, inventory, [None] * 8)
+        if skip_reason(item, inventory, [{}] * 8)
     }
     assert (80, 1, "scatter-gather") in skipped
     assert (40, 1, "scatter-gather") not in skipped
+
+
+def test_shared_windows_are_held_against_the_shared_memory_that_is_there():
+    text = STRONG + 'ranks = [1, 4]\nmovement = ["shared"]\n'
+    runs = {item.run.ranks: item for item in made(text).runs if item.run.movement == "shared"}
+    problem = runs[4].run.problem
+    needed = problem.x_bytes + problem.y_bytes + 4 * SHARED_MEMORY_BYTES_PER_RANK
+    inventory = make_inventory(4)
+    assert shared_memory_bytes(runs[4], 0) == needed
+    assert skip_reason(runs[4], inventory, [{"shared_memory_free_bytes": needed}]) is None
+    assert "--shm-size" in skip_reason(runs[4], inventory, [{"shared_memory_free_bytes": needed - 1}])
+    assert skip_reason(runs[1], inventory, [{"shared_memory_free_bytes": 0}]) is None  # a rank alone shares nothing
