@@ -18,6 +18,7 @@ from workload.domain.grid import Block, block_of, covers_exactly, output_element
 from workload.instruments import machine, memory, single_copy
 from workload.instruments.clock import CallStatistics, Clocks
 from workload.instruments.yardstick import Yardstick
+from workload.movement.factory import make
 from workload.record.run import Run
 from workload.record.schema import SCHEMA_VERSION
 from workload.repeats import Readings, Repeater
@@ -79,7 +80,7 @@ def _set_up(comm: MPI.Intracomm, run: Run, pool_file: Path, clocks: Clocks, outp
     source = Source(open_pool(pool_file, run.problem))
     weights = make_weights(run.weights, run.problem, run.seed)
     task = movement.Task(comm, run.problem, run.grid, backend.convolve, source, output, weights, run.options)
-    mover = movement.make(run.movement, task)
+    mover = make(run.movement, task)
     announced = mover.finished_blocks()
     _refuse_gaps(comm, run, announced)
     if output is not None:

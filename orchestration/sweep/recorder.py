@@ -15,8 +15,8 @@ from orchestration.jobs.outcome import Reading, Verdict, classify, ended_well
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import PlannedRun
 from workload.agent import supervise
-from workload.record.files import read_record, write_json
-from workload.record.kinds import KINDS
+from workload.record.files import write_json
+from workload.record.kinds import KINDS, read_record
 from workload.record.outcomes import CRASHED, NODE_LOST, SKIPPED
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.planning.plan import Plan, PlannedRun
 from orchestration.sweep.ledger import Ledger
 from workload.record.digest import document_digest
-from workload.record.files import read_record
+from workload.record.kinds import read_record
 from workload.record.outcomes import OK, SKIPPED
 from workload.record.schema import SchemaError
 

@@ -14,7 +14,8 @@ from results.records.kinds import CONVOLUTION
 from results.records.launch import RecordedLaunch
 from results.records.parse import parse
 from results.records.point import RecordedPoint, group
-from workload.record.files import read_json, read_record
+from workload.record.files import read_json
+from workload.record.kinds import read_record
 from workload.record.ledger import read_ledger
 from workload.record.schema import SchemaError
 

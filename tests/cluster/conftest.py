@@ -15,7 +15,7 @@ from orchestration.paths import SweepPaths
 from tests.cluster.host import Host, wait_for
 from tests.cluster.hosts import Hosts, reason_against
 from tests.orchestration.support import ROOT
-from workload.record.files import read_record
+from workload.record.kinds import read_record
 
 STUDY = """
 schema_version = 1

@@ -14,7 +14,7 @@ import pytest
 from workload.domain.footprint import predict
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
-from workload.movement import make
+from workload.movement.factory import make
 from workload.record.run import Images, Run
 
 PROBLEM = Problem(64, 3, 3, 160, 160, 3)

@@ -17,7 +17,7 @@ import pytest
 from orchestration.paths import SweepPaths
 from tests.orchestration.support import ROOT
 from workload.agent.supervise import kill_carriers
-from workload.record.files import read_record
+from workload.record.kinds import read_record
 
 STUDY = """
 schema_version = 1

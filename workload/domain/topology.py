@@ -6,13 +6,11 @@ on is contiguous.
 
 from __future__ import annotations
 
-from workload.domain.grid import Span
 
-
-def subtree(leader: int, leaders: int) -> Span:
+def subtree(leader: int, leaders: int) -> range:
     """The leaders whose data passes through this one, itself included."""
     reach = leaders if leader == 0 else leader & -leader
-    return Span(leader, min(leader + reach, leaders))
+    return range(leader, min(leader + reach, leaders))
 
 
 def parent(leader: int) -> int:
@@ -33,6 +31,6 @@ def children(leader: int, leaders: int) -> list[int]:
     return found[::-1]
 
 
-def node_groups(ranks: int, ranks_per_node: int) -> list[Span]:
+def node_groups(ranks: int, ranks_per_node: int) -> list[range]:
     """The ranks of each node, when nodes are filled one after the other."""
-    return [Span(start, min(start + ranks_per_node, ranks)) for start in range(0, ranks, ranks_per_node)]
+    return [range(start, min(start + ranks_per_node, ranks)) for start in range(0, ranks, ranks_per_node)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -16,7 +15,6 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from workload.convolve import Convolve
-from workload.domain import movements
 from workload.domain.grid import Block, Grid, Span
 from workload.domain.problem import Problem
 from workload.instruments.clock import Clock
@@ -85,16 +83,6 @@ class CountsOutput(Protocol):
 
     def output_elements(self) -> int:
         """Elements of y that this rank really computes."""
-
-
-def make(name: str, task: Task) -> Movement:
-    """The movement of that name. Raises ValueError for an unknown one, or if it cannot serve the task's grid."""
-    description = movements.describe(name)
-    if objection := description.objection(task.grid):
-        raise ValueError(objection)
-    module, _, movement = description.implementation.partition(":")
-    made: Movement = getattr(import_module(module), movement)(task)
-    return made
 
 
 def index(spans: Spans, origin: Spans | None = None) -> tuple[slice, ...]:

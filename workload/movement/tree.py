@@ -140,8 +140,8 @@ class _PartTree:
 
     def _ranks_below(self, leader: int) -> list[int]:
         """The ranks in the leader's subtree that have a part, node by node."""
-        span = subtree(leader, len(self._nodes))
-        return [rank for node in self._nodes[span.start : span.stop] for rank in node if self._parts[rank] is not None]
+        ranks = (rank for node in subtree(leader, len(self._nodes)) for rank in self._nodes[node])
+        return [rank for rank in ranks if self._parts[rank] is not None]
 
     def _spans(self, rank: int) -> Spans:
         part = self._parts[rank]

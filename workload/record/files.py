@@ -1,4 +1,4 @@
-"""Writes files whole or not at all, and reads JSON documents and records, checking their shape.
+"""Writes files whole or not at all, and reads JSON documents.
 
 Standard library only.
 """
@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from workload.record.kinds import kind_of
 from workload.record.schema import SchemaError, check_version
 
 
@@ -41,19 +40,13 @@ def write_whole(path: Path, content: str | bytes | memoryview, mode: int = 0o644
 
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises SchemaError (truncated, not an object, another version) or OSError."""
-    document = _read_object(path)
+    document = read_object(path)
     check_version(document, str(path))
     return document
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """A record of any kind, of the right shape. Raises SchemaError or OSError, naming the file."""
-    record = _read_object(path)
-    kind_of(record, path.name).check_record(record, path.name)
-    return record
-
-
-def _read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file, of any version. Raises SchemaError (truncated, not an object) or OSError."""
     try:
         document = json.loads(path.read_bytes())
     except ValueError as error:  # covers bad UTF-8 as well

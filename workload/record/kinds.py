@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
+from workload.record.files import read_object
 from workload.record.outcomes import OUTCOMES
 from workload.record.run import Run, Workload
 from workload.record.schema import MEASUREMENT_SHAPE, OPERATOR_SHAPE, SchemaError, check_shape, check_version
@@ -100,3 +102,10 @@ def kind_of(record: Mapping[str, Any], name: str) -> RecordKind:
     if not isinstance(kind, str) or kind not in KINDS:
         raise SchemaError(f"{name}: workload.kind {kind!r} is unknown: this convscale reads {', '.join(KINDS)}")
     return KINDS[kind]
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A record of any kind, of the right shape. Raises SchemaError or OSError, naming the file."""
+    record = read_object(path)
+    kind_of(record, path.name).check_record(record, path.name)
+    return record

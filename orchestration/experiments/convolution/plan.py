@@ -171,7 +171,7 @@ def grid_of(series: ConvolutionSeries, problem: Problem, ranks: int, settings: S
     `auto` is one grid for all movements of the series, the first one's cheapest: else they could not be compared.
     """
     if series.grid == AUTO:
-        movement = next((name for name in settings.movement if name != "serial"), "distributed")
+        movement = next((name for name in settings.movement if movements.describe(name).takes(ranks)), "distributed")
         return choose_grid(problem, ranks, movement, settings.options)
     grid = Grid.from_dict({axis: ranks if parts == RANKS else parts for axis, parts in series.grid.items()})
     check_grid(problem, grid)
@@ -186,7 +186,7 @@ def _crossed(settings: Settled, point: ConvolutionPoint) -> list[ConvolutionPoin
         replace(point, backend=backend, movement=movement)
         for backend in settings.backend
         for movement in settings.movement
-        if movement != "serial" or point.ranks == 1
+        if movements.describe(movement).takes(point.ranks)
     ]
 
 

@@ -15,7 +15,7 @@ from tests.cluster.host import WORKDIR
 from tests.cluster.hosts import Hosts, reason_against
 from tests.infra.engine.nodes import Nodes
 from tests.orchestration.support import ROOT
-from workload.record.files import read_record
+from workload.record.kinds import read_record
 
 STUDY = """
 schema_version = 1

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.orchestration.support import ROOT
-from workload.record.files import read_record
+from workload.record.kinds import read_record
 
 V1 = Path("/sys/fs/cgroup/memory")
 V2 = Path("/sys/fs/cgroup")

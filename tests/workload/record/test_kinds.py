@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from workload.record.files import read_record, write_json
-from workload.record.kinds import KINDS, kind_of
+from workload.record.files import write_json
+from workload.record.kinds import KINDS, kind_of, read_record
 from workload.record.schema import SchemaError
 
 

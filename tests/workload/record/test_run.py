@@ -10,7 +10,8 @@ import pytest
 from tests.runs import make_run
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
-from workload.record.files import read_json, read_record, write_json
+from workload.record.files import read_json, write_json
+from workload.record.kinds import read_record
 from workload.record.run import Images, Run, Workload
 from workload.record.schema import SchemaError, check_shape
 

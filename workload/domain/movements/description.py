@@ -31,7 +31,7 @@ class Decomposition:
     def of(cls, problem: Problem, grid: Grid, options: Options, ranks_per_node: int) -> Decomposition:
         """Nodes are filled one after the other. Raises ValueError where the grid does not fit the problem."""
         ranks = range(grid.ranks)
-        nodes = [list(range(span.start, span.stop)) for span in node_groups(grid.ranks, ranks_per_node)]
+        nodes = [list(node) for node in node_groups(grid.ranks, ranks_per_node)]
         blocks = [block_of(problem, grid, rank) for rank in ranks]
         return cls(problem, grid, options, nodes, blocks, [rank for rank in ranks if finisher(grid, rank) == rank])
 
@@ -112,9 +112,13 @@ class MovementDescription:
     batch_only: bool = False
     wrong_on_purpose: bool = False
 
+    def takes(self, ranks: int) -> bool:
+        """Whether it runs on so many ranks."""
+        return self.max_ranks is None or ranks <= self.max_ranks
+
     def objection(self, grid: Grid) -> str | None:
         """Why it cannot serve the grid, in one line; None where it can."""
-        if self.max_ranks is not None and grid.ranks > self.max_ranks:
+        if not self.takes(grid.ranks):
             return f"movement {self.name} takes ranks = {self.max_ranks} at most, but the grid has {grid.ranks} parts"
         if self.batch_only and grid != Grid(batch=grid.batch):
             return f"movement {self.name} cuts the batch alone: let every other axis of the grid be 1"

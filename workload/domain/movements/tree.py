@@ -13,8 +13,7 @@ def demand(cut: Decomposition) -> Demand:
     arrays = flat.array_bytes
     moved = cut.weights_moved_bytes + cut.sums_moved_bytes
     for number, node in enumerate(cut.nodes):
-        span = subtree(number, len(cut.nodes))
-        below = [rank for ranks in cut.nodes[span.start : span.stop] for rank in ranks]
+        below = [rank for leader in subtree(number, len(cut.nodes)) for rank in cut.nodes[leader]]
         passed = sum(cut.blocks[rank].x_bytes for rank in below) + cut.finished_bytes(below)
         if number > 0:
             arrays[node[0]] += passed

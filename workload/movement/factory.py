@@ -1,0 +1,18 @@
+"""Makes a movement by its name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from workload.domain import movements
+from workload.movement import Movement, Task
+
+
+def make(name: str, task: Task) -> Movement:
+    """The movement of that name. Raises ValueError for an unknown one, or if it cannot serve the task's grid."""
+    description = movements.describe(name)
+    if objection := description.objection(task.grid):
+        raise ValueError(objection)
+    module, _, movement = description.implementation.partition(":")
+    made: Movement = getattr(import_module(module), movement)(task)
+    return made
