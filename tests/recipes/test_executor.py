@@ -10,7 +10,7 @@ import pytest
 
 from orchestration.clusters.this_machine import describe
 from tests.orchestration.support import FAB, ROOT
-from workload.record.files import read_record
+from workload.record.kinds import read_record
 
 RECIPE = Path(__file__).parent / "executor"
 FILE = "orchestration/executors/niced.py"

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from orchestration.planning import study
+from orchestration.experiments.convolution import study
 from workload.domain.footprint import predict
 from workload.record.run import Run
 
