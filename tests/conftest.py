@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
+
+# Hypothesis ends a test that takes longer than 200 ms, which on a busy machine says nothing of the code.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 CONTAINERS = "tests/cluster/containers/"
 # What takes longest begins first, so that no worker is left alone with it at the end; what waits beside what computes.
