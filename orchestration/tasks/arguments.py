@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 CLUSTER = "a name that the task `clusters` lists, or the path of an inventory.json"
 LOCAL_CLUSTER = f"{CLUSTER} (default: local)"
-SWEEP = "folder of a sweep (default: the cluster's newest)"
+SWEEP = "folder of a sweep, or its name under results/runs"
+NEWEST = f"{SWEEP} (default: the cluster's newest)"
 YES = "ask nothing: for scripts"
 
 
@@ -76,10 +77,14 @@ def newest_sweep(cluster: str) -> SweepPaths:
     return newest(RunsFolder(RUNS), known_clusters().name_of(cluster, utc_now()))
 
 
-def _sweep_with(file: str, name: str) -> Path:
+def sweep_at(name: str) -> Path:
+    """The path that a person gave, or that of a sweep's name; nothing is checked."""
     folder = Path(name).expanduser()
-    if "/" not in name and not folder.exists() and (RUNS / name).is_dir():
-        folder = RUNS / name
+    return RUNS / name if "/" not in name and not folder.exists() and (RUNS / name).is_dir() else folder
+
+
+def _sweep_with(file: str, name: str) -> Path:
+    folder = sweep_at(name)
     if not (folder / file).exists():
         raise Refusal(f"--sweep {name} is no sweep's folder (it has no {file}): give one under {short(RUNS)}")
     return folder.resolve()

@@ -11,7 +11,7 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from orchestration.errors import Refusal
-from orchestration.tasks.arguments import LOCAL_CLUSTER, sweep_folder, words
+from orchestration.tasks.arguments import LOCAL_CLUSTER, SWEEP, sweep_folder, words
 from orchestration.tasks.common import ROOT, find, find_living, known_clusters, reports_errors, surroundings, utc_now
 from orchestration.tasks.printing import print_line, print_tables, short
 from workload.record.schema import SchemaError
@@ -44,7 +44,7 @@ def probe(_context: Context, cluster: str = "local") -> None:
         "movement": "how blocks travel, comma-separated",
         "backend": "code that convolves a block, comma-separated",
         "extrapolate": "forecast also beyond 8 times the ranks that were probed",
-        "sweep": "folder of a sweep whose measured times stand beside the forecast",
+        "sweep": f"measured times to show beside the forecast: {SWEEP}",
         "out": "folder for the table and the figure (default: print the table alone)",
     },
     auto_shortflags=False,

@@ -14,7 +14,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from orchestration.errors import Refusal, Stopped
-from orchestration.tasks.arguments import CLUSTER, LOCAL_CLUSTER
+from orchestration.tasks.arguments import CLUSTER, LOCAL_CLUSTER, SWEEP, sweep_at
 from orchestration.tasks.common import ROOT, RUNS, find, find_living, reports_errors, surroundings, utc_now
 from orchestration.tasks.printing import console, print_line
 
@@ -112,7 +112,7 @@ def ssh(_context: Context, cluster: str = "", node: str = "") -> None:
 @task(
     help={
         "cluster": CLUSTER,
-        "sweep": "folder of a sweep, more than once for several (default: all under results/runs)",
+        "sweep": f"{SWEEP}, more than once for several (default: all sweeps there)",
     },
     iterable=["sweep"],
     auto_shortflags=False,
@@ -125,7 +125,7 @@ def clean(_context: Context, sweep: Sequence[str], cluster: str = "") -> None:
     from orchestration.sweep import cleanup
 
     found = find(cluster)
-    sweeps = [cleanup.at(Path(name), found) for name in sweep] or cleanup.of_cluster(found, RunsFolder(RUNS))
+    sweeps = [cleanup.at(sweep_at(name), found) for name in sweep] or cleanup.of_cluster(found, RunsFolder(RUNS))
     removed = cleanup.clean(found, sweeps, kept_environment(dict(os.environ)), print_line)
     print(f"{cluster}: {removed} runs' leftovers removed" if removed else f"{cluster}: nothing to remove")
 

@@ -9,13 +9,13 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from orchestration.errors import Refusal, Stopped
-from orchestration.tasks.arguments import LOCAL_CLUSTER, SWEEP, sweep_paths
-from orchestration.tasks.common import known_clusters, operator, reports_errors, surroundings
+from orchestration.tasks.arguments import LOCAL_CLUSTER, NEWEST, sweep_paths
+from orchestration.tasks.common import RUNS, known_clusters, operator, reports_errors, surroundings
 from orchestration.tasks.printing import short
 
 
 @task(
-    help={"cluster": LOCAL_CLUSTER, "sweep": SWEEP, "yes": "start a cloud cluster's stopped head without asking"},
+    help={"cluster": LOCAL_CLUSTER, "sweep": NEWEST, "yes": "start a cloud cluster's stopped head without asking"},
     auto_shortflags=False,
 )
 @reports_errors
@@ -32,7 +32,7 @@ def pull(_context: Context, cluster: str = "local", sweep: str = "", yes: bool =
         # the machines as recorded: at the end of a cloud cluster only the head is left, with what all measured
         prepared = prepare(Request(cluster, str(paths.study), paths.folder), surroundings(), machines(paths))
         if prepared.find() is None:
-            raise Refusal(f"{paths.folder} holds no sweep: give a folder under results/runs")
+            raise Refusal(f"{paths.folder} holds no sweep: give one under {short(RUNS)}")
         try:
             taken, at_work = collect(prepared, paths)
         except (HeadLostError, OSError) as error:
@@ -42,7 +42,7 @@ def pull(_context: Context, cluster: str = "local", sweep: str = "", yes: bool =
     print(f"{short(paths.folder)}: {len(taken)} records written, {len(at_work)} runs at work")
 
 
-@task(help={"cluster": LOCAL_CLUSTER, "sweep": SWEEP}, auto_shortflags=False)
+@task(help={"cluster": LOCAL_CLUSTER, "sweep": NEWEST}, auto_shortflags=False)
 @reports_errors
 def status(_context: Context, cluster: str = "local", sweep: str = "") -> None:
     """Show how far a sweep is; exit status 1 where one of its runs failed."""

@@ -10,7 +10,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from orchestration.errors import Refusal
-from orchestration.tasks.arguments import newest_sweep, sweep_folder
+from orchestration.tasks.arguments import SWEEP, newest_sweep, sweep_folder
 from orchestration.tasks.common import RUNS, reports_errors
 from orchestration.tasks.printing import print_tables, short
 
@@ -19,7 +19,7 @@ LATEST = str(RUNS / "latest")
 
 @task(
     help={
-        "sweep": "folder of a sweep; given twice and more it makes a joint report (default: the latest)",
+        "sweep": f"{SWEEP}; several make a joint report (default: the latest)",
         "cluster": "the newest sweep on this cluster, which need not be up",
         "out": "folder of the report",
     },
@@ -37,7 +37,7 @@ def report(_context: Context, sweep: Sequence[str], cluster: str = "", out: str 
 
 @task(
     help={
-        "sweep": "folder of a sweep, more than once for several (default: the latest); a finding is exit status 1",
+        "sweep": f"{SWEEP}, more than once for several (default: the latest); a finding is exit status 1",
         "published": "audit the paper's published tables; sweeps then serve as replays of them",
         "out": "folder for the tables as Markdown and CSV (default: print them alone)",
     },
@@ -61,7 +61,7 @@ def audit(_context: Context, sweep: Sequence[str], published: bool = False, out:
         raise Exit(code=1)
 
 
-@task(help={"first": "folder of a sweep, A", "second": "folder of another, B"}, auto_shortflags=False)
+@task(help={"first": f"A: {SWEEP}", "second": "B: another"}, auto_shortflags=False)
 @reports_errors
 def compare(_context: Context, first: str, second: str) -> None:
     """Compare two sweeps point by point, and say where no difference can be claimed."""

@@ -32,3 +32,7 @@ def test_a_sweep_is_not_compared_with_itself(tmp_path):
 
 def test_a_report_of_no_sweep_is_refused(tmp_path):
     assert "is no sweep's folder" in refused("report", "--sweep", str(tmp_path))
+
+
+def test_a_report_of_an_unknown_cluster_is_refused():
+    assert "cluster 'no-such' is unknown" in refused("report", "--cluster", "no-such")

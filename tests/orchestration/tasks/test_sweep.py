@@ -37,6 +37,7 @@ def test_clusters_and_studies():
     ("arguments", "words"),
     [
         (["--cluster", "fatt"], "cluster 'fatt' is unknown"),
+        (["--cluster", "fat"], "cluster fat is not up: start it with 'fab up --cluster fat'"),
         (["--study", "quik"], "study 'quik' is unknown"),
         (["--movement", "scatter"], "movement 'scatter' is unknown"),
         (["--backend", "cuda"], "backend 'cuda' is unknown"),
