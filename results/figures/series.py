@@ -34,7 +34,7 @@ def of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Drawing]:
 
 
 def _plots(sweep: RecordedSweep, series: RecordedSeries) -> list[Plot]:
-    clock = series.experiment.headline.removesuffix("_s")
+    clock = series.experiment.headline_word
     time = Plot(
         slug(series.scaling, series.name) + "-time",
         f"{series.name}: {clock} time",

@@ -24,7 +24,11 @@ class RecordedConvolution(RecordedExperiment):
     variant_words = "movement and backend"
     size_key = "batch"
     size_symbol = "B"
-    headline = "forward_s"
+    clocks = ("forward_s", "total_s", "convolve_s")
+    clocks_note = (
+        "Forward time runs from all input in place to all output in place, longest over ranks; total adds load and "
+        "save; convolve is the longest convolution of a rank. Rates and speedups rest on forward time."
+    )
     parallel_fraction = PARALLEL_FRACTION
 
     def variant(self, run: Run) -> Variant:

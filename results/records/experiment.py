@@ -50,8 +50,18 @@ class RecordedExperiment(Protocol):
     variant_words: str  # the parts of a variant, for sentences
     size_key: str
     size_symbol: str
-    headline: str  # the clock of speedups, laws and rates; an attribute of Repeat
+    clocks: tuple[str, ...]  # attributes of Repeat in seconds, the headline of speedups, laws and rates first
+    clocks_note: str  # what they cover, in a sentence
     parallel_fraction: float | None  # assumed before measuring, for ideal curves
+
+    @property
+    def headline(self) -> str:
+        return self.clocks[0]
+
+    @property
+    def headline_word(self) -> str:
+        """The headline's name in tables and sentences."""
+        return self.headline.removesuffix("_s")
 
     def variant(self, run: Run) -> Variant: ...
 

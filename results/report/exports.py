@@ -16,7 +16,6 @@ from results.records.sweep import RecordedSeries, RecordedSweep
 from results.report.samples import columns, rows
 from results.scaling.line import lines
 
-CLOCKS = ("forward_s", "total_s", "convolve_s")
 INTEGERS = ("ranks", "launch", "sequence", "repeat", "rank")
 SECONDS = "time_s"
 
@@ -27,15 +26,15 @@ def extra_p(series: RecordedSeries) -> dict[str, str]:
     The format is Extra-P's newer JSON (extra-p/extrap, docs/file-formats.md) with one parameter, the rank count. Points
     that are not ok or share cores are left out, as in our fits.
     """
-    found = {}
+    found, clocks = {}, series.experiment.clocks
     for line in lines(series):
         if not line.fitted:
             continue
-        callpaths: dict[str, Any] = {clock.removesuffix("_s"): {"time": []} for clock in CLOCKS}
+        callpaths: dict[str, Any] = {clock.removesuffix("_s"): {"time": []} for clock in clocks}
         callpaths |= {f"total->{part}": {"time": []} for part in PARTS}
         for point in line.fitted:
             place = [point.run.ranks]
-            for clock in CLOCKS:
+            for clock in clocks:
                 callpaths[clock.removesuffix("_s")]["time"].append({"point": place, "values": point.medians_s(clock)})
             for part in PARTS:
                 values = [_longest_s(launch, part) for launch in point.counting]

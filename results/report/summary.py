@@ -49,7 +49,7 @@ def _fastest(sweep: RecordedSweep) -> list[str]:
     if not timed:
         return ["No run is ok: there is no time to report."]
     point = max(timed, key=lambda point: point.rate)
-    clock = point.headline.removesuffix("_s")
+    clock = point.experiment.headline_word
     operations = point.experiment.operations(point.run)
     gflops = "" if operations is None else f"{number(operations / point.seconds() / 1e9, 3)} GFLOP/s, "
     return [

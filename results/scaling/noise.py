@@ -23,7 +23,7 @@ class Outlier:
 
     run_id: str
     repeat: int
-    forward_s: float
+    time_s: float
 
 
 @dataclass(frozen=True)

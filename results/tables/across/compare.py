@@ -27,8 +27,8 @@ def table(first: RecordedSweep, second: RecordedSweep, found: Comparison) -> Tab
     notes = [
         f"A is {first.name}, B is {second.name}.",
         _verdict(found),
-        "Time is forward time, total time where a point streams. A difference is claimed where Welch's test in log "
-        f"time finds it at {1 - CONFIDENCE:.0%}, corrected for the number of points (Holm).",
+        f"Time is {first.experiment.headline_word} time, total time where a point streams. A difference is claimed "
+        f"where Welch's test in log time finds it at {1 - CONFIDENCE:.0%}, corrected for the number of points (Holm).",
     ]
     if any(found.alone):
         told = f"{plural(found.alone[0], 'point')} of A and {plural(found.alone[1], 'point')} of B"

@@ -19,35 +19,34 @@ class JointRow:
     points: Mapping[str, RecordedPoint]
 
     @property
-    def any(self) -> RecordedPoint:
+    def point(self) -> RecordedPoint:
         return next(iter(self.points.values()))
 
 
 def side_by_side(sweeps: Sequence[RecordedSweep]) -> Table:
-    """The forward time of every point in every sweep."""
+    """The time of every point in every sweep."""
     rows: dict[object, dict[str, RecordedPoint]] = {}
     for sweep in sweeps:
         for point in sweep.points:
             rows.setdefault(point.identity, {}).setdefault(sweep.name, point)
     points = [point for sweep in sweeps for point in sweep.points]
     found: list[Column[JointRow]] = [
-        columns.ranks(_any),
-        *columns.shapes(points, _any, input_shape="Input shape", kernel_size="Kernel"),
-        *columns.variants(points, _any, detailed=True),
+        columns.ranks(),
+        *(columns.shapes(points, input_shape="Input shape", kernel_size="Kernel") or columns.sizes(points)),
+        *columns.variants(points, detailed=True),
         *(_sweep(sweep.name, index) for index, sweep in enumerate(sweeps)),
         hidden("run_ids", lambda row: " ".join(name for point in row.points.values() for name in point.run_ids)),
     ]
-    notes = ["Forward time in seconds. The sweeps may have run on different machines: no ratio is formed."]
+    words = " or ".join(dict.fromkeys(sweep.experiment.headline_word for sweep in sweeps))
+    notes = [
+        f"{words.capitalize()} time in seconds. The sweeps may have run on different machines: no ratio is formed."
+    ]
     ordered = sorted((JointRow(points) for points in rows.values()), key=_order)
     return build("Sweeps side by side", found, ordered, name="side-by-side", notes=notes)
 
 
-def _any(row: JointRow) -> RecordedPoint:
-    return row.any
-
-
 def _order(row: JointRow) -> tuple[object, ...]:
-    return (row.any.size, row.any.run.ranks, *row.any.variant.names.values())
+    return (row.point.size, row.point.run.ranks, *row.point.variant.names.values())
 
 
 def _sweep(name: str, index: int) -> Column[JointRow]:
@@ -60,6 +59,7 @@ def _sweep(name: str, index: int) -> Column[JointRow]:
     def values(row: JointRow) -> Mapping[str, object]:
         point = row.points.get(name)
         outcome = {f"sweep_{index + 1}_outcome": point.outcome if point else None}
-        return {**bounded(f"sweep_{index + 1}_forward", "_s", point.time() if point else None), **outcome}
+        word = row.point.experiment.headline_word
+        return {**bounded(f"sweep_{index + 1}_{word}", "_s", point.time() if point else None), **outcome}
 
     return Column(f"{name} (s)", show, values)

@@ -41,6 +41,7 @@ def tables(series: RecordedSeries) -> list[Table]:
 
 
 def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
+    clock = series.experiment.headline_word
     rows = [row for line in found for row in _rows(line)]
     parameters: list[Column[ParameterRow]] = [
         *columns.parts([line.variant for line in found], lambda row: row.line.variant),
@@ -54,7 +55,7 @@ def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
         hidden("run_ids", lambda row: " ".join(row.line.run_ids)),
     ]
     notes = [
-        f"Fitted to all launches' medians of forward time, in log time; intervals at {CONFIDENCE:.0%}. No law is "
+        f"Fitted to all launches' medians of {clock} time, in log time; intervals at {CONFIDENCE:.0%}. No law is "
         f"fitted to fewer distinct rank counts than its parameters (its one-rank time is one) plus {SPARE}.",
         "Points that are oversubscribed, share cores or are suspect are left out.",
         *_mixed(found),

@@ -19,10 +19,6 @@ BOUNDS_NOTE = (
     f"[low, high] is a {CONFIDENCE:.0%} interval over launches (Student's t in log time, Welch's for a ratio); "
     f"(low to high) is the range of fewer than {MIN_LAUNCHES} launches."
 )
-CLOCKS_NOTE = (
-    "Forward time runs from all input in place to all output in place, longest over ranks; total adds load and save; "
-    "convolve is the longest convolution of a rank. Rates and speedups rest on forward time."
-)
 RATIOS = {
     STRONG: (("Relative speedup", "relative_speedup"), ("Absolute speedup", "absolute_speedup")),
     WEAK: (("Weak efficiency", "weak_efficiency"), ("Scaled speedup", "scaled_speedup")),
@@ -35,7 +31,7 @@ class ScalingRow:
     """A point and its ratios, in the order of RATIOS."""
 
     point: RecordedPoint
-    forward: Estimate | None
+    time: Estimate | None
     ratios: tuple[Ratio, ...]
 
 
@@ -44,9 +40,9 @@ def rows(sweep: RecordedSweep, series: RecordedSeries) -> list[ScalingRow]:
 
 
 def full(sweep: RecordedSweep, series: RecordedSeries) -> Table:
-    """Every point with its three clocks, rates, ratios, memory, marks and outcome."""
+    """Every point with its clocks, rates, ratios, memory, marks and outcome."""
     found = rows(sweep, series)
-    shows = [*_common(series), *_details(series.points)]
+    shows = [*_common(series), *map(_clock, series.experiment.clocks[1:]), *_details(series.points)]
     return build(
         f"{series.scaling.capitalize()} scaling: {series.name}",
         shows,
@@ -57,7 +53,7 @@ def full(sweep: RecordedSweep, series: RecordedSeries) -> Table:
 
 
 def compact(sweep: RecordedSweep, series: RecordedSeries) -> Table:
-    """The same points for a terminal: place, forward time, rates, ratios, outcome."""
+    """The same points for a terminal: place, headline time, rates, ratios, outcome."""
     found = rows(sweep, series)
     shows = _common(series)
     title = f"{series.scaling.capitalize()} scaling: {series.name} ({sweep.name})"
@@ -66,7 +62,7 @@ def compact(sweep: RecordedSweep, series: RecordedSeries) -> Table:
 
 def notes(series: RecordedSeries, found: Sequence[ScalingRow]) -> list[str]:
     """What readers of the table must know: clocks, bounds, baselines, and why ratios are absent."""
-    lines, words = [CLOCKS_NOTE, BOUNDS_NOTE], series.experiment.variant_words
+    lines, words = [series.experiment.clocks_note, BOUNDS_NOTE], series.experiment.variant_words
     if series.scaling == STRONG:
         lines.append(f"Relative speedup: T1 is the one-rank point of the same {words}.")
         lines += _once(_baseline(row) for row in found)
@@ -117,24 +113,24 @@ def _once(lines: Iterable[str]) -> list[str]:
 def _common(series: RecordedSeries) -> list[Column[ScalingRow]]:
     return [
         *columns.place(series.points),
-        _forward(),
+        _headline(series.experiment.headline_word),
         *_rates(series.points),
         *_ratio_columns(series.scaling),
         _outcome(),
     ]
 
 
-def _forward() -> Column[ScalingRow]:
-    return Column(
-        "Forward time (s)", lambda row: estimate(row.forward), lambda row: bounded("forward", "_s", row.forward)
-    )
+def _headline(word: str) -> Column[ScalingRow]:
+    header = f"{word.capitalize()} time (s)"
+    return Column(header, lambda row: estimate(row.time), lambda row: bounded(word, "_s", row.time))
 
 
-def _clock(header: str, clock: str) -> Column[ScalingRow]:
+def _clock(clock: str) -> Column[ScalingRow]:
     def value(row: ScalingRow) -> float | None:
         time = row.point.time(clock)
         return time.value if time else None
 
+    header = f"{clock.removesuffix('_s').capitalize()} time (s)"
     return shown(header, clock, value, lambda row: number(value(row)))
 
 
@@ -142,11 +138,11 @@ def _rates(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
     """Work per second, one column for each unit of work, and operations per second if known."""
 
     def work(row: ScalingRow) -> float | None:
-        return row.point.work.amount / row.forward.value if row.forward else None
+        return row.point.work.amount / row.time.value if row.time else None
 
     def gflops(row: ScalingRow) -> float | None:
         operations = row.point.experiment.operations(row.point.run)
-        return operations / row.forward.value / GIGA if row.forward and operations is not None else None
+        return operations / row.time.value / GIGA if row.time and operations is not None else None
 
     units = dict.fromkeys(point.work.unit for point in points)
     found = [shown(f"{unit.capitalize()}/s", f"{unit}_per_s", work, lambda row: number(work(row))) for unit in units]
@@ -176,8 +172,6 @@ def _details(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
         return row.point.spread_within_launch
 
     return [
-        _clock("Total time (s)", "total_s"),
-        _clock("Convolve time (s)", "convolve_s"),
         shown("Memory, all ranks (MiB)", "peak_rss_all_ranks_bytes", memory, lambda row: mib(memory(row))),
         *columns.shapes(points, output_shape="Output shape"),
         Column("Launches", _launches, lambda row: {"launches_timed": len(row.point.timed)}),

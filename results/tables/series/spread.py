@@ -1,4 +1,4 @@
-"""The spread of a point's forward times: quartiles, outliers, noise between launches."""
+"""The spread of a point's times: quartiles, outliers, noise between launches."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ class SpreadRow:
 
 def table(series: RecordedSeries) -> Table:
     """One row for each point that has a time."""
+    clock = series.experiment.headline_word
     rows = [SpreadRow(point, each) for point in series.points if (each := spread(point)) is not None]
     found: list[Column[SpreadRow]] = [
         *columns.place(series.points),
         plain("Repeats", "repeats", lambda row: sum(len(launch.repeats) for launch in row.point.timed)),
-        _seconds("Shortest (s)", "forward_min_s", lambda found: found.low_s),
-        _seconds("Lower quartile (s)", "forward_q1_s", lambda found: found.quartiles_s[0]),
-        _seconds("Median (s)", "forward_median_s", lambda found: found.quartiles_s[1]),
-        _seconds("Upper quartile (s)", "forward_q3_s", lambda found: found.quartiles_s[2]),
-        _seconds("Longest (s)", "forward_max_s", lambda found: found.high_s),
+        _seconds("Shortest (s)", f"{clock}_min_s", lambda found: found.low_s),
+        _seconds("Lower quartile (s)", f"{clock}_q1_s", lambda found: found.quartiles_s[0]),
+        _seconds("Median (s)", f"{clock}_median_s", lambda found: found.quartiles_s[1]),
+        _seconds("Upper quartile (s)", f"{clock}_q3_s", lambda found: found.quartiles_s[2]),
+        _seconds("Longest (s)", f"{clock}_max_s", lambda found: found.high_s),
         shown("Between launches (%)", "noise_between_launches", _between, lambda row: _percent(_between(row))),
         plain("Outliers", "outliers", lambda row: len(row.spread.outliers)),
         hidden("outlier_repeats", lambda row: " ".join(f"{o.run_id}/{o.repeat}" for o in row.spread.outliers)),
         columns.run_ids(),
     ]
     notes = [
-        "Forward time of every timed repeat of all launches. Between launches: standard deviation of their medians.",
+        f"{clock.capitalize()} time of every timed repeat of all launches. Between launches: standard deviation of "
+        "their medians.",
         f"Outliers lie more than {FENCE} quartile distances outside the quartiles (Tukey). They are marked, and kept.",
     ]
     return build(f"Spread: {series.name}", found, rows, name=slug("spread", series.name), notes=notes)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from results.audit.paper import published
 from results.formats import MIB, NONE, number
+from results.records.experiment import RecordedExperiment
 from results.records.measurement import Machine
 from results.records.sweep import RecordedSweep
 from results.table import Column, Table, build, plain
@@ -129,8 +130,13 @@ def _study(sweep: RecordedSweep) -> list[tuple[str, str]]:
         ("Repeats a launch", _of_runs(sweep, lambda run: str(run.repeats))),
         ("Warm-ups a launch", _of_runs(sweep, lambda run: str(run.warmups))),
         *_settings(sweep),
-        ("Evaluation metric", "forward time; total and convolve time beside it"),
+        ("Evaluation metric", _metric(sweep.experiment)),
     ]
+
+
+def _metric(experiment: RecordedExperiment) -> str:
+    headline, *others = (clock.removesuffix("_s") for clock in experiment.clocks)
+    return f"{headline} time; {' and '.join(others)} time beside it" if others else f"{headline} time"
 
 
 def _settings(sweep: RecordedSweep) -> list[tuple[str, str]]:
