@@ -11,6 +11,7 @@ from results.records.sweep import RecordedSweep, read_sweep
 from results.report.contents import of_all
 from workload.record.files import read_json, write_json
 from workload.record.run import Run
+from workload.record.schema import SCHEMA_VERSION
 
 BATCHES = (4, 8, 16, 32)
 
@@ -106,7 +107,8 @@ def with_forecast(sweep: RecordedSweep, seconds: Callable[[Run], float]) -> Reco
         launch.run_id: {"forward_s": seconds(launch.run), "total_s": 1.0, "interval_s": None}
         for launch in sweep.launches
     }
-    (sweep.folder / "ledger.jsonl").write_text(json.dumps({"event": "forecast", "forecasts": entries}) + "\n")
+    event = {"schema_version": SCHEMA_VERSION, "event": "forecast", "forecasts": entries}
+    (sweep.folder / "ledger.jsonl").write_text(json.dumps(event) + "\n")
     return read_sweep(sweep.folder)
 
 
