@@ -15,7 +15,6 @@ from results.scaling import noise
 from results.scaling.disturbance import warnings
 from results.tables.series import spread
 from workload.record.run import Run
-from workload.record.schema import SCHEMA_VERSION
 
 FLAT_S = 0.1
 
