@@ -60,14 +60,15 @@ host_key() {
     [[ "ssh-ed25519 $(metadata GET hostkeys/ssh-ed25519 '')" == "$(key_on_disk)" ]] && break
     sleep 2
   done
-  for try in 1 2 3 4 5; do
-    systemctl reload-or-restart ssh
+  for try in {1..20}; do
+    # a reloaded sshd starts itself anew, and answers nobody meanwhile: it is given 10 s before the next reload
+    [[ $((try % 5)) == 1 ]] && systemctl reload-or-restart ssh
+    sleep 2
     served=$(ssh-keyscan -T 5 -t ed25519 127.0.0.1 2>/dev/null | cut -d ' ' -f 2,3)
     if [[ -n $served && $served == "$(key_on_disk)" ]]; then
       publish hostkey "$served" && echo "$served" >"$known"
       return
     fi
-    sleep 2
   done
   echo "convscale: sshd serves another host key than /etc/ssh has, or none" | tee -a "$log" >&2
   return 1
