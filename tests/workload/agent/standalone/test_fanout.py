@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.clusters.inventory import parse
-from orchestration.executors.remote.fanout import Nodes
+from orchestration.executors.remote.fanout import Fanout
 from orchestration.executors.remote.survey import SURVEY_SHAPE
 from orchestration.ssh.connection import Done, UnreachableError
 from tests.orchestration.clusters.test_inventory import document
@@ -34,7 +34,7 @@ def nodes(tmp_path, monkeypatch):
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
     found = parse(document(python=sys.executable, workdir=str(ROOT)), "test")
-    return Nodes(found, "10.0.0.2 ssh-ed25519 AAAA\n", here)
+    return Fanout(found, "10.0.0.2 ssh-ed25519 AAAA\n", here)
 
 
 def test_head_without_ssh_and_the_others_by_pinned_keys(nodes):
@@ -68,10 +68,10 @@ def test_a_file_is_copied_once_and_whole(nodes, tmp_path):
 
 
 def test_a_head_that_answers_nonsense(nodes):
-    broken = Nodes(nodes.inventory, "", lambda *_: Done(0, b"[1]", b""))
+    broken = Fanout(nodes.inventory, "", lambda *_: Done(0, b"[1]", b""))
     with pytest.raises(UnreachableError, match="could not ask"):
         broken.ask(["true"])
-    odd = Nodes(nodes.inventory, "", lambda *_: Done(0, b'[1, {"status": "0", "stdout": 7}]', b""))
+    odd = Fanout(nodes.inventory, "", lambda *_: Done(0, b'[1, {"status": "0", "stdout": 7}]', b""))
     assert [answer.status for answer in odd.ask(["true"])] == [None, None]
 
 
