@@ -53,7 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="run.json: what to compute and how")
     parser.add_argument("--record", type=Path, required=True, help="where rank 0 writes the measurement")
     parser.add_argument("--images", type=Path, required=True, help="the pool of pictures, a uint8 .npy file")
-    parser.add_argument("--save-to", type=Path, help="folder for y, where the run saves it inside its repeats")
+    parser.add_argument("--save-to", type=Path, help="folder for y, if the run saves it in its repeats")
     parser.add_argument("--preview", type=Path, help="where rank 0 writes one input and output picture (.npz)")
     return parser.parse_args()
 

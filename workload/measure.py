@@ -31,7 +31,7 @@ def measure(
 ) -> dict[str, Any] | None:
     """The measurement (docs/formats.md) at the root, None on the other ranks.
 
-    Raises ValueError where the run does not fit the ranks, the pool, the backend or the movement.
+    Raises ValueError if the run does not fit the ranks, the pool, the backend or the movement.
     """
     wtime_begun_s, now_begun_s, steal_begun_s = clocks.wtime(), clocks.now(), machine.steal_s()
     managers_begun = machine.package_managers()

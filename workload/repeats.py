@@ -32,7 +32,7 @@ class Readings:
     major_faults: int = 0
 
     def add(self, clock: Clock, peak_bytes: int | None, faults: int) -> None:
-        """Adds a timed repeat; `peak_bytes` is None where the kernel does not tell it."""
+        """Adds a timed repeat; `peak_bytes` is None if the kernel does not report it."""
         if peak_bytes is not None:
             self.peak_bytes = max(peak_bytes, self.peak_bytes or 0)
         self.major_faults += faults

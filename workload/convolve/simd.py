@@ -138,7 +138,7 @@ def compile_for(x_shape: Shape, w_shape: Shape) -> None:
 
 
 def convolve(x: Array, w: Array, y: Array) -> None:
-    """y = x * w by Eq. 1, summed in float32, by fused multiply-adds where the CPU has them.
+    """y = x * w by Eq. 1, summed in float32, by fused multiply-adds if the CPU has them.
 
     Shapes: `workload.convolve`.
 

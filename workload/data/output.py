@@ -28,7 +28,7 @@ class Output:
         self._path = folder / FILE_NAME
 
     def begin(self, comm: MPI.Intracomm, problem: Problem) -> None:
-        """Makes the file at rank 0 and opens it on every rank. Raises OSError, also where a rank does not see it."""
+        """Makes the file at rank 0 and opens it on every rank. Raises OSError, also if a rank does not see it."""
         self._shape = problem.y_shape
         header = _header(self._shape)
         self._origin = len(header)

@@ -190,7 +190,7 @@ def coordinates(grid: Grid, rank: int) -> tuple[int, ...]:
 
 
 def block_of(problem: Problem, grid: Grid, rank: int) -> Block:
-    """The block that `rank` computes. Raises ValueError where the grid does not fit the problem."""
+    """The block that `rank` computes. Raises ValueError if the grid does not fit the problem."""
     check_grid(problem, grid)
     lengths = axis_lengths(problem)
     place = coordinates(grid, rank)
@@ -216,7 +216,7 @@ def finisher(grid: Grid, rank: int) -> int:
 
 
 def output_elements(problem: Problem, grid: Grid, rank: int) -> int:
-    """Elements of y that this rank finishes: 0 where another rank takes in its partial sum."""
+    """Elements of y that this rank finishes: 0 if another rank receives its partial sum."""
     return block_of(problem, grid, rank).y_elements if finisher(grid, rank) == rank else 0
 
 

@@ -57,7 +57,7 @@ def describe_idle() -> dict[str, Any]:
 
 
 def shared_memory_free_bytes() -> int | None:
-    """Bytes free for shared windows and the launcher's segments; None where there is no such folder."""
+    """Bytes free for shared windows and the launcher's segments; None if there is no such folder."""
     try:
         return shutil.disk_usage("/dev/shm").free  # noqa: S108  where they lie
     except OSError:
@@ -65,7 +65,7 @@ def shared_memory_free_bytes() -> int | None:
 
 
 def package_managers(processes: Path = Path("/proc")) -> list[str]:
-    """The names of package managers at work on this node, in order: they take cores and disks from a measurement."""
+    """The names of package managers that run on this node, sorted: they take cores and disks from a measurement."""
     found = set()
     for folder in processes.iterdir():
         name = _read(str(folder / "comm")) if folder.name.isdigit() else ""
@@ -97,7 +97,7 @@ def cpu_model() -> str:
 
 
 def model_in(cpuinfo: str) -> str:
-    """The name and the numbers of the first processor in the text of /proc/cpuinfo; empty where it has no name."""
+    """The name and the numbers of the first processor in the text of /proc/cpuinfo; empty if it has no name."""
     pairs = (line.partition(":")[::2] for line in cpuinfo.partition("\n\n")[0].splitlines())
     values = {key.strip(): value.strip() for key, value in pairs}
     numbers = [values.get(key, "") for key in ("cpu family", "model", "stepping")]

@@ -55,7 +55,7 @@ class RecordKind:
     """One kind of record: version 1 is the convolution's, version 2 that of any other kind.
 
     `measurement` is the shape of what a run writes; `predicted` that of the record's key of this name. `read_run` makes
-    the run of a record's `run`, which knows its id, and raises SchemaError where it is none.
+    the run of a record's `run`, which knows its id, and raises SchemaError if it is not one.
     """
 
     name: str
@@ -65,7 +65,7 @@ class RecordKind:
     predicted: Mapping[str, Any] = field(default_factory=dict)
 
     def unmeasured(self) -> dict[str, Any]:
-        """A record's measured keys where the run left no measurement: empty lists and objects."""
+        """A record's measured keys if the run left no measurement: empty lists and objects."""
         return {key: shape() for key, shape in _containers(self.measurement).items()}
 
     def check_record(self, record: Mapping[str, Any], name: str) -> RecordedRun:
@@ -95,7 +95,7 @@ KINDS: Mapping[str, RecordKind] = {kind.name: kind for kind in (CONVOLUTION,)}
 
 
 def kind_of(record: Mapping[str, Any], name: str) -> RecordKind:
-    """The kind of a record, which `name` names. Raises SchemaError where it is none that we know."""
+    """The kind of a record, which `name` names. Raises SchemaError for an unknown one."""
     run = record.get("run")
     workload = run.get("workload") if isinstance(run, dict) else None
     kind = workload.get("kind", CONVOLUTION.name) if isinstance(workload, dict) else CONVOLUTION.name

@@ -16,14 +16,14 @@ from workload.record.schema import SchemaError, check_version
 
 @dataclass(frozen=True)
 class LedgerContent:
-    """The events in their order, and a line for each that is none."""
+    """The events in order, and a message for each line that is not an event."""
 
     events: tuple[Mapping[str, Any], ...]
     problems: tuple[str, ...]
 
 
 def read_ledger(path: Path) -> LedgerContent:
-    """What the file holds; nothing where it is not there. What follows its last newline is torn, and no event.
+    """What the file holds; nothing if it does not exist. Text after the last newline is an incomplete line and ignored.
 
     Raises OSError.
     """

@@ -44,7 +44,7 @@ class Run:
     """One `mpirun`: what to compute, with how many ranks, and how they are placed.
 
     `options` are the movement's own (for example `chunk_bytes`). `threads` is a rank's number of threads.
-    Raises ValueError where a value is out of range, a word is unknown or the grid does not fit."""
+    Raises ValueError if a value is out of range, a word is unknown or the grid does not fit."""
 
     problem: Problem
     ranks: int

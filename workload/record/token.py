@@ -19,7 +19,7 @@ def make_token(run_id: str, sweep: str) -> str:
 
 
 def is_token(text: str) -> bool:
-    """True where the text is a token and nothing else."""
+    """Whether the text is a token and nothing else."""
     return PATTERN.fullmatch(text) is not None
 
 
@@ -30,7 +30,7 @@ def check_token(token: str) -> None:
 
 
 def token_at_end(text: str) -> str | None:
-    """The token that a path or an argument ends in, None where it ends in none."""
+    """The token that a path or an argument ends in, None if it ends in none."""
     return text[-LENGTH:] if is_token(text[-LENGTH:]) else None
 
 

@@ -29,7 +29,7 @@ class Decomposition:
 
     @classmethod
     def of(cls, problem: Problem, grid: Grid, options: Options, ranks_per_node: int) -> Decomposition:
-        """Nodes are filled one after the other. Raises ValueError where the grid does not fit the problem."""
+        """Nodes are filled one after the other. Raises ValueError if the grid does not fit the problem."""
         ranks = range(grid.ranks)
         nodes = [list(node) for node in node_groups(grid.ranks, ranks_per_node)]
         blocks = [block_of(problem, grid, rank) for rank in ranks]
@@ -58,11 +58,11 @@ class Decomposition:
         return sum(self.blocks[rank].y_bytes for rank in ranks if rank in self.finishers)
 
     def root_checks_rows(self) -> list[int]:
-        """Rows of y that each rank checks where the root ends up with all of y."""
+        """Rows of y that each rank checks if the root ends up with all of y."""
         return [rows_of(whole(self.problem)), *(0 for _ in self.others)]
 
     def finishers_check_rows(self) -> list[int]:
-        """Rows of y that each rank checks where finished blocks stay on their ranks."""
+        """Rows of y that each rank checks if finished blocks stay on their ranks."""
         return [rows_of(block) if rank in self.finishers else 0 for rank, block in enumerate(self.blocks)]
 
 
@@ -117,7 +117,7 @@ class MovementDescription:
         return self.max_ranks is None or ranks <= self.max_ranks
 
     def objection(self, grid: Grid) -> str | None:
-        """Why it cannot serve the grid, in one line; None where it can."""
+        """Why it cannot serve the grid, in one line; None if it can."""
         if not self.takes(grid.ranks):
             return f"movement {self.name} takes ranks = {self.max_ranks} at most, but the grid has {grid.ranks} parts"
         if self.batch_only and grid != Grid(batch=grid.batch):

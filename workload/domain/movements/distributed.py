@@ -7,7 +7,7 @@ from workload.domain.movements.description import Decomposition, Demand, Movemen
 
 
 def demand(cut: Decomposition) -> Demand:
-    """Each rank its block, or one piece of it where it streams."""
+    """Each rank its block, or one piece of it if it streams."""
     steps = pieces_of(cut.blocks, chunk_bytes_of(cut.options) * cut.grid.ranks) if streams(cut.options) else 1
     pieces = [piece(block, steps, 0) for block in cut.blocks]
     arrays = [part.x_bytes + part.y_bytes + cut.weights_bytes(rank) for rank, part in enumerate(pieces)]
@@ -15,7 +15,7 @@ def demand(cut: Decomposition) -> Demand:
 
 
 def streams(options: Options) -> bool:
-    """Where the option `chunk_bytes` is given."""
+    """If the option `chunk_bytes` is given."""
     return "chunk_bytes" in options
 
 
