@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import signal
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,3 +83,11 @@ def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         fcntl.flock(room, fcntl.LOCK_EX if request.node.get_closest_marker("kills_for_memory") else fcntl.LOCK_SH)
         fcntl.flock(door, fcntl.LOCK_UN)
         yield
+
+
+@pytest.fixture(autouse=True)
+def machine_lock(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each test holds this machine by a lock of its own, so that sweeps of other tests may run beside its own."""
+    path = tmp_path_factory.getbasetemp() / f"machine-{uuid.uuid4().hex}.lock"
+    monkeypatch.setenv("CONVSCALE_LOCK", str(path))
+    return path

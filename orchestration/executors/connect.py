@@ -8,13 +8,20 @@ from pathlib import Path
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 from orchestration.executors.local import LocalExecutor
+from orchestration.executors.machine_lease import MACHINE_LOCK
 from orchestration.executors.remote.executor import RemoteExecutor
 from orchestration.jobs.executor import Executor
 from orchestration.messages import unknown
 
 Environment = Mapping[str, str]
+LOCK_VARIABLE = "CONVSCALE_LOCK"  # tests have a lock of their own
 EXECUTORS: Mapping[str, Callable[[Inventory, Environment], Executor]] = {
-    "local": lambda inventory, environment: LocalExecutor(Path(inventory.workdir), Path(inventory.python), environment),
+    "local": lambda inventory, environment: LocalExecutor(
+        Path(inventory.workdir),
+        Path(inventory.python),
+        environment,
+        Path(environment.get(LOCK_VARIABLE) or MACHINE_LOCK),
+    ),
     "ssh": lambda inventory, _: RemoteExecutor(inventory),
 }
 

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from orchestration.errors import Refusal
+from orchestration.executors.machine_lease import MACHINE_LOCK, MachineLease
 from orchestration.jobs.executor import Site, State, Traces
 from orchestration.python import isolated
 from workload.agent import supervise
@@ -28,16 +29,6 @@ from workload.record.schema import SchemaError
 STOP_S = 3 * supervise.GRACE_S
 
 
-class NoLease:
-    """This machine is held for nobody: two sweeps on it are the person's to keep apart."""
-
-    def take(self, document: Mapping[str, Any], *dead: str) -> Mapping[str, Any] | None:
-        return None
-
-    def release(self, mark: str) -> None:
-        pass
-
-
 @dataclass
 class LocalExecutor:
     """Jobs on this machine; `root` holds workload/, `python` has mpirun beside it."""
@@ -45,9 +36,10 @@ class LocalExecutor:
     root: Path
     python: Path
     environment: Mapping[str, str] = field(default_factory=dict)  # what jobs are started with
+    lock: Path = MACHINE_LOCK
 
     def __post_init__(self) -> None:
-        self.lease = NoLease()
+        self.lease = MachineLease(self.lock)
         self._children: dict[Path, subprocess.Popen[bytes]] = {}
 
     @property

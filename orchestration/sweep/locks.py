@@ -1,6 +1,7 @@
 """Who may work: one `fab` in a sweep's folder, and one sweep on a cluster.
 
-The second is held on the cluster's head, so that it holds against other checkouts and other people.
+The second is held on the cluster's head, or on this machine for all its accounts, so that it holds against other
+checkouts and other people.
 """
 
 from __future__ import annotations
@@ -9,19 +10,23 @@ import fcntl
 import getpass
 import os
 import socket
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
-from orchestration.executors.remote.lease import SHAPE, taken
+from orchestration.executors.remote.lease import SHAPE, whose
 from orchestration.jobs.executor import Executor, HeadLostError
 from orchestration.paths import SweepPaths
 from workload.agent import supervise
 from workload.record.schema import SchemaError, check_shape
+
+LOOK_S = 2.0  # between two looks at a cluster that another sweep has
 
 
 @contextmanager
@@ -29,7 +34,7 @@ def locked(paths: SweepPaths) -> Iterator[None]:
     """Makes the folder and holds its lock: one `fab` at a time. Raises Refusal."""
     try:
         paths.make()
-        file = paths.lock.open("a+")
+        file = os.fdopen(os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "r+")
     except OSError as error:
         raise Refusal(f"{paths.folder} cannot be written ({error.strerror}): give another --out") from error
     with file:
@@ -46,32 +51,71 @@ def locked(paths: SweepPaths) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What a sweep does where another has this machine: it is refused, waits for it, or runs beside it.
+
+    `say` tells the person whom it waits for.
+    """
+
+    wait: bool = False
+    concurrent: bool = False
+    say: Callable[[str], None] = print
+    sleep: Callable[[float], None] = time.sleep
+
+
 @contextmanager
-def held(executor: Executor, inventory: Inventory, paths: SweepPaths, utc: str) -> Iterator[None]:
-    """Holds the cluster for the sweep while inside.
+def held(
+    executor: Executor, inventory: Inventory, paths: SweepPaths, utc: str, turn: Turn | None = None
+) -> Iterator[str]:
+    """Holds the cluster for the sweep while inside; yields a line on the sweep beside which it runs, empty for none.
 
     Raises Refusal naming the sweep that has it; a sweep that never began leaves no folder then.
     """
+    turn, beside, told = turn or Turn(), "", False
     who = f"{_user()}@{socket.gethostname()}, process {os.getpid()}"
     fab = supervise.identity(psutil.Process())
     document = {"sweep": paths.mark, "folder": str(paths.folder), "who": who, "since_utc": utc, "fab": fab}
     try:
+        while (other := _taken_by(executor, inventory, document)) is not None:
+            words = f"cluster {inventory.cluster} {whose(other)}"
+            if turn.concurrent:
+                beside = f"{words}: both sweeps measure each other"
+                break
+            if not turn.wait:
+                raise Refusal(f"{words}: {_remedy(inventory)}")
+            if not told:
+                turn.say(f"{words}: waiting for it")
+                told = True
+            turn.sleep(LOOK_S)
+    except BaseException:
+        if not paths.ledger.exists():
+            paths.unmake()
+        raise
+    try:
+        yield beside
+    finally:
+        executor.lease.release(paths.mark)
+
+
+def _taken_by(executor: Executor, inventory: Inventory, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Takes the cluster; the lease of another sweep where that has it. Raises Refusal."""
+    try:
         other = executor.lease.take(document)
         if other is not None and _is_dead(other):
             other = executor.lease.take(document, str(other["sweep"]))
+        return other
     except OSError as error:
         head = inventory.nodes[0].name
         raise Refusal(f"{head}: {error.filename}: {error.strerror}: no run can start there") from error
     except HeadLostError as error:
         raise Refusal(f"the head {error}") from error
-    if other is not None:
-        if not paths.ledger.exists():
-            paths.unmake()
-        raise Refusal(f"cluster {inventory.cluster} {taken(other)}")
-    try:
-        yield
-    finally:
-        executor.lease.release(paths.mark)
+
+
+def _remedy(inventory: Inventory) -> str:
+    if inventory.is_this_machine:
+        return "two at once measure each other; --wait starts this one after it, --concurrent beside it, marked"
+    return "wait for it, for two at once measure each other; where its fab was killed, 30 s after its last run will do"
 
 
 def _is_dead(other: Mapping[str, Any]) -> bool:

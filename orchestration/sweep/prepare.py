@@ -26,6 +26,7 @@ from orchestration.planning.cores import node_cpus
 from orchestration.planning.plan import Plan, PlannedRun, skip_reason
 from orchestration.planning.study import LoadedStudy, Overrides
 from orchestration.sweep import resume
+from orchestration.sweep.locks import Turn
 from orchestration.sweep.resume import Flags, Identity
 
 NODE_LOST = "node lost"  # begins the reason of a run that is skipped because a node fell silent before it
@@ -41,6 +42,7 @@ class Request:
     new: bool = False
     flags: Flags = field(default_factory=Flags)
     overrides: Overrides = field(default_factory=Overrides)
+    turn: Turn = field(default_factory=Turn)
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,8 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
     `machines` are the nodes as the sweep's folder knows them: then none is asked, and nothing pushed to any.
     """
     inventory = surroundings.clusters.find(request.cluster, surroundings.utc_now())
+    if (request.turn.wait or request.turn.concurrent) and not inventory.is_this_machine:
+        raise Refusal(f"--wait and --concurrent are for sweeps on this machine, not on {inventory.cluster}")
     name = request.study or inventory.default_study
     experiment, loaded = experiments.load(name, request.overrides, surroundings.experiments)
     workload = code_version.describe(surroundings.root)

@@ -56,6 +56,7 @@ class SweepRunner:
     paths: SweepPaths
     progress: Progress
     extras: LedgerExtras = field(default_factory=LedgerExtras)
+    beside: str = ""  # in words, the sweep that is at work on this machine too
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.paths.ledger)
@@ -66,6 +67,8 @@ class SweepRunner:
     def carry_out(self) -> Result:
         """Carries out what is pending; returns how the plan's runs ended. Raises Refusal, Stopped, OSError."""
         self._begin()
+        if self.beside:
+            self.ledger.append("beside", self.utc_now(), sweep=self.beside)
         pending = self._adopted_first(self.sweep.pending(self.paths))
         block: int | None = None
         with self.progress.shown(pending, self.sweep.experiment):
@@ -184,8 +187,9 @@ def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, extras: Ledge
     fewest = fewest_cores(sweep.machines)
     if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, fewest, existing, of_nodes):
         raise Refusal("\nconvscale: ".join(wrong))
-    with locked(paths), held(sweep.executor, sweep.inventory, paths, sweep.surroundings.utc_now()):
-        runner = SweepRunner(sweep, paths, progress, extras or LedgerExtras())
+    turn, utc = sweep.request.turn, sweep.surroundings.utc_now()
+    with locked(paths), held(sweep.executor, sweep.inventory, paths, utc, turn) as beside:
+        runner = SweepRunner(sweep, paths, progress, extras or LedgerExtras(), beside)
         try:
             sweep.surroundings.runs.point_latest(paths)
         except OSError as error:

@@ -10,6 +10,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from orchestration.errors import Refusal
 from orchestration.tasks.arguments import LOCAL_CLUSTER, images_of, number, numbers, words
 from orchestration.tasks.common import find_living, known_clusters, operator, reports_errors, surroundings, terminable
 from orchestration.tasks.printing import console, print_line, short
@@ -28,6 +29,8 @@ SWEEP_HELP = {
     "retry": "repeat the runs that did not end ok",
     "force": "also make the runs that would be skipped: too large for the memory, or with too many ranks",
     "dry-run": "list the runs in order, without running any",
+    "wait": "where another sweep is at work on this machine, start when it is over",
+    "concurrent": "run beside another sweep on this machine: both are disturbed, and this one says so",
     "down-after": "take the cluster down once every record is here",
     "series": "only these series of the study, comma-separated; holds for any cluster profile",
     "ranks": "these rank counts in every series, comma-separated",
@@ -51,6 +54,8 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     retry: bool = False,
     force: bool = False,
     dry_run: bool = False,
+    wait: bool = False,
+    concurrent: bool = False,
     down_after: bool = False,
     series: str = "",
     ranks: str = "",
@@ -63,6 +68,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
 ) -> None:
     """Measure how the convolution scales: carry out a study on a cluster, or go on with an unfinished sweep."""
     from orchestration.planning.study import Overrides
+    from orchestration.sweep.locks import Turn
     from orchestration.sweep.prepare import Request, prepare
     from orchestration.sweep.resume import Flags
 
@@ -79,9 +85,11 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
             "movement": words(movement),
         },
     )
-    request = Request(
-        cluster, study or None, Path(out).expanduser() if out else None, new, Flags(retry, force), overrides
-    )
+    if wait and concurrent:
+        raise Refusal("--wait and --concurrent contradict each other: give one of them")
+    folder = Path(out).expanduser() if out else None
+    turn = Turn(wait, concurrent, print_line)
+    request = Request(cluster, study or None, folder, new, Flags(retry, force), overrides, turn)
     if down_after:  # refuse before the runs, not after them
         known_clusters().provider(cluster).check_down(cluster, operator())
     with terminable():

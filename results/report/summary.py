@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from results.forecast import accuracy
 from results.formats import estimate, number, plural
@@ -28,7 +29,12 @@ def sentences(sweep: RecordedSweep) -> list[str]:
     lines += [*warnings(sweep), *_foretold(sweep), *_checked(sweep)]
     if policy := bindings(sweep):
         lines.append(f"Binding policy of all runs: {policy}.")
-    return [*lines, *_marked(sweep)]
+    beside = [f"Measured beside another sweep: {event.get('sweep')}." for event in _beside(sweep)]
+    return [*lines, *beside, *_marked(sweep)]
+
+
+def _beside(sweep: RecordedSweep) -> list[Mapping[str, Any]]:
+    return [event for event in sweep.events if event["event"] == "beside"]
 
 
 def _foretold(sweep: RecordedSweep) -> list[str]:

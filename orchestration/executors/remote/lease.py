@@ -42,13 +42,18 @@ class HeadLease:
 
 
 def taken(other: Mapping[str, Any]) -> str:
-    """By whom a cluster is held, in words; what comes from the head is not trusted."""
+    """By whom a cluster is held, and what to do."""
+    return (
+        f"{whose(other)}: wait for it, for two at once would measure each other; where its fab was killed, 30 s after "
+        "its last run will do"
+    )
+
+
+def whose(other: Mapping[str, Any]) -> str:
+    """By whom a cluster is held, in words; what comes from elsewhere is not trusted."""
     try:
         check_shape(other, SHAPE, "the lease")
     except SchemaError:
-        return "is held by another sweep: wait for it"
+        return "is held by another sweep"
     said = {name: str(printable(other[name]))[:200] for name in TOLD}
-    return (
-        f"is at work for the sweep in {said['folder']} ({said['who']}, since {said['since_utc']}): wait for it, for "
-        "two at once would measure each other; where its fab was killed, 30 s after its last run will do"
-    )
+    return f"is at work for the sweep in {said['folder']} ({said['who']}, since {said['since_utc']})"

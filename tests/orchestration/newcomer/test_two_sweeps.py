@@ -1,0 +1,83 @@
+"""Two sweeps at once on this machine would measure each other."""
+
+import json
+
+import pytest
+
+from orchestration.executors.machine_lease import MachineLease
+from workload.agent import supervise
+
+
+@pytest.fixture
+def busy(lab):
+    """A sweep is at work."""
+    lab.begin("hang", out=lab.folder / "first")
+    lab.wait_for(lambda: list((lab.folder / "first" / ".jobs").glob("*/supervisor.json")))
+    yield lab
+    lab.started[0].kill()
+    lab.started[0].communicate()
+    for job in (lab.folder / "first" / ".jobs").iterdir():
+        supervise.kill_carriers(job.name)
+
+
+def test_a_second_sweep_is_refused_and_told_of_the_first(busy):
+    done = busy.sweep("bare")
+    assert done.returncode == 2
+    assert f"at work for the sweep in {busy.folder / 'first'}" in done.stderr
+    assert "--wait" in done.stderr
+    assert "--concurrent" in done.stderr
+    assert not busy.paths.folder.exists()
+
+
+def test_concurrent_runs_beside_it_and_says_so(busy):
+    done = busy.sweep("bare", concurrent="yes")
+    assert done.returncode == 0, done.stderr
+    (beside,) = [event for event in busy.ledger() if event["event"] == "beside"]
+    assert str(busy.folder / "first") in beside["sweep"]
+
+
+def test_wait_begins_when_the_first_is_over(busy):
+    second = busy.begin("bare", wait="yes")
+    busy.wait_for(busy.paths.lock.exists)
+    assert second.poll() is None
+    assert not busy.paths.ledger.exists()
+    busy.started[0].send_signal(2)
+    out, err = second.communicate(timeout=120)
+    assert second.returncode == 0, out + err
+    assert "waiting for it" in out
+    assert [record["outcome"] for record in busy.records()] == ["ok"]
+
+
+def test_a_killed_fab_keeps_the_machine_while_its_run_is_at_work(busy):
+    busy.started[0].kill()
+    busy.started[0].communicate()
+    assert busy.sweep("bare").returncode == 2
+    for job in (busy.folder / "first" / ".jobs").iterdir():
+        supervise.kill_carriers(job.name)
+    assert busy.sweep("bare").returncode == 0
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(lab, machine_lock):
+    target = lab.folder / "precious"
+    target.write_text("precious")
+    machine_lock.symlink_to(target)
+    done = lab.sweep("bare")
+    assert done.returncode == 2
+    assert str(machine_lock) in done.stderr
+    assert target.read_text() == "precious"
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "[1]", '{"sweep": 3}', "x" * 2**17])
+def test_what_the_lock_says_is_not_trusted(tmp_path, content):
+    (tmp_path / "lock").write_text(content)
+    lease = MachineLease(tmp_path / "lock")
+    assert lease.take({"sweep": "12345678", "folder": "/s"}) is None
+    assert MachineLease(tmp_path / "lock").take({"sweep": "87654321"}) == {"sweep": "12345678", "folder": "/s"}
+    lease.release("12345678")
+    assert json.loads((tmp_path / "lock").read_text()) == {}
+    assert MachineLease(tmp_path / "lock").take({"sweep": "87654321"}) is None
+
+
+def test_the_two_flags_contradict_each_other(lab):
+    done = lab.sweep("bare", wait="yes", concurrent="yes")
+    assert (done.returncode, "contradict" in done.stderr) == (2, True)
