@@ -39,6 +39,11 @@ def estimate(value: Estimate | None, digits: int = 4) -> str:
     return f"{number(value.value, digits)} {bounds}"
 
 
+def percent(value: float | None) -> str:
+    """A share as a percentage with one decimal, without the sign."""
+    return NONE if value is None else f"{100 * value:.1f}"
+
+
 def mib(value: float | None) -> str:
     """Bytes as MiB."""
     return NONE if value is None else number(value / MIB)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from results.estimates import Estimate
+from results.formats import estimate, number
 
 Item = TypeVar("Item")
+Value = TypeVar("Value")
 Values = Mapping[str, object]
 
 
@@ -41,9 +43,21 @@ def plain(header: str, key: str, value: Callable[[Item], object]) -> Column[Item
     return Column(header, lambda item: str(value(item)), lambda item: {key: value(item)})
 
 
-def shown(header: str, key: str, value: Callable[[Item], object], show: Callable[[Item], str]) -> Column[Item]:
-    """A column whose text is a rounded or rescaled form of its value."""
-    return Column(header, show, lambda item: {key: value(item)})
+def numeric(header: str, key: str, value: Callable[[Item], float | None], digits: int = 4) -> Column[Item]:
+    """A column of numbers, with that many significant digits in the text."""
+    return shown(header, key, value, lambda found: number(found, digits))
+
+
+def shown(header: str, key: str, value: Callable[[Item], Value], show: Callable[[Value], str]) -> Column[Item]:
+    """A column whose text is made of its value by `show`."""
+    return Column(header, lambda item: show(value(item)), lambda item: {key: value(item)})
+
+
+def estimated(
+    header: str, key: str, value: Callable[[Item], Estimate | None], *, digits: int = 4, unit: str = ""
+) -> Column[Item]:
+    """A column of estimates: text with bounds, and value and bounds in the CSV; `unit` ends their keys."""
+    return Column(header, lambda item: estimate(value(item), digits), lambda item: bounded(key, unit, value(item)))
 
 
 def hidden(key: str, value: Callable[[Item], object]) -> Column[Item]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from orchestration.experiments.convolution.plan import ConvolutionPoint
 from orchestration.planning.plan import Plan
-from results.forecast.model import Case
+from results.forecast.model import ForecastCase
 from workload.record.run import Run
 
 
-def of_plan(plan: Plan) -> dict[str, Case]:
+def of_plan(plan: Plan) -> dict[str, ForecastCase]:
     """The cases of a plan's runs by run id; runs of other experiments have none."""
     return {item.run.run_id: of_run(item.run) for item in plan.runs if isinstance(item.run, Run)}
 
 
-def of_run(run: Run) -> Case:
+def of_run(run: Run) -> ForecastCase:
     """A run without its launch."""
-    return Case(run.problem, run.grid, run.movement, run.backend, run.ranks_per_node, run.options)
+    return ForecastCase(run.problem, run.grid, run.movement, run.backend, run.ranks_per_node, run.options)
 
 
-def of_point(point: ConvolutionPoint, ranks_per_node: int, options: dict[str, int]) -> Case:
+def of_point(point: ConvolutionPoint, ranks_per_node: int, options: dict[str, int]) -> ForecastCase:
     """A point of a series, placed."""
-    return Case(point.problem, point.grid, point.movement, point.backend, ranks_per_node, options)
+    return ForecastCase(point.problem, point.grid, point.movement, point.backend, ranks_per_node, options)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.forecast.model import Case, forecast
+from results.forecast.model import ForecastCase, forecast
 from results.forecast.probe import Probe
 from results.forecast.residuals import Band
 from results.records.point import RecordedPoint
@@ -46,7 +46,7 @@ class Foretold:
         return None if self.interval_s is None else self.interval_s[0] <= self.measured_s <= self.interval_s[1]
 
 
-def document(cases: Mapping[str, Case], probe: Probe, band: Band | None) -> dict[str, Any]:
+def document(cases: Mapping[str, ForecastCase], probe: Probe, band: Band | None) -> dict[str, Any]:
     """The values of the ledger's event: forecasts by run id, and for runs without one the reason."""
     runs: dict[str, Any] = {}
     left_out: dict[str, str] = {}

@@ -23,7 +23,7 @@ PHASES = ("load", "distribute", "convolve", "collect")
 
 
 @dataclass(frozen=True)
-class Case:
+class ForecastCase:
     """A run to forecast. Nodes are filled one after the other, `ranks_per_node` each."""
 
     problem: Problem
@@ -59,7 +59,7 @@ class Forecast:
     moved_bytes: int
 
 
-def forecast(case: Case, probe: Probe) -> Forecast:
+def forecast(case: ForecastCase, probe: Probe) -> Forecast:
     """Forecasts one run.
 
     Raises:

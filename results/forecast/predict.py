@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.forecast.model import Case, Forecast, cost, forecast
+from results.forecast.model import Forecast, ForecastCase, cost, forecast
 from results.forecast.probe import ForecastError, Probe
 from results.forecast.residuals import Band
 from results.records.point import RecordedPoint
@@ -21,7 +21,7 @@ class Asked:
     """A point to forecast: its series, the case, the number of nodes, and how often it would be repeated."""
 
     series: str
-    case: Case
+    case: ForecastCase
     nodes: int
     repeats: int = 1  # of all launches, warm-ups included
 
@@ -100,6 +100,6 @@ def _basis(ranks: int, terms: Terms) -> str:
     return FAR_WORDS if ranks > FAR * terms.probed_ranks else "beyond the probe"
 
 
-def _measured(case: Case, sweep: RecordedSweep | None) -> RecordedPoint | None:
+def _measured(case: ForecastCase, sweep: RecordedSweep | None) -> RecordedPoint | None:
     points = sweep.points if sweep else ()
     return next((point for point in points if point.counting and case.is_case_of(point.run)), None)

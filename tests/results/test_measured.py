@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from results.comparison import sweeps as comparison
-from results.forecast.model import Case, forecast
+from results.forecast.model import ForecastCase, forecast
 from results.forecast.probe import parse
 from results.records.sweep import RecordedSweep, read_sweep
 from results.report import contents, summary, verdict
@@ -108,7 +108,7 @@ def test_the_ledgers_forecasts_are_what_the_model_makes_of_the_recorded_probe() 
     known = parse(read_json(MEASURED / "probe.json"), "probe.json")
     assert len(recorded.launches) == len(kept) > 0
     for run in (launch.run for launch in recorded.launches):
-        case = Case(run.problem, run.grid, run.movement, run.backend, run.ranks_per_node, run.options)
+        case = ForecastCase(run.problem, run.grid, run.movement, run.backend, run.ranks_per_node, run.options)
         found = forecast(case, known)
         entry = kept[run.run_id]
         assert found.phases_s == pytest.approx(entry["phases_s"])

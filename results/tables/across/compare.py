@@ -5,10 +5,10 @@ from __future__ import annotations
 from results.comparison import sweeps
 from results.comparison.sweeps import SAME, Comparison, Pair
 from results.estimates import CONFIDENCE
-from results.formats import estimate, number, plural
+from results.formats import estimate, plural
 from results.records.sweep import RecordedSweep
 from results.scaling.speedup import conflict
-from results.table import Column, Table, bounded, build, hidden, plain, shown
+from results.table import Column, Table, build, estimated, hidden, numeric, plain
 from results.tables import columns
 
 
@@ -16,10 +16,10 @@ def table(first: RecordedSweep, second: RecordedSweep, found: Comparison) -> Tab
     """One row per pair; the notes have the verdict on all."""
     shown_columns: list[Column[Pair]] = [
         *columns.place([*first.points, *second.points], lambda pair: pair.first, detailed=True),
-        Column("A (s)", lambda pair: estimate(pair.first.time(pair.clock)), lambda pair: _time("a", pair, 0)),
-        Column("B (s)", lambda pair: estimate(pair.second.time(pair.clock)), lambda pair: _time("b", pair, 1)),
-        Column("B / A", lambda pair: estimate(pair.ratio, 3), lambda pair: bounded("ratio", "", pair.ratio)),
-        shown("p, corrected", "probability", lambda pair: pair.probability, lambda pair: number(pair.probability, 2)),
+        estimated("A (s)", "a", lambda pair: pair.first.time(pair.clock), unit="_s"),
+        estimated("B (s)", "b", lambda pair: pair.second.time(pair.clock), unit="_s"),
+        estimated("B / A", "ratio", lambda pair: pair.ratio, digits=3),
+        numeric("p, corrected", "probability", lambda pair: pair.probability, 2),
         plain("B is", "verdict", lambda pair: pair.verdict),
         hidden("clock", lambda pair: pair.clock),
         hidden("run_ids", lambda pair: " ".join((*pair.first.run_ids, *pair.second.run_ids))),
@@ -36,11 +36,6 @@ def table(first: RecordedSweep, second: RecordedSweep, found: Comparison) -> Tab
     if why := conflict(point for pair in found.pairs for point in (pair.first, pair.second)):
         notes.append(f"The two differ in more than what was meant to be compared: {why}.")
     return build("Comparison", shown_columns, found.pairs, name="compare", notes=notes)
-
-
-def _time(key: str, pair: Pair, which: int) -> dict[str, object]:
-    point = (pair.first, pair.second)[which]
-    return dict(bounded(key, "_s", point.time(pair.clock)))
 
 
 def _verdict(found: Comparison) -> str:

@@ -8,7 +8,7 @@ from results.comparison import clusters
 from results.comparison.clusters import Best
 from results.formats import NONE, estimate, plural
 from results.records.sweep import RecordedSweep
-from results.table import Column, Table, bounded, build, plain
+from results.table import Column, Table, bounded, build, estimated, plain
 from results.tables import columns
 
 
@@ -25,9 +25,9 @@ def tables(sweeps: Sequence[RecordedSweep]) -> list[Table]:
         plain("Sweep", "sweep", lambda row: row.sweep.name),
         plain("Cluster", "cluster", lambda row: str(row.sweep.inventory.get("cluster", "unknown"))),
         plain("At its best with", "configuration", _configuration),
-        Column("Time to solution (s)", lambda row: estimate(row.time), lambda row: bounded("total", "_s", row.time)),
+        estimated("Time to solution (s)", "total", lambda row: row.time, unit="_s"),
         Column("Times as long", _times, lambda row: bounded("over_fastest", "", row.ratio)),
-        Column(f"{unit.capitalize()}/s", lambda row: estimate(row.work_per_s, 3), _rate),
+        estimated(f"{unit.capitalize()}/s", f"{unit}_per_s", lambda row: row.work_per_s, digits=3),
         Column(f"{unit.capitalize()} per unit of money", _money, _money_values),
         columns.run_ids(),
     ]
@@ -48,10 +48,6 @@ def _configuration(row: Best) -> str:
 
 def _times(row: Best) -> str:
     return "fastest" if row.ratio is None else estimate(row.ratio, 3)
-
-
-def _rate(row: Best) -> dict[str, object]:
-    return dict(bounded(f"{row.point.work.unit}_per_s", "", row.work_per_s))
 
 
 def _money(row: Best) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from results.comparison import movements
 from results.comparison.movements import MovementRow
-from results.formats import estimate, mib, number
+from results.formats import mib
 from results.records.sweep import RecordedSweep
-from results.table import Column, Table, bounded, build, plain, shown
+from results.table import Column, Table, build, estimated, numeric, plain, shown
 from results.tables import columns
 
 
@@ -20,24 +20,18 @@ def table(sweep: RecordedSweep) -> list[Table]:
         plain("Grid", "grid", lambda row: row.grid),
         plain("Movement", "movement", lambda row: row.movement),
         plain("Backend", "backend", lambda row: row.point.run.backend),
-        Column(
-            "Total time (s)",
-            lambda row: estimate(row.point.time("total_s")),
-            lambda row: bounded("total", "_s", row.point.time("total_s")),
-        ),
-        shown("Images/s", "images_per_s", lambda row: row.images_per_s, lambda row: number(row.images_per_s)),
-        shown(
-            "Root peak (MiB)", "root_peak_bytes", lambda row: row.root_peak_bytes, lambda row: mib(row.root_peak_bytes)
-        ),
-        shown("Moved (MiB)", "moved_bytes", lambda row: row.moved_bytes, lambda row: mib(row.moved_bytes)),
+        estimated("Total time (s)", "total", lambda row: row.point.time("total_s"), unit="_s"),
+        numeric("Images/s", "images_per_s", lambda row: row.images_per_s),
+        shown("Root peak (MiB)", "root_peak_bytes", lambda row: row.root_peak_bytes, mib),
+        shown("Moved (MiB)", "moved_bytes", lambda row: row.moved_bytes, mib),
         shown(
             "Predicted moved (MiB)",
             "predicted_moved_bytes",
             lambda row: row.predicted_moved_bytes,
-            lambda row: mib(row.predicted_moved_bytes),
+            mib,
         ),
-        shown("Imbalance", "convolve_imbalance", lambda row: row.imbalance, lambda row: number(row.imbalance)),
-        shown("Ideal", "ideal_imbalance", lambda row: row.ideal_imbalance, lambda row: number(row.ideal_imbalance)),
+        numeric("Imbalance", "convolve_imbalance", lambda row: row.imbalance),
+        numeric("Ideal", "ideal_imbalance", lambda row: row.ideal_imbalance),
         plain("Outcome", "outcome", lambda row: row.point.outcome),
         columns.run_ids(),
     ]

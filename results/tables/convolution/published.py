@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from results.audit.paper import published
 from results.audit.paper.published import CLOCKS, PublishedRun
 from results.estimates import Estimate
-from results.formats import NONE, estimate, mib, number, slug
+from results.formats import NONE, mib, number, slug
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries, RecordedSweep
-from results.table import Column, Table, bounded, build, hidden, plain, shown
+from results.table import Column, Table, build, estimated, hidden, numeric, plain, shown
 from results.tables.series.profile import tasks
 from workload.domain.footprint import predict
 
@@ -84,19 +84,16 @@ def _columns(ours: str) -> list[Column[PublishedRow]]:
         plain("Ranks", "ranks", lambda row: row.published.processes),
         plain("Batch", "batch", lambda row: row.published.batch),
         plain("Published in", "published_in", lambda row: row.published.table),
-        shown("Published time (s)", "published_s", lambda row: row.published.time_s, _published_time),
+        Column("Published time (s)", _published_time, lambda row: {"published_s": row.published.time_s}),
         plain("Movement", "movement", lambda row: row.point.run.movement if row.point else NONE),
         plain("Backend", "backend", lambda row: row.point.run.backend if row.point else NONE),
-        Column(
-            f"Measured, {ours} (s)", lambda row: estimate(row.time), lambda row: bounded("measured", "_s", row.time)
-        ),
-        shown(
+        estimated(f"Measured, {ours} (s)", "measured", lambda row: row.time, unit="_s"),
+        numeric(
             "Published memory (MiB)",
             "published_memory_mib",
             lambda row: row.published.memory_total_mib,
-            lambda row: number(row.published.memory_total_mib),
         ),
-        shown("Measured memory (MiB)", "peak_rss_all_ranks_bytes", memory, lambda row: mib(memory(row))),
+        shown("Measured memory (MiB)", "peak_rss_all_ranks_bytes", memory, mib),
         plain("Outcome", "outcome", lambda row: row.point.outcome if row.point else "not run"),
         hidden("run_ids", lambda row: " ".join(row.point.run_ids) if row.point else ""),
     ]
@@ -131,10 +128,10 @@ def _local(series: RecordedSeries) -> list[Table]:
             "Measured memory (MiB)",
             "peak_rss_bytes",
             lambda row: row[0].peak_bytes().get(row[1]),
-            lambda row: mib(row[0].peak_bytes().get(row[1])),
+            mib,
         ),
         plain("Published MPI%", "published_mpi_percent", lambda row: profile[row[1]]["mpi_percent"]),
-        shown("Measured MPI%", "mpi_percent", _mpi_percent, lambda row: number(_mpi_percent(row))),
+        numeric("Measured MPI%", "mpi_percent", _mpi_percent),
         plain("Outcome", "outcome", lambda row: row[0].outcome),
         hidden("run_ids", lambda row: " ".join(row[0].run_ids)),
     ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from results.audit.paper.audit import ClusterEvidence, PublishedAudit
 from results.audit.paper.hypotheses import Fitted, MemoryFit, MemoryRow, TimedRow
-from results.formats import NONE, number, sentence
-from results.table import Column, Table, build, plain, shown
+from results.formats import NONE, number, percent, sentence
+from results.table import Column, Table, build, numeric, plain, shown
 from results.tables.sweep.audit import findings
 
 
@@ -22,11 +22,11 @@ def tables(audit: PublishedAudit) -> list[Table]:
 def _hypotheses(evidence: ClusterEvidence) -> Table:
     columns: list[Column[Fitted]] = [
         plain("Images a rank", "hypothesis", lambda fitted: fitted.name),
-        shown("Time of an image (s)", "image_s", lambda fitted: fitted.image_s, lambda fitted: number(fitted.image_s)),
+        numeric("Time of an image (s)", "image_s", lambda fitted: fitted.image_s),
         shown("Bandwidth (GB/s)", "bytes_per_s", lambda fitted: fitted.bytes_per_s, _bandwidth),
-        _percent("Median error (%)", "median_error", lambda fitted: fitted.median_error),
-        _percent("Worst error (%)", "worst_error", lambda fitted: fitted.worst_error),
-        _percent("RMS error (%)", "rms_error", lambda fitted: fitted.error),
+        shown("Median error (%)", "median_error", lambda fitted: fitted.median_error, percent),
+        shown("Worst error (%)", "worst_error", lambda fitted: fitted.worst_error, percent),
+        shown("RMS error (%)", "rms_error", lambda fitted: fitted.error, percent),
     ]
     told = "separated" if evidence.work_separated else "not separated: the times alone do not decide"
     notes = [f"t = t1 images + moved bytes / bandwidth, fitted in log time. The best from the next: {told}."]
@@ -34,12 +34,8 @@ def _hypotheses(evidence: ClusterEvidence) -> Table:
     return build(title, columns, evidence.work, name=f"audit-work-{evidence.cluster}", notes=notes)
 
 
-def _bandwidth(fitted: Fitted) -> str:
-    return NONE if fitted.bytes_per_s is None else number(fitted.bytes_per_s / 1e9, 3)
-
-
-def _percent(header: str, key: str, value: Callable[[Fitted], float]) -> Column[Fitted]:
-    return shown(header, key, value, lambda fitted: f"{100 * value(fitted):.1f}")
+def _bandwidth(bytes_per_s: float | None) -> str:
+    return NONE if bytes_per_s is None else number(bytes_per_s / 1e9, 3)
 
 
 def _times(evidence: ClusterEvidence) -> Table:
@@ -49,12 +45,12 @@ def _times(evidence: ClusterEvidence) -> Table:
             f"{fitted.name}: model over published, less one (%)",
             key,
             lambda row: fitted.residuals[row.label],
-            lambda row: f"{100 * fitted.residuals[row.label]:+.1f}",
+            lambda value: f"{100 * value:+.1f}",
         )
 
     columns: list[Column[TimedRow]] = [
         plain("Published run", "run", lambda row: row.label),
-        shown("Published time (s)", "time_s", lambda row: row.time_s, lambda row: number(row.time_s)),
+        numeric("Published time (s)", "time_s", lambda row: row.time_s),
         *(residual(fitted) for fitted in evidence.work),
     ]
     title = f"Residuals of the {evidence.cluster} cluster's times"
@@ -63,20 +59,19 @@ def _times(evidence: ClusterEvidence) -> Table:
 
 def _memory(evidence: ClusterEvidence) -> Table:
     def expected(fitted: MemoryFit) -> Column[MemoryRow]:
-        return shown(
+        key = f"expected_{evidence.memory.index(fitted) + 1}_mib"
+        return Column(
             f"If a rank holds {fitted.name} (MiB)",
-            f"expected_{evidence.memory.index(fitted) + 1}_mib",
-            lambda row: " ".join(f"{mib:.1f}" for mib in fitted.expected[row.label]),
             lambda row: _ends(fitted.expected[row.label]),
+            lambda row: {key: " ".join(f"{mib:.1f}" for mib in fitted.expected[row.label])},
         )
 
     columns: list[Column[MemoryRow]] = [
         plain("Published run", "run", lambda row: row.label),
-        shown(
+        Column(
             "Published, root and others (MiB)",
-            "published_mib",
-            lambda row: " ".join(map(str, row.mib)),
             lambda row: _ends(row.mib),
+            lambda row: {"published_mib": " ".join(map(str, row.mib))},
         ),
         *(expected(fitted) for fitted in evidence.memory),
     ]

@@ -8,9 +8,9 @@ from results.audit.paper import replay
 from results.audit.paper.published import CLOCKS, CLUSTERS, document
 from results.audit.paper.replay import ReplayRow
 from results.estimates import Estimate
-from results.formats import estimate, number, slug
+from results.formats import slug
 from results.records.sweep import RecordedSeries
-from results.table import Column, Table, bounded, build, hidden, plain, shown
+from results.table import Column, Table, build, estimated, hidden, numeric, plain
 
 
 def tables(series: RecordedSeries) -> list[Table]:
@@ -48,14 +48,14 @@ def _columns() -> list[Column[ReplayRow]]:
         _ratio("Replayed, light clock", "replayed_light", lambda row: row.replayed_light),
         _ratio("Correct", "correct", lambda row: row.correct),
         plain("Images a rank, replay", "replay_images", lambda row: row.images),
-        shown("Work of a rank", "work", lambda row: row.work, lambda row: number(row.work, 3)),
+        numeric("Work of a rank", "work", lambda row: row.work, 3),
         _ratio("Replay's convolve, CPU", "convolve_cpu", lambda row: row.convolve_cpu),
         _ratio("CPU at equal core speed", "even_cpu", lambda row: row.even_cpu),
-        shown(
+        numeric(
             "Convolve, expected",
             "convolve_expected",
             lambda row: row.work * row.crowding,
-            lambda row: number(row.work * row.crowding, 3),
+            3,
         ),
         _ratio("Replay's convolve, time", "convolve", lambda row: row.convolve),
         _ratio("Time at equal core speed", "even_convolve", lambda row: row.even_convolve),
@@ -67,8 +67,8 @@ def _published(cluster: str) -> Column[ReplayRow]:
     def value(row: ReplayRow) -> float | None:
         return row.published[cluster]
 
-    return shown(f"Published, {cluster}", f"published_{cluster}", value, lambda row: number(value(row), 3))
+    return numeric(f"Published, {cluster}", f"published_{cluster}", value, 3)
 
 
 def _ratio(header: str, key: str, value: Callable[[ReplayRow], Estimate | None]) -> Column[ReplayRow]:
-    return Column(header, lambda row: estimate(value(row), 3), lambda row: bounded(key, "", value(row)))
+    return estimated(header, key, value, digits=3)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from results.estimates import CONFIDENCE, Estimate
-from results.formats import NONE, estimate, number, slug
+from results.formats import NONE, estimate, number, percent, slug
 from results.records.marks import MIXED
 from results.records.point import RecordedPoint
 from results.records.sweep import STRONG, RecordedSeries
 from results.scaling.fits import LACK_OF_FIT, SPARE, Fit
 from results.scaling.line import Line, PointLaws, lines
-from results.table import Column, Table, bounded, build, hidden, plain, shown
+from results.table import Column, Table, bounded, build, estimated, hidden, numeric, plain, shown
 from results.tables import columns
 
 A_PRIORI = "a priori, as the paper assumes"
@@ -49,8 +49,8 @@ def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
         plain("Parameter", "parameter", lambda row: row.parameter),
         Column("Value", _show, lambda row: bounded("value", "", _estimate(row))),
         plain("Rank counts", "rank_counts", lambda row: len({point.run.ranks for point in row.line.fitted})),
-        shown("Noise (%)", "noise", _noise, lambda row: _percent(_noise(row))),
-        shown("Lack of fit, p", "lack_of_fit", _lack, lambda row: number(_lack(row), 2)),
+        shown("Noise (%)", "noise", _noise, percent),
+        numeric("Lack of fit, p", "lack_of_fit", _lack, 2),
         plain("Remark", "remark", lambda row: row.remark),
         hidden("run_ids", lambda row: " ".join(row.line.run_ids)),
     ]
@@ -109,18 +109,14 @@ def _lack(row: ParameterRow) -> float | None:
     return row.fit.lack_of_fit if row.fit else None
 
 
-def _percent(value: float | None) -> str:
-    return NONE if value is None else f"{100 * value:.1f}"
-
-
 def _points(series: RecordedSeries, found: list[Line]) -> Table:
     rows = [(line, each) for line in found for each in line.each()]
     names = list(dict.fromkeys(name for line in found for name in line.laws))
     formula = "Karp and Flatt: (1/S - 1/N) / (1 - 1/N)" if series.scaling == STRONG else "Gustafson: (N - S) / (N - 1)"
     shows: list[Column[tuple[Line, PointLaws]]] = [
         *columns.place(series.points, _point),
-        _bounded("Parallel efficiency", "efficiency", 0),
-        _bounded("Serial fraction", "serial_fraction", 1),
+        estimated("Parallel efficiency", "efficiency", lambda row: row[1].efficiency, digits=3),
+        estimated("Serial fraction", "serial_fraction", lambda row: row[1].serial_fraction, digits=3),
         *(_residual(name) for name in names),
         columns.run_ids(_point),
     ]
@@ -136,20 +132,13 @@ def _point(row: tuple[Line, PointLaws]) -> RecordedPoint:
     return row[1].point
 
 
-def _bounded(header: str, key: str, which: int) -> Column[tuple[Line, PointLaws]]:
-    def value(row: tuple[Line, PointLaws]) -> Estimate | None:
-        return (row[1].efficiency, row[1].serial_fraction)[which]
-
-    return Column(header, lambda row: estimate(value(row), 3), lambda row: bounded(key, "", value(row)))
-
-
 def _residual(law: str) -> Column[tuple[Line, PointLaws]]:
     def value(row: tuple[Line, PointLaws]) -> float | None:
         log_ratio = row[1].residuals.get(law)
         return None if log_ratio is None else math.expm1(log_ratio)
 
-    def show(row: tuple[Line, PointLaws]) -> str:
-        found = value(row)
-        return NONE if found is None else f"{100 * found:+.1f}"
+    return shown(f"Residual, {law} (%)", f"residual_{law.lower()}", value, _signed)
 
-    return shown(f"Residual, {law} (%)", f"residual_{law.lower()}", value, show)
+
+def _signed(share: float | None) -> str:
+    return NONE if share is None else f"{100 * share:+.1f}"

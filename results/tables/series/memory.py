@@ -18,7 +18,7 @@ def per_rank(series: RecordedSeries) -> Table:
     found: list[Column[RecordedPoint]] = [
         *columns.place(series.points, columns.itself),
         *own,
-        shown("All ranks", "all_ranks_bytes", _total, lambda point: mib(_total(point))),
+        shown("All ranks", "all_ranks_bytes", _total, mib),
         *columns.shapes(series.points, columns.itself, output_shape="Output shape"),
         plain("Outcome", "outcome", lambda point: point.outcome),
         columns.run_ids(columns.itself),
@@ -35,7 +35,7 @@ def _rank(rank: int) -> Column[RecordedPoint]:
     def value(point: RecordedPoint) -> int | None:
         return point.peak_bytes().get(rank)
 
-    return shown(f"Rank {rank}", f"rank_{rank}_bytes", value, lambda point: mib(value(point)))
+    return shown(f"Rank {rank}", f"rank_{rank}_bytes", value, mib)
 
 
 def _others() -> list[Column[RecordedPoint]]:
@@ -46,8 +46,8 @@ def _others() -> list[Column[RecordedPoint]]:
         return max(_workers(point), default=None)
 
     return [
-        shown("Others, smallest", "others_smallest_bytes", smallest, lambda point: mib(smallest(point))),
-        shown("Others, largest", "others_largest_bytes", largest, lambda point: mib(largest(point))),
+        shown("Others, smallest", "others_smallest_bytes", smallest, mib),
+        shown("Others, largest", "others_largest_bytes", largest, mib),
     ]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
-from results.formats import NONE, number, slug
+from results.formats import NONE, slug
 from results.records.measurement import PARTS
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
-from results.table import Column, Table, build, plain, shown
+from results.table import Column, Table, build, numeric, plain, shown
 from results.tables import columns
 
 ALL_TASKS = "*"  # mpiP's name for the sum over ranks
@@ -64,9 +64,9 @@ def mpi(series: RecordedSeries) -> Table:
     found: list[Column[TaskRow]] = [
         *columns.place(series.points),
         plain("Task", "task", lambda row: row.task),
-        shown("AppTime (s)", "app_s", lambda row: row.app_s, lambda row: number(row.app_s)),
-        shown("MPITime (s)", "mpi_s", lambda row: row.mpi_s, lambda row: number(row.mpi_s)),
-        shown("MPI%", "mpi_percent", lambda row: row.percent, lambda row: _percent(row.percent)),
+        numeric("AppTime (s)", "app_s", lambda row: row.app_s),
+        numeric("MPITime (s)", "mpi_s", lambda row: row.mpi_s),
+        shown("MPI%", "mpi_percent", lambda row: row.percent, _percent),
         columns.run_ids(),
     ]
     notes = [
@@ -85,10 +85,10 @@ def calls(series: RecordedSeries) -> Table:
         *columns.variants(series.points),
         plain("Rank", "rank", lambda row: row.rank),
         plain("Call", "call", lambda row: row.call),
-        shown("Count", "count", lambda row: row.count, lambda row: f"{row.count:g}"),
-        shown("Bytes", "bytes", lambda row: row.bytes, lambda row: f"{row.bytes:.0f}"),
-        shown("Time (s)", "time_s", lambda row: row.time_s, lambda row: number(row.time_s)),
-        shown("Share of MPI time (%)", "share_percent", lambda row: row.share, lambda row: _percent(row.share)),
+        shown("Count", "count", lambda row: row.count, lambda value: f"{value:g}"),
+        shown("Bytes", "bytes", lambda row: row.bytes, lambda value: f"{value:.0f}"),
+        numeric("Time (s)", "time_s", lambda row: row.time_s),
+        shown("Share of MPI time (%)", "share_percent", lambda row: row.share, _percent),
         columns.run_ids(),
     ]
     notes = ["All timed repeats of a launch together, mean over launches. Bytes are those the rank sends and receives."]
@@ -100,7 +100,7 @@ def _part(part: str) -> Column[RecordedPoint]:
     def value(point: RecordedPoint) -> float | None:
         return point.imbalance()[part]
 
-    return shown(part.capitalize(), f"{part}_max_over_mean", value, lambda point: number(value(point), 3))
+    return numeric(part.capitalize(), f"{part}_max_over_mean", value, 3)
 
 
 def tasks(point: RecordedPoint) -> list[TaskRow]:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from results.estimates import CONFIDENCE, MIN_LAUNCHES, Estimate
-from results.formats import NONE, estimate, mib, number, plural, slug
+from results.formats import estimate, mib, number, percent, plural, slug
 from results.records.marks import MARKS, MIXED
 from results.records.point import RecordedPoint
 from results.records.sweep import SIZE, STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.scaling.speedup import Ratio, absolute_speedup, conflict, relative_speedup, scaled_speedup, weak_efficiency
-from results.table import Column, Table, Values, bounded, build, shown
+from results.table import Column, Table, Values, bounded, build, estimated, numeric, shown
 from results.tables import columns
 
 GIGA = 1e9
@@ -111,18 +111,14 @@ def _once(lines: Iterable[str]) -> list[str]:
 
 
 def _common(series: RecordedSeries) -> list[Column[ScalingRow]]:
+    word = series.experiment.headline_word
     return [
         *columns.place(series.points),
-        _headline(series.experiment.headline_word),
+        estimated(f"{word.capitalize()} time (s)", word, lambda row: row.time, unit="_s"),
         *_rates(series.points),
         *_ratio_columns(series.scaling),
         _outcome(),
     ]
-
-
-def _headline(word: str) -> Column[ScalingRow]:
-    header = f"{word.capitalize()} time (s)"
-    return Column(header, lambda row: estimate(row.time), lambda row: bounded(word, "_s", row.time))
 
 
 def _clock(clock: str) -> Column[ScalingRow]:
@@ -131,7 +127,7 @@ def _clock(clock: str) -> Column[ScalingRow]:
         return time.value if time else None
 
     header = f"{clock.removesuffix('_s').capitalize()} time (s)"
-    return shown(header, clock, value, lambda row: number(value(row)))
+    return numeric(header, clock, value)
 
 
 def _rates(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
@@ -145,9 +141,9 @@ def _rates(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
         return operations / row.time.value / GIGA if row.time and operations is not None else None
 
     units = dict.fromkeys(point.work.unit for point in points)
-    found = [shown(f"{unit.capitalize()}/s", f"{unit}_per_s", work, lambda row: number(work(row))) for unit in units]
+    found = [numeric(f"{unit.capitalize()}/s", f"{unit}_per_s", work) for unit in units]
     if any(point.experiment.operations(point.run) is not None for point in points):
-        found.append(shown("GFLOP/s", "gflops_per_s", gflops, lambda row: number(gflops(row))))
+        found.append(numeric("GFLOP/s", "gflops_per_s", gflops))
     return found
 
 
@@ -172,10 +168,10 @@ def _details(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
         return row.point.spread_within_launch
 
     return [
-        shown("Memory, all ranks (MiB)", "peak_rss_all_ranks_bytes", memory, lambda row: mib(memory(row))),
+        shown("Memory, all ranks (MiB)", "peak_rss_all_ranks_bytes", memory, mib),
         *columns.shapes(points, output_shape="Output shape"),
         Column("Launches", _launches, lambda row: {"launches_timed": len(row.point.timed)}),
-        shown("Spread in a launch (%)", "spread_within_launch", spread, lambda row: _percent(spread(row))),
+        shown("Spread in a launch (%)", "spread_within_launch", spread, percent),
         columns.run_ids(),
     ]
 
@@ -197,7 +193,3 @@ def _outcome() -> Column[ScalingRow]:
         }
 
     return Column("Outcome", show, values)
-
-
-def _percent(value: float | None) -> str:
-    return NONE if value is None else f"{100 * value:.1f}"

@@ -10,7 +10,7 @@ from results.formats import NONE, mib, number, plural, slug
 from results.records.measurement import RankBlock
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
-from results.table import Column, Table, build, plain, shown
+from results.table import Column, Table, build, numeric, plain, shown
 from results.tables import columns
 from workload.domain.grid import AXES, axis_lengths
 
@@ -58,8 +58,8 @@ def _columns(points: Sequence[RecordedPoint], cut: list[str]) -> list[Column[Sha
         plain("Local batch", "local_batch", lambda row: _length(row.block.spans.get("batch"))),
         *(_span(axis, f"{axis.replace('_', ' ').capitalize()} range") for axis in cut),
         plain("Output elements", "output_elements", lambda row: row.block.output_elements),
-        shown("Time (s)", "repeat_s", lambda row: row.time_s, lambda row: number(row.time_s)),
-        shown("Memory (MiB)", "peak_rss_bytes", _peak, lambda row: mib(_peak(row))),
+        numeric("Time (s)", "repeat_s", lambda row: row.time_s),
+        shown("Memory (MiB)", "peak_rss_bytes", _peak, mib),
         columns.run_ids(),
     ]
 

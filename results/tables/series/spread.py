@@ -7,11 +7,11 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from results.formats import NONE, number, slug
+from results.formats import percent, slug
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
 from results.scaling.noise import FENCE, TimeSpread, spread
-from results.table import Column, Table, build, hidden, plain, shown
+from results.table import Column, Table, build, hidden, numeric, plain, shown
 from results.tables import columns
 
 
@@ -33,7 +33,7 @@ def table(series: RecordedSeries) -> Table:
         _seconds("Median (s)", f"{clock}_median_s", lambda found: found.quartiles_s[1]),
         _seconds("Upper quartile (s)", f"{clock}_q3_s", lambda found: found.quartiles_s[2]),
         _seconds("Longest (s)", f"{clock}_max_s", lambda found: found.high_s),
-        shown("Between launches (%)", "noise_between_launches", _between, lambda row: _percent(_between(row))),
+        shown("Between launches (%)", "noise_between_launches", _between, percent),
         plain("Outliers", "outliers", lambda row: len(row.spread.outliers)),
         hidden("outlier_repeats", lambda row: " ".join(f"{o.run_id}/{o.repeat}" for o in row.spread.outliers)),
         columns.run_ids(),
@@ -47,13 +47,9 @@ def table(series: RecordedSeries) -> Table:
 
 
 def _seconds(header: str, key: str, value: Callable[[TimeSpread], float]) -> Column[SpreadRow]:
-    return shown(header, key, lambda row: value(row.spread), lambda row: number(value(row.spread)))
+    return numeric(header, key, lambda row: value(row.spread))
 
 
 def _between(row: SpreadRow) -> float | None:
     logs = [math.log(median) for median in row.point.medians_s()]
     return statistics.stdev(logs) if len(logs) > 1 else None
-
-
-def _percent(value: float | None) -> str:
-    return NONE if value is None else f"{100 * value:.1f}"

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from results.forecast import accuracy
 from results.forecast.accuracy import Foretold
-from results.formats import estimate, number, plural
+from results.formats import number, plural
 from results.records.sweep import RecordedSweep
 from results.scaling.disturbance import SLOW_SHARE
-from results.table import Column, Table, bounded, build, plain, shown
+from results.table import Column, Table, build, estimated, numeric, plain, shown
 from results.tables import columns
 
 
@@ -22,10 +22,10 @@ def tables(sweep: RecordedSweep) -> list[Table]:
     found: list[Column[Foretold]] = [
         plain("Series", "series", lambda row: "+".join(sorted(row.point.series))),
         *columns.place([row.point for row in rows], detailed=True),
-        shown("Forecast (s)", "forecast_s", lambda row: row.forecast_s, lambda row: number(row.forecast_s)),
+        numeric("Forecast (s)", "forecast_s", lambda row: row.forecast_s),
         Column("Interval (s)", _interval, _bounds),
-        Column("Measured forward time (s)", _measured, lambda row: bounded("measured", "_s", row.point.time())),
-        shown("Error (%)", "error", lambda row: row.error, lambda row: f"{100 * row.error:+.0f}"),
+        estimated("Measured forward time (s)", "measured", lambda row: row.point.time(), unit="_s"),
+        shown("Error (%)", "error", lambda row: row.error, lambda value: f"{100 * value:+.0f}"),
         plain("Inside", "inside", lambda row: {None: "—", True: "yes", False: "no"}[row.inside]),
         columns.run_ids(),
     ]
@@ -93,8 +93,3 @@ def _interval(row: Foretold) -> str:
 def _bounds(row: Foretold) -> dict[str, object]:
     low, high = row.interval_s or (None, None)
     return {"forecast_low_s": low, "forecast_high_s": high}
-
-
-def _measured(row: Foretold) -> str:
-    time = row.point.time()
-    return estimate(time) if time else "—"

@@ -69,7 +69,7 @@ def _worst(header: str, key: str, value: Callable[[AnswerCheck], float | None]) 
     def worst(point: RecordedPoint) -> float | None:
         return largest([value(check) for check in checks(point)])
 
-    return shown(header, key, worst, lambda point: _error(worst(point)))
+    return shown(header, key, worst, _error)
 
 
 def _error(value: float | None) -> str:

@@ -11,7 +11,7 @@ from results.forecast.model import PHASES
 from results.forecast.predict import ForecastRow, Terms
 from results.forecast.probe import SHAPE_NOTE
 from results.formats import NONE, mib, number, plural
-from results.table import Column, Table, build, hidden, plain, shown
+from results.table import Column, Table, build, hidden, numeric, plain, shown
 from results.tables import columns
 
 
@@ -26,15 +26,15 @@ def table(rows: Sequence[ForecastRow], terms: Terms) -> Table:
         plain("Batch", "batch", lambda row: row.asked.case.problem.batch),
         *columns.parts([row.asked.case.variant for row in rows], lambda row: row.asked.case.variant, detailed=True),
         *(_seconds(phase) for phase in PHASES),
-        shown("Forward (s)", "forward_s", lambda row: row.found.forward_s, lambda row: number(row.found.forward_s, 3)),
+        numeric("Forward (s)", "forward_s", lambda row: row.found.forward_s, 3),
         _where(Column("Interval (s)", _interval, _bounds), terms.band is not None),
-        shown("Total (s)", "total_s", lambda row: row.found.total_s, lambda row: number(row.found.total_s, 3)),
-        shown("Root's peak (MiB)", "root_peak_bytes", lambda row: row.found.peak_bytes[0], _root),
-        shown("Others' peak (MiB)", "other_peak_bytes", _others_bytes, lambda row: mib(_others_bytes(row))),
-        shown("Moved (MiB)", "moved_bytes", lambda row: row.found.moved_bytes, lambda row: mib(row.found.moved_bytes)),
-        _where(shown(f"A repeat ({currency})", "price", lambda row: row.price, _price), terms.price is not None),
-        _where(shown("Measured forward (s)", "measured_s", lambda row: row.measured_s, _measured_text), beside),
-        _where(shown("Error (%)", "error", lambda row: row.error, lambda row: _percent(row.error)), beside),
+        numeric("Total (s)", "total_s", lambda row: row.found.total_s, 3),
+        shown("Root's peak (MiB)", "root_peak_bytes", lambda row: row.found.peak_bytes[0], mib),
+        shown("Others' peak (MiB)", "other_peak_bytes", _others_bytes, mib),
+        shown("Moved (MiB)", "moved_bytes", lambda row: row.found.moved_bytes, mib),
+        _where(numeric(f"A repeat ({currency})", "price", lambda row: row.price, 3), terms.price is not None),
+        _where(numeric("Measured forward (s)", "measured_s", lambda row: row.measured_s, 3), beside),
+        _where(shown("Error (%)", "error", lambda row: row.error, _percent), beside),
         plain("Fits", "fits", lambda row: "yes" if outlook.fits(row, terms) else "no"),
         _where(plain("Basis", "basis", lambda row: row.basis), len({row.basis for row in rows}) > 1),
         hidden("run_ids", lambda row: " ".join(row.measured.run_ids) if row.measured else ""),
@@ -78,30 +78,18 @@ def _where(column: Column[ForecastRow], says_something: bool) -> Column[Forecast
     return column if says_something else replace(column, header="")
 
 
-def _price(row: ForecastRow) -> str:
-    return number(row.price, 3)
-
-
-def _measured_text(row: ForecastRow) -> str:
-    return number(row.measured_s, 3)
-
-
 def _seconds(phase: str) -> Column[ForecastRow]:
-    return shown(
+    return numeric(
         f"{phase.capitalize()} (s)",
         f"{phase}_s",
         lambda row: row.found.phases_s[phase],
-        lambda row: number(row.found.phases_s[phase], 3),
+        3,
     )
 
 
 def _others_bytes(row: ForecastRow) -> int | None:
     """The largest peak of the ranks besides the root; None if there is one rank."""
     return max(row.found.peak_bytes[1:], default=None)
-
-
-def _root(row: ForecastRow) -> str:
-    return mib(row.found.peak_bytes[0])
 
 
 def _interval(row: ForecastRow) -> str:

@@ -41,12 +41,12 @@ def _disturbed(document: Mapping[str, Any]) -> Iterator[str]:
 def _links(found: Probe) -> Table:
     columns: list[Column[ProbedLink]] = [
         plain("Ranks' nodes", "scope", lambda link: "the same" if link.scope == probe.WITHIN else "different"),
-        shown("Latency (us)", "latency_s", lambda link: link.latency_s, lambda link: number(1e6 * link.latency_s, 3)),
+        shown("Latency (us)", "latency_s", lambda link: link.latency_s, lambda value: number(1e6 * value, 3)),
         shown(
             "Bandwidth (GB/s)",
             "bytes_per_s",
             lambda link: link.bytes_per_s,
-            lambda link: number(link.bytes_per_s / GIGA, 3),
+            lambda value: number(value / GIGA, 3),
         ),
     ]
     return build("Links", columns, found.links, name="probe-links")
@@ -66,6 +66,6 @@ def _rates(found: Probe, notes: list[str]) -> Table:
     columns: list[Column[tuple[str, str, int, float]]] = [
         plain("What", "what", lambda row: row[0]),
         plain("Ranks of a node at work", "active", lambda row: row[2]),
-        shown("Rate", "rate", lambda row: row[3], lambda row: f"{number(row[3] / GIGA, 3)} {row[1]}"),
+        Column("Rate", lambda row: f"{number(row[3] / GIGA, 3)} {row[1]}", lambda row: {"rate": row[3]}),
     ]
     return build("Rates", columns, rows, name="probe-rates", notes=notes)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from results.forecast import accuracy
-from results.forecast.model import Case, forecast
+from results.forecast.model import ForecastCase, forecast
 from results.forecast.residuals import Band
 from results.records.sweep import RecordedSweep, read_sweep
 from results.report.summary import sentences
@@ -24,8 +24,8 @@ BAND = Band(count=6, level=0.0, slope=0.0, centre=1.0, spread=4.0, half=0.1)
 PROBE = machine(4, cluster="c", measured_utc="2026-01-01")
 
 
-def case(ranks: int, movement: str = "scatter-gather", backend: str = "naive") -> Case:
-    return Case(SMALL, Grid(batch=ranks), movement, backend, ranks)
+def case(ranks: int, movement: str = "scatter-gather", backend: str = "naive") -> ForecastCase:
+    return ForecastCase(SMALL, Grid(batch=ranks), movement, backend, ranks)
 
 
 def law(run: Run) -> float:

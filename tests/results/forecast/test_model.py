@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from results.forecast import model
-from results.forecast.model import Case, forecast
+from results.forecast.model import ForecastCase, forecast
 from results.forecast.probe import Copies, ForecastError, Probe, ProbedLink, Rates
 from results.forecast.ranks import COPY
 from workload.domain.footprint import predict
@@ -45,8 +45,8 @@ def machine(cores: int = 16, **changes: object) -> Probe:
     return Probe(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def case(ranks: int, movement: str = "scatter-gather", per_node: int = 16, problem: Problem = PAPER) -> Case:
-    return Case(problem, Grid(batch=ranks), movement, "naive", per_node)
+def case(ranks: int, movement: str = "scatter-gather", per_node: int = 16, problem: Problem = PAPER) -> ForecastCase:
+    return ForecastCase(problem, Grid(batch=ranks), movement, "naive", per_node)
 
 
 def test_scatter_gather_is_what_the_root_sends_copies_and_takes_in() -> None:
@@ -92,7 +92,7 @@ def test_ranks_beyond_the_cores_share_them() -> None:
 
 
 def test_cut_sums_cost_a_reduction() -> None:
-    whole = Case(PAPER, Grid(in_channel=3), "distributed", "naive", 16)
+    whole = ForecastCase(PAPER, Grid(in_channel=3), "distributed", "naive", 16)
     found = forecast(whole, machine())
     assert found.phases_s["collect"] == pytest.approx(2 * (LATENCY + PAPER.y_bytes / WITHIN), rel=1e-2)
 
@@ -155,7 +155,7 @@ def test_a_repeat_costs_its_share_of_an_hour() -> None:
         (machine(links=(link("within", WITHIN),)), case(8, per_node=4), "no link between nodes"),
     ],
 )
-def test_what_the_probe_lacks_is_said(probe: Probe, what: Case, words: str) -> None:
+def test_what_the_probe_lacks_is_said(probe: Probe, what: ForecastCase, words: str) -> None:
     with pytest.raises(ForecastError, match=words):
         forecast(what, probe)
 
@@ -176,5 +176,5 @@ def test_every_movement_takes_every_grid() -> None:
     problem = Problem(4, 4, 4, 32, 32, 3)
     axes = ("batch", "out_channel", "row", "column", "in_channel", "tap_row", "tap_column")
     for (axis, other), movement in itertools.product(itertools.combinations(axes, 2), MOVEMENTS):
-        found = forecast(Case(problem, Grid(**{axis: 2, other: 2}), movement, "naive", 2), machine())
+        found = forecast(ForecastCase(problem, Grid(**{axis: 2, other: 2}), movement, "naive", 2), machine())
         assert found.total_s > 0.0

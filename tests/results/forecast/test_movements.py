@@ -6,7 +6,7 @@ import pytest
 
 import workload.domain.movements
 from results.forecast import accuracy, movements
-from results.forecast.model import Case, forecast
+from results.forecast.model import ForecastCase, forecast
 from results.forecast.movements import ForecastPhases, UnknownMovementError
 from results.forecast.predict import Asked, Terms, rows
 from results.forecast.probe import Copies, ForecastError, Probe, ProbedLink, Rates
@@ -30,8 +30,8 @@ PROBE = Probe(
 )
 
 
-def case(movement: str, ranks: int = 2) -> Case:
-    return Case(SMALL, Grid(batch=ranks), movement, "numpy", ranks)
+def case(movement: str, ranks: int = 2) -> ForecastCase:
+    return ForecastCase(SMALL, Grid(batch=ranks), movement, "numpy", ranks)
 
 
 def terms() -> Terms:

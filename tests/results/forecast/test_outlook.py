@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from results.forecast import outlook, predict
-from results.forecast.model import Case
+from results.forecast.model import ForecastCase
 from results.forecast.predict import Asked, Terms
 from results.forecast.probe import Rates
 from results.formats import number
@@ -20,7 +20,7 @@ QUICK = machine(convolve={"naive": Rates(((1, 1000 * RATE), (16, 1000 * RATE)))}
 def told(movement: str = "scatter-gather", counts: tuple[int, ...] = (1, 2, 4, 8), **changes: Any) -> list[str]:
     terms = Terms(**{"probe": QUICK, "probed_ranks": 16, "price": None, "cluster_nodes": 1, **changes})
     asked = [
-        Asked("strong", Case(SMALL, Grid(batch=ranks), movement, "naive", min(ranks, 4)), -(-ranks // 4))
+        Asked("strong", ForecastCase(SMALL, Grid(batch=ranks), movement, "naive", min(ranks, 4)), -(-ranks // 4))
         for ranks in counts
     ]
     return outlook.sentences(predict.rows(asked, terms), terms)
@@ -48,7 +48,7 @@ def test_ranks_that_share_cores_are_named_as_what_stops_it() -> None:
 def test_the_price_of_a_thousand_images_is_told_at_the_ends_and_the_best() -> None:
     price = HourlyPrice(3.6, "USD")
     (line,) = told(price=price)
-    asked = Asked("strong", Case(SMALL, Grid(batch=1), "scatter-gather", "naive", 1), 1)
+    asked = Asked("strong", ForecastCase(SMALL, Grid(batch=1), "scatter-gather", "naive", 1), 1)
     (row,) = predict.rows([asked], Terms(QUICK, 16, price, 1))
     expected = row.found.total_s / 3600 * 3.6 / SMALL.batch * 1000
     assert f"1,000 images cost USD {number(expected, 3)} at 1 rank" in line
@@ -58,7 +58,9 @@ def test_the_price_of_a_thousand_images_is_told_at_the_ends_and_the_best() -> No
 
 
 def test_runs_that_would_not_fit_a_node_are_told_and_stop_the_line() -> None:
-    asked = [Asked("strong", Case(SMALL, Grid(batch=ranks), "scatter-gather", "naive", ranks), 1) for ranks in (1, 4)]
+    asked = [
+        Asked("strong", ForecastCase(SMALL, Grid(batch=ranks), "scatter-gather", "naive", ranks), 1) for ranks in (1, 4)
+    ]
     one, four = predict.rows(asked, Terms(QUICK, 16, None, 1))
     between = int((one.node_bytes + four.node_bytes) / 2 / outlook.MEMORY_SHARE)
     terms = Terms(QUICK, 16, None, 1, node_memory_bytes=between)
@@ -71,7 +73,7 @@ def test_runs_that_would_not_fit_a_node_are_told_and_stop_the_line() -> None:
 
 
 def test_a_node_holds_the_peaks_of_all_its_ranks() -> None:
-    asked = Asked("strong", Case(SMALL, Grid(batch=4), "scatter-gather", "naive", 4), 1)
+    asked = Asked("strong", ForecastCase(SMALL, Grid(batch=4), "scatter-gather", "naive", 4), 1)
     (row,) = predict.rows([asked], Terms(QUICK, 16, None, 1))
     assert row.node_bytes == sum(row.found.peak_bytes)
     spread = replace(asked, case=replace(asked.case, ranks_per_node=1), nodes=4)
@@ -81,7 +83,9 @@ def test_a_node_holds_the_peaks_of_all_its_ranks() -> None:
 
 def test_what_the_study_costs_counts_every_repeat_that_fits() -> None:
     price = HourlyPrice(3.6, "USD")
-    asked = [Asked("strong", Case(SMALL, Grid(batch=n), "scatter-gather", "naive", n), 1, repeats=12) for n in (1, 4)]
+    asked = [
+        Asked("strong", ForecastCase(SMALL, Grid(batch=n), "scatter-gather", "naive", n), 1, repeats=12) for n in (1, 4)
+    ]
     terms = Terms(QUICK, 16, price, 1)
     rows = predict.rows(asked, terms)
     seconds = 12 * sum(row.found.total_s for row in rows)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from results.forecast import predict
-from results.forecast.model import Case, forecast
+from results.forecast.model import ForecastCase, forecast
 from results.forecast.predict import Asked, Terms
 from results.forecast.probe import Copies, ForecastError, Probe, ProbedLink, Rates
 from results.forecast.residuals import band
@@ -30,7 +30,7 @@ PROBE = Probe(
 
 def asked(ranks: int, movement: str = "scatter-gather", per_node: int = 4) -> Asked:
     nodes = -(-ranks // per_node)
-    return Asked("strong", Case(SMALL, Grid(batch=ranks), movement, "numpy", min(ranks, per_node)), nodes)
+    return Asked("strong", ForecastCase(SMALL, Grid(batch=ranks), movement, "numpy", min(ranks, per_node)), nodes)
 
 
 def terms(**changes: Any) -> Terms:
@@ -111,6 +111,6 @@ def test_a_noisy_probe_is_said_to_be_one() -> None:
 
 
 def test_a_backend_that_was_not_probed_is_refused() -> None:
-    case = Case(SMALL, Grid(), "serial", "simd", 1)
+    case = ForecastCase(SMALL, Grid(), "serial", "simd", 1)
     with pytest.raises(ForecastError, match="no rate of backend simd"):
         _table([Asked("strong", case, 1)], terms())
