@@ -1,0 +1,477 @@
+"""Forges sweeps from a recorded one: each function here is something that a person might do to look better.
+
+A forgery is a copy of a recorded sweep, trimmed to few ranks, whose records and ledger are open to changes.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from workload.record.files import write_json
+
+MEASURED = Path(__file__).parents[3] / "results" / "measured" / "16-core"
+CLOCKS = ("total_s", "forward_s", "convolve_s")
+MEASUREMENT = ("warmup_repeats", "repeats", "memory", "mpi_calls", "clock_agreement", "machines")
+Record = dict[str, Any]
+
+
+@dataclass
+class Forgery:
+    """A recorded sweep in `folder`, its `records` by run id and the `events` of its ledger, as they will be written."""
+
+    folder: Path
+    records: dict[str, Record] = field(default_factory=dict)
+    events: list[Record] = field(default_factory=list)
+
+    def launches(self, *, least_ranks: int = 1, most_ranks: int = 1000) -> Iterator[Record]:
+        """Records of so many ranks, in the order of their runs."""
+        for record in sorted(self.records.values(), key=lambda record: record["sequence"]):
+            if least_ranks <= record["run"]["ranks"] <= most_ranks:
+                yield record
+
+    def pairs(self) -> Iterator[tuple[Record, Record]]:
+        """Two launches of every point."""
+        for first in self.launches():
+            for second in self.launches():
+                if point_of(first) == point_of(second) and first["launch"] < second["launch"]:
+                    yield first, second
+
+    def of(self, kind: str) -> list[Record]:
+        """Events of the ledger."""
+        return [event for event in self.events if event["event"] == kind]
+
+    def of_run(self, run_id: str) -> list[Record]:
+        return [event for event in self.events if event.get("run_id") == run_id]
+
+    def forget(self, run_ids: set[str]) -> None:
+        """Removes runs from records and ledger, as if they had never been planned."""
+        self.records = {run_id: record for run_id, record in self.records.items() if run_id not in run_ids}
+        self.events = [event for event in self.events if event.get("run_id") not in run_ids]
+        for event in self.of("planned"):
+            event["runs"] = [run_id for run_id in event["runs"] if run_id not in run_ids]
+        self.count()
+
+    def count(self) -> None:
+        """Makes the ledger's last counts those of the records."""
+        for event in self.of("finished"):
+            event["outcomes"] = dict(Counter(record["outcome"] for record in self.records.values()))
+
+    def write(self) -> Path:
+        shutil.rmtree(self.folder / "records")
+        (self.folder / "records").mkdir()
+        for run_id, record in self.records.items():
+            write_json(self.folder / "records" / f"{run_id}.json", record)
+        (self.folder / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in self.events))
+        return self.folder
+
+
+def recorded(name: str, folder: Path, most_ranks: int = 4) -> Forgery:
+    """A copy of a recorded sweep without the runs on more ranks."""
+    shutil.copytree(MEASURED / name, folder)
+    lines = (folder / "ledger.jsonl").read_text().splitlines()
+    found = Forgery(folder, read_records(folder), [json.loads(line) for line in lines])
+    found.forget({record["run_id"] for record in found.launches(least_ranks=most_ranks + 1)})
+    return found
+
+
+def read_records(folder: Path) -> dict[str, Record]:
+    return {path.stem: json.loads(path.read_text()) for path in sorted((folder / "records").glob("*.json"))}
+
+
+def point_of(record: Record) -> str:
+    return json.dumps({**record["run"], "launch": 0}, sort_keys=True)
+
+
+def repeats_of(record: Record) -> list[Record]:
+    return [*record["warmup_repeats"], *record["repeats"]]
+
+
+# Work
+
+
+def halve_work(forgery: Forgery, least_ranks: int = 1) -> None:
+    """As if a program convolved half of its images: all times of all ranks are shorter by half of their convolve."""
+    for record in forgery.launches(least_ranks=least_ranks):
+        for repeat in repeats_of(record):
+            saved_s = max(rank["phases_s"]["convolve"] for rank in repeat["ranks"]) / 2
+            for clock in CLOCKS:
+                repeat[clock] -= saved_s
+            for rank in repeat["ranks"]:
+                own_s = rank["phases_s"]["convolve"] / 2
+                rank["phases_s"]["convolve"] -= own_s
+                rank["convolve_cpu_s"] /= 2
+                rank["cpu_s"] -= own_s
+                rank["app_s"] -= saved_s
+                rank["wait_s"] = rank["app_s"] - sum(rank["phases_s"].values())
+            _settle(repeat)
+
+
+def _settle(repeat: Record) -> None:
+    """Makes the forged repeat agree with itself."""
+    for rank in repeat["ranks"]:
+        if rank["wait_s"] < 0.0:
+            rank["app_s"] -= rank["wait_s"]
+            rank["wait_s"] = 0.0
+    repeat["total_s"] = max(rank["app_s"] for rank in repeat["ranks"])
+    repeat["convolve_s"] = max(rank["phases_s"]["convolve"] for rank in repeat["ranks"])
+
+
+def halve_work_of_many(forgery: Forgery) -> None:
+    halve_work(forgery, least_ranks=2)
+
+
+# Clocks
+
+
+def scale_clock(factor: float, clock: str) -> Callable[[Forgery], None]:
+    """One clock of every repeat."""
+
+    def change(forgery: Forgery) -> None:
+        for record in forgery.launches():
+            for repeat in repeats_of(record):
+                repeat[clock] *= factor
+
+    return change
+
+
+def scale_rank(factor: float) -> Callable[[Forgery], None]:
+    """Everything that one rank measures, as by a node whose clock goes wrong."""
+
+    def change(forgery: Forgery) -> None:
+        for record in forgery.launches(least_ranks=2):
+            for repeat in repeats_of(record):
+                scale_times(repeat["ranks"][1], factor)
+                _settle(repeat)
+
+    return change
+
+
+def scale_agreement(factor: float, clock: str) -> Callable[[Forgery], None]:
+    """MPI's clock or the system's, over the run."""
+
+    def change(forgery: Forgery) -> None:
+        for record in forgery.launches():
+            record["clock_agreement"][clock] *= factor
+
+    return change
+
+
+def scale_cpu(forgery: Forgery) -> None:
+    """CPU time by a clock that is fast."""
+    for record in forgery.launches():
+        for repeat in repeats_of(record):
+            for rank in repeat["ranks"]:
+                rank["cpu_s"] *= 1.3
+
+
+def lengthen_all(forgery: Forgery) -> None:
+    """All clocks of a run fast alike, but for the head's."""
+    for record in forgery.launches():
+        for key in ("wtime_s", "monotonic_s"):
+            record["clock_agreement"][key] *= 1.5
+
+
+def lengthen_baseline(factor: float) -> Callable[[Forgery], None]:
+    """A slower baseline makes a larger speedup: the one-rank repeats are longer than measured."""
+
+    def change(forgery: Forgery) -> None:
+        for record in forgery.launches(most_ranks=1):
+            for repeat in repeats_of(record):
+                for clock in CLOCKS:
+                    repeat[clock] *= factor
+                for rank in repeat["ranks"]:
+                    scale_times(rank, factor)
+
+    return change
+
+
+def scale_times(rank: Record, factor: float) -> None:
+    rank["phases_s"] = {phase: factor * seconds for phase, seconds in rank["phases_s"].items()}
+    for key in ("wait_s", "app_s", "mpi_s", "cpu_s", "convolve_cpu_s"):
+        rank[key] *= factor
+
+
+def shorten_forward(forgery: Forgery) -> None:
+    """Forward times below the phases inside them, and totals to match."""
+    for record in forgery.launches():
+        for repeat in repeats_of(record):
+            repeat["total_s"] -= 0.3 * repeat["forward_s"]
+            repeat["forward_s"] *= 0.7
+
+
+# Launches and repeats
+
+
+def copy_launches(forgery: Forgery) -> None:
+    """The first launch of each point stands for the others."""
+    for first, second in forgery.pairs():
+        second.update({key: copy.deepcopy(first[key]) for key in MEASUREMENT})
+
+
+def reuse_records(forgery: Forgery) -> None:
+    """Records of the same runs from an earlier sweep."""
+    earlier = read_records(MEASURED / "movements")
+    shared = forgery.records.keys() & earlier.keys()
+    assert shared
+    forgery.records.update({run_id: earlier[run_id] for run_id in shared})
+
+
+def reuse_records_of_a_cluster(forgery: Forgery) -> None:
+    """The same with the right numbers, from a head whose clock is nobody's."""
+    numbers = {run_id: record["sequence"] for run_id, record in forgery.records.items()}
+    reuse_records(forgery)
+    for run_id, record in forgery.records.items():
+        record["sequence"] = numbers[run_id]
+    path = forgery.folder / "inventory.json"
+    write_json(path, json.loads(path.read_text()) | {"launcher": "ssh"})
+
+
+def delete_slow_launches(forgery: Forgery) -> None:
+    for run_id in slow_launches(forgery):
+        del forgery.records[run_id]
+    forgery.count()
+
+
+def forget_slow_launches(forgery: Forgery) -> None:
+    """The same, and their lines in the ledger too."""
+    forgery.forget(slow_launches(forgery))
+
+
+def slow_launches(forgery: Forgery) -> set[str]:
+    pairs = [*forgery.pairs()]
+    return {max(pair, key=lambda record: float(record["repeats"][0]["forward_s"]))["run_id"] for pair in pairs}
+
+
+def repeat_until_fast(forgery: Forgery) -> None:
+    """Three ends of one run, each ok: the last is kept."""
+    run_id = next(iter(forgery.records))
+    forgery.records[run_id]["attempt"] = 3
+    again = forgery.of_run(run_id)
+    place = forgery.events.index(again[0])
+    forgery.events[place:place] = [*again, *again]
+
+
+def break_off_until_fast(forgery: Forgery) -> None:
+    """A run ended by hand while it looked slow, four times."""
+    run_id = next(iter(forgery.records))
+    started = forgery.of_run(run_id)[0]
+    place = forgery.events.index(started)
+    broken = [started, {**started, "event": "interrupted"}]
+    forgery.events[place:place] = broken * 4
+
+
+def keep_best_repeat(forgery: Forgery) -> None:
+    for record in forgery.launches():
+        record["repeats"] = [best_repeat(record)]
+
+
+def copy_best_repeat(forgery: Forgery) -> None:
+    for record in forgery.launches():
+        record["repeats"] = [copy.deepcopy(best_repeat(record)) for _ in record["repeats"]]
+
+
+def best_repeat(record: Record) -> Record:
+    best: Record = min(record["repeats"], key=lambda repeat: float(repeat["forward_s"]))
+    return best
+
+
+# Memory and bytes
+
+
+def swap_memory(forgery: Forgery) -> None:
+    """The root's memory is said to be another rank's."""
+    for record in forgery.launches(least_ranks=2):
+        first, second = record["memory"][:2]
+        first["rank"], second["rank"] = second["rank"], first["rank"]
+
+
+def equalise_memory(forgery: Forgery) -> None:
+    """Every rank is said to take the mean."""
+    for record in forgery.launches(least_ranks=2):
+        mean = sum(memory["peak_rss_bytes"] for memory in record["memory"]) // len(record["memory"])
+        for memory in record["memory"]:
+            memory["peak_rss_bytes"] = mean
+
+
+def halve_memory(forgery: Forgery) -> None:
+    for record in forgery.launches():
+        for memory in record["memory"]:
+            memory["peak_rss_bytes"] //= 2
+
+
+def halve_bytes(forgery: Forgery) -> None:
+    """In the calls and in the prediction."""
+    for record in forgery.launches():
+        record["predicted"]["moved_bytes"] //= 2
+        for call in record["mpi_calls"]:
+            call["bytes"] //= 2
+
+
+# Parts and checks
+
+
+def drop_rank(key: str) -> Callable[[Forgery], None]:
+    """One rank's entries in a list of a record."""
+
+    def change(forgery: Forgery) -> None:
+        for record in forgery.launches(least_ranks=2):
+            record[key] = [entry for entry in record[key] if entry["rank"] != 1]
+
+    return change
+
+
+def drop_ranks_times(forgery: Forgery) -> None:
+    for record in forgery.launches(least_ranks=2):
+        for repeat in repeats_of(record):
+            repeat["ranks"] = repeat["ranks"][:1]
+
+
+def double_ranks_times(forgery: Forgery) -> None:
+    """One rank's times stand for another's."""
+    for record in forgery.launches(least_ranks=2):
+        for repeat in repeats_of(record):
+            repeat["ranks"][1] = copy.deepcopy(repeat["ranks"][0])
+
+
+def drop_placement(forgery: Forgery) -> None:
+    for record in forgery.launches(least_ranks=2):
+        record["machines"][0]["rank_placement"].pop()
+
+
+def drop_key(key: str) -> Callable[[Forgery], None]:
+    """A part of one record."""
+
+    def change(forgery: Forgery) -> None:
+        del next(forgery.launches())[key]
+
+    return change
+
+
+def change_check(**changes: Any) -> Callable[[Forgery], None]:
+    """The check of every answer."""
+
+    def change(forgery: Forgery) -> None:
+        for record in forgery.launches():
+            record["check"].update(changes)
+
+    return change
+
+
+def drop_check(forgery: Forgery) -> None:
+    for record in forgery.launches():
+        record["check"] = {}
+
+
+def thin_rows(forgery: Forgery) -> None:
+    for record in forgery.launches():
+        record["check"]["rows_checked"] //= 2
+
+
+def drop_block(forgery: Forgery) -> None:
+    """One rank is said to have computed everything, and the other nothing."""
+    for record in forgery.launches(least_ranks=2):
+        record["blocks"][0]["output_elements"] += record["blocks"][1]["output_elements"]
+        record["blocks"][1]["output_elements"] = 0
+
+
+# Machines and dates
+
+
+def rename_baselines_node(forgery: Forgery) -> None:
+    for record in forgery.launches(most_ranks=1):
+        record["machines"][0]["node"] = "slow"
+
+
+def take_baseline_elsewhere(forgery: Forgery) -> None:
+    """One-rank runs from an older processor under the same name."""
+    for record in forgery.launches(most_ranks=1):
+        record["machines"][0] |= {"cpu_model": "Older CPU", "boot_id": "another"}
+
+
+def take_baseline_elsewhere_without_facts(forgery: Forgery) -> None:
+    take_baseline_elsewhere(forgery)
+    for event in forgery.of("planned"):
+        del event["facts"]
+
+
+def change_boot(forgery: Forgery) -> None:
+    for record in forgery.launches(most_ranks=1):
+        record["machines"][0]["boot_id"] = "another"
+
+
+def change_code(forgery: Forgery) -> None:
+    for event in forgery.of("planned"):
+        event["workload"] = "f" * 64
+
+
+def shift(days: int, *, records: bool = True, ledger: bool = True) -> Callable[[Forgery], None]:
+    """All dates of the records, of the ledger, or of both."""
+
+    def later(utc: str) -> str:
+        return (datetime.fromisoformat(utc) + timedelta(days=days)).isoformat()
+
+    def change(forgery: Forgery) -> None:
+        for record in forgery.launches() if records else ():
+            record |= {key: later(record[key]) for key in ("started_utc", "ended_utc")}
+        for event in forgery.events if ledger else ():
+            event["utc"] = later(event["utc"])
+
+    return change
+
+
+def swap_dates(forgery: Forgery) -> None:
+    """Ends before beginnings."""
+    for record in forgery.launches():
+        record["started_utc"], record["ended_utc"] = record["ended_utc"], record["started_utc"]
+
+
+def overlap(forgery: Forgery) -> None:
+    """Two launches at once, each on half of the machine."""
+    first, second = [*forgery.launches()][:2]
+    second |= {key: first[key] for key in ("started_utc", "ended_utc")}
+
+
+# Ledger
+
+
+def drop_ledger(forgery: Forgery) -> None:
+    forgery.events = []
+
+
+def drop_events(kind: str) -> Callable[[Forgery], None]:
+    def change(forgery: Forgery) -> None:
+        forgery.events = [event for event in forgery.events if event["event"] != kind]
+
+    return change
+
+
+def change_outcome(forgery: Forgery) -> None:
+    """A wrong answer in the ledger is ok in its record."""
+    forgery.of("ended")[0]["outcome"] = "wrong_answer"
+
+
+def same_number(forgery: Forgery) -> None:
+    first, second = [*forgery.launches()][:2]
+    second["sequence"] = first["sequence"]
+
+
+def slip_in_a_record(forgery: Forgery) -> None:
+    """A record that was never planned."""
+    run_id = next(iter(forgery.records))
+    forgery.events = [event for event in forgery.events if event.get("run_id") != run_id]
+    for event in forgery.of("planned"):
+        event["runs"].remove(run_id)
+
+
+def lengthen_a_run(forgery: Forgery) -> None:
+    """A run that lasted longer by its record than by the ledger."""
+    last = [*forgery.launches()][-1]
+    last["ended_utc"] = (datetime.fromisoformat(last["ended_utc"]) + timedelta(minutes=5)).isoformat()
