@@ -86,6 +86,7 @@ def quota(profile: Profile) -> list[dict[str, Any]]:
         "IN_USE_ADDRESSES": int(has_external_v4(profile)) + behind_nat,
         "STATIC_ADDRESSES": behind_nat,
         "INTERNAL_ADDRESSES": profile.nodes,
+        "RESOURCE_POLICIES": int(profile.compact),
     }
     found: list[dict[str, Any]] = [{"metric": metric, "needed": count} for metric, count in needed.items() if count]
     if profile.spot:

@@ -93,6 +93,11 @@ def test_a_machine_type_that_the_stack_describes_is_allowed(pack, worker):
         (FIREWALL, {"allows": [{"protocol": "tcp", "ports": ["22"]}]}, "says no address ranges"),
         (FIREWALL, {"sourceRanges": ["10.0.0.0/24"], "direction": "EGRESS"}, "lets in, and nothing else"),
         ("gcp:compute/address:Address", {"addressType": "EXTERNAL"}, "an external address may only be"),
+        (
+            "gcp:compute/resourcePolicy:ResourcePolicy",
+            {"instanceSchedulePolicy": {"timeZone": "UTC"}},
+            "places nodes, and",
+        ),
         ("gcp:compute/projectMetadata:ProjectMetadata", {"metadata": {"ssh-keys": "x"}}, "no rule covers"),
         ("gcp:projects/iAMMember:IAMMember", {"role": "roles/owner"}, "no rule covers"),
     ],

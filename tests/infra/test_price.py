@@ -53,6 +53,11 @@ def test_quota_counts_what_google_counts(disk, metric):
     assert (found["IN_USE_ADDRESSES"], found["STATIC_ADDRESSES"], found["INTERNAL_ADDRESSES"]) == (2, 1, 2)
 
 
+def test_a_placement_policy_counts():
+    needs = [{need["metric"] for need in price.quota(profile(nodes=2, placement=word))} for word in ("any", "compact")]
+    assert needs[1] - needs[0] == {"RESOURCE_POLICIES"}
+
+
 def test_spot_machines_count_as_preemptible_or_as_all_others():
     assert "PREEMPTIBLE_CPUS" not in {need["metric"] for need in price.quota(profile())}
     (spot,) = [need for need in price.quota(profile(spot=True)) if "instead_of" in need]

@@ -14,7 +14,7 @@ from orchestration.provision.cloud.clients import remedies
 ASK_S = 30.0
 CHANGE_S = 300.0
 # in the order in which they can be deleted: what is used comes after what uses it
-KINDS = ("instance", "disk", "router", "firewall", "address", "subnetwork", "network")
+KINDS = ("instance", "disk", "resource_policy", "router", "firewall", "address", "subnetwork", "network")
 BILLING = ("instance", "disk", "address", "router")  # a router bills for its NAT
 
 
@@ -153,7 +153,7 @@ class Google:
         where = {resource.kind: resource.name, "project": self.project}
         if resource.kind in ("instance", "disk"):
             where["zone"] = resource.place
-        elif resource.kind in ("router", "address", "subnetwork"):
+        elif resource.kind in ("resource_policy", "router", "address", "subnetwork"):
             where["region"] = resource.place
         try:
             with _explained(NotFound):
@@ -201,6 +201,7 @@ class Google:
 CLIENTS: Mapping[str, str] = {
     "instance": "Instances",
     "disk": "Disks",
+    "resource_policy": "ResourcePolicies",
     "router": "Routers",
     "firewall": "Firewalls",
     "address": "Addresses",
@@ -210,6 +211,8 @@ CLIENTS: Mapping[str, str] = {
 
 
 def _plural(kind: str) -> str:
+    if kind.endswith("y"):
+        return f"{kind[:-1]}ies"
     return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 

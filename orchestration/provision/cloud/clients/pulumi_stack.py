@@ -254,7 +254,8 @@ def held_in(deployment: Mapping[str, Any]) -> Held:
         urn = str(resource.get("urn", ""))
         pending.append(f"{item.get('type')} {urn.rpartition('::')[2]}")
         if item.get("type") == "creating":
-            kind = str(resource.get("type", "")).rpartition(":")[2].lower()
+            noun = str(resource.get("type", "")).rpartition(":")[2]
+            kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", noun).lower()  # resource_policy
             begun.add((kind, str((resource.get("inputs") or {}).get("name", ""))))
     since = None
     with suppress(AttributeError):

@@ -186,6 +186,7 @@ def orphans(desk):
     paths = {
         "network": "global/networks/convscale-fat-network",
         "subnet": f"regions/{place}/subnetworks/convscale-fat-subnet",
+        "placement": f"regions/{place}/resourcePolicies/convscale-fat-placement",
         "node": f"zones/{place}-a/instances/convscale-fat-node1",
         "disk": f"zones/{place}-a/disks/convscale-fat-node1",
         "router": f"regions/{place}/routers/convscale-fat-router",
@@ -193,7 +194,7 @@ def orphans(desk):
         "address": f"regions/{place}/addresses/convscale-fat-node1",
     }
     uses = {
-        "node": ("disk", "subnet", "address"),
+        "node": ("disk", "subnet", "address", "placement"),
         "subnet": ("network",),
         "router": ("network",),
         "firewall": ("network",),
@@ -208,9 +209,9 @@ def orphans(desk):
 
 def test_orphans_are_listed_and_deleted_in_an_order_that_works(orphans):
     orphans.answers = ["yes"]
-    assert GoogleCloud().orphans("fat", "", False, orphans.operator()) == 7
+    assert GoogleCloud().orphans("fat", "", False, orphans.operator()) == 8
     assert sorted(orphans.compute.held) == ["global/networks/convscale-light-network", "global/networks/default"]
-    assert "Delete these 7 in project lab" in orphans.asked[0]
+    assert "Delete these 8 in project lab" in orphans.asked[0]
     assert orphans.engine.calls == []
 
 
