@@ -49,9 +49,14 @@ class Line:
         return tuple(run_id for point in self.fitted for run_id in point.run_ids)
 
     @cached_property
-    def fitted(self) -> tuple[RecordedPoint, ...]:
-        """The points that enter a fit: those that count and do not share cores."""
+    def unshared(self) -> tuple[RecordedPoint, ...]:
+        """The points that count, and share no core."""
         return tuple(point for point in self.points if point.counting and not point.marks & APART)
+
+    @cached_property
+    def fitted(self) -> tuple[RecordedPoint, ...]:
+        """The points that enter a fit: of these, those whose launches ran on cores of the same speed."""
+        return tuple(point for point in self.unshared if not point.cores_differ)
 
     @cached_property
     def _outcomes(self) -> Mapping[str, Fit | str]:

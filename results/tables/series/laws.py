@@ -57,7 +57,8 @@ def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
     notes = [
         f"Fitted to all launches' medians of {clock} time, in log time; intervals at {CONFIDENCE:.0%}. No law is "
         f"fitted to fewer distinct rank counts than its parameters (its one-rank time is one) plus {SPARE}.",
-        "Points that are oversubscribed, share cores or are suspect are left out.",
+        "Points that are oversubscribed, share cores, are suspect, or whose launches ran on cores of different speed, "
+        "are left out.",
         *_mixed(found),
         f"Lack of fit: probability of points this far off the law, had they followed it; below {LACK_OF_FIT} they do "
         "not, and its parameters describe nothing.",
