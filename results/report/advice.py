@@ -10,9 +10,9 @@ SLOWED, STARVED = "convolve, slowed", "convolve, starved"
 CAUSES = {
     ROOT: "the root's copying",
     DISTRIBUTE: "sending the input out",
-    SLOWED: "the convolution, which takes more processor time in all than on one rank (the ranks share memory "
-    "bandwidth, caches or cores)",
-    STARVED: "the convolution, which takes longer but no more processor time (something else ran on the ranks' cores)",
+    SLOWED: "the convolution, which takes more processor time in all than on one rank, for the ranks share memory "
+    "bandwidth, caches or cores",
+    STARVED: "the convolution, which takes longer but no more processor time, for something else ran on the cores",
     COLLECT: "taking the output in",
     LOAD: "making the input",
     SAVE: "saving the output",
@@ -39,7 +39,7 @@ def step(cause: str, point: RecordedPoint) -> str:
     """What to try next if `cause`, a key of CAUSES, stops a point."""
     if cause == WAIT and _equal_parts(point):
         return EQUAL_STEP
-    if cause in MOVING and not through_the_root(point):
+    if cause in (*MOVING, LOAD) and not through_the_root(point):
         return "give each rank more work: a larger batch"
     return STEPS[cause]
 

@@ -20,6 +20,7 @@ from results.scaling.losses import Losses, losses
 
 HALF = 0.5  # of convolve's growth that is processor time: above, the cores are slowed, below, they are taken away
 NEARLY = 0.02  # of the ranks' time: a loss this small names no cause
+LEAST_SHOWN = 0.005
 MOST_ALTERNATIVES = 2
 MB, GB = 1e6, 1e9
 PART_WORDS = {parts.ROOT_WAIT: "waiting for the root"}
@@ -49,7 +50,7 @@ def sentences(sweep: RecordedSweep, line: Line, point: RecordedPoint) -> Iterato
     close = found.share(*second.parts).value >= NEARLY and not found.told_apart(first.parts, second.parts)
     told = f"What stops it most at {plural(point.run.ranks, 'rank')} is {_words(found, first)}"
     if close:
-        yield f"{told}, or {_words(found, second)}: {_why_close(found, first)}."
+        yield f"{told}; or {_words(found, second)}; {_why_close(found, first)}."
     else:
         yield f"{told}."
     if advice.ROOT in (first.name, second.name if close else ""):
@@ -75,11 +76,12 @@ def _ranked(found: Losses, point: RecordedPoint) -> list[Cause]:
 
 def _words(found: Losses, cause: Cause) -> str:
     """The cause with its share; of several parts each one's."""
-    told = f"{advice.CAUSES[cause.name]} ({share(found.share(*cause.parts))} of the ranks' time"
-    if len(cause.parts) > 1 and cause.name == advice.ROOT:
-        ordered = sorted(cause.parts, key=lambda part: found.share(part).value, reverse=True)
-        told += ": " + ", ".join(f"{PART_WORDS.get(part, part)} {found.share(part).value:.0%}" for part in ordered)
-    return f"{told})"
+    told = f"{advice.CAUSES[cause.name]}: {share(found.share(*cause.parts))} of the ranks' time"
+    if cause.name != advice.ROOT:
+        return told
+    shares = sorted(((found.share(part).value, part) for part in cause.parts), reverse=True)
+    of_them = ", ".join(f"{PART_WORDS.get(part, part)} {value:.0%}" for value, part in shares if value > LEAST_SHOWN)
+    return f"{told} ({of_them})"
 
 
 def _why_close(found: Losses, cause: Cause) -> str:
@@ -90,22 +92,24 @@ def _why_close(found: Losses, cause: Cause) -> str:
 
 
 def _root_work(point: RecordedPoint) -> str:
-    """How many bytes the root moves, and at which rate."""
+    """How many bytes pass through the root, and at which rate."""
     sent, taken = advice.root_bytes(point)
-    out_s, in_s = (_root_s(point, part) for part in (parts.DISTRIBUTE, parts.COLLECT))
+    out_s, in_s = (_longest_s(point, part) for part in (parts.DISTRIBUTE, parts.COLLECT))
     return (
-        f"The root sends {_bytes(sent, out_s)}, and takes in {_bytes(taken, in_s)}; the time of ranks that wait "
-        "meanwhile is counted as the root's."
+        f"{_bytes(sent, out_s)} of input leave the root, and {_bytes(taken, in_s)} of output come back; the time of "
+        "ranks that wait meanwhile is counted as the root's."
     )
 
 
 def _bytes(size: int, seconds: float) -> str:
-    rate = f" ({number(size / seconds / GB, 3)} GB/s)" if seconds > 0.0 else ""
-    return f"{number(size / MB, 3)} MB in {number(seconds, 3)} s{rate}"
+    rate = f", {number(size / seconds / GB, 3)} GB/s" if seconds > 0.0 else ""
+    return f"{number(size / MB, 3)} MB (in {number(seconds, 3)} s{rate})"
 
 
-def _root_s(point: RecordedPoint, part: str) -> float:
-    return statistics.median(repeat.ranks[0].parts_s[part] for launch in point.timed for repeat in launch.repeats)
+def _longest_s(point: RecordedPoint, part: str) -> float:
+    """Seconds of the rank that a part takes longest, the median of all repeats."""
+    repeats = [repeat for launch in point.timed for repeat in launch.repeats]
+    return statistics.median(max(rank.parts_s[part] for rank in repeat.ranks) for repeat in repeats)
 
 
 def _alternatives(sweep: RecordedSweep, point: RecordedPoint) -> str:

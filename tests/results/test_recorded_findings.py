@@ -55,9 +55,9 @@ def test_convolve_not_waiting_stops_distributed_data() -> None:
 
 def test_the_roots_copying_is_named_with_bytes_rate_and_the_alternatives() -> None:
     (told,) = (line for line in verdict.sentences(sweep("movements")) if "scaling, scatter-gather with simd" in line)
-    assert "What stops it most at 16 ranks is the root's copying (92%" in told
-    assert "collect 47%, distribute 29%, waiting for the root 16%" in told
-    assert "The root sends 472 MB in 0.0825 s (5.72 GB/s)" in told
+    assert "What stops it most at 16 ranks is the root's copying: 93% (91% to 94%) of the ranks' time" in told
+    assert "(collect 47%, distribute 29%, waiting for the root 16%)" in told
+    assert "466 MB (in 0.0825 s, 5.64 GB/s) of input leave the root" in told
     assert "shared 0.0109 s and distributed 0.0136 s, against 0.170 s here" in told
 
 
