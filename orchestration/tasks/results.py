@@ -12,7 +12,7 @@ from invoke.tasks import task
 from orchestration.errors import Refusal
 from orchestration.tasks.arguments import SWEEP, newest_sweep, sweep_folder
 from orchestration.tasks.common import RUNS, reports_errors
-from orchestration.tasks.printing import print_tables, short
+from orchestration.tasks.printing import print_report, print_tables
 
 LATEST = str(RUNS / "latest")
 
@@ -73,16 +73,3 @@ def compare(_context: Context, first: str, second: str) -> None:
     except SweepError as error:
         raise Refusal(str(error)) from error
     print_tables([made.table], made.problems)
-
-
-def print_report(folders: list[Path], out: Path | None) -> None:
-    """Makes the report, prints its tables and what it could not read."""
-    from results.records.sweep import SweepError
-    from results.report.page import make
-
-    try:
-        made = make(folders, out)
-    except SweepError as error:
-        raise Refusal(str(error)) from error
-    print_tables(made.tables, made.problems)
-    print(f"report: {short(made.path)}")
