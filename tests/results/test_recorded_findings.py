@@ -9,8 +9,10 @@ import pytest
 
 from results.records.sweep import RecordedSweep, read_sweep
 from results.report import summary, verdict
+from results.scaling.fits import AMDAHL, fit
 from results.scaling.line import Line, lines
 from results.scaling.losses import ROOT_WAIT, WAIT, Losses, losses
+from results.tables.series import laws
 
 MEASURED = Path(__file__).parents[2] / "results" / "measured" / "16-core"
 
@@ -82,6 +84,37 @@ def test_no_headline_shares_a_core() -> None:
 def test_a_baseline_is_the_serial_run_and_not_the_fastest_one_rank_point() -> None:
     told = " ".join(summary.sentences(sweep("movements")))
     assert "against serial with simd on 1 rank" in told
+
+
+def remarks(name: str, series: str, movement: str) -> list[tuple[str, str, str]]:
+    """Law, parameter with its value, and remark."""
+    (found,) = (item for item in sweep(name).series if item.name == series)
+    rows = laws.tables(found)[0].records
+    return [(str(r["law"]), str(r["parameter"]), str(r["remark"])) for r in rows if r["movement"] == movement]
+
+
+def test_the_null_is_not_accepted_and_more_ranks_that_did_not_help_are_said() -> None:
+    told = [remark for law, _, remark in remarks("paper-simd", "fat-weak", "scatter-gather") if law == "Gustafson"]
+    assert len(set(told)) == 1
+    assert told[0].startswith("more ranks did not help; no departure found (one of ")
+
+
+def test_amdahls_law_of_the_strong_series_has_no_parallel_part() -> None:
+    points = line("paper-simd", "fat-strong", "scatter-gather").unshared
+    found = fit(AMDAHL, [(point.run.ranks, time) for point in points for time in point.medians_s()])
+    assert found.parameters["p"].value == pytest.approx(-0.03, abs=0.02)
+    assert found.parameters["p"].low < 0.0 < found.parameters["p"].high
+    assert found.departure is not None
+    assert found.departure > 0.05
+
+
+def test_p_stands_by_both_clocks_since_speedups_use_forward_time() -> None:
+    distributed = line("movements", "movements", "distributed")
+    forward, total = (distributed.parallel_fraction(clock) for clock in ("forward_s", "total_s"))
+    assert forward is not None
+    assert total is not None
+    assert forward.value == pytest.approx(0.998, abs=0.001)
+    assert total.value == pytest.approx(0.47, abs=0.01)
 
 
 def test_cores_far_apart_are_marked_in_the_row_of_their_point() -> None:
