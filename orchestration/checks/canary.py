@@ -1,4 +1,4 @@
-"""The canary: two seconds of MPI over all slots and one of arithmetic, carried out as a job like any other."""
+"""The canary: two seconds of MPI on all slots and one second of arithmetic, run as a job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of a cluster's nodes before a run, from what they say of themselves. Pure."""
+"""Checks of a cluster's nodes before a run, from their own descriptions. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the nodes are held against: our workload, the time, the runs to come, whose processes are no strays."""
+    """What the nodes are compared with: our workload, the time, the planned runs, and which processes are ours."""
 
     workload: str
     utc: str
@@ -61,7 +61,7 @@ class Wanted:
 
 
 def of_nodes(inventory: Inventory, surveys: Sequence[Survey | str], wanted: Wanted) -> list[Check]:
-    """Every check that the nodes' own words decide; a survey that is text says why there is none."""
+    """All checks that need only the nodes' descriptions; text in place of one says why there is none."""
     pairs = list(zip(inventory.nodes, surveys, strict=True))
     silent = [(node, item) for node, item in pairs if isinstance(item, str)]
     told = [(node, item) for node, item in pairs if not isinstance(item, str)]
@@ -81,7 +81,7 @@ def of_nodes(inventory: Inventory, surveys: Sequence[Survey | str], wanted: Want
 
 
 def names(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
-    """Open MPI takes two nodes of one name for one, and hangs."""
+    """Open MPI hangs if two nodes have the same host name."""
     counts = Counter(item["hostname"] for _, item in told)
     twice = [name for name, count in counts.items() if count > 1]
     faults = [f"{n} nodes call themselves {name}: give each a name of its own" for name, n in counts.items() if n > 1]
@@ -233,7 +233,7 @@ def shared_folder(inventory: Inventory, told: list[tuple[Node, Survey]], wanted:
 
 
 def clocks(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
-    """Within a second of the head's, as far as the way there and back can tell."""
+    """Whether clocks are within a second of the head's, as precisely as the round trip allows."""
     faults, most = [], 0.0
     for node, item in told:
         off = max(item["began"] - item["time"], item["time"] - item["ended"], 0.0)
@@ -307,7 +307,7 @@ def neighbours(nodes: Sequence[Node], answers: Sequence[Sequence[str] | str]) ->
 
 
 def canary(document: Mapping[str, Any], names_: Mapping[str, str], shared: bool, mixed: bool) -> list[Check]:
-    """Of the canary's answer: MPI over all ranks, and nodes slower or faster than the median by a tenth.
+    """Checks of the canary's answer: MPI over all ranks, and nodes more than a tenth off the median.
 
     `shared`: nodes share a machine's cores. `mixed`: their processors may differ, so that their speeds may, too.
     """

@@ -1,4 +1,4 @@
-"""Can this place run this plan? Says all that is wrong at once: `problems` to a sweep, `everything` to `fab check`."""
+"""Can this cluster run this plan? `problems` says all that is wrong to a sweep, `everything` to `fab check`."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _mpirun(path: Path) -> str:
 
 
 def _threads(runs: list[PlannedRun], cores: int) -> str:
-    """Ranks may outnumber cores where the study asks; threads on top of them would measure only the scheduler."""
+    """Ranks may outnumber cores if the study asks for it; several threads each would only measure the scheduler."""
     run = max((item.run for item in runs), key=lambda run: run.ranks_per_node * run.threads)
     wanted = run.ranks_per_node * run.threads
     if run.threads == 1 or wanted <= cores:

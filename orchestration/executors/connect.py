@@ -1,4 +1,4 @@
-"""The executors by an inventory's `executor`. To add one: a class like jobs.executor.Executor, and an entry here."""
+"""The register of executors. To add one: a class that follows jobs.executor.Executor, and an entry here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXECUTORS: Mapping[str, Callable[[Inventory, Environment], Executor]] = {
 
 
 def connect(inventory: Inventory, environment: Environment) -> Executor:
-    """The executor of a cluster's jobs. Raises Refusal.
+    """The executor that runs the jobs of a cluster. Raises Refusal.
 
     `environment` is what jobs on this machine are started with; elsewhere the head has its own.
     """

@@ -1,4 +1,4 @@
-"""This machine as the executor of jobs: a job's folder on the operator's side is the one it runs in."""
+"""Jobs on this machine. A job runs in its folder on the operator's side; nothing is copied."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LocalExecutor:
 
     @property
     def node(self) -> str:
-        """The name that this machine gives itself in a record's `machines`."""
+        """The host name, as in a record's `machines`."""
         return socket.gethostname()
 
     @property
@@ -64,11 +64,11 @@ class LocalExecutor:
         """The workload is the project's own."""
 
     def bring(self, file: Path) -> PurePosixPath:
-        """The file lies here already."""
+        """The file is here already."""
         return PurePosixPath(file)
 
     def lost(self, nodes: int) -> list[str]:
-        """This machine is never lost to itself."""
+        """This machine is never lost."""
         return []
 
     def descriptions(self) -> list[dict[str, Any] | str] | None:
@@ -84,7 +84,7 @@ class LocalExecutor:
         return []
 
     def machines(self) -> list[dict[str, Any]]:
-        """What each node says of itself, as in a record's `machines`. Raises Refusal."""
+        """The description of this machine, as in a record's `machines`. Raises Refusal."""
         done = subprocess.run(  # noqa: S603  our own interpreter
             isolated(self.python, "-m", "workload.instruments.machine"),
             cwd=self.root,
@@ -116,7 +116,7 @@ class LocalExecutor:
             )
 
     def state(self, job: Path) -> State:
-        """What became of the job."""
+        """The state of the job."""
         child = self._children.get(job)
         living = child.poll() is None if child is not None else self._supervised(job)
         # asked before the file is looked for: the supervisor writes it just before it ends
@@ -127,18 +127,18 @@ class LocalExecutor:
         return State.GONE if job.exists() else State.ABSENT
 
     def restarted(self, job: Path) -> bool:
-        """Who could ask was restarted as well."""
+        """False: after a reboot there would be nobody to ask."""
         return False
 
     def wait(self, job: Path, limit_s: float) -> State:
-        """Waits until the job is no longer at work, at most `limit_s` seconds; returns what became of it."""
+        """Waits until the job no longer runs, at most `limit_s` seconds; returns its state."""
         deadline = time.monotonic() + limit_s
         while (state := self.state(job)) is State.ALIVE and time.monotonic() < deadline:
             time.sleep(0.05)
         return state
 
     def fetch(self, job: Path, name: str, limit_bytes: int) -> bytes | None:
-        """A file of the job, None where there is none. Raises ValueError where it is larger than the limit."""
+        """The content of a file of the job, None if there is none. Raises ValueError if it is larger than the limit."""
         path = job / name
         try:
             size = path.stat().st_size
@@ -149,7 +149,7 @@ class LocalExecutor:
             return None
 
     def fetch_tail(self, job: Path, name: str, limit_bytes: int) -> bytes:
-        """The end of a file of the job; nothing where there is none."""
+        """The last bytes of a file of the job; empty if there is none."""
         try:
             with (job / name).open("rb") as file:
                 size = file.seek(0, 2)
@@ -159,7 +159,7 @@ class LocalExecutor:
             return b""
 
     def fetch_file(self, job: Path, name: str, target: Path) -> None:
-        """Brings a whole file of the job to `target`, where it appears whole or not at all. Raises OSError."""
+        """Copies a file of the job to `target`, whole or not at all. Raises OSError."""
         partial = target.with_name(f".{target.name}.partial")
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -170,7 +170,7 @@ class LocalExecutor:
             raise
 
     def stop(self, job: Path) -> None:
-        """Ends the job: through its supervisor, and by its token where that does not answer."""
+        """Ends the job through its supervisor, or by its token if the supervisor does not answer."""
         who = self._identity(job)
         child = self._children.get(job)
         with contextlib.suppress(psutil.Error, ProcessLookupError):

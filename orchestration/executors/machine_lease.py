@@ -1,4 +1,4 @@
-"""Whose this machine is for now: one sweep's at a time, whoever starts it and from whichever checkout.
+"""The lease of this machine: one sweep at a time, whoever starts it and from whichever checkout.
 
 A file that all accounts share is locked while `fab` works, and names its sweep. What it says is not trusted.
 """

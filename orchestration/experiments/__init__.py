@@ -1,4 +1,4 @@
-"""The experiments. To add one: a folder with a class like experiment.Experiment, and an entry here."""
+"""The register of experiments. To add one: a class that follows experiment.Experiment, and an entry here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is run: the Experiment that a sweep knows. The convolution is one; experiments/__init__.py names all of them."""
+"""The Experiment protocol: what a sweep needs to know about what it runs. experiments/__init__.py is the register."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workload.record.run import Workload
 
 @dataclass(frozen=True)
 class Ground:
-    """Where runs are planned for: the cluster, what its nodes say of themselves, and our own code.
+    """What a plan is made for: the cluster, the descriptions of its nodes, and the version of our code.
 
     `cache` is a folder of the operator's for files that several sweeps share.
     """
@@ -33,7 +33,7 @@ class Ground:
 
 
 class Experiment(Protocol):
-    """What is run, planned from a study, started on ranks, and read back."""
+    """How runs are planned from a study, started on ranks, and read."""
 
     @property
     def kind(self) -> str:

@@ -1,4 +1,4 @@
-"""Planned runs of the convolution as the forecast's model takes them. Pure."""
+"""Planned runs of the convolution in the form that the forecast model takes. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cluster that nobody has measured: its inventory from its description, a probe's document from stated figures.
+"""Clusters that nobody has probed: an inventory from their description, and a probe's document from stated figures.
 
 infra/machines.toml says what a machine can do, with source and date. How much of a core's multiply-add rate a backend
 reaches is taken from a probe of this machine, for nobody states it.
@@ -28,7 +28,7 @@ NEEDED = ("cores", "memory_bytes_per_s", "flops_per_s", "network_bytes_per_s", "
 
 @dataclass(frozen=True)
 class Stated:
-    """What is known of a cluster before it is there; `notes` say from where."""
+    """What is known about a cluster before it exists; `notes` name the sources."""
 
     inventory: Inventory
     probe: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Which runs a study would make at given rank counts on a cluster that may be larger than the one at hand. Pure."""
+"""The runs that a study would make at given rank counts, also beyond the cluster's size. Pure."""
 
 from __future__ import annotations
 

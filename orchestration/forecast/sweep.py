@@ -1,5 +1,5 @@
-"""What is forecast of a sweep's runs before they start, and what that is used for: its ledger, its time, the next one's
-interval. A forecast stands beside the runs: what is wrong with it is said, and stops none of them.
+"""The forecast of a sweep's runs before they start, for the ledger, the expected duration, and the interval of later
+forecasts. If it fails, the reason is printed and the sweep goes on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SweepForecast:
-    """The values of the ledger's event `forecast`; None, and in `why` a line, where nothing is forecast."""
+    """The values of the ledger's `forecast` event; None if there is no forecast, and `why` says the reason."""
 
     sweep: Sweep
     values: Mapping[str, Any] | None
@@ -63,7 +63,7 @@ class SweepForecast:
         return LedgerExtras(self.values, ask)
 
     def keep(self, folder: Path) -> str:
-        """Remembers beside the probe how far the forecasts were off; where that fails, why, in a line."""
+        """Saves the errors of the forecasts beside the probe; returns the reason if that fails."""
         cluster, root = self.sweep.request.cluster, self.sweep.surroundings.root
         rows = accuracy.of_sweep(read_sweep(folder))
         if not rows:

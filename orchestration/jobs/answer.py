@@ -1,4 +1,4 @@
-"""Jobs that answer one question about a cluster, on every slot: the probe and the canary."""
+"""Jobs that measure something about a cluster on all of its slots: the probe and the canary."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def every_slot(inventory: Inventory, binding: str = "none") -> Placement:
 
 
 def answer_arguments(folder: PurePosixPath) -> list[str]:
-    """Where the program writes its answer; the token, by which its processes are found."""
+    """The arguments that say where to write the answer, and the token by which the processes are found."""
     return ["--record", str(folder / MEASUREMENT), "--token", folder.name]
 
 
@@ -54,7 +54,7 @@ def answer(
 def _collect(
     executor: Executor, job: Path, what: str, check: Callable[[Mapping[str, Any]], None]
 ) -> tuple[Mapping[str, Any] | None, str]:
-    """The answer; or none, and why."""
+    """The answer, or None and the reason."""
     try:
         content = executor.fetch(job, MEASUREMENT, LIMIT_BYTES)
         if content is not None:
@@ -71,7 +71,7 @@ def _collect(
 
 
 def _cause(executor: Executor, job: Path) -> str:
-    """What is known of why a job left no answer."""
+    """What is known about why a job left no answer."""
     lines = log_tail(executor.fetch_tail(job, LOG, TAIL_BYTES)).strip().splitlines()
     said = f"; the last line of its log: {lines[-1][:200]}" if lines else ""
     ending = json.loads(executor.fetch(job, EXIT, LIMIT_BYTES) or b"{}")

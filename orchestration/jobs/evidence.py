@@ -45,12 +45,12 @@ class Ending:
 
 
 def no_evidence() -> dict[str, Any]:
-    """The record's `evidence` where nothing happened."""
+    """The `evidence` of a record when nothing went wrong."""
     return {"oom_kills": {}, "signal": None, "exception": None, "lost_nodes": []}
 
 
 def log_text(log: bytes) -> str:
-    """What a launcher and its ranks printed; it may hold NULs and bytes of no encoding."""
+    """The text that a launcher and its ranks printed, without NULs and undecodable bytes."""
     return log.decode(errors="replace").replace("\0", "")
 
 
@@ -83,15 +83,15 @@ def gather(ending: Ending, launch: LaunchEvidence, log: str) -> tuple[dict[str, 
 
 
 def _counters(ending: Ending) -> tuple[dict[str, Mapping[str, int]], dict[str, Mapping[str, int]]]:
-    """The kernels' counters of every node that told them, before and after the run."""
+    """The kernel counters of every node that reported them, before and after the run."""
     head = ending.called(ending.node)
     return {**ending.traces.oom_before, head: ending.oom_before}, {**ending.traces.oom_after, head: ending.oom_after}
 
 
 def _oom_kills(ending: Ending, evidence: Mapping[str, Any], where: str) -> dict[str, int]:
-    """How many processes the kernel killed for memory during the run, by node; nodes without one are left out.
+    """How many processes the kernel killed for lack of memory during the run, by node; nodes without any are left out.
 
-    `where` is the node on which the launcher saw a rank killed, where it saw one.
+    `where` is the node on which the launcher saw a killed rank, if it saw one.
     """
     head = ending.called(ending.node)
     before, after = _counters(ending)

@@ -1,7 +1,7 @@
-"""Where jobs run: the Executor that this machine (local.py) and a cluster's head over SSH (remote/) both are.
+"""Where jobs run: the Executor protocol, which this machine and the head of a cluster (over SSH) both follow.
 
-A job is a folder on the operator's side, in which job.json lies before it starts. The executor makes of it a folder
-of the same name where the launcher runs; log, measurement.json and exit.json appear there.
+A job is a folder on the operator's machine that holds job.json before the start. The executor creates a folder of the
+same name where the launcher runs; log, measurement.json and exit.json appear there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 
 class State(Enum):
-    """What became of a job: never started, at work, ended with an exit.json, or gone without one."""
+    """The state of a job: never started, running, ended with an exit.json, or gone without one."""
 
     ABSENT = "absent"
     ALIVE = "alive"
@@ -23,7 +23,7 @@ class State(Enum):
 
 
 class HeadLostError(Exception):
-    """The head no longer answers; the message names it and says why."""
+    """The head of the cluster no longer answers; the message names it and says why."""
 
     def __init__(self, node: str, why: str) -> None:
         super().__init__(f"{node} no longer answers ({why})")
@@ -43,7 +43,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Traces:
-    """What a failed run left on the nodes, by the inventory's names: who does not answer, whom the kernel killed."""
+    """What was found on the nodes after a failed run, by their names in the inventory."""
 
     unreachable: Sequence[str] = ()
     oom_before: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Traces:
 
 
 class Lease(Protocol):
-    """Whose a cluster is for now. Both methods may be called again."""
+    """Which sweep may use a cluster at the moment. Both methods may be called repeatedly."""
 
     def take(self, document: Mapping[str, Any], *dead: str) -> Mapping[str, Any] | None:
         """Takes the cluster for a sweep; returns the lease of another sweep where that holds.
@@ -66,50 +66,50 @@ class Lease(Protocol):
 
 
 class Executor(Protocol):
-    """Every method raises HeadLostError where the head no longer answers, at the latest 30 s after it fell silent."""
+    """Where jobs run. Every method raises HeadLostError within 30 s when the head stops answering."""
 
     @property
     def lease(self) -> Lease: ...
 
     @property
     def node(self) -> str:
-        """The name that the head gives itself in a record's `machines`."""
+        """The host name of the head, as in a record's `machines`."""
         ...
 
     @property
     def names(self) -> Mapping[str, str]:
-        """Each node's own name, and its address, to the inventory's name of it."""
+        """Host names and addresses of the nodes, each mapped to the node's name in the inventory."""
         ...
 
     @property
     def site(self) -> Site: ...
 
     def machines(self) -> list[dict[str, Any]]:
-        """What each node says of itself, as in a record's `machines`, in the inventory's order. Raises Refusal."""
+        """The description of each node, as in a record's `machines`, in the order of the inventory. Raises Refusal."""
         ...
 
     def descriptions(self) -> list[dict[str, Any] | str] | None:
-        """What each node says for the checks, or why it says nothing; None where the only node is this machine."""
+        """The answer of each node to the checks, or why there is none; None if the only node is this machine."""
         ...
 
     def unreached_pairs(self) -> list[list[str] | str]:
-        """For each node the addresses of other nodes that it does not reach, or why it could not say."""
+        """For each node, the addresses of the other nodes that it cannot reach, or why it gave no answer."""
         ...
 
     def provide(self, root: Path, digest: str) -> None:
-        """Makes the workload of the project under `root` lie on every node. Raises Refusal."""
+        """Makes sure that every node has the workload of the project under `root`. Raises Refusal."""
         ...
 
     def bring(self, file: Path) -> PurePosixPath:
-        """Makes a file lie on every node; returns its path there. Raises OSError, Refusal."""
+        """Makes sure that every node has the file; returns its path there. Raises OSError, Refusal."""
         ...
 
     def lost(self, nodes: int) -> list[str]:
-        """Which of the first `nodes` nodes fell silent earlier and do not answer now either."""
+        """Those of the first `nodes` nodes that stopped answering earlier and still do not answer."""
         ...
 
     def tokens(self) -> list[str]:
-        """The tokens of the jobs that lie on a head apart from this machine; none where it does not answer."""
+        """The tokens of the jobs whose folders are on a remote head; empty if it does not answer."""
         ...
 
     def folder(self, job: Path) -> PurePosixPath:
@@ -121,37 +121,37 @@ class Executor(Protocol):
         ...
 
     def state(self, job: Path) -> State:
-        """What became of the job."""
+        """The state of the job."""
         ...
 
     def restarted(self, job: Path) -> bool:
-        """True where the job is gone because the head was started again under it."""
+        """True if the job is gone because the head was rebooted while it ran."""
         ...
 
     def wait(self, job: Path, limit_s: float) -> State:
-        """Waits until the job is no longer at work, at most `limit_s` seconds; returns what became of it."""
+        """Waits until the job no longer runs, at most `limit_s` seconds; returns its state."""
         ...
 
     def fetch(self, job: Path, name: str, limit_bytes: int) -> bytes | None:
-        """A file of the job, None where there is none. Raises ValueError where it is larger than the limit."""
+        """The content of a file of the job, None if there is none. Raises ValueError if it is larger than the limit."""
         ...
 
     def fetch_tail(self, job: Path, name: str, limit_bytes: int) -> bytes:
-        """The end of a file of the job; nothing where there is none."""
+        """The last bytes of a file of the job; empty if there is none."""
         ...
 
     def fetch_file(self, job: Path, name: str, target: Path) -> None:
-        """Brings a whole file of the job to `target`, where it appears whole or not at all. Raises OSError."""
+        """Copies a file of the job to `target`, whole or not at all. Raises OSError."""
         ...
 
     def stop(self, job: Path) -> None:
-        """Ends the job: through its supervisor, and by its token where that does not answer."""
+        """Ends the job through its supervisor, or by its token if the supervisor does not answer."""
         ...
 
     def end_leftovers(self, job: Path) -> Traces:
-        """Ends what still carries the job's token on any node and removes the folders that it made."""
+        """Ends every process that carries the job's token on any node and removes the folders that the job made."""
         ...
 
     def clean(self, job: Path) -> None:
-        """Removes the folder of a job that is over, here and on the head. Raises OSError."""
+        """Removes the folder of a finished job, here and on the head. Raises OSError."""
         ...

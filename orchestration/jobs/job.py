@@ -1,4 +1,4 @@
-"""A job's folder: what a person's side writes into it before an executor starts it."""
+"""The folder of a job: what is written into it before an executor starts the job."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ DAEMON_GRACE_S = 30.0  # past the job's limit a node's daemon ends by itself, sh
 class JobRequest:
     """What a job is to run.
 
-    `program` makes the command of every rank from the job's folder as the head sees it. `documents` are JSON files
-    that lie in the folder before the start, `folders` are empty folders in it.
+    `program` takes the job's folder as the head sees it and returns the command of every rank. `documents` are JSON
+    files and `folders` empty folders that are in the job's folder before the start.
     """
 
     placement: Placement
@@ -99,6 +99,6 @@ class JobWriter:
 
 
 def folders_made(site: Site, token: str) -> list[str]:
-    """A job's own folders on each of its nodes: the launcher's session files, and shared memory."""
+    """The folders that a job has on each of its nodes: for the launcher's session files and for shared memory."""
     session = site.temporary / f"convscale-{site.uid}" / token
     return [str(session), f"/dev/shm/convscale-{token}"]  # noqa: S108  private, and the only place for it

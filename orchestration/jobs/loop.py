@@ -1,4 +1,4 @@
-"""The one way in which a job is carried through: sweeps, probes and canaries all use it."""
+"""The job loop: the only code that starts a job and follows it to its end. Sweeps, probes and canaries use it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class JobLoop:
-    """Carries jobs through on an executor, one after the other."""
+    """Runs jobs on an executor, one after the other."""
 
     executor: Executor
     writer: JobWriter
@@ -27,7 +27,7 @@ class JobLoop:
     def carry_out(self, job: Path, request: JobRequest, collect: Callable[[Path], Result]) -> Result:
         """Starts a job and follows it to its end; see `start` and `follow`. Ctrl-C ends it and leaves nothing behind.
 
-        What an earlier try left under the same name, on a head that was lost for example, is ended and removed first.
+        Leftovers of an earlier job of that name, for example on a head that was lost, are removed first.
         """
         try:
             self.start(job, request)
@@ -47,9 +47,9 @@ class JobLoop:
         self.writer.write(job, request)
 
     def follow(self, job: Path, timeout_s: float, collect: Callable[[Path], Result]) -> Result:
-        """Waits for the end of a job that was started, ends it where it does not, and removes it after `collect`.
+        """Waits for a started job, ends it if it runs too long, and removes it after `collect`.
 
-        `collect` takes what the job left; it runs before the folder goes. Raises HeadLostError, and what it raises.
+        `collect` reads what the job left, before the folder is removed. Raises HeadLostError, and what it raises.
         """
         if self.executor.wait(job, timeout_s + SUPERVISOR_S) is State.ALIVE:
             self.executor.stop(job)
@@ -58,13 +58,13 @@ class JobLoop:
         return result
 
     def clear(self, job: Path) -> None:
-        """Ends and removes what an earlier job of that name left. Raises OSError, HeadLostError."""
+        """Ends and removes the leftovers of an earlier job of that name. Raises OSError, HeadLostError."""
         if job.exists():
             self.executor.end_leftovers(job)
             self.executor.clean(job)
 
     def abandon(self, job: Path) -> None:
-        """Ends a job at work and removes it. Raises OSError, HeadLostError."""
+        """Ends a running job and removes it. Raises OSError, HeadLostError."""
         if job.exists():
             self.executor.stop(job)
             self.executor.clean(job)

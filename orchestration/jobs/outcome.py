@@ -1,4 +1,4 @@
-"""How a run ended: exit status, what was read of its measurement, and evidence -> outcome and reason. Pure."""
+"""How a run ended: outcome and reason from the exit status, the measurement and the evidence. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from workload.record import outcomes as record
 
 @dataclass(frozen=True)
 class Reading:
-    """What an experiment read of the measurement that a run left.
+    """What an experiment read in the measurement of a run.
 
-    `missing` says why there is no `document` to trust; `wrong` says what is wrong with its answer, if anything.
+    `missing` says why there is no valid `document`; `wrong` says what is wrong with its answer, if anything.
     """
 
     document: Mapping[str, Any] | None
@@ -35,7 +35,7 @@ class Verdict:
 
 
 def ended_well(exit_status: int | None, reading: Reading, launch: LaunchEvidence) -> bool:
-    """True where the launcher and the measurement both say so; the answer may still be wrong."""
+    """True if launcher and measurement both report success; the answer may still be wrong."""
     return exit_status == 0 and reading.document is not None and not launch.lost_daemon
 
 
@@ -75,7 +75,7 @@ def _lost(program: str, names: Sequence[str], traces: Traces) -> str:
 
 
 def _crash(program: str, status: int | None, who: str, evidence: Mapping[str, Any]) -> str:
-    """Why a run ended that left nothing to trust; empty where its launcher says that all went well."""
+    """Why a run without a valid measurement ended; empty if its launcher reports success."""
     if status == 0:
         return ""
     if evidence["signal"] is not None:

@@ -1,4 +1,4 @@
-"""Which code is run: the digest of workload/, and the commit it came from."""
+"""Which code is run: the digest of workload/ and its git commit."""
 
 from __future__ import annotations
 

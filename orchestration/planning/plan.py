@@ -1,4 +1,4 @@
-"""A plan: the runs of a sweep in order, whatever they run, and which of them are not to start. Pure."""
+"""Plans of every kind of experiment: the runs of a sweep in their order, and which must not start. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHARED_MEMORY_BYTES_PER_RANK = 8 * 2**20  # Open MPI's segments took 5 MB a rank
 
 
 class RunDescription(Protocol):
-    """What one launch of the ranks is to do; what it is made of is the experiment's."""
+    """What one start of the ranks does. Its parameters are the experiment's own."""
 
     @property
     def run_id(self) -> str:
@@ -49,7 +49,7 @@ class RunDescription(Protocol):
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run, the series that want it, its place in the order, and what is known of it beforehand.
+    """A run, the series that it belongs to, its place in the order, and what is known before it starts.
 
     `label` says in a few words what is run, `cells` say it in the columns of the experiment. `point` is what its
     launches have in common. `peak_bytes` are the predicted peaks of memory of each rank, None where nothing is known
@@ -89,7 +89,7 @@ class Plan:
 
 
 def rank_counts(series: Series, slots: int) -> list[int]:
-    """The series' rank counts before the experiment has its say, ascending, each once."""
+    """The rank counts of a series, ascending, before the experiment leaves any out."""
     if series.ranks != SLOTS:
         return sorted(set(series.ranks))
     counts = [2**power for power in range(slots.bit_length()) if 2**power < slots] + [slots]
@@ -97,7 +97,7 @@ def rank_counts(series: Series, slots: int) -> list[int]:
 
 
 def spread(ranks: int, inventory: Inventory) -> tuple[int, int]:
-    """How many nodes the ranks use, head first, and the most on one: slots are filled node by node."""
+    """How many nodes the ranks use, and the largest number on one. Slots are filled node by node, the head first."""
     room = 0
     for used, node in enumerate(inventory.nodes, start=1):
         room += node.slots
@@ -111,7 +111,7 @@ Item = TypeVar("Item")
 
 
 def shuffled(seed: int, points: Sequence[tuple[int, Item]]) -> list[tuple[int, Item]]:
-    """Launch after launch, each with its points in an order of its own; `points` come with their launches."""
+    """All launches in order, the points of each shuffled. `points` are pairs: number of launches, point."""
     ordered: list[tuple[int, Item]] = []
     for launch in range(max(launches for launches, _ in points)):
         those = [(launch, item) for launches, item in points if launch < launches]
@@ -121,7 +121,7 @@ def shuffled(seed: int, points: Sequence[tuple[int, Item]]) -> list[tuple[int, I
 
 
 def merge(planned: Iterable[PlannedRun], order: Sequence[str]) -> tuple[PlannedRun, ...]:
-    """Every run once, under all its series, numbered in order; `order` is that of the series."""
+    """Each run once, with all its series, numbered; `order` lists the names of the series."""
     merged: dict[str, PlannedRun] = {}
     for item in planned:
         seen = merged.get(item.run.run_id)

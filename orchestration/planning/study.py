@@ -1,6 +1,6 @@
-"""A study: the TOML file that names a matrix of runs, as far as it is the same whatever is run.
+"""Studies: the part of these TOML files that is the same for every experiment.
 
-An experiment adds its own keys and checks the document: orchestration/experiments.
+Each experiment adds its own keys: see orchestration/experiments.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class SeriesSettings(StrictModel):
 
 
 class Series(SeriesSettings):
-    """One line of a study: strong or weak scaling over rank counts, or another kind that the experiment knows.
+    """One series of a study: strong or weak scaling over rank counts, or another kind that the experiment offers.
 
     `ranks` a list: those counts; `oversubscribe` then only permits counts up to that multiple of the slots.
     `ranks = "slots"`: powers of two below the slots, then the slots, and with `oversubscribe` one more point at that
@@ -72,7 +72,7 @@ class Series(SeriesSettings):
 
 
 class Study(SeriesSettings):
-    """A matrix of runs. Defaults stand here, so that a study says only what it means."""
+    """A study: a matrix of runs. Defaults are here, so that a file states only what differs."""
 
     schema_version: Literal[1]
     name: Name
@@ -84,7 +84,7 @@ class Study(SeriesSettings):
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the command line sets in place of the study; empty where it says nothing.
+    """Values from the command line that replace those of the study; empty where none is given.
 
     `values` are the flags that the experiment knows, by their keys in a study.
     """
@@ -97,7 +97,7 @@ class Overrides:
 
 @dataclass(frozen=True)
 class StudyFile:
-    """A study's document as it stands in a file, and where that lies."""
+    """The document of a study, as it is in the file, and the path of the file."""
 
     document: dict[str, Any]
     path: Path
@@ -108,7 +108,7 @@ Checked = TypeVar("Checked", bound=Study)
 
 @dataclass(frozen=True)
 class LoadedStudy:
-    """A checked study, the document it came from as carried out, and the name of its file for messages."""
+    """A checked study, its document with all overrides, and the name of its file for messages."""
 
     study: Study
     document: Mapping[str, Any]
@@ -157,7 +157,7 @@ def series_of(study: Study) -> list[Series]:
 
 
 def override(document: Mapping[str, Any], overrides: Overrides, keys: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The study's document with the command line's values in place of its own, in every series. Raises Refusal.
+    """The document of the study with the values of the command line in every series. Raises Refusal.
 
     `keys` are those of the experiment's `values` that stand in the study and in its series under the same name.
     """

@@ -1,4 +1,4 @@
-"""`fab clean`: ends and removes, token by token, what sweeps of this checkout left on a cluster. Nothing by pattern."""
+"""`fab clean`: ends and removes what sweeps of this checkout left on a cluster, by exact tokens, never by pattern."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workload.record.token import is_token
 def clean(
     inventory: Inventory, sweeps: Sequence[SweepPaths], environment: Mapping[str, str], say: Callable[[str], None]
 ) -> int:
-    """How many runs' leftovers were removed; a sweep that another `fab` is at work on is left alone, and named.
+    """Returns from how many runs something was removed. A sweep that another `fab` works on is left alone and named.
 
     Raises Refusal where the cluster cannot be reached.
     """

@@ -1,4 +1,4 @@
-"""Who may work: one `fab` in a sweep's folder, and one sweep on a cluster.
+"""Locks: one `fab` in a sweep's folder, and one sweep on a cluster.
 
 The second is held on the cluster's head, or on this machine for all its accounts, so that it holds against other
 checkouts and other people.
@@ -119,7 +119,7 @@ def _remedy(inventory: Inventory) -> str:
 
 
 def _is_dead(other: Mapping[str, Any]) -> bool:
-    """True where the `fab` that holds a cluster ran on this machine, and is gone."""
+    """True if the `fab` that holds the cluster ran on this machine and is gone."""
     try:
         check_shape(other, SHAPE, "the lease")
         here = not supervise.restarted(other["fab"])

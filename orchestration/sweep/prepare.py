@@ -1,4 +1,4 @@
-"""A study planned on a cluster: what a person asked for, what the nodes are, which runs are to be made, and where."""
+"""Preparing a sweep: the request of a person, the nodes of the cluster, and the plan."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Everything outside that a sweep uses: clusters, folders, clock, environment, and what can be run."""
+    """Everything from outside that a sweep uses: clusters, folders, clock, environment and experiments."""
 
     clusters: Clusters
     runs: RunsFolder

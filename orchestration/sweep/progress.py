@@ -1,4 +1,4 @@
-"""What a person sees while a sweep is at work: a bar on a terminal, a plain line a run elsewhere."""
+"""The progress of a sweep: a bar on a terminal, one plain line for each run elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def result(record: Mapping[str, Any], experiment: Experiment) -> str:
 
 
 class TimeLeft:
-    """Seconds left, from what the done runs took: of the same point where there was one, else the mean of all."""
+    """Estimates the seconds left from finished runs: those of the same point, or the mean of all."""
 
     def __init__(self) -> None:
         self._all: list[float] = []

@@ -1,4 +1,4 @@
-"""`fab pull`: takes what the runs of a lost `fab` left on the cluster, and starts nothing."""
+"""`fab pull`: collects finished runs from the cluster after `fab` was lost; starts nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes records: what a run left, and what the operator knows of it. Nothing else writes them."""
+"""Writes records from what a run left and what the operator knows. No other code writes them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Recorder:
         return self._write(planned, verdict, reading, document, log_tail(tail))
 
     def _unsupervised(self, job: Path) -> Verdict:
-        """The verdict on a run whose supervisor did not live to say how it ended."""
+        """The verdict on a run whose supervisor died before it could report."""
         executor = self.sweep.executor
         if executor.restarted(job):
             head = executor.names.get(executor.node, executor.node)
@@ -125,7 +125,7 @@ class Recorder:
         return record
 
     def _supersede(self, run_id: str) -> int:
-        """Moves an earlier record out of the count; returns how many attempts there were before this one."""
+        """Moves an earlier record aside; returns the number of earlier attempts."""
         path = self.paths.record(run_id)
         if path.exists():
             attempt = int(read_record(path)["attempt"])

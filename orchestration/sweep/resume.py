@@ -1,4 +1,4 @@
-"""What of a plan is still to do, in which folder, and whether the place is still the one that began it."""
+"""Resuming a sweep: what is left to do, in which folder, and whether cluster and code are unchanged."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Flags:
 
 @dataclass(frozen=True)
 class Identity:
-    """Which sweep this is (study as carried out, cluster, code), and on what."""
+    """The identity of a sweep: its study, cluster and code, and the facts about its nodes."""
 
     study: str  # digest of the study as carried out
     cluster: str
@@ -59,7 +59,7 @@ def study_digest(document: Mapping[str, Any]) -> str:
 
 
 def facts(machines: Sequence[Mapping[str, Any]], slots: Sequence[int]) -> dict[str, Any]:
-    """What two halves of a sweep must share, flat, by node."""
+    """The facts that must not change within a sweep, as one flat mapping with the node in each key."""
     flat: dict[str, Any] = {}
     for machine, count in zip(machines, slots, strict=True):
         for key in (*MACHINE_KEYS, *SOFTWARE_KEYS):
@@ -154,7 +154,7 @@ def rebooted(paths: SweepPaths, identity: Identity) -> list[str]:
 
 
 def _fixed(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the boots: a node that was lost and started again is the same node."""
+    """The facts without boot ids: a rebooted node is the same node."""
     return {key: value for key, value in facts.items() if not _is_boot(key)}
 
 

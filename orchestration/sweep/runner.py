@@ -1,4 +1,4 @@
-"""A sweep at work in its folder: one run after the other, each leaving a record, whatever becomes of it."""
+"""Carrying out a sweep: one run after the other, each leaving a record whatever happens."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Result:
 
 @dataclass(frozen=True)
 class LedgerExtras:
-    """What is put down in the ledger beside the runs.
+    """What goes into the ledger beside the runs.
 
     `forecast`: what is forecast of the runs, written before the first of them starts. `canary`: what the nodes answer
     to a fixed kernel, asked before each launch's block of runs and after the last; it raises Stopped.
@@ -50,7 +50,7 @@ class LedgerExtras:
 
 @dataclass
 class SweepRunner:
-    """A sweep at work in its folder, which it holds the lock of."""
+    """Carries out a sweep in its folder. The caller holds the lock."""
 
     sweep: Sweep
     paths: SweepPaths
@@ -118,7 +118,7 @@ class SweepRunner:
         self.ledger.append("canary", self.utc_now(), when=when, **found)
 
     def _adopted_first(self, pending: list[PlannedRun]) -> list[PlannedRun]:
-        """Puts what a lost `fab` left at work, or ended, in front; ends and removes what nobody waits for."""
+        """Puts runs that a lost `fab` started first; ends and removes jobs that belong to no pending run."""
         wanted = {self.paths.job(item.run.run_id): item for item in pending}
         first = []
         for job in sorted(self.paths.jobs.iterdir()):

@@ -1,4 +1,4 @@
-"""How far a sweep is, from its folder alone: what is recorded, what is at work, what waits. Asks no node."""
+"""The status of a sweep, from its folder alone: recorded, running and waiting runs. Asks no node."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Brings a job's files from the head, each proved by its checksum; what comes from nodes is not trusted.
+"""Copies the files of a job from the head and checks their checksums. Data from nodes is not trusted.
 
-Only plain files of a job's own folder are taken, by the names that we gave, never more bytes than asked for.
+Only regular files in the job's own folder are read, under names that we chose, and never more bytes than asked for.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Entry:
 
 
 def entries(document: Any) -> dict[str, Entry]:
-    """The files that the head's answer lists; what is no plain name, size and digest is left out."""
+    """The files listed in the head's answer; entries without a valid name, size and digest are left out."""
     found: dict[str, Entry] = {}
     for name, value in document.items() if isinstance(document, Mapping) else ():
         plain = isinstance(name, str) and name not in ("", ".", "..") and "/" not in name and "\0" not in name
@@ -42,7 +42,7 @@ class Puller:
     files: Any
 
     def content(self, path: PurePosixPath, entry: Entry, limit_bytes: int) -> bytes:
-        """The file's bytes. Raises ValueError where it is too large, no plain file, or comes damaged every time."""
+        """The file's bytes. Raises ValueError if it is too large, not a regular file, or arrives damaged every time."""
         if entry.size > limit_bytes:
             raise ValueError(f"{path.name} has {entry.size} bytes, more than the {limit_bytes} that are taken")
         for _ in range(TRIES):

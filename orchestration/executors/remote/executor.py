@@ -1,4 +1,4 @@
-"""A cluster's head, over SSH, as the executor of jobs. What dies over here changes nothing over there."""
+"""Jobs on the head of a cluster, over SSH. They go on running if the operator's side dies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WATCH_S = 7 * 86400  # whoever asked goes away sooner, and a watcher ends with i
 
 
 class RemoteExecutor:
-    """Jobs on a cluster's head. `close` it in the end; what runs over there goes on."""
+    """Jobs on the head of a cluster. Call `close` in the end; running jobs go on."""
 
     def __init__(self, inventory: Inventory) -> None:
         self.head = Head(inventory)
@@ -45,7 +45,7 @@ class RemoteExecutor:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """What the launcher may call a node, to the inventory's name of it."""
+        """Host names and addresses of the nodes, each mapped to the node's name in the inventory."""
         return self.nodes.names()
 
     @property
@@ -58,7 +58,7 @@ class RemoteExecutor:
         self.head.connection.close()
 
     def machines(self) -> list[dict[str, Any]]:
-        """As the records will describe the nodes. Raises Refusal naming every node that cannot."""
+        """The descriptions of the nodes for the records. Raises Refusal that names every node without one."""
         return self.nodes.machines()
 
     def descriptions(self) -> list[dict[str, Any] | str] | None:
@@ -76,7 +76,7 @@ class RemoteExecutor:
             self.nodes.forget()
 
     def bring(self, file: Path) -> PurePosixPath:
-        """Copies a file to the head, from there to every node; nothing where it lies there. Raises Refusal."""
+        """Copies a file to the head and from there to every node that lacks it. Raises Refusal."""
         path = self.head.workdir / "images" / file.name
         if path not in self._brought:
             self.head.insist(lambda: self.head.put(file, path))
@@ -120,16 +120,16 @@ class RemoteExecutor:
         self._watched[job] = channel
 
     def state(self, job: Path) -> State:
-        """What became of the job."""
+        """The state of the job."""
         answer = self.head.insist(lambda: self.head.answer(self._control("state", job)))
         return self._heard(job, answer)
 
     def restarted(self, job: Path) -> bool:
-        """True where the job is gone because the head was started again under it."""
+        """True if the job is gone because the head was rebooted while it ran."""
         return job in self._restarted
 
     def wait(self, job: Path, limit_s: float) -> State:
-        """Follows the job; a connection that breaks is opened anew, and the job followed again."""
+        """Waits for the job; if the connection breaks, it is opened again and the wait goes on."""
         deadline = time.monotonic() + limit_s
         return self._heard(job, self.head.insist(lambda: self._follow(job, deadline)))
 
@@ -139,7 +139,7 @@ class RemoteExecutor:
         return self._files.fetch(job, name, limit_bytes)
 
     def fetch_tail(self, job: Path, name: str, limit_bytes: int) -> bytes:
-        """The end of a file of the job; nothing where there is none."""
+        """The last bytes of a file of the job; empty if there is none."""
         return self._files.fetch_tail(job, name, limit_bytes)
 
     def fetch_file(self, job: Path, name: str, target: Path) -> None:
@@ -155,7 +155,7 @@ class RemoteExecutor:
         self.end_leftovers(job)
 
     def end_leftovers(self, job: Path) -> Traces:
-        """Ends what carries the job's token on every node that its run used; says what was found there."""
+        """Ends every process with the job's token on the nodes that the job used; returns what was found there."""
         used = self._used(job)
         folders = [f"{folder}/" for folder in folders_made(self.site, job.name)]
         argv = self.head.control("end", *folders)
@@ -189,7 +189,7 @@ class RemoteExecutor:
             return channel, beat if beat.isspace() else beat + protocol.rest(channel)
 
     def _follow(self, job: Path, deadline: float) -> dict[str, Any]:
-        """The answer of the job's watcher, or that the job is at work still at the deadline."""
+        """The answer of the job's watcher; at the deadline, that the job is still running."""
         connection = self.head.connection
         channel = self._watched.pop(job, None)
         if channel is None:

@@ -1,4 +1,4 @@
-"""Asks every node of a cluster the same thing at once: the head does, over SSH, so the operator's part stays flat."""
+"""Runs one command on all nodes at once, from the head: the operator's work does not grow with the nodes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Fanout:
-    """The nodes of an inventory, asked through the head; `run` carries a command out there."""
+    """Runs commands on the nodes of an inventory, through the head; `run` executes a command on the head."""
 
     inventory: Inventory
     known_hosts: str

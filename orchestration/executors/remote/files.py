@@ -1,4 +1,4 @@
-"""The files of jobs that are over, brought from the head by the checksums that it gave."""
+"""The files of finished jobs, copied from the head and checked against its checksums."""
 
 from __future__ import annotations
 

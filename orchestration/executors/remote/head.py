@@ -1,7 +1,7 @@
-"""The head of a cluster: one SSH connection, and how requests over it are made and repeated.
+"""The head of a cluster: one SSH connection, and requests that are repeated when it breaks.
 
-Every request may be made again: where the connection breaks it is opened anew and the request repeated, for at most
-PATIENCE_S seconds; then the head counts as lost.
+Every request may be repeated: if the connection breaks, it is opened again and the request is sent again, for at most
+PATIENCE_S seconds. Then the head counts as lost.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 
 class Head:
-    """The first node of a cluster, and through it the others. `silent` are the nodes that gave no answer."""
+    """The first node of a cluster, through which the others are reached. `silent` are the nodes that did not answer."""
 
     def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
@@ -45,7 +45,7 @@ class Head:
         return self.inventory.nodes[0].name
 
     def insist(self, action: Callable[[], Result]) -> Result:
-        """The action, again and again while the connection breaks. Raises HeadLostError in the end."""
+        """Repeats the action while the connection breaks. Raises HeadLostError in the end."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
@@ -58,7 +58,7 @@ class Head:
             time.sleep(0.5)
 
     def reach(self, action: Callable[[], Result]) -> Result:
-        """The action, once: at first contact a node that does not answer is a person's to mend. Raises Refusal."""
+        """Runs the action once, for the first contact: a person must help if a node does not answer. Raises Refusal."""
         try:
             return action()
         except UnreachableError as error:

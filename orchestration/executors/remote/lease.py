@@ -1,4 +1,4 @@
-"""Whose a cluster is for now: the lease on its head, which holds against other checkouts and other people."""
+"""The lease of a cluster. It is kept on the head, so it holds for other checkouts and other people, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the nodes of a cluster are: each one's description of itself, asked once through the head."""
+"""The nodes of a cluster, each described by itself. They are asked once, through the head."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEMPORARY = PurePosixPath("/tmp")  # noqa: S108  of the nodes: short, because so
 
 
 class SurveyedNodes:
-    """The nodes behind a head. `forget` makes the next question ask them anew."""
+    """The nodes of a cluster. After `forget` they are asked again."""
 
     def __init__(self, head: Head) -> None:
         self._head = head
@@ -51,7 +51,7 @@ class SurveyedNodes:
         return any(not isinstance(item, Answer) and item["workload"] != digest for item in self.surveys())
 
     def machines(self) -> list[dict[str, Any]]:
-        """As the records will describe the nodes. Raises Refusal naming every node that cannot."""
+        """The descriptions of the nodes for the records. Raises Refusal that names every node without one."""
         found, wrong = [], []
         for node, item in self._pairs():
             if isinstance(item, Answer):
@@ -69,7 +69,7 @@ class SurveyedNodes:
         return str(self._of_head("hostname"))
 
     def names(self) -> Mapping[str, str]:
-        """What the launcher may call a node, to the inventory's name of it."""
+        """Host names and addresses of the nodes, each mapped to the node's name in the inventory."""
         found = {node.address: node.name for node in self.inventory.nodes}
         found |= {str(item["hostname"]): node.name for node, item in self._pairs() if not isinstance(item, Answer)}
         return found

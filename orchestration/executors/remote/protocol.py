@@ -1,4 +1,4 @@
-"""What comes over a channel from `workload.agent.control`: beats, then one JSON object on the last line."""
+"""The protocol of `workload.agent.control`: heartbeats, then one JSON object on the last line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a node says of itself: its shape proved, for what comes from nodes is not trusted. Pure."""
+"""Checks the description that a node gives of itself, because data from nodes is not trusted. Pure."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def parse(answer: Answer) -> dict[str, Any] | Answer:
 
 
 def printable(value: Any) -> Any:
-    """What a node says, without what would steer a terminal."""
+    """The value without characters that would control a terminal."""
     if isinstance(value, str):
         return "".join(character if character.isprintable() else " " for character in value[:4000])
     if isinstance(value, list):

@@ -59,7 +59,7 @@ class Convolution:
     def request(
         self, planned: PlannedRun, python: str, files: Sequence[PurePosixPath], paths: SweepPaths
     ) -> JobRequest:
-        """The job of a run. The first run of a sweep also leaves a picture before and after."""
+        """The job of a run. The first run of a sweep also saves one input and one output picture."""
         run = _run(planned)
         first = not paths.picture("input").exists()
 
@@ -74,7 +74,7 @@ class Convolution:
         return JobRequest(planned.placement, planned.timeout_s, program, {supervise.RUN: document}, folders)
 
     def read(self, content: bytes | None, planned: PlannedRun) -> Reading:
-        """The measurement, proved to be this run's, and what the check says of its answer."""
+        """The measurement, if it is valid and this run's, and what its check found."""
         try:
             document = _measurement(content, _run(planned))
         except (SchemaError, ValueError, RecursionError) as error:
@@ -119,7 +119,7 @@ def _checked(loaded: LoadedStudy) -> ConvolutionStudy:
 
 
 def _usable(loaded: LoadedStudy, machines: Sequence[Mapping[str, Any]]) -> tuple[LoadedStudy, tuple[str, ...]]:
-    """The study that the machines can carry out, and the line that says what was put in place of what."""
+    """The study as the machines can run it, and the line that says what was replaced."""
     reasons = [str(machine["simd"]) for machine in machines if str(machine.get("simd", "")).startswith("none: ")]
     if not reasons or "simd" not in study.backends(_checked(loaded)):
         return loaded, ()
@@ -127,7 +127,7 @@ def _usable(loaded: LoadedStudy, machines: Sequence[Mapping[str, Any]]) -> tuple
 
 
 def _measurement(content: bytes | None, run: Run) -> Mapping[str, Any]:
-    """The measurement that a run left. Raises SchemaError: none, cut short, another run's, or of another shape."""
+    """The measurement of a run. Raises SchemaError if it is missing, truncated, another run's or of another shape."""
     if content is None:
         raise SchemaError("the run left no measurement")
     try:

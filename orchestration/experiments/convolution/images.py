@@ -1,4 +1,4 @@
-"""Decodes, crops and resizes pictures once, into the pool that the ranks map; and shows what came of one.
+"""Pictures: decoded, cropped and scaled once into the pool that the ranks map, and shown in the report.
 
 A pool is a uint8 .npy of shape (n, C_in, H, W), values 1 to 255, its n pictures distinct, named by the
 SHA-256 of the file. 0 is raised to 1: a black picture would equal itself under any factor.

@@ -1,4 +1,4 @@
-"""What a study of the convolution says beyond every study: the problem, its grid, backends, movements and pictures."""
+"""Keys of a study of the convolution: problem, process grid, backends, movements and pictures."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def check(document: Mapping[str, Any], source: str) -> ConvolutionStudy:
 
 
 def override(document: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
-    """The study's document with the command line's values in place of its own, in every series. Raises Refusal."""
+    """The document of the study with the values of the command line in every series. Raises Refusal."""
     result = studies.override(document, overrides, keys=("repeats", "images", "backend", "movement"))
     batch = tuple(overrides.values.get("batch") or ())
     for series in studies.tables(result) or []:

@@ -1,4 +1,4 @@
-"""The launchers by name. To add one: a file with a class like launcher.Launcher, and an entry here."""
+"""The register of launchers. To add one: a file with a class that follows launcher.Launcher, and an entry here."""
 
 from __future__ import annotations
 

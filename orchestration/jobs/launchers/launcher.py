@@ -1,6 +1,6 @@
-"""What starts ranks: a Placement, hosts and a command in; argv and environment out, and what its log proves.
+"""The Launcher protocol: it turns a placement, hosts and a command into argv and environment, and reads the log.
 
-A launcher is pure: it runs nothing and reads no file. launchers/__init__.py names all of them.
+A launcher is pure: it runs nothing and reads no file. launchers/__init__.py is the register.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from orchestration.jobs.launchers.placement import NodeCpus, Placement
 
 @dataclass(frozen=True)
 class RemoteShell:
-    """How the launcher starts its daemons on other nodes: over ssh, each attended by workload.agent.daemon."""
+    """How the launcher starts its daemons on other nodes: over ssh, each run by workload.agent.daemon."""
 
     known_hosts: PurePosixPath
     user: str
@@ -27,7 +27,7 @@ class RemoteShell:
 
 @dataclass(frozen=True)
 class Hosts:
-    """Where ranks are started, as the launcher must know it. Paths are the head's."""
+    """The hosts on which ranks are started. Paths are those of the head."""
 
     python: PurePosixPath  # its folder holds the launcher's program
     cpus: NodeCpus
@@ -55,7 +55,7 @@ class Command:
 
 @dataclass(frozen=True)
 class KilledRank:
-    """A rank that a signal ended, as the launcher's log tells it; `node` is the name that the node gives itself."""
+    """A rank that a signal ended, according to the launcher's log; `node` is a host name."""
 
     rank: int
     node: str
@@ -90,5 +90,5 @@ class Launcher(Protocol):
         ...
 
     def evidence(self, exit_status: int | None, log: str) -> LaunchEvidence:
-        """What the end of the launcher proves; `log` is what it and the ranks printed."""
+        """What exit status and log of the launcher prove; `log` is what it and the ranks printed."""
         ...

@@ -1,4 +1,4 @@
-"""Open MPI 5: mpirun, which is prterun. Every flag here was tried with 5.0.11; docs/design.md says why it is there."""
+"""Open MPI 5: mpirun, which is prterun. Every flag here was tried with version 5.0.11."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _mapping(placement: Placement, hosts: Hosts) -> list[str]:
 def _daemons(shell: RemoteShell, python: PurePosixPath) -> list[str]:
     """How the daemons of other nodes are started.
 
-    No word of these may hold a space: mpirun takes them apart at spaces. The inventory admits none.
+    No value may contain a space, because mpirun splits the values at spaces; the inventory does not allow any.
     """
     options = [f"UserKnownHostsFile={shell.known_hosts}", *NODE_OPTIONS, f"User={shell.user}"]
     settings = {
