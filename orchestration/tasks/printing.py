@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from orchestration.errors import Refusal
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -56,19 +54,6 @@ def print_tables(tables: Sequence[Tabular], problems: Sequence[str]) -> None:
             out.print(note, markup=False, highlight=False)
     for problem in problems:
         print(f"convscale: {problem}", file=sys.stderr)
-
-
-def print_report(folders: list[Path], out: Path | None) -> None:
-    """Makes the report, prints its tables and what it could not read."""
-    from results.records.sweep import SweepError
-    from results.report.page import make
-
-    try:
-        made = make(folders, out)
-    except SweepError as error:
-        raise Refusal(str(error)) from error
-    print_tables(made.tables, made.problems)
-    print(f"report: {short(made.path)}")
 
 
 def print_line(line: str) -> None:

@@ -12,7 +12,7 @@ from invoke.tasks import task
 from orchestration.errors import Refusal
 from orchestration.tasks.arguments import SWEEP, newest_sweep, sweep_folder
 from orchestration.tasks.common import RUNS, reports_errors
-from orchestration.tasks.printing import print_report, print_tables
+from orchestration.tasks.printing import print_line, print_tables, short
 
 LATEST = str(RUNS / "latest")
 
@@ -37,7 +37,8 @@ def report(_context: Context, sweep: Sequence[str], cluster: str = "", out: str 
 
 @task(
     help={
-        "sweep": f"{SWEEP}, more than once for several (default: the latest); a finding is exit status 1",
+        "sweep": f"{SWEEP}, more than once for several (default: the latest); what cannot be is exit status 1",
+        "table": "a CSV file of anybody's times: ranks, time_s, if known size and memory_mib (of all ranks)",
         "published": "audit the paper's published tables; sweeps then serve as replays of them",
         "out": "folder for the tables as Markdown and CSV (default: print them alone)",
     },
@@ -45,19 +46,22 @@ def report(_context: Context, sweep: Sequence[str], cluster: str = "", out: str 
     auto_shortflags=False,
 )
 @reports_errors
-def audit(_context: Context, sweep: Sequence[str], published: bool = False, out: str = "") -> None:
-    """Name what cannot be true of a sweep's numbers, or of the published ones, and why."""
+def audit(_context: Context, sweep: Sequence[str], table: str = "", published: bool = False, out: str = "") -> None:
+    """Name what cannot be true of a sweep's numbers, of a table's or of the published ones, and why."""
     from results.records.sweep import SweepError
     from results.report.audit import make
 
-    folders = [sweep_folder(name) for name in sweep] or ([] if published else [sweep_folder(LATEST)])
+    folders = [sweep_folder(name) for name in sweep] or ([] if published or table else [sweep_folder(LATEST)])
+    file, folder = (Path(name).expanduser() if name else None for name in (table, out))
     try:
-        made = make(folders, published=published, out=Path(out).expanduser() if out else None)
+        made = make(folders, published=published, table=file, out=folder)
     except SweepError as error:
         raise Refusal(str(error)) from error
+    for line in made.verdict:
+        print_line(line)
     print_tables(made.tables, made.problems)
-    print(f"findings: {made.findings}")
-    if made.findings and not published:
+    print(f"findings: {made.findings}, of which {made.certain} cannot be")
+    if made.certain and not published:
         raise Exit(code=1)
 
 
@@ -73,3 +77,16 @@ def compare(_context: Context, first: str, second: str) -> None:
     except SweepError as error:
         raise Refusal(str(error)) from error
     print_tables([made.table], made.problems)
+
+
+def print_report(folders: list[Path], out: Path | None) -> None:
+    """Makes the report, prints its tables and what it could not read."""
+    from results.records.sweep import SweepError
+    from results.report.page import make
+
+    try:
+        made = make(folders, out)
+    except SweepError as error:
+        raise Refusal(str(error)) from error
+    print_tables(made.tables, made.problems)
+    print(f"report: {short(made.path)}")

@@ -13,7 +13,8 @@ from invoke.tasks import task
 from orchestration.errors import Refusal
 from orchestration.tasks.arguments import LOCAL_CLUSTER, images_of, number, numbers, words
 from orchestration.tasks.common import find_living, known_clusters, operator, reports_errors, surroundings, terminable
-from orchestration.tasks.printing import console, print_line, print_report, short
+from orchestration.tasks.printing import console, print_line, short
+from orchestration.tasks.results import print_report
 
 if TYPE_CHECKING:
     from orchestration.sweep.prepare import Sweep

@@ -18,6 +18,7 @@ from results.records.point import RecordedPoint
 NUMBERS = "from the numbers alone"
 CODE = "from reading the public code"
 REPLAY = "from our replay"
+CANNOT_BE, SUSPICIOUS, EXPLAINS = "cannot be", "suspicious", "explains"
 
 # What follows from the laws of scaling and from arithmetic
 SHARE, SUPERLINEAR, WEAK_FALLS, SERIAL, COVERAGE, MEMORY, OUTSIDE_MPI, LIMIT, AGAINST, CPU, NODES, SUMS = (
@@ -117,8 +118,8 @@ class Finding:
     def verdict(self) -> str:
         """How much it says: what was read in the code or seen in a replay explains numbers, and is none itself."""
         if self.grade != NUMBERS:
-            return "explains"
-        return "cannot be" if self.certain else "suspicious"
+            return EXPLAINS
+        return CANNOT_BE if self.certain else SUSPICIOUS
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class Audit:
     @property
     def certain(self) -> tuple[Finding, ...]:
         """The findings that say what cannot be."""
-        return tuple(finding for finding in self.findings if finding.verdict == "cannot be")
+        return tuple(finding for finding in self.findings if finding.verdict == CANNOT_BE)
 
 
 def count(cases: Iterable[Case]) -> Count:

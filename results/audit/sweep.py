@@ -13,6 +13,7 @@ from results.records.sweep import RecordedSweep
 
 LaunchGate = Callable[[RecordedLaunch], Iterator[str]]
 LIGHT = "light"
+LEFT_BEHIND = ("study.toml", "inventory.json")  # files that may be missing where records were copied
 # Gates on one launch that is ok; those of its kind of experiment are added
 LAUNCH_GATES: Mapping[str, LaunchGate] = {
     gates.FORWARD: times.forward,
@@ -94,9 +95,10 @@ def _of(launch: RecordedLaunch, found: Iterable[str]) -> list[Case]:
 def _sweeps_parts(sweep: RecordedSweep) -> Iterator[Case]:
     """What could not be read of the sweep, and whether it has a ledger."""
     for problem in sweep.problems:
-        yield Case(sweep.name, (), problem)
+        file = problem.split()[0].rstrip(":,")
+        yield Case(f"{sweep.name}: {file}", (), problem, certain=not problem.startswith(LEFT_BEHIND))
     words = "there is no ledger.jsonl: what ran, how often and in which order cannot be told"
-    yield Case(sweep.name, (), "" if sweep.events else words, certain=False)
+    yield Case(f"{sweep.name}: ledger.jsonl", (), "" if sweep.events else words, certain=False)
 
 
 def _untold(sweep: RecordedSweep) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def audit_published(replays: Sequence[RecordedSweep] = ()) -> PublishedAudit:
     ]
     findings += [finding for sweep in replays for finding in replay.findings(sweep)]
     untold = [
-        f"{sentence(gates.CPU)}: the paper prints no gates.CPU time.",
+        f"{sentence(gates.CPU)}: the paper prints no CPU time.",
         f"{sentence(gates.NODES)}: the numbers do not say which rank ran where.",
         *_untold_memory(evidence),
     ]

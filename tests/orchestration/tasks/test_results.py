@@ -9,15 +9,33 @@ def test_the_published_tables_are_audited():
     done = fab("audit", "--published")
     assert done.returncode == 0, done.stderr
     assert "time below the share of the work" in " ".join(done.stdout.split())
-    assert int(done.stdout.rsplit("findings: ", 1)[1]) > 30
+    assert done.stdout.startswith("9 of the 12 published times")
+    assert done.stdout.splitlines()[-1] == "findings: 39, of which 4 cannot be"
 
 
-def test_a_sweep_without_a_finding_ends_well(tmp_path):
+def test_a_sweep_without_a_finding_that_is_certain_ends_well(tmp_path):
     (tmp_path / "records").mkdir()
     done = fab("audit", "--sweep", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "No run is ok: there is nothing to audit." in done.stdout
-    assert done.stdout.endswith("findings: 0\n")
+    assert done.stdout.endswith("findings: 3, of which 0 cannot be\n")  # no ledger, study and inventory
+
+
+def test_a_persons_table_is_audited(tmp_path):
+    path = tmp_path / "theirs.csv"
+    path.write_text("ranks,time_s\n1,8\n2,2\n4,0.5\n8,0.1\n")
+    done = fab("audit", "--table", str(path))
+    assert done.returncode == 1
+    assert done.stdout.startswith("theirs.csv cannot be true as it stands: time below the share of the work")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "cannot be read"), ("a,b\n1,2\n", "lacks the column ranks")])
+def test_a_table_that_is_none_is_refused_in_one_line(tmp_path, content, words):
+    path = tmp_path / "theirs.csv"
+    if content is not None:
+        path.write_text(content)
+    assert words in refused("audit", "--table", str(path))
 
 
 @pytest.mark.parametrize("arguments", [["audit", "--sweep", "nowhere"], ["compare", "nowhere", "elsewhere"]])
