@@ -36,9 +36,7 @@ def measure(
     wtime_begun_s, now_begun_s, steal_begun_s = clocks.wtime(), clocks.now(), machine.steal_s()
     managers_begun = machine.package_managers()
     repeater = _set_up(comm, run, pool_file, clocks, output)
-    gc.collect()
-    memory.give_back_freed()  # the check's scratch memory is not the run's
-    baseline_bytes = memory.rss_bytes()
+    baseline_bytes = _baseline_bytes()
     repeater.mover.prepare()
     warmups, repeats = repeater.all()
     own: dict[str, Any] = {
@@ -94,6 +92,13 @@ def _refuse_gaps(comm: MPI.Intracomm, run: Run, announced: list[Block]) -> None:
     everywhere = [block for blocks in comm.allgather(announced) for block in blocks]
     if not covers_exactly(run.problem, everywhere):
         raise RuntimeError(f"movement {run.movement} announces blocks that do not cover the output exactly once")
+
+
+def _baseline_bytes() -> int:
+    """Resident bytes before the run's arrays, without the scratch memory that the check has used."""
+    gc.collect()
+    memory.give_back_freed()
+    return memory.rss_bytes()
 
 
 def _clock_agreement(elapsed: list[tuple[float, float]]) -> dict[str, float]:

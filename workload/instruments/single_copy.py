@@ -16,11 +16,11 @@ WORD = b"single copy"
 # what another rank does: the process and the address are its arguments
 READER = """
 import ctypes, sys
-class Span(ctypes.Structure):
+class IoVector(ctypes.Structure):
     _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
 size = int(sys.argv[3])
 here = ctypes.create_string_buffer(size)
-mine, theirs = Span(ctypes.addressof(here), size), Span(int(sys.argv[2]), size)
+mine, theirs = IoVector(ctypes.addressof(here), size), IoVector(int(sys.argv[2]), size)
 read = ctypes.CDLL(None).process_vm_readv
 print(read(int(sys.argv[1]), ctypes.byref(mine), 1, ctypes.byref(theirs), 1, 0), here.raw == bytes.fromhex(sys.argv[4]))
 """
