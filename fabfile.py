@@ -1,10 +1,12 @@
 """The menu: `fab --list`, and the program that bin/convscale starts. The tasks are in orchestration/tasks/."""
 
+import sys
+
 from orchestration.tasks.clusters import clusters, down, up
 from orchestration.tasks.forecast import forecast, probe
 from orchestration.tasks.inventory import inventory, trust
 from orchestration.tasks.nodes import check, clean, push, ssh
-from orchestration.tasks.program import own_packages
+from orchestration.tasks.program import begin
 from orchestration.tasks.pull import pull, status
 from orchestration.tasks.results import audit, compare, report
 from orchestration.tasks.sweep import studies, sweep
@@ -30,7 +32,7 @@ __all__ = [
     "up",
 ]
 
-own_packages()
+begin(sys.argv)
 if __name__ == "__main__":
     from orchestration.tasks.program import run
 

@@ -37,6 +37,7 @@ def reports_errors(body: Callable[P, None]) -> Callable[P, None]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             body(*args, **kwargs)
+            sys.stdout.flush()  # here, where a closed pipe ends the task quietly
         except Refusal as refusal:
             raise Exit(as_typed(f"convscale: {refusal}"), code=2) from refusal
         except Stopped as stopped:

@@ -16,7 +16,7 @@ from invoke.tasks import task
 from orchestration.errors import Refusal, Stopped
 from orchestration.tasks.arguments import CLUSTER, LOCAL_CLUSTER, SWEEP, sweep_at
 from orchestration.tasks.common import ROOT, RUNS, find, find_living, reports_errors, surroundings, utc_now
-from orchestration.tasks.printing import console, print_line
+from orchestration.tasks.printing import print_line, print_table
 
 if TYPE_CHECKING:
     from orchestration.clusters.inventory import Inventory
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 @reports_errors
 def check(_context: Context, cluster: str = "local", study: str = "") -> None:
     """Check that a cluster can be measured: one table, every fault at once, each with its remedy."""
-    from rich.markup import escape
-    from rich.table import Table
-
     from orchestration.checks import preflight
     from orchestration.checks.nodes import Wanted
     from orchestration.executors.connect import connect
@@ -55,10 +52,7 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
         found = preflight.everything(executor, inventory, wanted, RUNS, runs)
     except HeadLostError as error:
         raise Stopped(f"the head {error}") from error
-    table = Table("check", "found", "")
-    for item in found:
-        table.add_row(escape(item.name), escape(item.found), item.verdict)
-    console().print(table)
+    print_table(["check", "found", ""], [[item.name, item.found, item.verdict] for item in found])
     for line in [line for item in found for line in item.warnings]:
         print(f"warning: {line}")
     faults = [fault for item in found for fault in item.faults]

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from orchestration.tasks.layout import folded, lay_out
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -41,19 +43,37 @@ def console() -> Console:
 
 def print_tables(tables: Sequence[Tabular], problems: Sequence[str]) -> None:
     """Prints tables with their notes, and what could not be read."""
-    from rich.markup import escape
-    from rich.table import Table
-
     out = console()
     for item in tables:
-        table = Table(*item.columns, title=item.title, title_justify="left")
-        for row in item.rows:
-            table.add_row(*map(escape, row))  # names from nodes are text, never markup
-        out.print(table)
+        print_table(item.columns, item.rows, item.title, out)
         for note in item.notes:
             out.print(note, markup=False, highlight=False)
     for problem in problems:
         print(f"convscale: {problem}", file=sys.stderr)
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", out: Console | None = None
+) -> None:
+    """Prints a table; in parts, or as a block for each row, where the terminal is too narrow for it."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    out = out or console()
+    layout = lay_out(columns, rows, out.width)
+    for part in layout.parts:
+        table = Table(title=escape(title) or None, title_justify="left")
+        for name, width in zip(part.columns, part.widths, strict=True):
+            table.add_column(escape(name), width=width, overflow="fold")
+        for row in part.rows:
+            cells = [folded(text, width) for text, width in zip(row, part.widths, strict=True)]
+            table.add_row(*map(escape, cells))  # names from nodes are text, never markup
+        out.print(table)
+        title = ""
+    for line in filter(None, [title if layout.lines else "", layout.same]):
+        out.print(line, markup=False, highlight=False)
+    for line in layout.lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_line(line: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import site
 import sys
 import tomllib
+from collections.abc import Sequence
 
 from invoke.collection import Collection
 from invoke.program import Program
@@ -13,11 +16,23 @@ from invoke.program import Program
 from orchestration.tasks.common import ROOT
 
 NAME = "convscale"
+LISTING = ("--list", "-l", "--help", "-h", "--version", "-V")  # options that print something and do nothing
+
+
+def begin(arguments: Sequence[str]) -> None:
+    """Prepares the process, whether fab or convscale started it: its packages, and how it prints."""
+    own_packages()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what the person's encoding has no character for becomes "?"
+            stream.reconfigure(errors="replace")
+    if any(word in LISTING for word in arguments):
+        # ends quietly where the reader goes away, as `head` does; never of a task, which has things to clean up
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def own_packages() -> None:
     """Takes packages from the project's own installation alone: others would not be those that the ranks use."""
-    foreign = {*os.environ.pop("PYTHONPATH", "").split(os.pathsep), site.getusersitepackages()} - {"", str(ROOT)}
+    foreign = {*os.environ.get("PYTHONPATH", "").split(os.pathsep), site.getusersitepackages()} - {"", str(ROOT)}
     sys.path[:] = [folder for folder in sys.path if folder not in foreign]
 
 

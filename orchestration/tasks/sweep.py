@@ -13,7 +13,7 @@ from invoke.tasks import task
 from orchestration.errors import Refusal
 from orchestration.tasks.arguments import LOCAL_CLUSTER, images_of, number, numbers, words
 from orchestration.tasks.common import find_living, known_clusters, operator, reports_errors, surroundings, terminable
-from orchestration.tasks.printing import console, print_line, short
+from orchestration.tasks.printing import console, print_line, print_table, short
 from orchestration.tasks.results import print_report
 
 if TYPE_CHECKING:
@@ -143,15 +143,13 @@ def _carry_out(prepared: Sweep, down_after: bool) -> None:
 
 def _list_runs(prepared: Sweep) -> None:
     """Prints the runs in order, and which of them would be skipped or are done."""
-    from rich.table import Table
-
     from orchestration.forecast.sweep import forecast_sweep
 
     paths = prepared.find()
     pending = prepared.plan.runs if paths is None else prepared.pending(paths)
     forecast = forecast_sweep(prepared)
     columns = prepared.experiment.columns
-    table = Table("#", "series", "ranks", *columns, "launch", "predicted MiB", "forecast s", "")
+    rows = []
     for item in prepared.plan.runs:
         run = item.run
         mib = "" if item.peak_bytes is None else f"{sum(item.peak_bytes) / 2**20:.0f}"
@@ -160,8 +158,8 @@ def _list_runs(prepared: Sweep) -> None:
         cells = [item.sequence, "+".join(item.series), run.ranks, *item.cells]
         seconds = forecast.forward_s(run.run_id)
         told = "" if seconds is None else f"{seconds:.3g}"
-        table.add_row(*map(str, [*cells, run.launch + 1, mib, told, fate]))
-    console().print(table)
+        rows.append([*map(str, [*cells, run.launch + 1, mib, told, fate])])
+    print_table(["#", "series", "ranks", *columns, "launch", "predicted MiB", "forecast s", "becomes"], rows)
     print(*prepared.plan.notes, sep="\n")
     where = "another sweep" if paths is None else f"going on with {short(paths.folder)}"
     print(f"{where}: {len(pending)} of {len(prepared.plan.runs)} runs to do")
@@ -172,4 +170,4 @@ def _list_runs(prepared: Sweep) -> None:
 def _progress() -> Progress:
     from orchestration.sweep.progress import Lines, Terminal
 
-    return Terminal() if sys.stdout.isatty() else Lines(sys.stdout)
+    return Lines(sys.stdout) if console().is_dumb_terminal or not sys.stdout.isatty() else Terminal()
