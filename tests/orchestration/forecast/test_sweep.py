@@ -71,7 +71,9 @@ def test_how_far_off_a_sweep_was_gives_the_next_its_interval(cluster, tmp_path):
     runs = [maker.run(ranks=ranks, launch=launch, backend="simd") for ranks in (1, 2, 4, 8) for launch in range(3)]
     runs += [maker.run(ranks=2, batch=8, launch=launch, backend="simd") for launch in range(3)]
     found = forecast_sweep(prepared(cluster, runs))
-    (folder / "ledger.jsonl").write_text(json.dumps({"event": accuracy.EVENT, **found.values}) + "\n")
+    (folder / "ledger.jsonl").write_text(
+        json.dumps({"schema_version": 1, "event": accuracy.EVENT, **found.values}) + "\n"
+    )
     assert found.keep(folder) == ""
     kept = json.loads(cluster.with_name("residuals.json").read_text())["sweeps"]["sweep"]
     assert sorted(ranks for ranks, _ in kept) == [1, 2, 2, 4, 8]
