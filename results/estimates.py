@@ -22,8 +22,9 @@ EXACT = "exact"
 class Estimate:
     """A value with its bounds. `bounds` says what kind they are.
 
-    `interval`: a confidence interval at CONFIDENCE over launches. `range`: the smallest and largest of fewer than
-    MIN_LAUNCHES launches. `exact`: 1 by definition, a point compared with itself.
+    `interval`: a confidence interval at CONFIDENCE over launches. `range`: smallest and largest over
+    fewer than MIN_LAUNCHES launches, or over launches that no interval describes. `exact`: one by definition (a point
+    against itself).
     """
 
     value: float
@@ -31,6 +32,22 @@ class Estimate:
     high: float
     bounds: str
     launches: int
+
+    def excludes(self, value: float) -> bool:
+        """Whether the value is ruled out: by an interval or by definition, never by a range of a few launches."""
+        return self.bounds != RANGE and not self.low <= value <= self.high
+
+    def at_least(self, limit: float) -> bool:
+        """Whether the quantity is known to reach the limit; a range of a few launches never says so."""
+        return self.bounds != RANGE and self.low >= limit
+
+    def below(self, limit: float) -> bool:
+        """Whether the quantity is known to lie below the limit; a range of a few launches never says so."""
+        return self.bounds != RANGE and self.high < limit
+
+    def ranged(self, low: float, high: float) -> Estimate:
+        """The same value with a range in place of its interval, where an interval would claim too much."""
+        return Estimate(self.value, low, high, RANGE, self.launches)
 
     def scaled(self, factor: float) -> Estimate:
         """The estimate of `factor` (positive, known exactly) times the quantity."""
@@ -70,8 +87,24 @@ def ratio_estimate(numerator: Sequence[float], denominator: Sequence[float]) -> 
     if launches < MIN_LAUNCHES:
         low, high = min(numerator) / max(denominator), max(numerator) / min(denominator)
         return Estimate(math.exp(mean), low, high, RANGE, launches)
-    half = _welch_half_width(above, below)
+    half = welch_half_width(above, below)
     return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), INTERVAL, launches)
+
+
+def difference_estimate(above: Sequence[float], below: Sequence[float]) -> Estimate:
+    """Difference of the means of two independent samples, one number a launch, with Welch's interval.
+
+    For quantities that add, such as shares of a time. Where either side has fewer than MIN_LAUNCHES launches the bounds
+    are the range of all differences of one launch to another. Raises ValueError where a side has no launch.
+    """
+    if not above or not below:
+        raise ValueError("no launches: there is no difference to estimate")
+    mean = statistics.fmean(above) - statistics.fmean(below)
+    launches = min(len(above), len(below))
+    if launches < MIN_LAUNCHES:
+        return Estimate(mean, min(above) - max(below), max(above) - min(below), RANGE, launches)
+    half = welch_half_width(above, below)
+    return Estimate(mean, mean - half, mean + half, INTERVAL, launches)
 
 
 def one(launches: int) -> Estimate:
@@ -79,7 +112,8 @@ def one(launches: int) -> Estimate:
     return Estimate(1.0, 1.0, 1.0, EXACT, launches)
 
 
-def _welch_half_width(above: Sequence[float], below: Sequence[float]) -> float:
+def welch_half_width(above: Sequence[float], below: Sequence[float]) -> float:
+    """Half the width of Welch's interval of the difference of two means, of two values or more each."""
     parts = [(statistics.variance(side) / len(side), len(side) - 1) for side in (above, below)]
     variance = sum(part for part, _ in parts)
     if variance == 0.0:

@@ -32,7 +32,7 @@ def estimate(value: Estimate | None, digits: int = 4) -> str:
         return NONE
     if value.bounds == EXACT:
         return number(value.value, digits)
-    if value.bounds == RANGE and value.low == value.high:
+    if value.bounds == RANGE and value.launches == 1 and value.low == value.high:
         return f"{number(value.value, digits)} (one launch)"
     low, high = (_like(bound, value.value, digits) for bound in (value.low, value.high))
     bounds = f"[{low}, {high}]" if value.bounds == INTERVAL else f"({low} to {high})"
@@ -42,6 +42,16 @@ def estimate(value: Estimate | None, digits: int = 4) -> str:
 def percent(value: float | None) -> str:
     """A share as a percentage with one decimal, without the sign."""
     return NONE if value is None else f"{100 * value:.1f}"
+
+
+def share(value: Estimate) -> str:
+    """A share in whole percent, its bounds as `estimate` gives them."""
+    middle, low, high = (f"{round(100.0 * number) + 0:d}%" for number in (value.value, value.low, value.high))
+    if value.bounds == EXACT:
+        return middle
+    if value.bounds == RANGE and value.launches == 1:
+        return f"{middle} (one launch)"
+    return f"{middle} " + (f"[{low}, {high}]" if value.bounds == INTERVAL else f"({low} to {high})")
 
 
 def mib(value: float | None) -> str:
@@ -54,7 +64,9 @@ def shape(sizes: tuple[int, ...]) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    if count == 1:
+        return f"{count} {noun}"
+    return f"{count} {noun}{'es' if noun.endswith('ch') else 's'}"
 
 
 def sentence(text: str) -> str:

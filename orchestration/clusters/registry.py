@@ -47,7 +47,7 @@ class Clusters:
 
     def name_of(self, cluster: str, utc: str) -> str:
         """What sweeps on the cluster call it; it need not be up. Raises Refusal."""
-        return cluster if self.owner(cluster) is not None else self.find(cluster, utc).cluster
+        return cluster if cluster in self.names() else self.find(cluster, utc).cluster
 
     def check_free(self, name: str, newcomer: Provider) -> None:
         """Raises Refusal where the name cannot be a cluster's, or is one of another provider's."""

@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from results.estimates import INTERVAL, Estimate, ratio_estimate
+from results.estimates import INTERVAL, Estimate
 from results.forecast import accuracy
 from results.forecast.accuracy import Foretold
 from results.formats import plural
-from results.records.point import TOTAL, RecordedPoint
+from results.records.point import TOTAL, RecordedPoint, ratio_of
 from results.records.price import HourlyPrice, price_of
 from results.records.sweep import RecordedSweep
 
@@ -56,7 +56,7 @@ def best(sweeps: Sequence[RecordedSweep]) -> list[Best]:
         first = rows[0][1]
         for sweep, point in rows:
             time = point.time(TOTAL)
-            ratio = None if point is first else ratio_estimate(point.medians_s(TOTAL), first.medians_s(TOTAL))
+            ratio = None if point is first else ratio_of(point, first, TOTAL)
             if time is not None:
                 found.append(Best(sweep, point, time, ratio, price_of(sweep)))
     return found
@@ -159,7 +159,7 @@ def _faster(first: RecordedSweep, second: RecordedSweep, problem: Problem) -> st
     one, other = _fastest(first, problem), _fastest(second, problem)
     if one is None or other is None:
         return ""
-    ratio = ratio_estimate(one.medians_s(TOTAL), other.medians_s(TOTAL))
+    ratio = ratio_of(one, other, TOTAL)
     if ratio.bounds != INTERVAL or ratio.low <= 1.0 <= ratio.high:
         return ""
     return first.name if ratio.high < 1.0 else second.name

@@ -62,7 +62,7 @@ def _strong(sweep: RecordedSweep, series: RecordedSeries, clock: str) -> list[Pl
         Plot(
             f"{name}-absolute-speedup",
             f"{series.name}: absolute speedup",
-            "Absolute speedup, fastest T1 / TN",
+            "Absolute speedup, serial T1 / TN",
             lambda point: absolute_speedup(point, sweep.points).estimate,
             ideals,
         ),

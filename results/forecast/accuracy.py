@@ -88,6 +88,13 @@ def of_sweep(sweep: RecordedSweep) -> list[Foretold]:
     return found
 
 
+def forecast_s(sweep: RecordedSweep, point: RecordedPoint) -> float | None:
+    """The forward time that the ledger forecasts for a point that need not have run; None without a forecast."""
+    kept = _kept(sweep)
+    entries = [kept[launch.run_id] for launch in point.launches if launch.run_id in kept]
+    return entries[0][0] if entries else None
+
+
 def core_speeds(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[tuple[str, float, float]]:
     """Speed of the cores by each yardstick: when probed, and in the rows' runs (median).
 

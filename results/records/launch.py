@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from results.records.experiment import RecordedExperiment
@@ -79,6 +80,16 @@ class RecordedLaunch:
         if self.started is None or self.ended is None:
             return None
         return (self.ended - self.started).total_seconds()
+
+    @cached_property
+    def core_speeds(self) -> tuple[float, ...]:
+        """Of each rank that has any, the median of its readings: one reading of milliseconds says little."""
+        of_ranks: dict[int, list[float]] = {}
+        for repeat in self.repeats:
+            for rank in repeat.ranks:
+                if rank.core_flops_per_s:
+                    of_ranks.setdefault(rank.rank, []).append(rank.core_flops_per_s)
+        return tuple(statistics.median(speeds) for speeds in of_ranks.values())
 
     def median_s(self, clock: str) -> float:
         """Median of the timed repeats by `clock`, an attribute of Repeat in seconds."""

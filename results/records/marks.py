@@ -15,6 +15,7 @@ MIXED = "mixed processors"
 PACKAGES = "package manager"
 STREAMED = "streamed"
 CLOCKS_DISAGREE = "clocks disagree"
+CORES_DIFFER = "cores differ"
 MARKS = {
     SUSPECT: "more CPU time than its threads could use in the wall time: it enters no speedup",
     MEMORY_BOUND: "waited for pages from disk in a timed repeat",
@@ -24,6 +25,7 @@ MARKS = {
     PACKAGES: "a package manager ran on one of its nodes, and may have taken its time",
     STREAMED: "no moment when all input or all output is in place: its forward time is its total time",
     CLOCKS_DISAGREE: "MPI's clock and the system's monotonic clock differ by more than 1 %",
+    CORES_DIFFER: "its launches ran on cores of different speed: the range of its times stands in place of an interval",
 }
 CPU_EXCESS = 1.1
 # Two readings of CPU time may each be off by one tick of the kernel's accounting, 10 ms where it counts by
@@ -39,7 +41,10 @@ def marks_of(
     clocks_s: tuple[float, float] | None,
     slots: Mapping[str, int],
 ) -> list[str]:
-    """The marks of a launch. `clocks_s`: the run's duration by MPI's and the system's clock; `slots`: by node name."""
+    """Keys of MARKS, without CORES_DIFFER, which only several launches show.
+
+    `slots`: of each node by every name it has; `clocks_s`: by MPI's and the system's.
+    """
     found = {
         SUSPECT: any(_too_much_cpu(rank, run.threads) for repeat in repeats for rank in repeat.ranks),
         MEMORY_BOUND: any(repeat.memory_bound for repeat in repeats),

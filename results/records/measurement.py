@@ -11,6 +11,7 @@ from typing import Any
 
 from workload.record.schema import PHASES
 
+READINGS_APART = 0.2
 PARTS = (*PHASES, "wait")  # a rank's repeat, without overlaps and gaps
 
 
@@ -32,10 +33,15 @@ class RankRepeat:
 
     @property
     def core_flops_per_s(self) -> float | None:
-        """All operations of both readings over all their seconds: the harmonic mean."""
+        """All operations of both readings over all their seconds; None without them, or if they contradict each other.
+
+        Nothing is corrected by two readings that differ by more than READINGS_APART of the faster.
+        """
         if self.yardstick_flops_per_s is None:
             return None
         before, after = self.yardstick_flops_per_s
+        if min(before, after) < (1.0 - READINGS_APART) * max(before, after):
+            return None
         return 2.0 / (1.0 / before + 1.0 / after)
 
 

@@ -8,17 +8,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from results.estimates import Estimate, time_estimate
+from results.estimates import Estimate, ratio_estimate, time_estimate
 from results.records.experiment import RecordedExperiment, Variant, Work
 from results.records.kinds import experiment_of
 from results.records.launch import RecordedLaunch
-from results.records.marks import STREAMED, SUSPECT
+from results.records.marks import CORES_DIFFER, STREAMED, SUSPECT
 from results.records.measurement import PARTS
 from workload.record.digest import canonical_json
 from workload.record.outcomes import OK
 from workload.record.run import Run
 
 TOTAL = "total_s"
+CORES_APART = 0.2  # of the fastest launch's slowest core, by which another launch's may be slower
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,18 @@ class RecordedPoint:
 
     @property
     def marks(self) -> frozenset[str]:
-        return frozenset(mark for launch in self.launches for mark in launch.marks)
+        """Those of its launches, and CORES_DIFFER."""
+        own = frozenset(mark for launch in self.launches for mark in launch.marks)
+        return own | {CORES_DIFFER} if self.cores_differ else own
+
+    @cached_property
+    def cores_differ(self) -> bool:
+        """Whether the slowest core of one launch was far slower than that of another: no interval is given then.
+
+        Some launches on a slow core make two clusters of times, which Student's t does not know of.
+        """
+        slowest = [min(launch.core_speeds) for launch in self.timed if launch.core_speeds]
+        return bool(slowest) and min(slowest) < (1.0 - CORES_APART) * max(slowest)
 
     @cached_property
     def counting(self) -> tuple[RecordedLaunch, ...]:
@@ -105,7 +117,10 @@ class RecordedPoint:
     def time(self, clock: str = "") -> Estimate | None:
         """The point's time by `clock`, by default the headline; None if no launch is ok."""
         medians = self.medians_s(clock)
-        return time_estimate(medians) if medians else None
+        if not medians:
+            return None
+        time = time_estimate(medians)
+        return time.ranged(min(medians), max(medians)) if self.cores_differ else time
 
     def seconds(self, clock: str = "") -> float:
         """The value of `time`; infinite if no launch is ok."""
@@ -181,6 +196,19 @@ class RecordedPoint:
             mean = statistics.fmean(times) if times else 0.0
             found[part] = max(times) / mean if mean > 0.0 else None
         return found
+
+
+def ratio_of(numerator: RecordedPoint, denominator: RecordedPoint, clock: str = "") -> Estimate:
+    """Ratio of two points' times by `clock`, the numerator's headline where none is given.
+
+    The range of all ratios of one launch to another where either has too few launches, or on cores that differ.
+    """
+    clock = clock or numerator.headline
+    above, below = numerator.medians_s(clock), denominator.medians_s(clock)
+    ratio = ratio_estimate(above, below)
+    if numerator.cores_differ or denominator.cores_differ:
+        return ratio.ranged(min(above) / max(below), max(above) / min(below))
+    return ratio
 
 
 def parameters(run: Run) -> str:

@@ -5,27 +5,33 @@ from __future__ import annotations
 from results.records.point import RecordedPoint
 from workload.domain.grid import AXES, block_of
 
-SLOWED, STARVED, WAIT = "convolve, slowed", "convolve, starved", "wait"
+ROOT, DISTRIBUTE, COLLECT, LOAD, SAVE, WAIT = "root", "distribute", "collect", "load", "save", "wait"
+SLOWED, STARVED = "convolve, slowed", "convolve, starved"
 CAUSES = {
-    "distribute": "sending the input out",
-    SLOWED: "the convolution, which takes more processor time in all than on one rank: the ranks share memory "
+    ROOT: "the root's copying",
+    DISTRIBUTE: "sending the input out",
+    SLOWED: "the convolution, which takes more processor time in all than on one rank, for the ranks share memory "
     "bandwidth, caches or cores",
-    STARVED: "the convolution, which takes longer but no more processor time: something else ran on the ranks' cores",
-    "collect": "taking the output in",
-    "wait": "ranks that wait for each other",
+    STARVED: "the convolution, which takes longer but no more processor time, for something else ran on the cores",
+    COLLECT: "taking the output in",
+    LOAD: "making the input",
+    SAVE: "saving the output",
+    WAIT: "ranks that wait for each other",
 }
-MOVING = ("distribute", "collect")
+MOVING = (ROOT, DISTRIBUTE, COLLECT)
 STEPS = {
-    "distribute": "try a movement that sends less through the root: shared on one node, distributed on several",
-    "collect": "try a movement that takes less in at the root: shared on one node, distributed on several",
+    ROOT: "try a movement that sends less through the root: shared on one node, distributed on several",
+    DISTRIBUTE: "try a movement that sends less through the root: shared on one node, distributed on several",
+    COLLECT: "try a movement that takes less in at the root: shared on one node, distributed on several",
     SLOWED: "use fewer ranks a node, or bind them to cores of their own",
     STARVED: "free the nodes of other work, and measure again",
-    "wait": "cut the batch into equal parts, or another axis of the grid: see the load imbalance",
+    LOAD: "let every rank make its own part of the input (movement distributed)",
+    SAVE: "leave the output unsaved, or save to a faster disk",
+    WAIT: "cut the batch into equal parts, or another axis of the grid: see the load imbalance",
 }
 BEST_MOVEMENTS = ("shared", "distributed")
 EQUAL_STEP = (
-    "see in the phases whom the ranks wait for: their parts are equal, so it is the root's own work, or other work on "
-    "the nodes"
+    "see in the load imbalance which ranks are slower: their parts are equal, so it is their cores or other work"
 )
 
 
@@ -33,9 +39,21 @@ def step(cause: str, point: RecordedPoint) -> str:
     """What to try next if `cause`, a key of CAUSES, stops a point."""
     if cause == WAIT and _equal_parts(point):
         return EQUAL_STEP
-    if cause in MOVING and point.run.movement in BEST_MOVEMENTS:
+    if cause in (*MOVING, LOAD) and not through_the_root(point):
         return "give each rank more work: a larger batch"
     return STEPS[cause]
+
+
+def through_the_root(point: RecordedPoint) -> bool:
+    """Whether all input and output pass through rank 0, so that its copying holds the others up."""
+    return point.run.movement not in BEST_MOVEMENTS and not point.experiment.is_serial(point.run)
+
+
+def root_bytes(point: RecordedPoint) -> tuple[int, int]:
+    """Bytes of input that rank 0 hands to the other ranks, and of output that it takes in from them."""
+    run = point.run
+    blocks = [block_of(run.problem, run.grid, rank) for rank in range(1, run.ranks)]
+    return sum(block.x_bytes for block in blocks), sum(block.y_bytes for block in blocks)
 
 
 def _equal_parts(point: RecordedPoint) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from results.forecast import accuracy
 from results.formats import estimate, number, plural
 from results.records.launch import RecordedLaunch
-from results.records.marks import MARKS, MIXED, OVERSUBSCRIBED, SMT
+from results.records.marks import CORES_DIFFER, MARKS, MIXED, OVERSUBSCRIBED, SMT
 from results.records.measurement import AnswerCheck
 from results.records.point import RecordedPoint
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
@@ -51,7 +51,7 @@ def _ran(sweep: RecordedSweep) -> str:
 
 
 def _fastest(sweep: RecordedSweep) -> list[str]:
-    timed = [point for point in sweep.points if point.counting]
+    timed = _worth_telling(sweep.points)
     if not timed:
         return ["No run is ok: there is no time to report."]
     point = max(timed, key=lambda point: point.rate)
@@ -64,13 +64,19 @@ def _fastest(sweep: RecordedSweep) -> list[str]:
     ]
 
 
+def _worth_telling(points: Sequence[RecordedPoint]) -> list[RecordedPoint]:
+    """The points that count; without the oversubscribed ones, unless there are no others."""
+    timed = [point for point in points if point.counting]
+    return [point for point in timed if OVERSUBSCRIBED not in point.marks] or timed
+
+
 def _name(point: RecordedPoint) -> str:
     apart = "".join(f", {mark}" for mark in (OVERSUBSCRIBED, SMT, MIXED) if mark in point.marks)
     return f"{point.variant.phrase} on {plural(point.run.ranks, 'rank')}{apart}, {point.size_text}"
 
 
 def _at_the_largest(sweep: RecordedSweep, series: RecordedSeries) -> Iterator[str]:
-    counting = [point for point in series.points if point.counting]
+    counting = _worth_telling(series.points)
     ranks = max((point.run.ranks for point in counting), default=1)
     if ranks == 1:
         return
@@ -119,4 +125,7 @@ def _marked(sweep: RecordedSweep) -> list[str]:
     for launch in sweep.launches:
         for mark in launch.marks:
             marked[mark].append(launch)
-    return [f"Marked {mark} ({MARKS[mark]}): {plural(len(found), 'run')}." for mark, found in marked.items() if found]
+    told = [f"Marked {mark} ({MARKS[mark]}): {plural(len(found), 'run')}." for mark, found in marked.items() if found]
+    if differ := sum(point.cores_differ for point in sweep.points):
+        told.append(f"Marked {CORES_DIFFER} ({MARKS[CORES_DIFFER]}): {plural(differ, 'point')}.")
+    return told

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from results.records.launch import RecordedLaunch
 from results.records.sweep import RecordedSweep
@@ -50,9 +49,9 @@ def _slow_cores(sweep: RecordedSweep) -> Iterator[str]:
 
     Fewer ranks may run at a higher clock frequency, or without sharing cores, so runs of as many ranks are compared.
     """
-    alike: dict[tuple[object, ...], list[tuple[str, list[float]]]] = {}
+    alike: dict[tuple[object, ...], list[tuple[str, Sequence[float]]]] = {}
     for launch in sweep.launches:
-        if speeds := _core_speeds(launch):
+        if speeds := launch.core_speeds:
             key = (launch.experiment.yardstick(launch.run), launch.run.ranks, launch.run.ranks_per_node)
             alike.setdefault(key, []).append((launch.run_id, speeds))
     slow, least = [], 1.0
@@ -68,16 +67,6 @@ def _slow_cores(sweep: RecordedSweep) -> Iterator[str]:
             f"{slow[0]}): its clock, or another virtual machine on it. Steal time need not show that; the times of "
             "those runs hold it."
         )
-
-
-def _core_speeds(launch: RecordedLaunch) -> list[float]:
-    """The median over repeats of each rank: a single reading of milliseconds says little."""
-    of_ranks: dict[int, list[float]] = {}
-    for repeat in launch.repeats:
-        for rank in repeat.ranks:
-            if rank.core_flops_per_s:
-                of_ranks.setdefault(rank.rank, []).append(rank.core_flops_per_s)
-    return [statistics.median(speeds) for speeds in of_ranks.values()]
 
 
 def _canaries(sweep: RecordedSweep) -> list[str]:

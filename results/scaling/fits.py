@@ -8,24 +8,31 @@ Every law is linear in its coefficients c if written for T, the time on n ranks,
     USL (weak)           T = c0 + c1 (n - 1) + c2 n (n - 1)                 the same of the scaled speedup
 
 (Amdahl 1967; Gustafson 1988; Gunther's Universal Scalability Law, 1993.) Noise multiplies times, so the sum of squares
-of log(measured / law) is minimised. Intervals are Student's t by the delta method. That of the rank count of peak
-throughput, sqrt((1 - contention) / coherency), is Fieller's (1954), and has no upper bound if the coherency may be
-zero. A parameter may lie outside its textbook range, such as a serial fraction below zero, and is reported as it is.
+of log(measured / law) is minimised. Where the noise differs between rank counts, each count weighs by its variance,
+drawn towards that of all (results/scaling/variances.py). Intervals of ratios are Fieller's (1954); that of the rank
+count of peak throughput, sqrt((1 - contention) / coherency), has no upper bound if the coherency may be zero. A
+parameter may lie outside its textbook range, such as a serial fraction below zero, and is reported as it is.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from results.estimates import Estimate
 from results.records.sweep import STRONG, WEAK
+from results.scaling.power import noncentrality
 from results.scaling.ratios import CoefficientRatios
+from results.scaling.variances import shrunk, unequal
 
 SPARE = 3  # distinct rank counts that a fit needs in addition to its number of parameters
 LACK_OF_FIT = 0.01  # probability below which the points do not follow the law
+# Of the degrees of freedom within points, those of an interval whose weights are estimated: three launches leave a
+# weight so uncertain that the usual number covers the truth too seldom (benchmarks/interval_coverage.py).
+WEIGHTED_FREEDOM = 0.4
 TINY = 1e-300
 LEAST_SHARE = 1e-4  # of the smallest measured value, below which a fit is far from the data
 
@@ -64,7 +71,8 @@ class Fit:
 
     `residuals`, by rank count: mean of log(measured / law), so that 0.05 is 5 % slower than the law. `lack_of_fit`: the
     probability of residuals this systematic if the law held (F test against the spread between launches of a point);
-    None if no point has two launches.
+    None if no point has two launches. `departure`: the relative departure from the law, at every rank count, that this
+    test finds in POWER of cases.
     """
 
     law: Law
@@ -73,6 +81,7 @@ class Fit:
     residuals: Mapping[int, float]
     noise: float
     lack_of_fit: float | None
+    departure: float | None
     launches: int
 
     @property
@@ -109,39 +118,62 @@ def fit(law: Law, times: Sequence[tuple[int, float]]) -> Fit:
         ValueError: a time or a rank count is not positive and finite.
     """
     _check(law, times)
-    ratios, misses = _least_squares(law, times)
+    weights, within = _weights(times)
+    ratios, misses = _least_squares(law, times, weights, within)
     parameters = {name: ratios.interval(over, under) for name, (over, under) in law.parameters.items()}
     if law.has_peak and (peak := ratios.peak()) is not None:
         parameters[PEAK] = peak
     by_count = _by_count(times, misses)
+    test = _lack_of_fit(by_count, law.count, weights)
     return Fit(
         law=law,
         one_rank_s=ratios.log_interval(law.terms(1.0), inverse=law.inverse),
         parameters=parameters,
         residuals={ranks: math.fsum(misses) / len(misses) for ranks, misses in by_count.items()},
-        noise=math.sqrt(math.fsum(miss * miss for miss in misses) / ratios.freedom),
-        lack_of_fit=_lack_of_fit(by_count, law.count),
+        noise=math.sqrt(math.fsum(miss * miss for miss in misses) / (len(times) - law.count)),
+        lack_of_fit=test.probability if test else None,
+        departure=test.departure if test else None,
         launches=len(times),
     )
 
 
-def _least_squares(law: Law, times: Sequence[tuple[int, float]]) -> tuple[CoefficientRatios, list[float]]:
+def _weights(times: Sequence[tuple[int, float]]) -> tuple[dict[int, float], int | None]:
+    """The weight of each rank count, and the degrees of freedom within counts on which the weights rest.
+
+    All are 1, and rest on nothing, unless every count has two launches and their noise differs beyond chance.
+    """
+    logs = _by_count(times, [math.log(time) for _, time in times])
+    if min(map(len, logs.values())) < 2:
+        return dict.fromkeys(logs, 1.0), None
+    variances = [statistics.variance(values) for values in logs.values()]
+    degrees = [len(values) - 1 for values in logs.values()]
+    if not unequal(variances, degrees):
+        return dict.fromkeys(logs, 1.0), None
+    precisions = [1.0 / variance for variance in shrunk(variances, degrees)]
+    scale = len(precisions) / math.fsum(precisions)
+    return {ranks: scale * value for ranks, value in zip(logs, precisions, strict=True)}, sum(degrees)
+
+
+def _least_squares(
+    law: Law, times: Sequence[tuple[int, float]], weights: Mapping[int, float], within: int | None
+) -> tuple[CoefficientRatios, list[float]]:
     """The coefficients that minimise the squares of log(measured / law), and that logarithm for every launch."""
     import numpy as np
     from scipy import optimize
 
     matrix = np.array([law.terms(float(n)) for n, _ in times])
     logs = np.log([time for _, time in times])
+    roots = np.sqrt([weights[n] for n, _ in times])
     sign = -1.0 if law.inverse else 1.0
     target = np.exp(sign * logs)
     # Relative least squares of the linear form gives a start close to the solution.
     start = np.linalg.lstsq(matrix / target[:, None], np.ones(len(target)), rcond=None)[0]
 
     def misses(coefficients: Any) -> Any:
-        return logs - sign * np.log(np.maximum(matrix @ coefficients, TINY))
+        return roots * (logs - sign * np.log(np.maximum(matrix @ coefficients, TINY)))
 
     def slopes(coefficients: Any) -> Any:
-        return -sign * matrix / np.maximum(matrix @ coefficients, TINY)[:, None]
+        return roots[:, None] * (-sign * matrix / np.maximum(matrix @ coefficients, TINY)[:, None])
 
     scale = np.maximum(np.abs(start), 1e-6 * np.max(np.abs(start)))
     found = optimize.least_squares(misses, start, slopes, method="lm", x_scale=scale, xtol=1e-12, ftol=1e-12).x
@@ -150,7 +182,9 @@ def _least_squares(law: Law, times: Sequence[tuple[int, float]]) -> tuple[Coeffi
     left, slope = misses(found), slopes(found)
     freedom = len(times) - law.count
     covariance = float(left @ left) / freedom * np.linalg.pinv(slope.T @ slope, rcond=1e-14, hermitian=True)
-    return CoefficientRatios(found.tolist(), covariance.tolist(), freedom, len(times)), left.tolist()
+    if within is not None:
+        freedom = max(1, round(WEIGHTED_FREEDOM * within))
+    return CoefficientRatios(found.tolist(), covariance.tolist(), freedom, len(times)), (left / roots).tolist()
 
 
 def _check(law: Law, times: Sequence[tuple[int, float]]) -> None:
@@ -173,15 +207,28 @@ def _by_count(times: Sequence[tuple[int, float]], misses: Sequence[float]) -> di
     return dict(sorted(found.items()))
 
 
-def _lack_of_fit(by_count: Mapping[int, Sequence[float]], parameters: int) -> float | None:
+@dataclass(frozen=True)
+class _Lack:
+    """The F test of a law: the probability of such residuals, and the departure that it finds in POWER of cases."""
+
+    probability: float
+    departure: float
+
+
+def _lack_of_fit(
+    by_count: Mapping[int, Sequence[float]], parameters: int, weights: Mapping[int, float]
+) -> _Lack | None:
     """F test of the points' means about the law against the spread of launches about those means."""
     from scipy.stats import f
 
     means = {ranks: math.fsum(misses) / len(misses) for ranks, misses in by_count.items()}
-    pure = math.fsum((miss - means[ranks]) ** 2 for ranks, misses in by_count.items() for miss in misses)
-    lack = math.fsum(len(misses) * means[ranks] ** 2 for ranks, misses in by_count.items())
+    pure = math.fsum(weights[n] * (miss - means[n]) ** 2 for n, misses in by_count.items() for miss in misses)
+    lack = math.fsum(weights[n] * len(misses) * means[n] ** 2 for n, misses in by_count.items())
     pure_freedom = sum(len(misses) - 1 for misses in by_count.values())
     lack_freedom = len(by_count) - parameters
     if pure_freedom < 1 or pure <= 0.0:
         return None
-    return float(f.sf((lack / lack_freedom) / (pure / pure_freedom), lack_freedom, pure_freedom))
+    probability = float(f.sf((lack / lack_freedom) / (pure / pure_freedom), lack_freedom, pure_freedom))
+    total = math.fsum(weights[n] * len(misses) for n, misses in by_count.items())
+    needed = noncentrality(lack_freedom, pure_freedom, LACK_OF_FIT)
+    return _Lack(probability, math.expm1(math.sqrt(needed * pure / pure_freedom / total)))

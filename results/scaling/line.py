@@ -49,9 +49,14 @@ class Line:
         return tuple(run_id for point in self.fitted for run_id in point.run_ids)
 
     @cached_property
-    def fitted(self) -> tuple[RecordedPoint, ...]:
-        """The points that enter a fit: those that count and do not share cores."""
+    def unshared(self) -> tuple[RecordedPoint, ...]:
+        """The points that count, and share no core."""
         return tuple(point for point in self.points if point.counting and not point.marks & APART)
+
+    @cached_property
+    def fitted(self) -> tuple[RecordedPoint, ...]:
+        """The points that enter a fit: of these, those whose launches ran on cores of the same speed."""
+        return tuple(point for point in self.unshared if not point.cores_differ)
 
     @cached_property
     def _outcomes(self) -> Mapping[str, Fit | str]:
@@ -74,15 +79,14 @@ class Line:
         """Why there is no fit, by law."""
         return {name: found for name, found in self._outcomes.items() if isinstance(found, str)}
 
-    @property
-    def parallel_fraction(self) -> Estimate | None:
-        """p as measured: convolve over total time on one rank. None without a one-rank point that counts."""
+    def parallel_fraction(self, clock: str) -> Estimate | None:
+        """p as measured: convolve over the time by `clock` on one rank. None without a one-rank point that counts."""
         one_rank = next((point for point in self.points if point.run.ranks == 1 and point.counting), None)
         if one_rank is None:
             return None
         return time_estimate(
             [
-                statistics.median(repeat.convolve_s / repeat.total_s for repeat in launch.repeats)
+                statistics.median(repeat.convolve_s / getattr(repeat, clock) for repeat in launch.repeats)
                 for launch in one_rank.counting
             ]
         )

@@ -10,8 +10,10 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from results.estimates import CONFIDENCE, MIN_LAUNCHES
+from results.estimates import MIN_LAUNCHES
 from results.records.point import RecordedPoint
+from results.scaling.power import welch_difference
+from results.scaling.variances import pooled, shrunk
 
 FENCE = 1.5  # interquartile ranges beyond the quartiles at which a repeat is marked (Tukey 1977)
 DRIFT_PROBABILITY = 0.01  # a drift is reported if it is less probable by chance
@@ -50,14 +52,24 @@ class Drift:
 
 @dataclass(frozen=True)
 class Resolution:
-    """The smallest relative difference between two points' times that stands out from the noise at CONFIDENCE.
+    """The relative difference of a point's time from another's that Welch's test finds in POWER of cases.
 
-    `noise`: standard deviation of log time between launches, pooled over points; `launches`: of a point, the median.
+    The other point has as many launches and the same noise. `noise`: standard deviation of log time between launches,
+    pooled over points; `launches`: a point's median number; `by_point`: in the order of the points that have an
+    interval.
     """
 
     noise: float
     launches: float
-    smallest: float
+    by_point: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.by_point)
+
+    @property
+    def worst(self) -> float:
+        return max(self.by_point)
 
 
 def spread(point: RecordedPoint) -> TimeSpread | None:
@@ -103,17 +115,27 @@ def drift(points: Iterable[RecordedPoint]) -> Drift | None:
 
 
 def resolution(points: Iterable[RecordedPoint]) -> Resolution | None:
-    """By Student's t with the launches of two typical points; None if no point has MIN_LAUNCHES."""
-    from scipy.stats import t
+    """Of points with an interval; None where there is none.
 
-    logs = [[math.log(time) for time in point.medians_s()] for point in points if len(point.counting) >= MIN_LAUNCHES]
+    A point's noise is drawn towards that of all points as far as few launches say little of it.
+    """
+    logs = [
+        [math.log(time) for time in point.medians_s()]
+        for point in points
+        if len(point.counting) >= MIN_LAUNCHES and not point.cores_differ
+    ]
     if not logs:
         return None
-    freedom = sum(len(times) - 1 for times in logs)
-    noise = math.sqrt(math.fsum((len(times) - 1) * statistics.variance(times) for times in logs) / freedom)
-    launches = statistics.median(len(times) for times in logs)
-    quantile = float(t.ppf(0.5 + CONFIDENCE / 2.0, freedom))
-    return Resolution(noise, launches, math.expm1(quantile * noise * math.sqrt(2.0 / launches)))
+    variances = [statistics.variance(times) for times in logs]
+    degrees = [len(times) - 1 for times in logs]
+    drawn = shrunk(variances, degrees)
+    found = [
+        math.expm1(welch_difference(len(times)) * math.sqrt(variance))
+        for times, variance in zip(logs, drawn, strict=True)
+    ]
+    return Resolution(
+        math.sqrt(pooled(variances, degrees)), statistics.median(len(times) for times in logs), tuple(found)
+    )
 
 
 def _centred(values: Sequence[float]) -> Iterator[float]:

@@ -36,11 +36,9 @@ class CoefficientRatios:
         )
 
     def interval(self, over: Sequence[float], under: Sequence[float]) -> Estimate:
-        """The estimate of over / under, by the delta method."""
-        value, below = self._value(over) / self._value(under), self._value(under)
-        gradient = [(a - value * b) / below for a, b in zip(over, under, strict=True)]
-        half = self._t * math.sqrt(max(0.0, self._covariance(gradient, gradient)))
-        return Estimate(value, value - half, value + half, INTERVAL, self.launches)
+        """Interval of over / under, by Fieller; without bounds where the denominator may be zero."""
+        low, high = self._fieller(over, under)
+        return Estimate(self._value(over) / self._value(under), low, high, INTERVAL, self.launches)
 
     def log_interval(self, form: Sequence[float], *, inverse: bool) -> Estimate:
         """The estimate of a positive form, or of one over it, by the delta method in logarithms."""
@@ -52,21 +50,28 @@ class CoefficientRatios:
         return Estimate(value, low, high, INTERVAL, self.launches)
 
     def peak(self) -> Estimate | None:
-        """The estimate of sqrt((c0 - c1) / c2); None if the fitted throughput has no peak.
-
-        Fieller: all ratios r for which (c0 - c1) - r c2 lies within t standard errors of zero.
-        """
+        """Interval of sqrt((c0 - c1) / c2); None if the fitted throughput has no peak."""
         over, under = (1.0, -1.0, 0.0), (0.0, 0.0, 1.0)
         above, below = self._value(over), self._value(under)
         if above <= 0.0 or below <= 0.0:
             return None
+        low, high = self._fieller(over, under)
+        return Estimate(math.sqrt(above / below), math.sqrt(max(0.0, low)), math.sqrt(high), INTERVAL, self.launches)
+
+    def _fieller(self, over: Sequence[float], under: Sequence[float]) -> tuple[float, float]:
+        """All ratios r for which over - r under lies within t standard errors of zero (Fieller 1954).
+
+        Where `under` may be zero the ratios are bounded on one side at most.
+        """
+        above, below = self._value(over), self._value(under)
         square = self._t**2
         a = below**2 - square * self._covariance(under, under)
         b = above * below - square * self._covariance(over, under)
         c = above**2 - square * self._covariance(over, over)
         roots = math.sqrt(max(0.0, b * b - a * c))
         if a > 0.0:
-            low, high = (b - roots) / a, (b + roots) / a
-        else:  # the coherency may be zero: there is at most a lower bound
-            low, high = ((b - roots) / a if a < 0.0 < c else 0.0), math.inf
-        return Estimate(math.sqrt(above / below), math.sqrt(max(0.0, low)), math.sqrt(high), INTERVAL, self.launches)
+            return (b - roots) / a, (b + roots) / a
+        if not a < 0.0 < c:
+            return -math.inf, math.inf
+        end = (b - roots) / a if above * below > 0.0 else (b + roots) / a
+        return (end, math.inf) if above * below > 0.0 else (-math.inf, end)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from results.estimates import Estimate, one, ratio_estimate
-from results.records.point import RecordedPoint
+from results.estimates import Estimate, one
+from results.records.point import RecordedPoint, ratio_of
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,36 @@ def relative_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> R
 
 
 def absolute_speedup(point: RecordedPoint, sweep: Sequence[RecordedPoint]) -> Ratio:
-    """Strong scaling: against the fastest one-rank point of the problem in the sweep, whatever its variant.
+    """Strong scaling: against the serial point of the same problem and backend, a baseline that is named beforehand.
 
-    By the headline. A streamed point has no such time, so it is compared with all others by total time.
+    By the headline; a streamed point has none of its own, so it stands against the serial one by total time.
     """
+    yardstick = point.experiment.yardstick(point.run)
     candidates = [
+        other
+        for other in _of_problem(point, sweep)
+        if other.experiment.is_serial(other.run) and other.experiment.yardstick(other.run) == yardstick
+    ]
+    none_ran = f"no serial run of this problem with {yardstick} is in this sweep"
+    return _against(point, candidates, point.comparable_clock, none_ran)
+
+
+def fastest_speedup(point: RecordedPoint, sweep: Sequence[RecordedPoint]) -> Ratio:
+    """Strong scaling: against the fastest one-rank point of the problem, whatever its variant, by the same clock.
+
+    It is chosen for being fast, so that its time lies below what it would take again; absolute speedup's does not.
+    """
+    none_ran = "no one-rank point of this problem ran in this sweep"
+    return _against(point, _of_problem(point, sweep), point.comparable_clock, none_ran)
+
+
+def _of_problem(point: RecordedPoint, sweep: Sequence[RecordedPoint]) -> list[RecordedPoint]:
+    """One-rank points that compute the same and have the clock that it is compared by."""
+    return [
         other
         for other in sweep
         if other.run.ranks == 1 and other.problem == point.problem and (point.streamed or not other.streamed)
     ]
-    return _against(point, candidates, point.comparable_clock, "no one-rank point of this problem ran in this sweep")
 
 
 def weak_efficiency(point: RecordedPoint, series: Sequence[RecordedPoint]) -> Ratio:
@@ -89,4 +109,4 @@ def _against(point: RecordedPoint, candidates: Sequence[RecordedPoint], clock: s
     baseline = min(comparable, key=lambda other: other.seconds(clock))
     if baseline is point:
         return Ratio(one(len(point.counting)), baseline, "")
-    return Ratio(ratio_estimate(baseline.medians_s(clock), point.medians_s(clock)), baseline, "")
+    return Ratio(ratio_of(baseline, point, clock), baseline, "")

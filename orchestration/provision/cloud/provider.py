@@ -5,6 +5,7 @@ What a task does is in service.py, imported when a task begins: listing clusters
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +31,10 @@ class GoogleCloud(Provider):
         return sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml"))
 
     def owns(self, cluster: str, root: Path) -> bool:
-        names = self.names(root)
-        return cluster in names or Path(cluster).name in {f"Pulumi.{name}.yaml" for name in names}
+        return _name(cluster) in self.names(root)
+
+    def find(self, cluster: str, root: Path, utc: str) -> Inventory:
+        return super().find(_name(cluster), root, utc)
 
     def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
         return _cloud(operator).up(cluster, flags.budget, flags.keep, operator.runs if flags.replace else None)
@@ -52,7 +55,7 @@ class GoogleCloud(Provider):
         if found.expires_at is None or lifetime_left_s(found.expires_at, operator.clock.utc()) > 0:
             yield
             return
-        with _cloud(operator).head_awake(cluster, found):
+        with _cloud(operator).head_awake(found.cluster, found):
             yield
 
     def orphans(self, cluster: str, project: str, discard: bool, operator: Operator) -> int:
@@ -62,7 +65,16 @@ class GoogleCloud(Provider):
     def described(self, cluster: str, root: Path) -> DescribedNodes | None:
         from orchestration.provision.cloud.clients import stack_settings
 
-        return stack_settings.described(stack_settings.stack_name(cluster, root), root)
+        name = stack_settings.stack_name(cluster, root)
+        keys = stack_settings.config(name, root)
+        nodes, slots = (stack_settings.count(keys, name, key) for key in ("nodes", "slots"))
+        return DescribedNodes(str(keys.get("convscale:machine_type")), nodes or 1, slots)
+
+
+def _name(cluster: str) -> str:
+    """The stack of `fat` and of `Pulumi.fat.yaml`, wherever that lies."""
+    file = re.fullmatch(r"Pulumi\.(.+)\.yaml", Path(cluster).name)
+    return file[1] if file else cluster
 
 
 def _cloud(operator: Operator) -> Cloud:

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from results.estimates import CONFIDENCE, Estimate
 from results.formats import NONE, estimate, number, percent, slug
 from results.records.marks import MIXED
-from results.records.point import RecordedPoint
+from results.records.point import TOTAL, RecordedPoint
 from results.records.sweep import STRONG, RecordedSeries
 from results.scaling.fits import LACK_OF_FIT, SPARE, Fit
 from results.scaling.line import Line, PointLaws, lines
+from results.scaling.power import POWER
 from results.table import Column, Table, bounded, build, estimated, hidden, numeric, plain, shown
 from results.tables import columns
 
 A_PRIORI = "a priori, as the paper assumes"
-MEASURED = "measured: convolve over total time, one rank"
+OF_TOTAL = "measured: convolve over total time, one rank"
+OF_HEADLINE = "measured: convolve over {} time, one rank"
+NO_HELP = 0.9  # serial fraction from which more ranks did not help
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,14 @@ def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
     notes = [
         f"Fitted to all launches' medians of {clock} time, in log time; intervals at {CONFIDENCE:.0%}. No law is "
         f"fitted to fewer distinct rank counts than its parameters (its one-rank time is one) plus {SPARE}.",
-        "Points that are oversubscribed, share cores or are suspect are left out.",
+        "Points that are oversubscribed, share cores, are suspect, or whose launches ran on cores of different speed, "
+        "are left out.",
         *_mixed(found),
         f"Lack of fit: probability of points this far off the law, had they followed it; below {LACK_OF_FIT} they do "
-        "not, and its parameters describe nothing.",
+        f"not, and its parameters describe nothing. The remark says which departure the test finds in {POWER:.0%} of "
+        "cases: a smaller one may be there.",
+        f"p measured by {clock} time belongs to speedups, which rest on that time; by total time it counts load and "
+        "save as serial.",
         "USL: Universal Scalability Law; ranks at peak is where throughput is highest. A serial fraction below zero "
         "means a speedup above the rank count.",
     ]
@@ -82,15 +89,37 @@ def _rows(line: Line) -> Iterator[ParameterRow]:
     if line.scaling == STRONG:
         if (assumed := line.points[0].experiment.parallel_fraction) is not None:
             yield ParameterRow(line, A_PRIORI, "p", assumed, None, "")
-        remark = "" if line.parallel_fraction else "no one-rank point counts"
-        yield ParameterRow(line, MEASURED, "p", line.parallel_fraction, None, remark)
+        word = line.points[0].experiment.headline_word
+        for law, clock in ((OF_HEADLINE.format(word), line.points[0].headline), (OF_TOTAL, TOTAL)):
+            fraction = line.parallel_fraction(clock)
+            remark = "no one-rank point counts"
+            if fraction:
+                remark = f"speedup limit {number(1.0 / (1.0 - fraction.value), 3)}" if fraction.value < 1.0 else ""
+            yield ParameterRow(line, law, "p", fraction, None, remark)
     for name, why_not in line.why_not.items():
         yield ParameterRow(line, name, NONE, None, None, f"not fitted: {why_not}")
     for name, fit in line.laws.items():
-        told = {True: "the points follow the law", False: "the points do not follow the law", None: ""}[fit.holds]
+        told = _remark(fit)
         for parameter, value in fit.parameters.items():
             yield ParameterRow(line, name, parameter, value, fit, told)
         yield ParameterRow(line, name, "one-rank time (s)", fit.one_rank_s, fit, told)
+
+
+def _remark(fit: Fit) -> str:
+    """What the test of the law says; a law that is not refuted is not proved."""
+    told = {
+        True: f"no departure found (one of {_seen(fit)} would be)",
+        False: "the points do not follow the law",
+        None: "",
+    }
+    serial = fit.parameters.get("serial fraction")
+    if fit.holds is not False and serial is not None and serial.value >= NO_HELP:
+        return "; ".join(filter(None, ["more ranks did not help", told[fit.holds]]))
+    return told[fit.holds]
+
+
+def _seen(fit: Fit) -> str:
+    return NONE if fit.departure is None else f"{100 * fit.departure:.0f} %"
 
 
 def _estimate(row: ParameterRow) -> Estimate | None:

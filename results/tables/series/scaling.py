@@ -7,23 +7,36 @@ from dataclasses import dataclass
 
 from results.estimates import CONFIDENCE, MIN_LAUNCHES, Estimate
 from results.formats import estimate, mib, number, percent, plural, slug
-from results.records.marks import MARKS, MIXED
+from results.records.marks import CORES_DIFFER, MARKS, MIXED
 from results.records.point import RecordedPoint
 from results.records.sweep import SIZE, STRONG, WEAK, RecordedSeries, RecordedSweep
-from results.scaling.speedup import Ratio, absolute_speedup, conflict, relative_speedup, scaled_speedup, weak_efficiency
+from results.scaling.speedup import (
+    Ratio,
+    absolute_speedup,
+    conflict,
+    fastest_speedup,
+    relative_speedup,
+    scaled_speedup,
+    weak_efficiency,
+)
 from results.table import Column, Table, Values, bounded, build, estimated, numeric, shown
 from results.tables import columns
 
 GIGA = 1e9
 BOUNDS_NOTE = (
     f"[low, high] is a {CONFIDENCE:.0%} interval over launches (Student's t in log time, Welch's for a ratio); "
-    f"(low to high) is the range of fewer than {MIN_LAUNCHES} launches."
+    f"(low to high) is the range of fewer than {MIN_LAUNCHES} launches, or of launches on cores of different speed."
 )
 RATIOS = {
-    STRONG: (("Relative speedup", "relative_speedup"), ("Absolute speedup", "absolute_speedup")),
+    STRONG: (
+        ("Relative speedup", "relative_speedup"),
+        ("Absolute speedup", "absolute_speedup"),
+        ("Against the fastest", "fastest_speedup"),
+    ),
     WEAK: (("Weak efficiency", "weak_efficiency"), ("Scaled speedup", "scaled_speedup")),
     SIZE: (),
 }
+SHORT_RATIOS = 2  # of RATIOS that a table for a terminal has room for
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,9 @@ def rows(sweep: RecordedSweep, series: RecordedSeries) -> list[ScalingRow]:
 def full(sweep: RecordedSweep, series: RecordedSeries) -> Table:
     """Every point with its clocks, rates, ratios, memory, marks and outcome."""
     found = rows(sweep, series)
-    shows = [*_common(series), *map(_clock, series.experiment.clocks[1:]), *_details(series.points)]
+    further = _ratio_columns(series.scaling)[SHORT_RATIOS:]
+    clocks = map(_clock, series.experiment.clocks[1:])
+    shows = [*_common(series), *further, *clocks, *_details(series.points)]
     return build(
         f"{series.scaling.capitalize()} scaling: {series.name}",
         shows,
@@ -65,36 +80,49 @@ def notes(series: RecordedSeries, found: Sequence[ScalingRow]) -> list[str]:
     lines, words = [series.experiment.clocks_note, BOUNDS_NOTE], series.experiment.variant_words
     if series.scaling == STRONG:
         lines.append(f"Relative speedup: T1 is the one-rank point of the same {words}.")
-        lines += _once(_baseline(row) for row in found)
+        lines += _once(line for row in found for line in (_serial(row), _fastest(row)))
     if series.scaling == WEAK:
         lines.append(
             f"T1 is the one-rank point of the same {words}. Efficiency is T1 / TN; scaled speedup, "
             "N T1 / TN, is the quantity of Gustafson's law."
         )
     lines += _once(_why_not(row) for row in found)
-    if any(MIXED in row.point.marks for row in found):
-        lines.append(f"Points marked {MIXED}: {MARKS[MIXED]}.")
+    for mark in (MIXED, CORES_DIFFER):
+        if any(mark in row.point.marks for row in found):
+            lines.append(f"Points marked {mark}: {MARKS[mark]}.")
     return lines
 
 
 def _ratios(sweep: RecordedSweep, series: RecordedSeries, point: RecordedPoint) -> tuple[Ratio, ...]:
     if series.scaling == STRONG:
-        return (relative_speedup(point, series.points), absolute_speedup(point, sweep.points))
+        return (
+            relative_speedup(point, series.points),
+            absolute_speedup(point, sweep.points),
+            fastest_speedup(point, sweep.points),
+        )
     if series.scaling == WEAK:
         return (weak_efficiency(point, series.points), scaled_speedup(point, series.points))
     return ()
 
 
-def _baseline(row: ScalingRow) -> str:
-    """The baseline of a point's absolute speedup, in a sentence."""
-    baseline, clock = row.ratios[1].baseline, row.point.comparable_clock
+def _serial(row: ScalingRow) -> str:
+    """What the absolute speedup of a point rests on."""
+    return _baseline(row, 1, "Absolute speedup", "is the serial run with the point's own backend")
+
+
+def _fastest(row: ScalingRow) -> str:
+    """What the column beside it rests on."""
+    return _baseline(row, 2, "Against the fastest", "is the fastest one-rank point of this problem in the sweep")
+
+
+def _baseline(row: ScalingRow, index: int, what: str, which: str) -> str:
+    baseline, clock = row.ratios[index].baseline, row.point.comparable_clock
     if baseline is None:
         return ""
     time = baseline.time(clock)
     return (
-        f"Absolute speedup at {baseline.size_text}{' of streamed points' if row.point.streamed else ''}: T1 is the "
-        f"fastest one-rank point of this problem in the sweep by {clock.removesuffix('_s')} time, "
-        f"{baseline.variant.phrase}, {number(time.value if time else None)} s."
+        f"{what} at {baseline.size_text}{' of streamed points' if row.point.streamed else ''}: T1 {which}, by "
+        f"{clock.removesuffix('_s')} time {baseline.variant.phrase}, {number(time.value if time else None)} s."
     )
 
 
@@ -116,7 +144,7 @@ def _common(series: RecordedSeries) -> list[Column[ScalingRow]]:
         *columns.place(series.points),
         estimated(f"{word.capitalize()} time (s)", word, lambda row: row.time, unit="_s"),
         *_rates(series.points),
-        *_ratio_columns(series.scaling),
+        *_ratio_columns(series.scaling)[:SHORT_RATIOS],
         _outcome(),
     ]
 

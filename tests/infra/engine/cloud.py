@@ -78,6 +78,7 @@ class Cloud:
     made: dict[str, Made] = field(default_factory=dict)
     publishes: dict[str, dict[str, str]] = field(default_factory=dict)  # what a node says of itself, if not READY
     refuses: dict[str, str] = field(default_factory=dict)  # by name: Google's words
+    platforms: dict[str, str] = field(default_factory=dict)  # by name: the processors, if not Intel Broadwell
 
     def create(self, kind: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """The new resource's id and outputs. Raises GoogleRefusesError."""
@@ -89,7 +90,9 @@ class Cloud:
         if missing := [link for link in _links(inputs) if link not in self.compute.held]:
             raise GoogleRefusesError(f"googleapi: Error 404: The resource '{missing[0]}' was not found, notFound")
         self.made[path] = Made(kind, inputs, outputs(kind, inputs, preview=False, head=self.head))
-        self.compute.put(path, status="RUNNING", uses=[*_links(inputs), *self._addresses(kind, inputs)])
+        uses = [*_links(inputs), *self._addresses(kind, inputs)]
+        platform = self.platforms.get(str(inputs["name"]), "Intel Broadwell")
+        self.compute.put(path, status="RUNNING", cpuPlatform=platform, uses=uses)
         if noun(kind) == "Instance":
             name, disk = str(inputs["name"]), path.replace("/instances/", "/disks/")
             self.compute.put(disk)

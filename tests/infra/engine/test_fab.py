@@ -65,7 +65,9 @@ def held(desk):
 
 
 def test_up_again_another_machine_and_down(desk):
+    desk.cloud.platforms["convscale-light-node2"] = "AMD Rome"
     said = desk.fab("up", "--cluster", "light", "--yes")
+    assert "processors differ (Intel Broadwell: node1; AMD Rome: node2): runs whose ranks are on several" in said
     for words in ("create", "2 Instance", "203.0.113.7/32", "e2-medium, on demand", "2026-07-30", "SSD_TOTAL_GB"):
         assert words in said
     assert "lifetime 4 h, then Google itself ends the nodes" in said
@@ -192,7 +194,11 @@ def test_too_little_quota_is_found_before_anything_is_made(desk):
 def test_a_node_that_fails_to_start_is_taken_down_with_the_rest(desk):
     desk.cloud.publishes["convscale-light-node2"] = {"convscale/bootstrap": "failed: pip: no space left"}
     said = desk.fab("up", "--cluster", "light", "--yes", status=1)
-    assert "node2 (convscale-light-node2) failed to start: pip: no space left: light is taken down again" in said
+    failed = "node2 (convscale-light-node2) failed to start: pip: no space left"
+    assert f"{failed}: node2 is made anew, by itself" in said
+    assert f"{failed}: light is taken down again" in said
+    asked = desk.asked()
+    assert [asked.count(f"create convscale-light-node{n}") for n in (1, 2)] == [1, 2]
     assert desk.cloud.compute.held == {}
     assert not desk.files.exists()
 

@@ -3,6 +3,7 @@
 import io
 import re
 import shutil
+import sys
 
 import pytest
 from rich.console import Console
@@ -101,3 +102,16 @@ def test_own_machines_take_no_name_of_another_kind(clusters, name, kind):
 def test_containers_cost_nothing_so_that_a_budget_is_refused(clusters, operator):
     with pytest.raises(Refusal, match="--budget, --keep and --replace are for clusters on Google Cloud"):
         clusters.provider("compose-fat").up("compose-fat", UpFlags(budget=5.0), operator)
+
+
+def test_a_stack_goes_by_its_files_name_too(clusters):
+    bring_up(clusters, "fat")
+    assert clusters.find("Pulumi.fat.yaml", UTC) == clusters.find("fat", UTC)
+    assert clusters.name_of("Pulumi.fat.yaml", UTC) == "fat"
+
+
+def test_what_a_stack_will_be_needs_the_package_that_reads_its_file(clusters, monkeypatch):
+    assert clusters.provider("fat").described("fat", clusters.root).machine_type == "n2-highcpu-16"
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(Refusal, match=r"yaml is not installed, and Pulumi\.fat\.yaml cannot be read: 'make cloud'"):
+        clusters.provider("fat").described("fat", clusters.root)

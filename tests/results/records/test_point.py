@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from results.records.point import RecordedPoint
+from results.records.point import RecordedPoint, ratio_of
 from workload.domain.footprint import predict
 from workload.domain.grid import Grid
 
@@ -88,3 +88,29 @@ def test_parts_add_up_and_imbalance_is_maximum_over_mean(maker: Any) -> None:
     assert imbalance["load"] == pytest.approx(4.0), "only the root loads"
     assert imbalance["convolve"] == pytest.approx(0.575 / 0.5375)
     assert imbalance["save"] is None, "nobody saves"
+
+
+def test_launches_on_cores_of_different_speed_have_a_range_and_a_mark(maker: Any) -> None:
+    def slow(record: dict[str, Any]) -> None:
+        for repeat in record["repeats"]:
+            repeat["ranks"][0]["yardstick_flops_per_s"] = [0.7e9, 0.66e9]
+
+    maker.add_strong(counts=(1, 2))
+    maker.add("strong", ranks=2, launch=3, change=slow)
+    one, two = maker.read().points
+    assert one.time().bounds == "interval"
+    assert two.marks == {"cores differ"}
+    assert (two.time().low, two.time().high) == (min(two.medians_s()), max(two.medians_s()))
+    assert {estimate.bounds for estimate in (two.time(), ratio_of(one, two), ratio_of(two, one))} == {"range"}
+
+
+def test_two_readings_that_contradict_each_other_say_nothing(maker: Any) -> None:
+    def torn(record: dict[str, Any]) -> None:
+        for repeat in record["repeats"]:
+            repeat["ranks"][0]["yardstick_flops_per_s"] = [0.5e9, 1e9]
+
+    maker.add_strong(counts=(1,))
+    maker.add("strong", ranks=1, launch=3, change=torn)
+    (point,) = maker.read().points
+    assert point.launches[-1].core_speeds == ()
+    assert not point.cores_differ

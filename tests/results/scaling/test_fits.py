@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 from collections.abc import Callable
 
 import pytest
@@ -60,6 +61,42 @@ def test_intervals_cover_the_truth_in_at_least_88_of_100_seeds(truth: Truth) -> 
                 covered[name] += bounds.low <= value <= bounds.high
         covered["one rank"] += found.one_rank_s.low <= ONE_RANK_S <= found.one_rank_s.high
     assert min(covered.values()) >= 88, covered
+
+
+UNEVEN = {1: 0.19, 2: 0.02, 4: 0.11, 8: 0.06, 16: 0.06}  # noise by rank count
+
+
+@pytest.mark.parametrize("p", [0.95, 0.995])
+def test_noise_that_differs_by_count_is_covered(p: float) -> None:
+    covered = 0
+    for seed in range(100):
+        rng = random.Random(seed)  # noqa: S311  # noise, not secrets
+        times = [
+            (n, ONE_RANK_S / amdahl(p, n) * rng.lognormvariate(0.0, noise))
+            for _ in range(5)
+            for n, noise in UNEVEN.items()
+        ]
+        found = fits.fit(AMDAHL, times).parameters["p"]
+        covered += found.low <= p <= found.high
+    assert covered >= 88
+
+
+def test_the_departure_that_is_told_is_found_in_four_of_five_cases() -> None:
+    """The points lie off the law by the departure, up and down in turn, as the law cannot follow."""
+    counts = (1, 2, 4, 8, 16, 32)
+    law = [(n, ONE_RANK_S / amdahl(FRACTION, n)) for n in counts]
+
+    def made(seed: int, departure: float) -> fits.Fit:
+        rng = random.Random(seed)  # noqa: S311  # noise, not secrets
+        times = []
+        for place, (n, seconds) in enumerate(law):
+            off = departure * (1, -1, -1, 1, 1, -1)[place]
+            times += [(n, seconds * math.exp(off) * rng.lognormvariate(0.0, 0.03)) for _ in range(3)]
+        return fits.fit(AMDAHL, times)
+
+    departure = statistics.median(made(seed, 0.0).departure or 0.0 for seed in range(40))
+    found = sum(made(seed, math.log1p(departure)).holds is False for seed in range(100))
+    assert 65 <= found <= 92
 
 
 def test_a_law_that_the_points_do_not_follow_is_found_out() -> None:

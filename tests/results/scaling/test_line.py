@@ -35,10 +35,12 @@ def test_laws_are_fitted_to_all_launches_of_each_line(maker: Any) -> None:
     assert found.low <= FRACTION <= found.high
 
 
-def test_p_is_measured_as_convolve_over_total_on_one_rank(maker: Any) -> None:
+def test_p_is_measured_as_convolve_over_each_clock_on_one_rank(maker: Any) -> None:
     line = lines(dense(maker).series[0])[0]
-    assert line.parallel_fraction is not None
-    assert line.parallel_fraction.value == pytest.approx(0.5 / 1.1, rel=1e-6)  # as conftest makes them
+    for clock, p in (("total_s", 0.5 / 1.1), ("forward_s", 0.5)):  # as conftest makes them
+        fraction = line.parallel_fraction(clock)
+        assert fraction is not None
+        assert fraction.value == pytest.approx(p, rel=1e-6)
 
 
 def test_too_few_rank_counts_are_said_and_nothing_is_fitted(maker: Any) -> None:

@@ -9,7 +9,14 @@ from results.estimates import EXACT, INTERVAL
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
 from results.scaling.laws import amdahl, gustafson
-from results.scaling.speedup import absolute_speedup, conflict, relative_speedup, scaled_speedup, weak_efficiency
+from results.scaling.speedup import (
+    absolute_speedup,
+    conflict,
+    fastest_speedup,
+    relative_speedup,
+    scaled_speedup,
+    weak_efficiency,
+)
 
 FRACTION = 0.95  # of the maker's laws
 
@@ -58,14 +65,19 @@ def test_scaled_speedup_is_gustafsons_and_efficiency_its_nth(maker: Any) -> None
         assert efficiency.value * ranks == pytest.approx(scaled.value)
 
 
-def test_absolute_speedup_takes_the_fastest_one_rank_point_of_any_movement_and_backend(maker: Any) -> None:
+def test_absolute_speedup_takes_the_serial_point_of_the_same_backend_even_where_another_is_faster(maker: Any) -> None:
     maker.noise = 0.0
     maker.add_strong(counts=(1, 4))
     maker.add_strong(counts=(1,), movement="serial", change=every(0.5))
-    maker.add_strong(counts=(1,), backend="naive", change=every(3.0))
+    maker.add_strong(counts=(1,), movement="shared", change=every(0.25))
+    maker.add_strong(counts=(1,), movement="serial", backend="naive", change=every(0.1))
     sweep = maker.read()
-    relative, absolute = (f(find(sweep, 4), sweep.points) for f in (relative_speedup, absolute_speedup))
-    assert absolute.baseline is find(sweep, 1, "serial")
+    found = [f(find(sweep, 4), sweep.points) for f in (relative_speedup, absolute_speedup, fastest_speedup)]
+    relative, absolute, fastest = found
+    assert absolute.baseline is not None
+    assert absolute.baseline.variant.label == "serial, numpy"
+    assert fastest.baseline is not None
+    assert fastest.baseline.variant.label == "serial, naive"
     assert relative.estimate is not None
     assert absolute.estimate is not None
     assert absolute.estimate.value == pytest.approx(relative.estimate.value / 2)
@@ -81,7 +93,8 @@ def test_a_wrong_suspect_or_replica_one_rank_point_is_no_baseline(maker: Any) ->
     maker.add_strong(counts=(1,), movement="replica", change=every(0.01))
     maker.add_strong(counts=(1,), backend="naive", change=every(0.01), outcome="wrong_answer")
     sweep = maker.read()
-    assert absolute_speedup(find(sweep, 2), sweep.points).baseline is find(sweep, 1)
+    assert fastest_speedup(find(sweep, 2), sweep.points).baseline is find(sweep, 1)
+    assert "suspect" in absolute_speedup(find(sweep, 2), sweep.points).why_not
 
 
 @pytest.mark.parametrize("outcome", ["wrong_answer", "skipped", "out_of_memory"])
@@ -89,7 +102,7 @@ def test_without_an_ok_baseline_there_is_no_speedup_but_a_reason(maker: Any, out
     maker.add("strong", ranks=1, outcome=outcome)
     maker.add("strong", ranks=2)
     sweep = maker.read()
-    for ratio in (relative_speedup(find(sweep, 2), sweep.points), absolute_speedup(find(sweep, 2), sweep.points)):
+    for ratio in (relative_speedup(find(sweep, 2), sweep.points), fastest_speedup(find(sweep, 2), sweep.points)):
         assert ratio.estimate is None
         assert outcome in ratio.why_not
 
@@ -98,7 +111,8 @@ def test_a_missing_one_rank_point_is_said(maker: Any) -> None:
     maker.add("strong", ranks=2)
     sweep = maker.read()
     assert "no one-rank point" in relative_speedup(find(sweep, 2), sweep.points).why_not
-    assert "no one-rank point" in absolute_speedup(find(sweep, 2), sweep.points).why_not
+    assert "no one-rank point" in fastest_speedup(find(sweep, 2), sweep.points).why_not
+    assert "no serial run of this problem with numpy" in absolute_speedup(find(sweep, 2), sweep.points).why_not
     assert "no one-rank point" in weak_efficiency(find(sweep, 2), sweep.points).why_not
 
 
@@ -115,7 +129,7 @@ def test_no_speedup_crosses_boots_or_workloads(maker: Any, attribute: str, words
     maker.add("strong", ranks=2, **other)
     sweep = maker.read()
     assert words in conflict(sweep.points)
-    for ratio in (relative_speedup(find(sweep, 2), sweep.points), absolute_speedup(find(sweep, 2), sweep.points)):
+    for ratio in (relative_speedup(find(sweep, 2), sweep.points), fastest_speedup(find(sweep, 2), sweep.points)):
         assert ratio.estimate is None
         assert words in ratio.why_not
 
@@ -138,7 +152,7 @@ def test_a_streamed_point_stands_beside_others_by_total_time(maker: Any) -> None
     maker.add_strong(counts=(2,), movement="tree", change=streamed)
     sweep = maker.read()
     point, base = find(sweep, 2, "tree"), find(sweep, 1)
-    found = absolute_speedup(point, sweep.points).estimate
+    found = fastest_speedup(point, sweep.points).estimate
     total = base.time("total_s")
     own = point.time("total_s")
     assert found is not None

@@ -122,3 +122,29 @@ def test_sweeps_side_by_side_have_a_column_each_and_no_ratio(make_maker: Callabl
         ("2", False, False),
         ("4", True, False),
     ]
+
+
+def _on_two_models(record: dict[str, Any]) -> None:
+    """The odd ranks ran on a node of another processor."""
+    (one,) = record["machines"]
+    placed = one["rank_placement"]
+    other = {**one, "node": "node2", "boot_id": "b2", "cpu_model": "Another CPU", "rank_placement": placed[1::2]}
+    record["machines"] = [{**one, "rank_placement": placed[::2]}, other]
+
+
+def test_speedups_and_laws_of_mixed_processors_say_so(maker: Any) -> None:
+    maker.slots = 16
+    maker.add_strong(counts=(1, 2, 4, 8, 16), change=_on_two_models)
+    sweep = maker.read()
+    found = {table.name: table for table in of_series(sweep, sweep.series[0])}
+    laws = next(table for name, table in found.items() if name.startswith("laws") and table.notes)
+    assert any("Mixed processors: the ranks of the points at 2, 4, 8, 16 ranks" in note for note in laws.notes)
+    scaling = next(table for name, table in found.items() if "Outcome" in table.columns)
+    assert any(note.startswith("Points marked mixed processors: ") for note in scaling.notes)
+    assert [record["marks"] for record in scaling.records if record["ranks"] == 2] == ["mixed-processors"]
+
+
+def test_one_model_of_processor_is_no_word_worth(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2, 4, 8, 16))
+    sweep = maker.read()
+    assert not [note for table in of_series(sweep, sweep.series[0]) for note in table.notes if "processors" in note]

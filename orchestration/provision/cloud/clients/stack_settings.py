@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.clusters.provider import DescribedNodes
 from orchestration.errors import Refusal
 
 NAME = re.compile(r"[a-z][a-z0-9]{0,19}")  # no dash: no stack's names may begin as another's do
@@ -56,32 +55,25 @@ def config(stack: str, root: Path) -> dict[str, Any]:
     return _config(root / f"Pulumi.{stack}.yaml") | _config(root / "infra" / "stacks" / f"Pulumi.{stack}.yaml")
 
 
-def described(stack: str, root: Path) -> DescribedNodes:
-    """The nodes that the stack is to have. Raises Refusal where a number of them is none."""
-    keys = config(stack, root)
-    return DescribedNodes(
-        machine_type=str(keys.get("convscale:machine_type")),
-        count=_count(keys, stack, "nodes") or 1,
-        slots=_count(keys, stack, "slots"),
-    )
-
-
-def _count(keys: Mapping[str, Any], stack: str, key: str) -> int | None:
+def count(keys: Mapping[str, Any], stack: str, key: str) -> int | None:
+    """A number of nodes or slots; None where the files leave it open. Raises Refusal."""
     value = keys.get(f"convscale:{key}")
     if value is None:
         return None
     try:
-        count = int(value)
+        number = int(value)
     except (TypeError, ValueError):
-        count = 0
-    if count < 1:
+        number = 0
+    if number < 1:
         raise Refusal(f"Pulumi.{stack}.yaml: convscale:{key} {value!r} is no count: give a whole number of at least 1")
-    return count
+    return number
 
 
 def _config(path: Path) -> dict[str, Any]:
-    import yaml
-
+    try:
+        import yaml
+    except ModuleNotFoundError as error:
+        raise Refusal(f"yaml is not installed, and {path.name} cannot be read: 'make cloud' brings it") from error
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

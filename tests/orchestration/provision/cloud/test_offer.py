@@ -1,12 +1,16 @@
 """Money to lifetime, outputs to the offer, quota that is too small."""
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from orchestration.errors import Refusal
 from orchestration.provision.cloud import offer
 from orchestration.provision.cloud.clients.compute import Quota
+from orchestration.provision.cloud.clients.events import Change
 from tests.orchestration.provision.cloud import plays
 
 OFFER = offer.parse_offer(plays.outputs())
@@ -71,6 +75,13 @@ def test_where_google_counts_one_quota_or_another_neither_refuses():
     offer.check_room(spot, found)
     with pytest.raises(Refusal, match=r"CPUS: 4 needed, 0 of 0 in use.*ask Google for that much"):
         offer.check_room(OFFER, offer.rooms(OFFER, {"CPUS": Quota(0, 0)}))
+
+
+def test_nodes_stand_in_the_order_of_their_numbers():
+    changes = [Change("create", "gcp:compute/instance:Instance", f"node{n}") for n in (8, 1, 10, 3, 2, 7)]
+    console = Console(file=io.StringIO(), width=200)
+    console.print(offer.tables(OFFER, changes, [], "")[0])
+    assert "node1 ... node10" in console.file.getvalue()
 
 
 @pytest.mark.parametrize(

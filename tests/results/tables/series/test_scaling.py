@@ -51,6 +51,7 @@ def test_rates_follow_from_the_forward_time(full: Any) -> None:
 def test_the_absolute_baseline_is_named_and_traceable(full: Any) -> None:
     sweep = full.read()
     table = scaling.full(sweep, sweep.series[0])
+    assert sum("T1 is the serial run with the point's own backend" in note for note in table.notes) == 1
     assert sum("T1 is the fastest one-rank point of this problem in the sweep" in note for note in table.notes) == 1
     one_rank = {run_id for point in sweep.points if point.run.ranks == 1 for run_id in point.run_ids}
     for row in records(sweep):
