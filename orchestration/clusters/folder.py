@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from orchestration.clusters import inventory
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
+from orchestration.folders import own_folder
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class ClusterFolder:
 
 def home(root: Path) -> Path:
     """The folder that holds one folder a cluster."""
-    return root / "infra" / "clusters"
+    return own_folder(root / "infra" / "clusters", "clusters", os.environ)
 
 
 def folder_of(cluster: str, root: Path) -> ClusterFolder:

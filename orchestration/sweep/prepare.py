@@ -54,7 +54,7 @@ class Surroundings:
     utc_now: Callable[[], str]
     environment: Mapping[str, str]
     experiments: Sequence[Experiment] = EXPERIMENTS
-    unused: Sequence[str] = ()  # lines on what of the environment jobs on this machine do not get
+    remarks: Sequence[str] = ()  # lines on what of the person's machine is not used, for sweeps on it
 
     @property
     def root(self) -> Path:
@@ -172,7 +172,7 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         workload=workload.digest,
         facts=resume.facts(machines, _slots(machines, inventory)),
     )
-    plan = replace(plan, notes=(*_unused(inventory, surroundings), *_of_machines(machines), *plan.notes))
+    plan = replace(plan, notes=(*_remarks(inventory, surroundings), *_of_machines(machines), *plan.notes))
     return Sweep(surroundings, request, experiment, loaded, ground, plan, executor, identity)
 
 
@@ -181,9 +181,9 @@ def _slots(machines: Sequence[Mapping[str, Any]], inventory: Inventory) -> list[
     return [int(item.get("slots", node.slots)) for item, node in zip(machines, inventory.nodes, strict=True)]
 
 
-def _unused(inventory: Inventory, surroundings: Surroundings) -> Sequence[str]:
-    """Lines on what of the person's environment the runs do not get; nodes apart from this machine have their own."""
-    return surroundings.unused if inventory.is_this_machine else ()
+def _remarks(inventory: Inventory, surroundings: Surroundings) -> Sequence[str]:
+    """Lines on what the runs do not get of this machine's environment; other nodes have their own."""
+    return surroundings.remarks if inventory.is_this_machine else ()
 
 
 def _of_machines(machines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, ParamSpec
 from invoke.exceptions import Exit
 
 from orchestration.errors import Refusal, Stopped
-from orchestration.tasks.printing import as_typed, console
+from orchestration.folders import own_folder
+from orchestration.tasks.printing import as_typed, console, short
 
 if TYPE_CHECKING:
     from orchestration.clusters.inventory import Inventory
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from orchestration.sweep.prepare import Surroundings
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNS = ROOT / "results" / "runs"
+PROJECT_RUNS = ROOT / "results" / "runs"
+RUNS = own_folder(PROJECT_RUNS, "runs", os.environ, inside=(".images", ".checks", ".probes"))
 P = ParamSpec("P")
 
 
@@ -98,9 +100,9 @@ def surroundings() -> Surroundings:
     from orchestration.sweep.prepare import Surroundings
 
     environment = dict(os.environ)
-    return Surroundings(
-        known_clusters(), RunsFolder(RUNS), utc_now, kept_environment(environment), unused=unused(environment)
-    )
+    elsewhere = f"{short(PROJECT_RUNS)} cannot be written here: sweeps, pictures and probes lie in {RUNS.parent}"
+    remarks = (*unused(environment), *([] if RUNS == PROJECT_RUNS else [elsewhere]))
+    return Surroundings(known_clusters(), RunsFolder(RUNS), utc_now, kept_environment(environment), remarks=remarks)
 
 
 def operator(yes: bool = False) -> Operator:

@@ -35,7 +35,7 @@ sweep.surroundings = lambda: Surroundings(
     utc_now,
     kept_environment(os.environ),
     (Convolution(program),),
-    unused(os.environ),
+    remarks=unused(os.environ),
 )
 if behaviour.endswith("-canary"):
     canary.PROGRAM = ("-c", "import time; time.sleep(600)")
