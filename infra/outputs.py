@@ -72,6 +72,7 @@ def describe(
         "mixed_processors": profile.mixed_processors,
         "cpu_platform": profile.min_cpu_platform,
         "placement": COMPACT if profile.compact else None,
+        "bandwidth_tier": "default",  # Tier_1 wants 30 vCPUs or more
         "created_at": created.isoformat(timespec="seconds"),
         "expires_at": expires.isoformat(timespec="seconds"),
         "price": {

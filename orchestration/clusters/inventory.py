@@ -70,7 +70,7 @@ class Inventory(_Strict):
     `executor`: how jobs get to the head, one of executors.connect.EXECUTORS. Older inventories call it `launcher`.
     `mixed_processors`: the provider chooses each node's processor, so the nodes may differ. `cpu_platform`: the oldest
     processor that was accepted, in the provider's words. `placement`: "compact" where nodes close together were asked
-    for.
+    for. `bandwidth_tier`: the provider's word for the network that was paid for.
     """
 
     schema_version: Literal[1]
@@ -88,6 +88,7 @@ class Inventory(_Strict):
     mixed_processors: bool = False
     cpu_platform: str | None = None
     placement: Literal["compact"] | None = None
+    bandwidth_tier: str | None = None
     created_at: str
     expires_at: str | None = None
     price: Price | None = None

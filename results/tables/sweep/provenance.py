@@ -102,6 +102,7 @@ def _cluster(sweep: RecordedSweep) -> list[tuple[str, str]]:
         ("Machine type", kinds),
         ("Transport", str(inventory.get("transport", ""))),
         ("Placement", str(inventory.get("placement") or "")),
+        ("Bandwidth tier", str(inventory.get("bandwidth_tier") or "")),
         ("Processors asked for", str(inventory.get("cpu_platform") or "")),
     ]
 

@@ -19,6 +19,7 @@ LIGHT = {
     "mixed_processors": True,
     "cpu_platform": None,
     "placement": None,
+    "bandwidth_tier": "default",
     "created_at": "2026-07-30T00:00:00Z",
     "expires_at": None,
     "price": {"amount_per_hour": 0.268, "currency": "USD", "date": "2026-07-30"},
