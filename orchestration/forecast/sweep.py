@@ -94,7 +94,7 @@ def forecast_sweep(prepared: Sweep) -> SweepForecast:
 
 def band(cluster: str, root: Path) -> residuals.Band | None:
     """The interval that earlier forecasts' errors on a cluster allow; None where there were too few. Raises Refusal."""
-    return residuals.band([value for values in _residuals(cluster, root).values() for value in values])
+    return residuals.band(list(_residuals(cluster, root).values()))
 
 
 def _residuals(cluster: str, root: Path) -> dict[str, list[tuple[int, float]]]:

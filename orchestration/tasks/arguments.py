@@ -51,6 +51,19 @@ def amount(flag: str, text: str) -> float | None:
         raise Refusal(f"{flag} {text!r} is no amount: give for example {flag} 5") from None
 
 
+def percentage(flag: str, text: str) -> float | None:
+    """A share of 1, given in percent with or without its sign; None for no text. Raises Refusal."""
+    if not text:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / 100.0
+    except ValueError:
+        share = 0.0
+    if not 0.0 < share < 1.0:
+        raise Refusal(f"{flag} {text!r} is no percentage between 0 and 100: give for example {flag} 3%")
+    return share
+
+
 def images_of(text: str) -> str | None:
     """A word for made pictures, or the absolute path of a folder; None for no text."""
     return text if text in ("sample", "synthetic") else str(Path(text).expanduser().absolute()) if text else None

@@ -10,7 +10,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from orchestration.errors import Refusal
-from orchestration.tasks.arguments import SWEEP, newest_sweep, sweep_folder
+from orchestration.tasks.arguments import SWEEP, newest_sweep, percentage, sweep_folder, words
 from orchestration.tasks.common import RUNS, reports_errors
 from orchestration.tasks.printing import print_line, print_tables, short
 
@@ -65,18 +65,31 @@ def audit(_context: Context, sweep: Sequence[str], table: str = "", published: b
         raise Exit(code=1)
 
 
-@task(help={"first": f"A: {SWEEP}", "second": "B: another"}, auto_shortflags=False)
+@task(
+    positional=["old", "new"],
+    help={
+        "old": f"A: {SWEEP}; several with commas between them",
+        "new": "B: another, or several; exit status 1 where one of its points is slower",
+        "tolerance": "call points equivalent whose times are within so much of each other, such as 3%",
+    },
+    auto_shortflags=False,
+)
 @reports_errors
-def compare(_context: Context, first: str, second: str) -> None:
-    """Compare two sweeps point by point, and say where no difference can be claimed."""
+def compare(_context: Context, old: str = "", new: str = "", tolerance: str = "") -> None:
+    """Compare sweeps point by point: faster, slower, equivalent, or that it cannot be told."""
     from results.records.sweep import SweepError
     from results.report.compare import make
 
+    first, second = ([sweep_folder(name) for name in words(side)] for side in (old, new))
+    if not (first and second):
+        raise Refusal("give two sides to compare, each the folder of a sweep or several: fab compare OLD NEW")
     try:
-        made = make(sweep_folder(first), sweep_folder(second))
+        made = make(first, second, percentage("--tolerance", tolerance))
     except SweepError as error:
         raise Refusal(str(error)) from error
     print_tables([made.table], made.problems)
+    if made.slower:
+        raise Exit(code=1)
 
 
 def print_report(folders: list[Path], out: Path | None) -> None:

@@ -1,7 +1,9 @@
-"""Two sweeps compared point by point: ratios of times, and whether a difference can be claimed.
+"""Two sides compared point by point, each one sweep or several: ratios of times, and what can be claimed of them.
 
 A difference is claimed if Welch's test in log time finds it at 5 %, after Holm's correction (1979) for the number of
-points compared: among many points some differ by chance.
+points compared: among many points some differ by chance. Two points are equivalent if two one-sided tests (Schuirmann
+1987) find their ratio within a tolerance. With MIN_SWEEPS sweeps on each side a sweep is the unit, for its launches are
+off together; with fewer only launches tell, and what is claimed holds between these sweeps alone.
 """
 
 from __future__ import annotations
@@ -9,43 +11,85 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from results.estimates import CONFIDENCE, INTERVAL, MIN_LAUNCHES, Estimate, ratio_estimate
+from results.estimates import CONFIDENCE, INTERVAL, MIN_LAUNCHES, RANGE, Estimate
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
 
-FASTER, SLOWER, SAME = "faster", "slower", "no difference can be claimed"
+FASTER, SLOWER, SAME, EQUIVALENT = "faster", "slower", "no difference can be claimed", "equivalent"
+MIN_SWEEPS = 3  # on each side, for a claim that holds for other sweeps as well
+LEVEL = 1.0 - CONFIDENCE
+Side = Sequence[RecordedPoint]
+Groups = tuple[tuple[float, ...], ...]  # log times: of each sweep its launches, or of each sweep its mean alone
+
+
+@dataclass(frozen=True)
+class LogDifference:
+    """Mean log time of the second side less that of the first, its variance, and Satterthwaite's freedom."""
+
+    mean: float
+    variance: float
+    freedom: float
+    launches: int
+
+    def interval(self, confidence: float = CONFIDENCE) -> Estimate:
+        """Of the ratio of times."""
+        from scipy.stats import t
+
+        half = float(t.ppf(0.5 + confidence / 2.0, self.freedom)) * math.sqrt(self.variance)
+        bounds = (math.exp(self.mean - half), math.exp(self.mean + half))
+        return Estimate(math.exp(self.mean), *bounds, INTERVAL, self.launches)
+
+    def probability(self) -> float:
+        """Of a difference this large by chance."""
+        from scipy.stats import t
+
+        if self.variance == 0.0:
+            return float(self.mean == 0.0)
+        return 2.0 * float(t.sf(abs(self.mean) / math.sqrt(self.variance), self.freedom))
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The same point in both sweeps. `ratio` is the second time over the first; `probability` is Welch's, corrected."""
+    """The same point on both sides, once a sweep. `ratio` is the second time over the first.
 
-    first: RecordedPoint
-    second: RecordedPoint
+    `probability` is Welch's, corrected; `within`: two one-sided tests find the ratio within the tolerance.
+    """
+
+    first: tuple[RecordedPoint, ...]
+    second: tuple[RecordedPoint, ...]
     clock: str
     ratio: Estimate | None
+    difference: LogDifference | None
     probability: float | None
     why_not: str
+    within: bool = False
 
     @property
     def verdict(self) -> str:
-        """FASTER or SLOWER (the second sweep), SAME, or why nothing can be said."""
+        """EQUIVALENT, FASTER or SLOWER (the second side), SAME, or why nothing can be said."""
         if self.why_not:
             return f"{SAME}: {self.why_not}"
-        if self.ratio is None or self.probability is None or self.probability >= 1.0 - CONFIDENCE:
+        if self.within:
+            return EQUIVALENT
+        if self.ratio is None or self.probability is None or self.probability >= LEVEL:
             return SAME
         return FASTER if self.ratio.value < 1.0 else SLOWER
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All pairs. `alone`: number of points in one sweep only, first and second. `overall`: the pairs' mean ratio."""
+    """All pairs. `alone`: number of points on one side only, first and second. `overall`: the pairs' mean ratio.
+
+    `in_general`: there are sweeps enough on both sides for claims about other sweeps of the same kind.
+    """
 
     pairs: tuple[Pair, ...]
     alone: tuple[int, int]
     overall: Estimate | None
+    in_general: bool
+    tolerance: float | None
 
     @property
     def verdict(self) -> str:
@@ -54,42 +98,94 @@ class Comparison:
             return SAME
         return FASTER if self.overall.value < 1.0 else SLOWER
 
+    @property
+    def slower(self) -> bool:
+        """Whether a point of the second side is slower."""
+        return any(pair.verdict == SLOWER for pair in self.pairs)
 
-def of(first: RecordedSweep, second: RecordedSweep) -> Comparison:
-    """Compares the points that both sweeps have (see RecordedPoint.identity)."""
+
+def of(first: Sequence[RecordedSweep], second: Sequence[RecordedSweep], tolerance: float | None = None) -> Comparison:
+    """Compares the points that all sweeps of both sides have (see RecordedPoint.identity).
+
+    `tolerance`: relative difference, 0.03 is 3 %, within which two points may be called equivalent. Raises ValueError
+    for one that is not between 0 and 1.
+    """
+    if tolerance is not None and not 0.0 < tolerance < 1.0:
+        raise ValueError(f"tolerance {tolerance} is not between 0 and 1")
     here, there = _by_identity(first), _by_identity(second)
     shared = [key for key in here if key in there]
-    drafts = [_draft(here[key], there[key]) for key in shared]
+    in_general = min(len(first), len(second)) >= MIN_SWEEPS
+    drafts = [_draft(here[key], there[key], in_general=in_general, tolerance=tolerance) for key in shared]
     pairs = tuple(_corrected(drafts))
-    return Comparison(pairs, (len(here) - len(shared), len(there) - len(shared)), _overall(pairs))
+    alone = (len(here) - len(shared), len(there) - len(shared))
+    return Comparison(pairs, alone, _overall(pairs, in_general=in_general), in_general, tolerance)
 
 
-def _by_identity(sweep: RecordedSweep) -> dict[tuple[object, ...], RecordedPoint]:
-    found: dict[tuple[object, ...], RecordedPoint] = {}
-    for point in sweep.points:
-        found.setdefault(point.identity, point)
-    return found
+def _by_identity(sweeps: Sequence[RecordedSweep]) -> dict[tuple[object, ...], tuple[RecordedPoint, ...]]:
+    """The points that every sweep of a side has."""
+    found: dict[tuple[object, ...], list[RecordedPoint]] = {}
+    for sweep in sweeps:
+        for identity, point in {point.identity: point for point in reversed(sweep.points)}.items():
+            found.setdefault(identity, []).append(point)
+    ordered = {point.identity: None for sweep in sweeps for point in sweep.points}
+    return {key: tuple(found[key]) for key in ordered if len(found[key]) == len(sweeps)}
 
 
-def _draft(first: RecordedPoint, second: RecordedPoint) -> Pair:
+def _draft(first: Side, second: Side, *, in_general: bool, tolerance: float | None) -> Pair:
     """The pair before its probability is corrected."""
-    clock = second.comparable_clock if second.streamed else first.comparable_clock
-    for point in (first, second):
+    every = (*first, *second)
+    clock = next((point for point in every if point.streamed), every[0]).comparable_clock
+    sides = (tuple(first), tuple(second))
+    for point in every:
         if point.why_no_speedup:
-            return Pair(first, second, clock, None, None, point.why_no_speedup)
-    ratio = ratio_estimate(second.medians_s(clock), first.medians_s(clock))
-    if ratio.bounds != INTERVAL:
-        return Pair(first, second, clock, ratio, None, f"fewer than {MIN_LAUNCHES} launches")
-    return Pair(first, second, clock, ratio, _welch(first.medians_s(clock), second.medians_s(clock)), "")
+            return Pair(*sides, clock, None, None, None, point.why_no_speedup)
+    if why := _too_little(every, in_general=in_general):
+        return Pair(*sides, clock, _range(first, second, clock), None, None, why)
+    difference = _difference(*(_groups(side, clock, in_general=in_general) for side in sides))
+    ratio, probability = difference.interval(), difference.probability()
+    within = tolerance is not None and _within(difference, tolerance)
+    return Pair(*sides, clock, ratio, difference, probability, "", within)
 
 
-def _welch(first: Sequence[float], second: Sequence[float]) -> float:
-    from scipy.stats import ttest_ind
+def _too_little(points: Sequence[RecordedPoint], *, in_general: bool) -> str:
+    if any(point.cores_differ for point in points):
+        return "its launches ran on cores of different speed"
+    few = not in_general and min(len(point.counting) for point in points) < MIN_LAUNCHES
+    return f"fewer than {MIN_LAUNCHES} launches" if few else ""
 
-    logs = [[math.log(time) for time in times] for times in (first, second)]
-    if all(statistics.variance(each) == 0.0 for each in logs):
-        return float(statistics.fmean(logs[0]) == statistics.fmean(logs[1]))
-    return float(ttest_ind(*logs, equal_var=False).pvalue)
+
+def _range(first: Side, second: Side, clock: str) -> Estimate:
+    """All ratios of one launch to another."""
+    below, above = ([time for point in side for time in point.medians_s(clock)] for side in (first, second))
+    value = math.exp(statistics.fmean(map(math.log, above)) - statistics.fmean(map(math.log, below)))
+    launches = min(len(point.counting) for point in (*first, *second))
+    return Estimate(value, min(above) / max(below), max(above) / min(below), RANGE, launches)
+
+
+def _groups(side: Side, clock: str, *, in_general: bool) -> Groups:
+    logs = tuple(tuple(math.log(time) for time in point.medians_s(clock)) for point in side)
+    return (tuple(statistics.fmean(sweep) for sweep in logs),) if in_general else logs
+
+
+def _difference(first: Groups, second: Groups) -> LogDifference:
+    """Means of means: of each side, the mean over its groups."""
+    means = [statistics.fmean(statistics.fmean(group) for group in side) for side in (first, second)]
+    parts = [
+        (statistics.variance(group) / len(group) / len(side) ** 2, len(group) - 1)
+        for side in (first, second)
+        for group in side
+    ]
+    variance = math.fsum(part for part, _ in parts)
+    freedom = float(sum(degrees for _, degrees in parts))
+    if variance > 0.0:
+        freedom = 1.0 / math.fsum((part / variance) ** 2 / degrees for part, degrees in parts)
+    return LogDifference(means[1] - means[0], variance, freedom, min(map(len, (*first, *second))))
+
+
+def _within(difference: LogDifference, tolerance: float) -> bool:
+    """Two one-sided tests at LEVEL, which are an interval at twice that."""
+    interval = difference.interval(1.0 - 2.0 * LEVEL)
+    return 1.0 / (1.0 + tolerance) < interval.low and interval.high < 1.0 + tolerance
 
 
 def _corrected(drafts: Sequence[Pair]) -> list[Pair]:
@@ -100,28 +196,29 @@ def _corrected(drafts: Sequence[Pair]) -> list[Pair]:
     for place, (probability, index) in enumerate(tested):
         largest = max(largest, min(1.0, probability * (len(tested) - place)))
         corrected[index] = largest
-    return [
-        Pair(pair.first, pair.second, pair.clock, pair.ratio, corrected.get(index), pair.why_not)
-        for index, pair in enumerate(drafts)
-    ]
+    return [replace(pair, probability=corrected.get(index)) for index, pair in enumerate(drafts)]
 
 
-def _overall(pairs: Sequence[Pair]) -> Estimate | None:
-    """The geometric mean ratio, with Welch and Satterthwaite's interval over all launches; None without pairs."""
-    from scipy.stats import t
+def _overall(pairs: Sequence[Pair], *, in_general: bool) -> Estimate | None:
+    """The geometric mean ratio with its interval; None without pairs.
 
-    tested = [pair for pair in pairs if pair.probability is not None]
+    In general a sweep's points are off together, so that its mean over the pairs is one observation.
+    """
+    tested = [pair for pair in pairs if pair.difference is not None]
     if not tested:
         return None
-    parts, logs = [], []
-    for pair in tested:
-        sides = [[math.log(time) for time in point.medians_s(pair.clock)] for point in (pair.first, pair.second)]
-        logs.append(statistics.fmean(sides[1]) - statistics.fmean(sides[0]))
-        parts += [(statistics.variance(side) / len(side), len(side) - 1) for side in sides]
-    mean, variance = statistics.fmean(logs), math.fsum(part for part, _ in parts)
-    half = 0.0
+    if in_general:
+        return _difference(*(_sweep_means(tested, second=second) for second in (False, True))).interval()
+    known = [pair.difference for pair in tested if pair.difference is not None]
+    variance = math.fsum(each.variance for each in known)
+    freedom = math.fsum(each.freedom for each in known)
     if variance > 0.0:
-        freedom = 1.0 / math.fsum((part / variance) ** 2 / degrees for part, degrees in parts)
-        half = float(t.ppf(0.5 + CONFIDENCE / 2.0, freedom)) * math.sqrt(variance) / len(tested)
-    launches = min(len(point.counting) for pair in tested for point in (pair.first, pair.second))
-    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), INTERVAL, launches)
+        freedom = 1.0 / math.fsum((each.variance / variance) ** 2 / each.freedom for each in known)
+    mean = statistics.fmean(each.mean for each in known)
+    return LogDifference(mean, variance / len(known) ** 2, freedom, min(each.launches for each in known)).interval()
+
+
+def _sweep_means(pairs: Sequence[Pair], *, second: bool) -> Groups:
+    """Of each sweep of a side, the mean log time over all pairs."""
+    columns = [_groups(pair.second if second else pair.first, pair.clock, in_general=True)[0] for pair in pairs]
+    return (tuple(statistics.fmean(sweep) for sweep in zip(*columns, strict=True)),)

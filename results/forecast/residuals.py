@@ -11,7 +11,7 @@ from typing import Any
 from results.estimates import CONFIDENCE
 from workload.record.schema import SCHEMA_VERSION, SchemaError, check_version
 
-LEAST, LEAST_COUNTS = 5, 2  # points and rank counts needed for an interval
+LEAST, LEAST_SWEEPS = 5, 3  # points and sweeps needed for an interval
 MOST_LOG = 50.0  # logarithm of the largest factor
 MOST_SWEEPS = 20  # remembered
 Residual = tuple[int, float]  # ranks, log(measured / forecast)
@@ -19,44 +19,66 @@ Residual = tuple[int, float]  # ranks, log(measured / forecast)
 
 @dataclass(frozen=True)
 class Band:
-    """The prediction interval of the next measured / forecast, by ranks, at CONFIDENCE, from `count` points.
+    """The prediction interval of measured / forecast in one more sweep, by ranks, at CONFIDENCE.
 
-    log(measured / forecast) = level + slope (x - centre), x = log2(ranks), by least squares. The interval is
-    Student's t, and widens with the distance from the measured rank counts.
+    log(measured / forecast) = level + slope (x - centre) + the sweep + the point, x = log2(ranks). Points of one sweep
+    are off together, so that a sweep counts as one observation of the level, however many points it has.
     """
 
-    count: int
+    count: int  # points
+    sweeps: int
     level: float
     slope: float
     centre: float
-    spread: float  # sum of squared distances from the centre
-    half: float  # t quantile times the residuals' standard deviation
+    between: float  # variance of a new sweep's level about `level`
+    within: float  # variance of a point within its sweep, as far as `between` does not hold it
+    slope_variance: float
+    half: float  # t quantile
 
     def at(self, ranks: int) -> tuple[float, float]:
         """The factors that turn a forecast at that rank count into its interval."""
         away = math.log2(ranks) - self.centre
         middle = self.level + self.slope * away
-        half = self.half * math.sqrt(1.0 + 1.0 / self.count + away * away / self.spread)
+        half = self.half * math.sqrt(self.between + self.within + away * away * self.slope_variance)
         return math.exp(max(middle - half, -MOST_LOG)), math.exp(min(middle + half, MOST_LOG))
 
 
-def band(residuals: Sequence[Residual]) -> Band | None:
-    """The band of earlier residuals; None with fewer than LEAST of them, or if all are at one rank count."""
+def band(sweeps: Sequence[Sequence[Residual]]) -> Band | None:
+    """The band of earlier sweeps' residuals; None with fewer than LEAST_SWEEPS or LEAST points.
+
+    None as well if no sweep has two rank counts. The degrees of freedom are Satterthwaite's (1946).
+    """
     from scipy.stats import t
 
-    count = len(residuals)
-    if count < LEAST or len({ranks for ranks, _ in residuals}) < LEAST_COUNTS:
+    known = [[(math.log2(ranks), value) for ranks, value in sweep] for sweep in sweeps if sweep]
+    count = sum(map(len, known))
+    if len(known) < LEAST_SWEEPS or count < LEAST:
         return None
-    places, values = [math.log2(ranks) for ranks, _ in residuals], [value for _, value in residuals]
-    centre, level = statistics.fmean(places), statistics.fmean(values)
-    spread = math.fsum((place - centre) ** 2 for place in places)
-    slope = math.fsum((place - centre) * value for place, value in zip(places, values, strict=True)) / spread
-    left = math.fsum(
-        (value - level - slope * (place - centre)) ** 2 for place, value in zip(places, values, strict=True)
+    means = [(statistics.fmean(x for x, _ in sweep), statistics.fmean(y for _, y in sweep)) for sweep in known]
+    apart = [(x - mean[0], y - mean[1]) for sweep, mean in zip(known, means, strict=True) for x, y in sweep]
+    spread = math.fsum(x * x for x, _ in apart)
+    freedom = count - len(known) - 1
+    if spread == 0.0 or freedom < 1:
+        return None
+    centre, slope = (
+        statistics.fmean(x for sweep in known for x, _ in sweep),
+        math.fsum(x * y for x, y in apart) / spread,
     )
-    freedom = count - LEAST_COUNTS
-    half = float(t.ppf(0.5 + CONFIDENCE / 2, freedom)) * math.sqrt(left / freedom)
-    return Band(count, level, slope, centre, spread, half)
+    levels = [y - slope * (x - centre) for x, y in means]
+    variance = math.fsum((y - slope * x) ** 2 for x, y in apart) / freedom
+    between = statistics.variance(levels) * (1.0 + 1.0 / len(known))
+    within = variance * (1.0 - 1.0 / statistics.harmonic_mean(map(len, known)))
+    half = float(t.ppf(0.5 + CONFIDENCE / 2, _freedom((between, len(known) - 1), (within, freedom))))
+    level = statistics.fmean(levels)
+    return Band(count, len(known), level, slope, centre, between, within, variance / spread, half)
+
+
+def _freedom(*parts: tuple[float, int]) -> float:
+    """Satterthwaite's degrees of freedom of a sum of variances, each with its own."""
+    total = math.fsum(variance for variance, _ in parts)
+    if total == 0.0:
+        return float(min(degrees for _, degrees in parts))
+    return 1.0 / math.fsum((variance / total) ** 2 / degrees for variance, degrees in parts)
 
 
 def parse(document: Mapping[str, Any], name: str) -> dict[str, list[Residual]]:

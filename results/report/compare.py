@@ -1,7 +1,8 @@
-"""Carries out a comparison of two sweeps."""
+"""Carries out a comparison of sweeps."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +14,22 @@ from results.tables.across import compare
 
 @dataclass(frozen=True)
 class Compared:
-    """The result of a comparison: its table, and a line for each record that could not be used."""
+    """A comparison: its table, a line for each record that could not be used, and whether a point is slower."""
 
     table: Table
     problems: tuple[str, ...]
+    slower: bool
 
 
-def make(first: Path, second: Path) -> Compared:
-    """Compares two sweeps. Raises SweepError if a folder is not a sweep, or both are the same."""
-    one, other = read_sweeps([first, second])
-    problems = tuple(f"{sweep.name}: {line}" for sweep in (one, other) for line in sweep.problems)
-    return Compared(compare.table(one, other, sweeps.of(one, other)), problems)
+def make(first: Sequence[Path], second: Sequence[Path], tolerance: float | None = None) -> Compared:
+    """Compares two sides, one sweep or several each.
+
+    Raises:
+        SweepError: a folder is not a sweep, or is given twice.
+        ValueError: `tolerance` is not between 0 and 1.
+    """
+    every = read_sweeps([*first, *second])
+    one, other = every[: len(first)], every[len(first) :]
+    problems = tuple(f"{sweep.name}: {line}" for sweep in every for line in sweep.problems)
+    found = sweeps.of(one, other, tolerance)
+    return Compared(compare.table(one, other, found), problems, found.slower)

@@ -54,7 +54,7 @@ def tables_across() -> Iterator[Table]:
     yield from probe.tables(read_json(MEASURED / "probe.json"))
     yield from contents.of_all([sweep("movements"), sweep("movements-forecast")])
     for first, second in (("paper-simd", "paper-naive"), ("movements", "movements-forecast")):
-        yield compare.table(sweep(first), sweep(second), comparison.of(sweep(first), sweep(second)))
+        yield compare.table([sweep(first)], [sweep(second)], comparison.of([sweep(first)], [sweep(second)]))
 
 
 def rounded(text: str) -> str:

@@ -10,6 +10,7 @@ from results.forecast import outlook
 from results.forecast.model import PHASES
 from results.forecast.predict import ForecastRow, Terms
 from results.forecast.probe import SHAPE_NOTE
+from results.forecast.residuals import LEAST_SWEEPS
 from results.formats import NONE, mib, number, plural
 from results.table import Column, Table, build, hidden, numeric, plain, shown
 from results.tables import columns
@@ -59,11 +60,14 @@ def _notes(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
         notes.append(f"The probe's own rounds spread by {terms.probe.spread:.0%}: no forecast can be much closer.")
     if terms.band is not None:
         notes.append(
-            f"Interval: 95%, from how far forecasts of {plural(terms.band.count, 'point')} of this cluster were off; "
-            "it widens with the distance from the rank counts of those."
+            f"Interval: 95%, from how far forecasts of {plural(terms.band.count, 'point')} in "
+            f"{plural(terms.band.sweeps, 'sweep')} of this cluster were off; it widens with the distance from the rank "
+            "counts of those."
         )
     elif not terms.stated:
-        notes.append("No interval: too few forecasts of this cluster were held against measurements yet.")
+        notes.append(
+            f"No interval: it takes {LEAST_SWEEPS} sweeps of this cluster whose forecasts stand beside measurements."
+        )
     errors = [abs(row.error) for row in rows if row.error is not None]
     if errors:
         notes.append(

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.orchestration.support import fab, refused
+from tests.orchestration.support import ROOT, fab, refused
+
+MEASURED = ROOT / "results" / "measured" / "16-core"
 
 
 def test_the_published_tables_are_audited():
@@ -46,6 +48,26 @@ def test_a_folder_that_is_no_sweep_is_refused_in_one_line(arguments):
 def test_a_sweep_is_not_compared_with_itself(tmp_path):
     (tmp_path / "records").mkdir()
     assert "is given twice" in refused("compare", str(tmp_path), str(tmp_path))
+
+
+def test_the_help_of_compare_needs_no_sweep():
+    done = fab("compare", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "--tolerance" in done.stdout
+    assert "give two sides to compare" in refused("compare")
+
+
+@pytest.mark.parametrize("tolerance", ["0", "100%", "-3%", "much"])
+def test_a_tolerance_that_is_no_percentage_is_refused(tolerance):
+    measured = [str(MEASURED / name) for name in ("movements", "movements-forecast")]
+    assert "is no percentage between 0 and 100" in refused("compare", *measured, f"--tolerance={tolerance}")
+
+
+def test_compare_takes_several_sweeps_a_side_and_a_tolerance():
+    old, new = (str(MEASURED / name) for name in ("movements", "paper-simd"))
+    done = fab("compare", old, f"{new},{MEASURED / 'paper-naive'}", "--tolerance", "3%")
+    assert done.returncode == 0, done.stderr
+    assert "no point in common" in done.stdout
 
 
 def test_a_report_of_no_sweep_is_refused(tmp_path):

@@ -51,7 +51,7 @@ def rows_of(drawing: Drawing) -> list[dict[str, str]]:
 
 
 def test_the_figures_values_are_the_forecasts_with_interval_and_basis() -> None:
-    known = band([(ranks, 0.1 * sign) for ranks in (1, 2, 4) for sign in (-1.0, 1.0)])
+    known = band([[(ranks, 0.1 * sign) for ranks in (1, 2)] for sign in (-1.0, 0.0, 1.0)])
     rows = forecast(terms(band=known))
     values = rows_of(forecast_files.draw("strong", rows))
     assert [int(value["ranks"]) for value in values] == [1, 2, 4, 8, 16]

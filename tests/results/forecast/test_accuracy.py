@@ -20,7 +20,9 @@ from workload.domain.grid import Grid
 from workload.record.run import Run
 from workload.record.schema import SCHEMA_VERSION
 
-BAND = Band(count=6, level=0.0, slope=0.0, centre=1.0, spread=4.0, half=0.1)
+BAND = Band(
+    count=6, sweeps=3, level=0.0, slope=0.0, centre=1.0, between=0.002, within=0.0, slope_variance=0.001, half=2.0
+)
 PROBE = machine(4, cluster="c", measured_utc="2026-01-01")
 
 
