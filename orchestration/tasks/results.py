@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.parser.argument import Argument
+from invoke.tasks import Task, task
 
 from orchestration.errors import Refusal
 from orchestration.tasks.arguments import SWEEP, newest_sweep, percentage, sweep_folder, words
@@ -65,21 +67,54 @@ def audit(_context: Context, sweep: Sequence[str], table: str = "", published: b
         raise Exit(code=1)
 
 
-@task(
-    positional=["old", "new"],
-    help={
-        "old": f"A: {SWEEP}; several with commas between them",
-        "new": "B: another, or several; exit status 1 where one of its points is slower",
-        "tolerance": "call points equivalent whose times are within so much of each other, such as 3%",
-    },
-    auto_shortflags=False,
-)
+COMPARE_HELP = {
+    "old": f"A: {SWEEP}; several with commas between them",
+    "new": "B: another, or several; exit status 1 where one of its points is slower",
+    "tolerance": "call points equivalent whose times are within so much of each other, such as 3%",
+}
+HELP = "--help"
+
+
+class Unless(Argument):
+    """A positional argument that is not missing where another one is HELP, which Invoke takes for a value."""
+
+    def __init__(self, other: Argument, own: Argument) -> None:
+        super().__init__(names=own.names, help=own.help, positional=True)
+        self._other = other
+
+    @property
+    def value(self) -> Any:
+        """None where it is missing."""
+        return "" if self._value is None and self._other.raw_value == HELP else self._value
+
+    @value.setter
+    def value(self, text: str) -> None:
+        self.set_value(text, cast=True)
+
+
+class TwoSides(Task[Any]):
+    """A task of two positional arguments that answers to --help."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """As Invoke's, with the second argument not missing where help is asked for."""
+        first, second, *others = super().get_arguments(ignore_unknown_help)
+        return [first, Unless(first, second), *others]
+
+
+@task(positional=["old", "new"], help=COMPARE_HELP, auto_shortflags=False, klass=TwoSides)
 @reports_errors
-def compare(_context: Context, old: str = "", new: str = "", tolerance: str = "") -> None:
+def compare(_context: Context, old: str, new: str, tolerance: str = "") -> None:
     """Compare sweeps point by point: faster, slower, equivalent, or that it cannot be told."""
     from results.records.sweep import SweepError
     from results.report.compare import make
 
+    if old == HELP:
+        print(
+            "fab compare OLD NEW [--tolerance=STRING]",
+            *(f"{name}: {told}" for name, told in COMPARE_HELP.items()),
+            sep="\n",
+        )
+        return
     first, second = ([sweep_folder(name) for name in words(side)] for side in (old, new))
     if not (first and second):
         raise Refusal("give two sides to compare, each the folder of a sweep or several: fab compare OLD NEW")

@@ -54,7 +54,9 @@ def test_the_help_of_compare_needs_no_sweep():
     done = fab("compare", "--help")
     assert done.returncode == 0, done.stderr
     assert "--tolerance" in done.stdout
-    assert "give two sides to compare" in refused("compare")
+    assert "exit status 1 where one of its points is slower" in done.stdout
+    assert "did not receive required positional arguments" in fab("compare", "a").stderr
+    assert "give two sides to compare" in refused("compare", ",", ",")
 
 
 @pytest.mark.parametrize("tolerance", ["0", "100%", "-3%", "much"])
