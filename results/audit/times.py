@@ -1,24 +1,27 @@
 """Gates on the times of one launch: its clocks, its sections and its ranks must agree. Pure.
 
 Each gate yields the words for every case that it tested, empty where the case holds. The slack is several times what
-the recorded sweeps (results/measured) need: a barrier or a rank that the system holds up costs milliseconds.
+the recorded sweeps (results/measured) need. A rank that the system holds up makes the others wait: milliseconds on a
+machine of its own, and a scheduler's period where other work or a limit takes the core away.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from results.formats import number
 from results.records.launch import RecordedLaunch
 from results.records.marks import CLOCK_TOLERANCE, OVERSUBSCRIBED, STREAMED, SUSPECT
-from results.records.measurement import RankRepeat, Repeat
+from results.records.measurement import Machine, RankRepeat, Repeat
 
 ROUNDING = 1e-6  # relative, and seconds: sums of the same readings
 FORWARD_PARTS = ("distribute", "convolve", "collect")
 SECTIONS_SHARE = 0.02
 LENGTH_SHARE = 0.05
-HELD_UP_S = 0.005  # that a rank may be held up in the median repeat of a launch
+HELD_UP_S, DISTURBED_S = 0.005, 0.1  # that a rank may be held up in the median repeat of a launch
+STEAL_SHARE = 0.01
 WALL_SHARE = 0.01  # by which two clocks may measure the same run differently
 
 
@@ -37,7 +40,7 @@ def sections(launch: RecordedLaunch) -> Iterator[str]:
         return
     gap_s = statistics.median(repeat.total_s - _sections_s(repeat) for repeat in launch.repeats)
     total_s = launch.median_s("total_s")
-    apart = abs(gap_s) > SECTIONS_SHARE * total_s + HELD_UP_S
+    apart = abs(gap_s) > SECTIONS_SHARE * total_s + held_up_s(launch)
     yield f"total {_s(total_s)} s, which its sections miss by {_s(gap_s)} s" if apart else ""
 
 
@@ -56,7 +59,7 @@ def length(launch: RecordedLaunch) -> Iterator[str]:
     if launch.run.ranks == 1 or launch.marks & {OVERSUBSCRIBED, STREAMED}:
         return
     excess_s = statistics.median(_apart_s(repeat) - LENGTH_SHARE * repeat.total_s for repeat in launch.repeats)
-    apart = excess_s > HELD_UP_S
+    apart = excess_s > held_up_s(launch)
     repeat = max(launch.repeats, key=_apart_s)
     shortest, longest = min(map(_own_s, repeat.ranks)), max(map(_own_s, repeat.ranks))
     yield f"one rank measures {_s(shortest)} s where another measures {_s(longest)} s" if apart else ""
@@ -87,6 +90,22 @@ def wall(launch: RecordedLaunch) -> Iterator[str]:
 def cpu(launch: RecordedLaunch) -> Iterator[str]:
     """CPU time against the wall time of each rank and repeat, as the mark has it."""
     yield "a rank used more CPU time than its threads can in its wall time" if SUSPECT in launch.marks else ""
+
+
+def held_up_s(launch: RecordedLaunch) -> float:
+    """Seconds that a rank may be held up: more where other work, a limit or other virtual machines took its core."""
+    wall_s = launch.wall_s or math.inf
+    return DISTURBED_S if any(_disturbed(machine, wall_s) for machine in launch.machines) else HELD_UP_S
+
+
+def _disturbed(machine: Machine, wall_s: float) -> bool:
+    details = machine.details
+    threads, load, steal_s, usable = (details.get(key) for key in ("threads", "load_1m", "steal_s", "usable"))
+    if isinstance(usable, Mapping) and usable.get("quota") is not None:
+        return True
+    if not isinstance(threads, int) or not isinstance(load, (int, float)) or not isinstance(steal_s, (int, float)):
+        return True
+    return load > threads or steal_s > STEAL_SHARE * wall_s * threads
 
 
 def _sections_s(repeat: Repeat) -> float:

@@ -21,8 +21,9 @@ from results.records.measurement import (
 from workload.domain.grid import AXES
 from workload.record.outcomes import OK
 from workload.record.run import Run
-from workload.record.schema import PHASES, SchemaError
+from workload.record.schema import MEASUREMENT_SHAPE, PHASES, SchemaError, check_shape
 
+LARGEST_INDEX = 2**62
 SHORTEST_S, LONGEST_S = 1e-9, 1e9  # a clock's resolution, and thirty years: measurements lie between them
 
 
@@ -135,6 +136,8 @@ def _block(item: Mapping[str, Any]) -> RankBlock:
     for axis in AXES:
         if axis in item:
             start, stop = item[axis]
+            if not 0 <= start <= stop <= LARGEST_INDEX:
+                raise SchemaError(f"{axis} = {item[axis]} is no range of indices")
             spans[axis] = (int(start), int(stop))
     return RankBlock(item["rank"], spans, item["output_elements"])
 
@@ -143,6 +146,7 @@ def _check(item: Mapping[str, Any]) -> AnswerCheck | None:
     """The check's result; None if the run did not get to it."""
     if not item:
         return None
+    check_shape(item, MEASUREMENT_SHAPE["check"], "check")
     return AnswerCheck(**{name: item[name] for name in AnswerCheck.__dataclass_fields__})
 
 

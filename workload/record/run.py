@@ -14,7 +14,7 @@ from workload.domain import backends, movements
 from workload.domain.grid import Grid, check_grid
 from workload.domain.problem import Problem
 from workload.record.digest import document_digest
-from workload.record.schema import SchemaError
+from workload.record.schema import SchemaError, check_shape
 
 BINDINGS = ("none", "core", "hwthread")
 WEIGHTS = ("identity", "box-blur", "sharpen", "edges", "random")
@@ -37,6 +37,10 @@ class Workload:
     digest: str = ""
     git_commit: str | None = None
     git_dirty: bool | None = None
+
+
+# Of a record's run, besides what the classes themselves prove
+SHAPES = {"options": dict, "workload": {"kind": str, "digest": str, "git_commit": (str, type(None))}}
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ class Run:
         """The run of a record's or a run.json's `run` object. Raises SchemaError if it is not one."""
         try:
             values = dict(document)
+            check_shape(values, {key: shape for key, shape in SHAPES.items() if key in values}, "run")
             values["problem"] = Problem.from_dict(values["problem"])
             values["grid"] = Grid.from_dict(values["grid"])
             values["images"] = Images(**values["images"])

@@ -6,7 +6,9 @@ A forgery is a copy of a recorded sweep, trimmed to few ranks, whose records and
 from __future__ import annotations
 
 import copy
+import itertools
 import json
+import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -256,3 +258,29 @@ def lengthen_a_run(forgery: Forgery) -> None:
     """A run that lasted longer by its record than by the ledger."""
     last = [*forgery.launches()][-1]
     last["ended_utc"] = (datetime.fromisoformat(last["ended_utc"]) + timedelta(minutes=5)).isoformat()
+
+
+# Damage
+
+VALUES = (None, "x", -1, 0, [], {}, 1e308, 10**30, True, "2026-01-01", [1, 2], {"a": 1}, -5.5)
+
+
+def damage(forgery: Forgery, rng: random.Random) -> None:
+    """One value of a record or of the ledger is lost, or is anything."""
+    document: Any = forgery.events if rng.random() < 0.25 else rng.choice([*forgery.records.values()])
+    whole = len(list(_places(document)))
+    inner, key = next(itertools.islice(_places(document), rng.randrange(whole), None))
+    if rng.random() < 0.2:
+        del inner[key]
+    else:
+        inner[key] = rng.choice(VALUES)
+
+
+def _places(document: Any) -> Iterator[tuple[Any, Any]]:
+    """Every value of a document, by what holds it and its key there; what lies near the top counts twice."""
+    items = document.items() if isinstance(document, dict) else enumerate(document)
+    for key, value in list(items):
+        yield document, key
+        if isinstance(value, (dict, list)):
+            yield document, key
+            yield from _places(value)

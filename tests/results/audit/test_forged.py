@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -177,6 +178,42 @@ def test_a_damaged_sweep_has_tables_and_sentences(copies: Path, tmp_path: Path, 
     summary.sentences(made)
     verdict.sentences(made)
     assert audit.make([tmp_path / "sweep"], published=False).findings > 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_damage_ends_in_a_traceback(copies: Path, tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311  # damage, not secrets
+
+    def change(forgery: Forgery) -> None:
+        forgery.forget({record["run_id"] for record in [*forgery.launches()][4:]})
+        forge.damage(forgery, rng)
+
+    forged(copies, "paper-naive", change, tmp_path / "sweep")
+    made = read_sweep(tmp_path / "sweep")
+    for table in [*contents.of_sweep(made).values(), *(contents.of_series(made, each) for each in made.series)]:
+        assert table is not None
+
+
+@pytest.mark.parametrize(
+    ("machine", "flagged"),
+    [
+        ({}, True),
+        ({"load_1m": 99.0}, False),
+        ({"steal_s": 60.0}, False),
+        ({"usable": {"quota": 1.0}}, False),
+        ({"usable": {"quota": None}}, True),
+    ],
+)
+def test_ranks_may_be_held_up_on_a_disturbed_machine(
+    copies: Path, tmp_path: Path, machine: dict[str, object], flagged: bool
+) -> None:
+    def change(forgery: Forgery) -> None:
+        measured.scale_clock(1.2, "forward_s")(forgery)  # 30 to 60 ms
+        for record in forgery.launches():
+            record["machines"][0].update(machine)
+
+    found = forged(copies, "paper-simd", change, tmp_path / "sweep")
+    assert {finding.gate for finding in found.findings} == ({gates.SECTIONS} if flagged else set())
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"schema_version": 1}', '{"schema_version": 2}'])
