@@ -59,6 +59,10 @@ class SweepPaths:
     def log(self, run_id: str) -> Path:
         return self.logs / f"{run_id}.log"
 
+    def kept(self, run_id: str) -> Path:
+        """What a program's run kept of its outputs."""
+        return self.folder / "kept" / run_id
+
     def job(self, run_id: str) -> Path:
         return self.jobs / self.token(run_id)
 

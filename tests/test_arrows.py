@@ -26,7 +26,7 @@ ROOMS = {
         "executors": "clusters jobs executors.remote",
         "experiments": "clusters jobs jobs.launchers planning",
         "checks": "clusters ssh jobs planning executors.remote",
-        "sweep": "clusters jobs planning executors executors.remote experiments checks",
+        "sweep": "clusters jobs jobs.launchers planning executors executors.remote experiments checks",
         "provision": "clusters ssh checks sweep",
         "forecast": "clusters planning jobs executors experiments checks sweep",
         "tasks": ("clusters ssh jobs planning executors executors.remote experiments checks sweep provision forecast"),

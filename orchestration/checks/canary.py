@@ -44,7 +44,7 @@ def _carry_out(loop: JobLoop, paths: SweepPaths, program: tuple[str, ...], timeo
     request = JobRequest(
         every_slot(loop.writer.inventory),
         timeout_s,
-        lambda folder: isolated(python, "-m", "mpi4py", *program, *answer_arguments(folder)),
+        lambda folders: isolated(python, "-m", "mpi4py", *program, *answer_arguments(folders.job)),
     )
     paths.jobs.mkdir(parents=True, exist_ok=True)
     return answer(loop, paths.job(NAME), request, "the canary", lambda found: check_shape(found, SHAPE, "the canary"))

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -101,6 +101,26 @@ class LocalExecutor:
             raise Refusal(
                 f"{self.python} -m workload.instruments.machine fails here ({last}): install the project again"
             ) from error
+
+    def ask(
+        self, module: str, words: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any] | str]:
+        """The JSON object that a module of the workload prints here, or why it prints none."""
+        try:
+            done = subprocess.run(  # noqa: S603  our own interpreter
+                isolated(self.python, "-m", module, *words),
+                cwd=self.root,
+                env=dict(self.environment if environment is None else environment),
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            return [dict(json.loads(done.stdout))]
+        except subprocess.TimeoutExpired:
+            return ["it gave no answer within 120 s"]
+        except (ValueError, TypeError):
+            return [(done.stderr.strip().splitlines() or ["it printed nothing"])[-1]]
 
     def start(self, job: Path) -> None:
         """Starts the supervisor of the job's folder, detached. Raises OSError."""

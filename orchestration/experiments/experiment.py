@@ -30,6 +30,8 @@ class Ground:
     cpus: NodeCpus
     workload: Workload
     cache: Path
+    executor: Executor | None = None  # None: no node is to be asked
+    environment: Mapping[str, str] | None = None  # the person's own, where the only node is this machine
 
 
 class Experiment(Protocol):
@@ -46,8 +48,17 @@ class Experiment(Protocol):
         ...
 
     @property
+    def flags(self) -> tuple[str, ...]:
+        """The keys of an Overrides' `values` that it knows, as the command line has them."""
+        ...
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of what a planned run's `cells` hold, for `fab sweep --dry-run`."""
+        ...
+
+    def improvised(self, overrides: Overrides) -> StudyFile | None:
+        """The study that flags alone stand for; None where they do not. Raises Refusal."""
         ...
 
     def load(self, file: StudyFile, overrides: Overrides) -> LoadedStudy:
@@ -72,13 +83,8 @@ class Experiment(Protocol):
         """Brings home what else the run left, where it belongs into the sweep's folder. Raises OSError."""
         ...
 
-    def headline_s(self, record: Mapping[str, Any]) -> float:
-        """The seconds that stand for an ok run, by the experiment's headline clock."""
-        ...
-
-    @property
-    def headline(self) -> str:
-        """The name of the headline clock, for example `forward`."""
+    def told(self, record: Mapping[str, Any]) -> str:
+        """What an ok run measured in a few words, for example `forward 0.05 s`."""
         ...
 
     def as_planned(self, planned: PlannedRun, outcome: str) -> bool:

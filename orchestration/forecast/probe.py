@@ -93,7 +93,7 @@ def _carry_out(inventory: Inventory, executor: Executor, surroundings: Surroundi
     request = JobRequest(
         every_slot(inventory, binding),
         TIMEOUT_S,
-        lambda folder: isolated(inventory.python, "-m", "mpi4py", *PROGRAM, *answer_arguments(folder)),
+        lambda folders: isolated(inventory.python, "-m", "mpi4py", *PROGRAM, *answer_arguments(folders.job)),
     )
     try:
         paths.jobs.mkdir(parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ def gather(ending: Ending, launch: LaunchEvidence, log: str) -> tuple[dict[str, 
     if launch.killed is not None:
         evidence["signal"] = launch.killed.signal
         where = ending.called(launch.killed.node)
-        by_rank = f"rank {launch.killed.rank} on {where}"
+        by_rank = f"{'a rank' if launch.killed.rank is None else f'rank {launch.killed.rank}'} on {where}"
     elif ending.exit_status is not None and not ending.timed_out and ending.exit_status - 128 in _SIGNALS:
         evidence["signal"] = ending.exit_status - 128
     if exceptions := [found[1] or found[2] for found in _EXCEPTION.finditer(log)]:

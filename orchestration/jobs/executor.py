@@ -96,6 +96,15 @@ class Executor(Protocol):
         """For each node, the addresses of the other nodes that it cannot reach, or why it gave no answer."""
         ...
 
+    def ask(
+        self, module: str, words: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any] | str]:
+        """The JSON object that a module of the workload prints on each node, in the inventory's order, or why none.
+
+        `environment` is this machine's, where that is the only node; nodes apart from it have their own.
+        """
+        ...
+
     def provide(self, root: Path, digest: str) -> None:
         """Makes sure that every node has the workload of the project under `root`. Raises Refusal."""
         ...

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from infra.hostfile import hostfile
-from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.inventory import Inventory, Node
+from orchestration.jobs import launchers
 from orchestration.jobs.executor import Executor, Site
 from orchestration.jobs.launchers.launcher import Hosts, Launcher, RemoteShell, Scratch
 from orchestration.jobs.launchers.placement import NodeCpus, Placement
 from workload.agent import supervise
-from workload.record.files import write_json
+from workload.record.files import write_json, write_whole
 from workload.record.schema import SCHEMA_VERSION
 
 LOG = "log"
@@ -23,18 +25,42 @@ DAEMON_GRACE_S = 30.0  # past the job's limit a node's daemon ends by itself, sh
 
 
 @dataclass(frozen=True)
+class JobFolders:
+    """The job's own folder on the head, and its scratch folder and the work folder, which every node has."""
+
+    job: PurePosixPath
+    session: PurePosixPath
+    workdir: PurePosixPath
+
+
+@dataclass(frozen=True)
+class Starter:
+    """How a job's ranks are started where that is not by our own Open MPI.
+
+    `program` is the launcher's own, None for the one beside the nodes' Python. `environment` stands in the place of
+    what the executor gives every job. `carrier` makes the words before the launcher's: what carries it through.
+    """
+
+    launcher: str
+    program: PurePosixPath | None = None
+    environment: Mapping[str, str] | None = None
+    carrier: Callable[[JobFolders], Sequence[str]] = lambda _: ()
+
+
+@dataclass(frozen=True)
 class JobRequest:
     """What a job is to run.
 
-    `program` takes the job's folder as the head sees it and returns the command of every rank. `documents` are JSON
+    `program` takes the job's folders as the head sees them and returns the command of every rank. `documents` are JSON
     files and `folders` empty folders that are in the job's folder before the start.
     """
 
     placement: Placement
     timeout_s: float
-    program: Callable[[PurePosixPath], Sequence[str]]
+    program: Callable[[JobFolders], Sequence[str]]
     documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     folders: Sequence[str] = ()
+    starter: Starter | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +78,10 @@ class JobWriter:
         session, shared_memory = folders_made(site, job.name)
         scratch = Scratch(PurePosixPath(session), PurePosixPath(shared_memory))
         hosts = self._hosts(job, request, site, scratch)
-        command = self.launcher.command(request.placement, hosts, scratch, request.program(there))
+        folders = JobFolders(there, scratch.session, PurePosixPath(self.inventory.workdir))
+        starter = request.starter or Starter(self.launcher.name)
+        launcher = self.launcher if request.starter is None else launchers.find(starter.launcher)
+        command = launcher.command(request.placement, hosts, scratch, request.program(folders))
         job.mkdir(parents=True)
         for name in request.folders:
             (job / name).mkdir()
@@ -60,20 +89,28 @@ class JobWriter:
             write_json(job / name, document)
         if hosts.shell is not None:
             # the nodes that the run needs, and no other: a node lost that it does not need must not end it
-            nodes = [node.model_dump() for node in self.inventory.nodes[: request.placement.nodes]]
-            (job / HOSTFILE).write_text(hostfile(nodes))
+            (job / HOSTFILE).write_text(
+                hostfile([node.model_dump() for node in _used(self.inventory, request.placement)])
+            )
+            for name, text in command.scripts.items():
+                (job / name).write_text(text)
+                (job / name).chmod(0o700)
             (job / hosts.shell.known_hosts.name).write_text(site.known_hosts)
         document = {
             "schema_version": SCHEMA_VERSION,
-            "argv": command.argv,
-            "env": {**site.environment, **command.environment},
+            "argv": [*starter.carrier(folders), *command.argv],
+            "env": {
+                **(site.environment if starter.environment is None else starter.environment),
+                **command.environment,
+            },
             "cwd": self.inventory.workdir,
             "timeout_s": request.timeout_s,
             "token": job.name,
             "log": str(there / LOG),
             "make": [session, shared_memory],
         }
-        write_json(job / supervise.JOB, document)
+        # a person's own environment may stand in it
+        write_whole(job / supervise.JOB, json.dumps(document, indent=1, allow_nan=False) + "\n", mode=0o600)
 
     def _hosts(self, job: Path, request: JobRequest, site: Site, scratch: Scratch) -> Hosts:
         there = self.executor.folder(job)
@@ -95,7 +132,16 @@ class JobWriter:
             interface_subnet=self.inventory.interface_subnet,
             hostfile=there / HOSTFILE if shell is not None else None,
             shell=shell,
+            job=there,
+            program=None if request.starter is None else request.starter.program,
+            slots=[(node.address, node.slots) for node in _used(self.inventory, request.placement)],
         )
+
+
+def _used(inventory: Inventory, placement: Placement) -> list[Node]:
+    """The nodes that a run uses, each with no more slots than it takes ranks."""
+    most = placement.ranks_per_node
+    return [node.model_copy(update={"slots": min(node.slots, most)}) for node in inventory.nodes[: placement.nodes]]
 
 
 def folders_made(site: Site, token: str) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestration.jobs.evidence import Ending, gather
 from orchestration.jobs.executor import Traces
-from orchestration.jobs.launchers.launcher import LaunchEvidence
+from orchestration.jobs.launchers.launcher import KilledRank, LaunchEvidence
 from workload.record import outcomes as record
 
 
@@ -17,12 +17,17 @@ from workload.record import outcomes as record
 class Reading:
     """What an experiment read in the measurement of a run.
 
-    `missing` says why there is no valid `document`; `wrong` says what is wrong with its answer, if anything.
+    `missing` says why there is no valid `document`; `wrong` says what is wrong with its answer, and `no_metric` what of
+    it cannot be read, if anything. `exit_status` is that of a run that went well. `killed` is a rank that a signal
+    ended, according to the document: launchers do not always name one.
     """
 
     document: Mapping[str, Any] | None
     missing: str = ""
     wrong: str = ""
+    no_metric: str = ""
+    exit_status: int = 0
+    killed: KilledRank | None = None
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,15 @@ class Verdict:
 
 def ended_well(exit_status: int | None, reading: Reading, launch: LaunchEvidence) -> bool:
     """True if launcher and measurement both report success; the answer may still be wrong."""
-    return exit_status == 0 and reading.document is not None and not launch.lost_daemon
+    return exit_status == reading.exit_status and reading.document is not None and not launch.lost_daemon
 
 
 def classify(  # noqa: PLR0911  one return a row of the table of outcomes
     ending: Ending, launch: LaunchEvidence, reading: Reading, log: str
 ) -> Verdict:
     """The outcome of a run that ended; `log` is the end of what its launcher and ranks printed."""
+    if reading.killed is not None and (launch.killed is None or launch.killed.rank is None):
+        launch = replace(launch, killed=reading.killed)
     evidence, by_rank = gather(ending, launch, log)
     status = ending.exit_status
 
@@ -50,7 +57,9 @@ def classify(  # noqa: PLR0911  one return a row of the table of outcomes
         return Verdict(outcome, reason, evidence)
 
     if ended_well(status, reading, launch):
-        return verdict(record.WRONG_ANSWER, reading.wrong) if reading.wrong else verdict(record.OK, "")
+        if reading.wrong:
+            return verdict(record.WRONG_ANSWER, reading.wrong)
+        return verdict(record.NO_METRIC, reading.no_metric) if reading.no_metric else verdict(record.OK, "")
     if evidence["oom_kills"]:
         where = ", ".join(evidence["oom_kills"])
         return verdict(record.OUT_OF_MEMORY, f"the kernel killed {by_rank or 'a process'} for memory on {where}")

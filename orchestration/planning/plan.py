@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from orchestration.clusters.inventory import Inventory
+from orchestration.jobs import launchers
 from orchestration.jobs.launchers.placement import Placement
 from orchestration.planning.study import SLOTS, Series
 
@@ -73,6 +74,7 @@ class PlannedRun:
     files: tuple[Path, ...] = ()
     disk_bytes: int = 0
     shares_folder: bool = False
+    launcher: str = launchers.DEFAULT
 
     @property
     def placement(self) -> Placement:

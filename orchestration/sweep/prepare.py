@@ -54,6 +54,7 @@ class Surroundings:
     utc_now: Callable[[], str]
     environment: Mapping[str, str]
     experiments: Sequence[Experiment] = EXPERIMENTS
+    person: Mapping[str, str] = field(default_factory=dict)  # the environment whole, which a person's own program keeps
     remarks: Sequence[str] = ()  # lines on what of the person's machine is not used, for sweeps on it
 
     @property
@@ -155,16 +156,26 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
     inventory = surroundings.clusters.find(request.cluster, surroundings.utc_now())
     if (request.turn.wait or request.turn.concurrent) and not inventory.is_this_machine:
         raise Refusal(f"--wait and --concurrent are for sweeps on this machine, not on {inventory.cluster}")
-    name = request.study or inventory.default_study
-    experiment, loaded = experiments.load(name, request.overrides, surroundings.experiments)
+    experiment, loaded = experiments.load(
+        request.study, request.overrides, surroundings.experiments, inventory.default_study
+    )
     workload = code_version.describe(surroundings.root)
     executor = connect(inventory, surroundings.environment)
+    asked = machines is None
     if machines is None:
         executor.provide(surroundings.root, workload.digest)
         machines = executor.machines()
     elif len(machines) != len(inventory.nodes):
         raise Refusal(f"that sweep had {len(machines)} nodes, {inventory.cluster} has {len(inventory.nodes)}")
-    ground = Ground(inventory, machines, node_cpus(machines), workload, surroundings.runs.folder.absolute())
+    ground = Ground(
+        inventory,
+        machines,
+        node_cpus(machines),
+        workload,
+        cache=surroundings.runs.folder.absolute(),
+        executor=executor if asked else None,
+        environment=surroundings.person if inventory.executor == "local" else None,
+    )
     loaded, plan = experiment.plan(loaded, ground)
     identity = Identity(
         study=resume.study_digest(loaded.document),

@@ -30,7 +30,7 @@ def describe(planned: PlannedRun) -> str:
 def result(record: Mapping[str, Any], experiment: Experiment) -> str:
     """How a run ended, in a few words: its time by the headline clock, or outcome and reason."""
     if record["outcome"] == OK:
-        return f"ok, {experiment.headline} {experiment.headline_s(record):.4g} s"
+        return f"ok, {experiment.told(record)}"
     return f"{record['outcome']}: {record['reason']}"
 
 

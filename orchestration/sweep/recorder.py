@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestration.jobs import launchers
 from orchestration.jobs.evidence import Ending, log_tail, log_text, no_evidence
 from orchestration.jobs.executor import HeadLostError, Traces
 from orchestration.jobs.job import LOG, MEASUREMENT
@@ -60,7 +61,7 @@ class Recorder:
             verdict, document = self._unsupervised(job), {}
         else:
             log = log_text(tail)
-            launch = self.sweep.loop.writer.launcher.evidence(document["exit_status"], log)
+            launch = launchers.find(planned.launcher).evidence(document["exit_status"], log)
             good = ended_well(document["exit_status"], reading, launch)
             traces = Traces() if good else executor.end_leftovers(job)
             ending = Ending.from_document(executor.node, document, traces, executor.names)

@@ -102,7 +102,8 @@ def surroundings() -> Surroundings:
     environment = dict(os.environ)
     elsewhere = f"{short(PROJECT_RUNS)} cannot be written here: sweeps, pictures and probes lie in {RUNS.parent}"
     remarks = (*unused(environment), *([] if RUNS == PROJECT_RUNS else [elsewhere]))
-    return Surroundings(known_clusters(), RunsFolder(RUNS), utc_now, kept_environment(environment), remarks=remarks)
+    kept = kept_environment(environment)
+    return Surroundings(known_clusters(), RunsFolder(RUNS), utc_now, kept, person=environment, remarks=remarks)
 
 
 def operator(yes: bool = False) -> Operator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,13 +41,22 @@ SWEEP_HELP = {
     "images": "sample, synthetic, or a folder of pictures",
     "backend": "code that convolves a block, comma-separated",
     "movement": "how blocks travel, comma-separated",
+    "command": "a program of your own, with its arguments, in which {n} is a parameter: './heat {n} 100'",
+    "parameter": "NAME=VALUE of the command: a value, several with commas, or arithmetic of ranks; may be repeated",
+    "metric": "NAME=TEXT {number} of the program's output; the first is the headline; higher:NAME= if more is better",
+    "scaling": "strong (the default) or weak, of the program",
+    "size": "the program's work, as arithmetic of its parameters: 'n*n'",
+    "mpi": "the program's MPI: openmpi5, openmpi4 or mpich (default: told by its libraries)",
+    "threads": "threads of each of the program's ranks",
 }
 
 
-@task(help=SWEEP_HELP, auto_shortflags=False)
+@task(help=SWEEP_HELP, iterable=["parameter", "metric"], auto_shortflags=False)
 @reports_errors
 def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     _context: Context,
+    parameter: Sequence[str],
+    metric: Sequence[str],
     cluster: str = "local",
     study: str = "",
     out: str = "",
@@ -65,8 +75,13 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     images: str = "",
     backend: str = "",
     movement: str = "",
+    command: str = "",
+    scaling: str = "",
+    size: str = "",
+    mpi: str = "",
+    threads: str = "",
 ) -> None:
-    """Measure how the convolution scales: carry out a study on a cluster, or go on with an unfinished sweep."""
+    """Measure how a program scales, ours or your own: carry out a study, or go on with an unfinished sweep."""
     from orchestration.planning.study import Overrides
     from orchestration.sweep.locks import Turn
     from orchestration.sweep.prepare import Request, prepare
@@ -83,6 +98,13 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
             "images": images_of(images),
             "backend": words(backend),
             "movement": words(movement),
+            "command": command,
+            "parameter": tuple(parameter),
+            "metric": tuple(metric),
+            "scaling": scaling,
+            "size": size,
+            "mpi": mpi,
+            "threads": number("--threads", threads),
         },
     )
     if wait and concurrent:

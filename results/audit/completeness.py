@@ -14,6 +14,9 @@ from results.records.launch import RecordedLaunch
 def parts(launch: RecordedLaunch) -> Iterator[str]:
     """Repeats as many as the run says, and every rank once in each list that has an entry for each rank."""
     run = launch.run
+    if launch.measured:
+        yield _all_ranks(launch, "ranks", [item["rank"] for item in launch.measured["ranks"]])
+        return
     for name, found, wanted in (
         ("timed repeats", len(launch.repeats), run.repeats),
         ("warm-ups", len(launch.warmups), run.warmups),

@@ -97,12 +97,14 @@ def comparisons(sweep: RecordedSweep) -> Iterator[Against]:
     for series in sweep.series:
         for line in lines(series):
             for point in line.points:
-                if point.run.ranks == 1 or not point.counting:
+                if not point.counting:
                     continue
                 strong = series.scaling == STRONG
                 ratio = (relative_speedup if strong else weak_efficiency)(point, line.points)
+                if ratio.baseline is point or ratio.base == point.run.ranks:
+                    continue
                 if ratio.estimate and ratio.baseline and series.scaling in (STRONG, WEAK):
-                    share = 1.0 / point.run.ranks if strong else 1.0
+                    share = ratio.base / point.run.ranks if strong else 1.0
                     yield Against(series, point, ratio.baseline, ratio.estimate, share)
 
 

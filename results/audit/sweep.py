@@ -10,6 +10,7 @@ from results.audit.gates import Audit, Case, Count, Finding, count, findings, pl
 from results.formats import plural
 from results.records.launch import RecordedLaunch
 from results.records.sweep import RecordedSweep
+from workload.record.program import KIND as PROGRAM_KIND
 
 LaunchGate = Callable[[RecordedLaunch], Iterator[str]]
 LIGHT = "light"
@@ -65,12 +66,20 @@ def _cases(sweep: RecordedSweep, now: datetime) -> dict[str, list[Case]]:
     found[gates.FUTURE] = [*ledger.dates(sweep, now)]
     for gate, cases in scaling.cases(sweep).items():
         found[gate] = [*cases]
-    for gate in (*LAUNCH_GATES, *(gate for kind in KIND_GATES.values() for gate in kind), gates.NODES):
+    kinds = {launch.run.workload.kind for launch in sweep.launches} or {"convolution"}
+    for gate in (*(gate for kind in kinds for gate in _launch_gates(kind)), gates.NODES):
         found[gate] = []
     for launch in sweep.launches:
         if launch.ok and not launch.experiment.why_uncounted(launch.run):
             _add(found, sweep, launch)
     return found
+
+
+def _launch_gates(kind: str) -> Mapping[str, LaunchGate]:
+    """The gates on a launch of that kind; a program that is not ours has no sections, repeats or clocks of ours."""
+    if kind == PROGRAM_KIND:
+        return {gate: LAUNCH_GATES[gate] for gate in (gates.WALL, gates.CPU)}
+    return {**LAUNCH_GATES, **KIND_GATES.get(kind, {})}
 
 
 def _add(found: dict[str, list[Case]], sweep: RecordedSweep, launch: RecordedLaunch) -> None:
@@ -79,7 +88,7 @@ def _add(found: dict[str, list[Case]], sweep: RecordedSweep, launch: RecordedLau
     found[gates.PARTS] += parts
     if any(case.words for case in parts):
         return
-    for gate, launch_gate in {**LAUNCH_GATES, **KIND_GATES.get(launch.run.workload.kind, {})}.items():
+    for gate, launch_gate in _launch_gates(launch.run.workload.kind).items():
         found[gate] += _of(launch, launch_gate(launch))
     if sweep.profile == LIGHT:
         for machine in launch.machines:

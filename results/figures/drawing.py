@@ -58,7 +58,7 @@ def row_of(label: str, point: RecordedPoint, value: Estimate | float | None) -> 
     return {
         "line": label,
         "ranks": point.run.ranks,
-        point.experiment.size_key: point.size,
+        point.experiment.size_key: point.experiment.size_cell(point.run),
         "value": bounds.value if bounds else value,
         "low": bounds.low if bounds else None,
         "high": bounds.high if bounds else None,

@@ -8,7 +8,6 @@ from typing import Any
 from results.figures.drawing import BAD, INK, Drawing, Values, as_files
 from results.figures.style import LEGEND_ROW_INCHES, PART_COLOURS, SIZE_INCHES, new_figure
 from results.formats import number, plural, slug
-from results.records.measurement import PARTS
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
 from workload.record.outcomes import SKIPPED
@@ -41,7 +40,7 @@ def draw(series: RecordedSeries, points: Sequence[RecordedPoint]) -> Drawing:
     axes.set_xlabel("Ranks, a bar each")
     axes.set_ylabel("Time of a repeat (s)")
     axes.set_title(f"{series.name}: phases per rank, {label}", loc="left")
-    _part_legend(figure)
+    _part_legend(figure, first.experiment.parts)
     figure.set_figheight(SIZE_INCHES[1] + LEGEND_ROW_INCHES)
     return as_files(
         figure,
@@ -75,26 +74,30 @@ def _bars(axes: Any, start: float, point: RecordedPoint, values: Values) -> None
     """Draws a stacked bar for each of the point's first MAX_BARS ranks, from `start` on."""
     ranks = list(point.parts_s().items())[:MAX_BARS]
     base = [0.0] * len(ranks)
-    for part in PARTS:
+    for part in point.experiment.parts:
         heights = [parts[part] for _, parts in ranks]
         places = [start + index for index in range(len(ranks))]
         drawn = axes.bar(places, heights, 0.9, bottom=base, color=PART_COLOURS[part], linewidth=0)
         base = [low + height for low, height in zip(base, heights, strict=True)]
         for (rank, parts), bar in zip(ranks, drawn, strict=True):
             text = f"{plural(point.run.ranks, 'rank')}, rank {rank}: {part} {number(parts[part])} s"
-            row = {"ranks": point.run.ranks, point.experiment.size_key: point.size, **_first_part(point)}
+            row = {
+                "ranks": point.run.ranks,
+                point.experiment.size_key: point.experiment.size_cell(point.run),
+                **_first_part(point),
+            }
             row |= {"rank": rank, "part": part, "seconds": parts[part], "run_ids": " ".join(point.run_ids)}
             values.add(bar, text, row)
 
 
-def _part_legend(figure: Any) -> None:
+def _part_legend(figure: Any, parts: Sequence[str]) -> None:
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=PART_COLOURS[part], label=part) for part in PARTS]
+    handles = [Patch(color=PART_COLOURS[part], label=part) for part in parts]
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=len(PARTS),
+        ncols=len(parts),
         columnspacing=1.0,
         handlelength=0.9,
         handletextpad=0.5,

@@ -34,12 +34,12 @@ def of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Drawing]:
 
 
 def _plots(sweep: RecordedSweep, series: RecordedSeries) -> list[Plot]:
-    clock = series.experiment.headline_word
+    experiment, clock = series.experiment, series.experiment.headline_word
     time = Plot(
         slug(series.scaling, series.name) + "-time",
-        f"{series.name}: {clock} time",
-        f"{clock.capitalize()} time (s)",
-        RecordedPoint.time,
+        f"{series.name}: {experiment.headline_phrase}",
+        experiment.headline_header,
+        lambda point: experiment.told(point.time(), point.work),
         log_y=series.scaling != WEAK,
         by_size=series.scaling == SIZE,
     )
@@ -49,8 +49,9 @@ def _plots(sweep: RecordedSweep, series: RecordedSeries) -> list[Plot]:
 
 def _strong(sweep: RecordedSweep, series: RecordedSeries, clock: str) -> list[Plot]:
     name = slug(series.scaling, series.name)
-    ideals = (*_assumed(series, "Amdahl", amdahl), ("linear", lambda n: n))
-    return [
+    base = _base(series)
+    ideals = (*_assumed(series, "Amdahl", amdahl), ("linear", lambda n: n / base))
+    plots = [
         Plot(
             f"{name}-speedup",
             f"{series.name}: relative speedup",
@@ -67,6 +68,13 @@ def _strong(sweep: RecordedSweep, series: RecordedSeries, clock: str) -> list[Pl
             ideals,
         ),
     ]
+    return plots[:1] if series.experiment.smallest_baseline else plots
+
+
+def _base(series: RecordedSeries) -> int:
+    """The rank count at which ideal curves start: 1, or the smallest that is ok."""
+    counts = [point.run.ranks for point in series.points if point.counting]
+    return min(counts, default=1) if series.experiment.smallest_baseline else 1
 
 
 def _weak(_sweep: RecordedSweep, series: RecordedSeries, clock: str) -> list[Plot]:
@@ -77,7 +85,7 @@ def _weak(_sweep: RecordedSweep, series: RecordedSeries, clock: str) -> list[Plo
             f"{series.name}: scaled speedup",
             f"Scaled speedup, N T1 / TN ({clock})",
             lambda point: scaled_speedup(point, series.points).estimate,
-            (*_assumed(series, "Gustafson", gustafson), ("linear", lambda n: n)),
+            (*_assumed(series, "Gustafson", gustafson), ("linear", lambda n: n / _base(series))),
         ),
         Plot(
             f"{name}-efficiency",

@@ -11,7 +11,11 @@ from results.records.measurement import PARTS
 
 COLOURS = ("#2f7ed8", "#e07b1f", "#2d9d63", "#a259c9", "#c2417c", "#0f9aa8", "#8a7a2b", "#6b7785")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-PART_COLOURS = dict(zip(PARTS, ("#8f7fd6", "#e07b1f", "#2f7ed8", "#2d9d63", "#c2417c", "#aab4bf"), strict=True))
+PART_COLOURS = dict(zip(PARTS, ("#8f7fd6", "#e07b1f", "#2f7ed8", "#2d9d63", "#c2417c", "#aab4bf"), strict=True)) | {
+    "user": "#2f7ed8",
+    "system": "#e07b1f",
+    "waiting": "#aab4bf",
+}
 SIZE_INCHES = (5.4, 3.6)  # without the legend
 LEGEND_ROW_INCHES = 0.2
 RC: dict[Any, Any] = {

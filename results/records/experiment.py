@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from results.estimates import Estimate
+from results.records.measurement import PARTS
 from workload.record.run import Run
 
 
@@ -51,8 +53,15 @@ class RecordedExperiment(Protocol):
     size_key: str
     size_symbol: str
     clocks: tuple[str, ...]  # attributes of Repeat in seconds, the headline of speedups, laws and rates first
-    clocks_note: str  # what they cover, in a sentence
     parallel_fraction: float | None  # assumed before measuring, for ideal curves
+    parts: tuple[str, ...] = PARTS  # what a rank's time is made of
+    peak_since: str = " from just before the timed repeats"  # when the resident peak of a rank was last reset
+    smallest_baseline: bool = False  # speedups stand against the smallest rank count, not against one rank alone
+
+    @property
+    def clocks_note(self) -> str:
+        """What the clocks cover, in a sentence."""
+        ...
 
     @property
     def headline(self) -> str:
@@ -62,6 +71,46 @@ class RecordedExperiment(Protocol):
     def headline_word(self) -> str:
         """The headline's name in tables and sentences."""
         return self.headline.removesuffix("_s")
+
+    @property
+    def headline_phrase(self) -> str:
+        """The headline in a sentence."""
+        return f"{self.headline_word} time"
+
+    @property
+    def headline_unit(self) -> str:
+        """What follows a value of it."""
+        return " s"
+
+    def clock_word(self, clock: str) -> str:
+        """The name of one of its clocks."""
+        return self.headline_word if clock == self.headline else clock.removesuffix("_s")
+
+    @property
+    def headline_header(self) -> str:
+        """The header of its column in tables."""
+        return f"{self.headline_word.capitalize()} time (s)"
+
+    @property
+    def headline_key(self) -> tuple[str, str]:
+        """Its key in files of values, and the unit at that key's end."""
+        return (self.headline_word, "_s")
+
+    def seen(self, _run: Run) -> RecordedExperiment:
+        """The experiment as one run has it, where its headline differs from run to run."""
+        return self
+
+    def told(self, time: Estimate | None, _work: Work) -> Estimate | None:
+        """What tables show of a headline time: the time itself, or the rate that it was made of."""
+        return time
+
+    def size_cell(self, run: Run) -> object:
+        """The size as tables have it."""
+        return self.size(run)
+
+    def size_text(self, run: Run) -> str:
+        """The size in a sentence."""
+        return f"{self.size_symbol} = {self.size(run)}"
 
     def variant(self, run: Run) -> Variant: ...
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from results.records.convolution import RecordedConvolution
 from results.records.experiment import RecordedExperiment
+from results.records.program import RecordedProgram
 from workload.record.run import Run
 from workload.record.schema import SchemaError
 
 CONVOLUTION: RecordedExperiment = RecordedConvolution()
-KINDS: dict[str, RecordedExperiment] = {"convolution": CONVOLUTION}
+PROGRAM: RecordedExperiment = RecordedProgram()
+KINDS: dict[str, RecordedExperiment] = {"convolution": CONVOLUTION, "program": PROGRAM}
 
 
 def experiment_of(run: Run) -> RecordedExperiment:
@@ -16,4 +18,4 @@ def experiment_of(run: Run) -> RecordedExperiment:
     kind = run.workload.kind
     if kind not in KINDS:
         raise SchemaError(f"workload.kind {kind!r} is unknown: this convscale reads {', '.join(KINDS)}")
-    return KINDS[kind]
+    return KINDS[kind].seen(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -46,6 +46,7 @@ class RecordedLaunch:
     clocks_s: tuple[float, float] | None
     evidence: Mapping[str, Any]
     marks: frozenset[str]
+    measured: Mapping[str, Any] = field(default_factory=dict)  # of a program: its record, for its own tables
 
     @property
     def ok(self) -> bool:

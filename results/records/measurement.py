@@ -55,6 +55,7 @@ class Repeat:
     streamed: bool
     memory_bound: bool
     ranks: tuple[RankRepeat, ...]
+    headline_s: float = 0.0  # of a program whose headline is a metric of its own
 
     @property
     def convolve_collect_s(self) -> float:

@@ -18,8 +18,11 @@ from results.records.measurement import (
     RankRepeat,
     Repeat,
 )
+from results.records.program import memory_of, repeat_of
 from workload.domain.grid import AXES
+from workload.record.kinds import kind_of
 from workload.record.outcomes import OK
+from workload.record.program import ProgramRun
 from workload.record.run import Run
 from workload.record.schema import MEASUREMENT_SHAPE, PHASES, SchemaError, check_shape
 
@@ -42,11 +45,12 @@ def parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunch
 
 
 def _parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunch:
-    run = Run.from_dict(record["run"])
+    run: Any = kind_of(record, record["run_id"]).read_run(record["run"])
     experiment_of(run)  # raises SchemaError for an unknown kind
-    repeats = tuple(_repeat(item) for item in record["repeats"])
+    own = isinstance(run, ProgramRun)
+    repeats = repeat_of(record, run) if own else tuple(_repeat(item) for item in record["repeats"])
     machines = tuple(_machine(item) for item in record["machines"])
-    clocks_s = _clocks_s(record["clock_agreement"])
+    clocks_s = None if own else _clocks_s(record["clock_agreement"])
     if record["outcome"] == OK:
         _check_times(run, repeats)
     return RecordedLaunch(
@@ -61,23 +65,25 @@ def _parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunc
         started_utc=record["started_utc"],
         ended_utc=record["ended_utc"],
         log_tail=record["log_tail"],
-        warmups=tuple(_repeat(item) for item in record["warmup_repeats"]),
+        warmups=() if own else tuple(_repeat(item) for item in record["warmup_repeats"]),
         repeats=repeats,
-        memory=tuple(
-            RankMemory(item["rank"], item["peak_rss_bytes"], item["pss_bytes"], item["baseline_rss_bytes"])
-            for item in record["memory"]
-        ),
-        blocks=tuple(_block(item) for item in record["blocks"]),
+        memory=memory_of(record) if own else tuple(map(_memory, record["memory"])),
+        blocks=() if own else tuple(_block(item) for item in record["blocks"]),
         mpi_calls=tuple(
             MpiCall(item["rank"], item["call"], item["count"], item["bytes"], _seconds(item, "time_s"))
             for item in record["mpi_calls"]
         ),
-        check=_check(record["check"]),
+        check=None if own else _check(record["check"]),
         machines=machines,
         clocks_s=clocks_s,
         evidence=record["evidence"],
         marks=frozenset(marks_of(run, repeats, machines, clocks_s, slots)),
+        measured=record if own else {},
     )
+
+
+def _memory(item: Mapping[str, Any]) -> RankMemory:
+    return RankMemory(item["rank"], item["peak_rss_bytes"], item["pss_bytes"], item["baseline_rss_bytes"])
 
 
 def _check_times(run: Run, repeats: Collection[Repeat]) -> None:

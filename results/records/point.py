@@ -13,7 +13,6 @@ from results.records.experiment import RecordedExperiment, Variant, Work
 from results.records.kinds import experiment_of
 from results.records.launch import RecordedLaunch
 from results.records.marks import CORES_DIFFER, STREAMED, SUSPECT
-from results.records.measurement import PARTS
 from workload.record.digest import canonical_json
 from workload.record.outcomes import OK
 from workload.record.run import Run
@@ -47,7 +46,7 @@ class RecordedPoint:
 
     @property
     def size_text(self) -> str:
-        return f"{self.experiment.size_symbol} = {self.size}"
+        return self.experiment.size_text(self.run)
 
     @property
     def problem(self) -> tuple[object, ...]:
@@ -179,8 +178,8 @@ class RecordedPoint:
         for launch in self.timed:
             for repeat in launch.repeats:
                 for rank in repeat.ranks:
-                    parts = samples.setdefault(rank.rank, {part: [] for part in PARTS})
-                    for part in PARTS:
+                    parts = samples.setdefault(rank.rank, {part: [] for part in self.experiment.parts})
+                    for part in self.experiment.parts:
                         parts[part].append(rank.parts_s[part])
         return {
             rank: {part: statistics.median(values) for part, values in parts.items()}
@@ -191,7 +190,7 @@ class RecordedPoint:
         """Maximum over mean of each part's time over the ranks; None if no rank spent any."""
         ranks = list(self.parts_s().values())
         found: dict[str, float | None] = {}
-        for part in PARTS:
+        for part in self.experiment.parts:
             times = [rank[part] for rank in ranks]
             mean = statistics.fmean(times) if times else 0.0
             found[part] = max(times) / mean if mean > 0.0 else None

@@ -10,6 +10,7 @@ from results.figures.convolution import figures_of_series, figures_of_sweep
 from results.figures.drawing import Drawing
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.table import Table
+from results.tables import program
 from results.tables.across import joint, versus
 from results.tables.convolution import tables_of_series, tables_of_sweep
 from results.tables.series import laws, memory, profile, scaling, share, spread
@@ -20,6 +21,8 @@ def of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
     """All tables of a series, the scaling table first."""
     tables = [scaling.full(sweep, series), *tables_of_series(sweep, series)]
     tables += [*laws.tables(series), spread.table(series), memory.per_rank(series)]
+    if program.is_program(series):
+        return [*tables, *program.tables_of_series(series)]
     return [*tables, share.tables(series), profile.imbalance(series), profile.mpi(series), profile.calls(series)]
 
 
@@ -32,7 +35,7 @@ def of_sweep(sweep: RecordedSweep) -> dict[str, list[Table]]:
     """The tables that belong to no series, by their place on the page; `own` are the experiment's own."""
     return {
         "environment": [provenance.environment(sweep)],
-        "check": [check.outcomes(sweep)],
+        "check": [program.check_table(sweep) if program.is_program(sweep) else check.outcomes(sweep)],
         "machines": [provenance.machines(sweep)],
         "failed": [check.failed(sweep)],
         "own": tables_of_sweep(sweep),

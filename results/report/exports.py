@@ -11,7 +11,6 @@ from typing import Any
 
 from results.formats import slug
 from results.records.launch import RecordedLaunch
-from results.records.measurement import PARTS
 from results.records.sweep import RecordedSeries, RecordedSweep
 from results.report.samples import columns, rows
 from results.scaling.line import lines
@@ -30,13 +29,15 @@ def extra_p(series: RecordedSeries) -> dict[str, str]:
     for line in lines(series):
         if not line.fitted:
             continue
-        callpaths: dict[str, Any] = {clock.removesuffix("_s"): {"time": []} for clock in clocks}
-        callpaths |= {f"total->{part}": {"time": []} for part in PARTS}
+        names = {clock: line.experiment.clock_word(clock) for clock in clocks}
+        parts = line.experiment.parts
+        callpaths: dict[str, Any] = {name: {"time": []} for name in names.values()}
+        callpaths |= {f"total->{part}": {"time": []} for part in parts}
         for point in line.fitted:
             place = [point.run.ranks]
             for clock in clocks:
-                callpaths[clock.removesuffix("_s")]["time"].append({"point": place, "values": point.medians_s(clock)})
-            for part in PARTS:
+                callpaths[names[clock]]["time"].append({"point": place, "values": point.medians_s(clock)})
+            for part in parts:
                 values = [_longest_s(launch, part) for launch in point.counting]
                 callpaths[f"total->{part}"]["time"].append({"point": place, "values": values})
         name = slug(series.scaling, series.name, *line.variant.names.values())
@@ -70,7 +71,9 @@ def parquet(sweeps: Sequence[RecordedSweep]) -> bytes:
     for row in rows(sweeps):
         for name, value in row.items():
             values[name].append(value)
-    integers = {*INTEGERS, *(sweep.experiment.size_key for sweep in sweeps)}
+    sizes = {sweep.experiment.size_key for sweep in sweeps}
+    whole = all(isinstance(value, int) for name in sizes for value in values[name])
+    integers = {*INTEGERS, *(sizes if whole else ())}
     kinds = {name: arrow.int64() if name in integers else arrow.string() for name in names} | {SECONDS: arrow.float64()}
     schema = arrow.schema([(name, kinds[name]) for name in names])
     target = io.BytesIO()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from results.records.launch import RecordedLaunch
-from results.records.measurement import PARTS
 from results.records.sweep import RecordedSweep
 from results.table import csv_of
 
@@ -42,7 +41,7 @@ def _rows(names: Sequence[str], sweep: RecordedSweep, launch: RecordedLaunch) ->
         "run_id": launch.run_id,
         "series": " ".join(launch.series),
         "ranks": run.ranks,
-        experiment.size_key: experiment.size(run),
+        experiment.size_key: experiment.size_cell(run),
         **experiment.variant(run).names,
         "launch": run.launch,
         "sequence": launch.sequence,
@@ -51,5 +50,5 @@ def _rows(names: Sequence[str], sweep: RecordedSweep, launch: RecordedLaunch) ->
     head = {name: known.get(name) for name in names if name not in MEASURED}
     for index, repeat in enumerate(launch.repeats):
         for rank in repeat.ranks:
-            for part in PARTS:
+            for part in experiment.parts:
                 yield {**head, "repeat": index, "rank": rank.rank, "phase": part, "time_s": rank.parts_s[part]}

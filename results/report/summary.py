@@ -12,6 +12,7 @@ from results.records.launch import RecordedLaunch
 from results.records.marks import CORES_DIFFER, MARKS, MIXED, OVERSUBSCRIBED, SMT
 from results.records.measurement import AnswerCheck
 from results.records.point import RecordedPoint
+from results.records.program import RecordedProgram
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.scaling.disturbance import warnings
 from results.scaling.speedup import Ratio, absolute_speedup, relative_speedup, scaled_speedup, weak_efficiency
@@ -55,12 +56,13 @@ def _fastest(sweep: RecordedSweep) -> list[str]:
     if not timed:
         return ["No run is ok: there is no time to report."]
     point = max(timed, key=lambda point: point.rate)
-    clock = point.experiment.headline_word
-    operations = point.experiment.operations(point.run)
+    experiment = point.experiment
+    operations = experiment.operations(point.run)
     gflops = "" if operations is None else f"{number(operations / point.seconds() / 1e9, 3)} GFLOP/s, "
     return [
-        f"Highest rate: {number(point.rate, 3)} {point.work.unit}/s ({gflops}{clock} time "
-        f"{estimate(point.time(), 3)} s) by {_name(point)} in series {', '.join(sorted(point.series))}."
+        f"Highest rate: {number(point.rate, 3)} {point.work.unit}/s ({gflops}{experiment.headline_phrase} "
+        f"{estimate(experiment.told(point.time(), point.work), 3)}{experiment.headline_unit}) by {_name(point)} in "
+        f"series {', '.join(sorted(point.series))}."
     ]
 
 
@@ -85,6 +87,8 @@ def _at_the_largest(sweep: RecordedSweep, series: RecordedSeries) -> Iterator[st
         relative, absolute = relative_speedup(best, series.points), absolute_speedup(best, sweep.points)
         against = f" against {_name(absolute.baseline)}" if absolute.baseline else ""
         told = f"relative speedup {_told(relative)}, absolute {_told(absolute)}{against}"
+        if series.experiment.smallest_baseline:
+            told = f"speedup {_told(relative)} against {plural(relative.base, 'rank')}"
         yield f"Strong scaling ({series.name}), {_name(best)}: {told}."
     elif series.scaling == WEAK:
         efficiency, scaled = weak_efficiency(best, series.points), scaled_speedup(best, series.points)
@@ -97,6 +101,10 @@ def _told(ratio: Ratio) -> str:
 
 
 def _checked(sweep: RecordedSweep) -> list[str]:
+    if isinstance(sweep.experiment, RecordedProgram):
+        conditions = {launch.experiment.settings(launch.run)["Success"] for launch in sweep.launches} - {""}
+        told = "; ".join(sorted(conditions)) or "nothing but the exit status"
+        return [f"A run is ok where it meets what the study asks: {told}."]
     replays: list[AnswerCheck] = []
     found: list[AnswerCheck] = []
     for point in sweep.points:

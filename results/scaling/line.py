@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from results.estimates import EXACT, Estimate, time_estimate
-from results.records.experiment import Variant
+from results.records.experiment import RecordedExperiment, Variant
 from results.records.marks import OVERSUBSCRIBED, SMT
 from results.records.point import RecordedPoint
 from results.records.sweep import STRONG, WEAK, RecordedSeries
@@ -43,6 +43,10 @@ class Line:
     @property
     def variant(self) -> Variant:
         return self.points[0].variant
+
+    @property
+    def experiment(self) -> RecordedExperiment:
+        return self.points[0].experiment
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -82,7 +86,7 @@ class Line:
     def parallel_fraction(self, clock: str) -> Estimate | None:
         """p as measured: convolve over the time by `clock` on one rank. None without a one-rank point that counts."""
         one_rank = next((point for point in self.points if point.run.ranks == 1 and point.counting), None)
-        if one_rank is None:
+        if one_rank is None or one_rank.experiment.parallel_fraction is None:
             return None
         return time_estimate(
             [
@@ -98,13 +102,15 @@ class Line:
     def _one(self, point: RecordedPoint) -> PointLaws:
         ranks = point.run.ranks
         if self.scaling == STRONG:
-            speedup = relative_speedup(point, self.points).estimate
-            efficiency = speedup.scaled(1.0 / ranks) if speedup else None
-            fraction = _falling(speedup, lambda value: karp_flatt(value, ranks)) if ranks > 1 else None
+            ratio = relative_speedup(point, self.points)
+            times, speedup = ranks / ratio.base, ratio.estimate
+            efficiency = speedup.scaled(1.0 / times) if speedup else None
+            fraction = _falling(speedup, lambda value: karp_flatt(value, times)) if times > 1 else None
         else:
-            efficiency = weak_efficiency(point, self.points).estimate
+            ratio = weak_efficiency(point, self.points)
+            times, efficiency = ranks / ratio.base, ratio.estimate
             scaled = scaled_speedup(point, self.points).estimate
-            fraction = _falling(scaled, lambda value: scaled_serial_fraction(value, ranks)) if ranks > 1 else None
+            fraction = _falling(scaled, lambda value: scaled_serial_fraction(value, times)) if times > 1 else None
         entered = point in self.fitted
         residuals = {name: found.residuals[ranks] for name, found in self.laws.items()} if entered else {}
         return PointLaws(point, efficiency, fraction, residuals)

@@ -17,13 +17,21 @@ class Ratio:
     baseline: RecordedPoint | None
     why_not: str
 
+    @property
+    def base(self) -> int:
+        """The rank count of the baseline."""
+        return self.baseline.run.ranks if self.baseline else 1
+
     def scaled(self, factor: float) -> Ratio:
         return Ratio(self.estimate.scaled(factor) if self.estimate else None, self.baseline, self.why_not)
 
 
 def relative_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> Ratio:
-    """Strong scaling: against the one-rank point of the same series and variant, by the headline."""
-    same = [other for other in _one_rank(series, point) if other.problem == point.problem]
+    """Strong scaling: against the one-rank point of the same series and variant, by the headline.
+
+    Of an experiment whose baseline is the smallest count: against that, so that it starts at 1 there.
+    """
+    same = [other for other in _bases(series, point) if other.problem == point.problem]
     return _against(point, same, point.headline, _none_ran(point))
 
 
@@ -56,20 +64,24 @@ def _of_problem(point: RecordedPoint, sweep: Sequence[RecordedPoint]) -> list[Re
     return [
         other
         for other in sweep
-        if other.run.ranks == 1 and other.problem == point.problem and (point.streamed or not other.streamed)
+        if other.run.ranks == _least(point, sweep)
+        and other.problem == point.problem
+        and (point.streamed or not other.streamed)
     ]
 
 
 def weak_efficiency(point: RecordedPoint, series: Sequence[RecordedPoint]) -> Ratio:
     """Weak scaling: T1 at the one-rank size over TN, of the same series and variant, by the headline."""
     share = point.size / point.run.ranks
-    same = [other for other in _one_rank(series, point) if other.size == share]
+    grown = point.experiment.smallest_baseline  # its plan saw to the sizes
+    same = [other for other in _bases(series, point) if grown or other.size == share]
     return _against(point, same, point.headline, _none_ran(point))
 
 
 def scaled_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> Ratio:
     """Weak scaling: N T1 / TN, the quantity of Gustafson's law."""
-    return weak_efficiency(point, series).scaled(point.run.ranks)
+    efficiency = weak_efficiency(point, series)
+    return efficiency.scaled(point.run.ranks / efficiency.base)
 
 
 def conflict(points: Iterable[RecordedPoint]) -> str:
@@ -87,8 +99,17 @@ def conflict(points: Iterable[RecordedPoint]) -> str:
     return f"its times come from two boots of {', '.join(rebooted)}" if rebooted else ""
 
 
-def _one_rank(series: Sequence[RecordedPoint], point: RecordedPoint) -> list[RecordedPoint]:
-    return [other for other in series if other.run.ranks == 1 and other.variant.key == point.variant.key]
+def _bases(series: Sequence[RecordedPoint], point: RecordedPoint) -> list[RecordedPoint]:
+    same = [other for other in series if other.variant.key == point.variant.key]
+    return [other for other in same if other.run.ranks == _least(point, same)]
+
+
+def _least(point: RecordedPoint, points: Sequence[RecordedPoint]) -> int:
+    """The rank count of baselines: 1, or the smallest that is ok."""
+    if not point.experiment.smallest_baseline:
+        return 1
+    counts = [other.run.ranks for other in points if other.counting and other.variant.key == point.variant.key]
+    return min(counts, default=1)
 
 
 def _none_ran(point: RecordedPoint) -> str:

@@ -32,7 +32,7 @@ def ranks(of: Of[Item] = POINT) -> Column[Item]:
 def sizes(points: Sequence[RecordedPoint], of: Of[Item] = POINT) -> list[Column[Item]]:
     """The size, under the name that it has in this kind of experiment."""
     keys = dict.fromkeys(point.experiment.size_key for point in points)
-    return [plain(_heading(key), key, lambda item: of(item).size) for key in keys]
+    return [plain(_heading(key), key, lambda item: of(item).experiment.size_cell(of(item).run)) for key in keys]
 
 
 def variants(points: Sequence[RecordedPoint], of: Of[Item] = POINT, *, detailed: bool = False) -> list[Column[Item]]:

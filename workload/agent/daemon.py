@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import psutil
@@ -35,8 +35,8 @@ RETRANSMISSIONS = 5  # the interval doubles from 0.2 s: more than 6 s without an
 KEEP_COUNTERS_S = 30.0  # the operator asks for them within seconds of a failure, if at all
 
 
-def attend(argv: Sequence[str], folders: Sequence[Path], token: str, limit_s: float) -> int:
-    """Runs the daemon and returns its exit status. Raises OSError, ValueError."""
+def attend(argv: Sequence[str], folders: Sequence[Path], token: str, limit_s: float, *, ours: bool = True) -> int:
+    """Runs the daemon and returns its exit status; `ours`: it is our own Open MPI's. Raises OSError, ValueError."""
     check_token(token)
     if strange := [str(folder) for folder in folders if not folder.name.endswith(token)]:
         raise ValueError(f"folders {strange} do not end in the run's token")
@@ -47,7 +47,8 @@ def attend(argv: Sequence[str], folders: Sequence[Path], token: str, limit_s: fl
             shutil.rmtree(folder, ignore_errors=True)
             make_private(folder)
         write_json(folders[0] / COUNTERS, {"schema_version": SCHEMA_VERSION, "oom_kills": before})
-        status = _carry_through(argv, signals, limit_s)
+        environment = daemon_environment(os.environ, PurePosixPath(sys.prefix)) if ours else dict(os.environ)
+        status = _carry_through(argv, environment, signals, limit_s)
         kill_carriers(token)
         if oom_kills() != before:
             select.select([signals.read], [], [], KEEP_COUNTERS_S)
@@ -68,10 +69,9 @@ def _end_earlier(token: str) -> None:
                 process.wait(GRACE_S)
 
 
-def _carry_through(argv: Sequence[str], signals: Signals, limit_s: float) -> int:
+def _carry_through(argv: Sequence[str], environment: Mapping[str, str], signals: Signals, limit_s: float) -> int:
     """Starts the daemon and waits for its end, the time limit, a signal to this process, or a silent head."""
-    environment = daemon_environment(os.environ, PurePosixPath(sys.prefix))
-    process = subprocess.Popen(list(argv), env=environment)  # noqa: S603  what mpirun would have started itself
+    process = subprocess.Popen(list(argv), env=dict(environment))  # noqa: S603  what mpirun would have started itself
     handle = os.pidfd_open(process.pid)
     deadline = time.monotonic() + limit_s
     ready: list[int] = []
@@ -123,6 +123,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="workload.agent.daemon", description="Attends a node's daemon for one run.")
     parser.add_argument("--token", required=True)
     parser.add_argument("--limit-s", type=float, required=True)
+    parser.add_argument("--environment", choices=("ours", "own"), default="ours")
     parser.add_argument("--make", type=Path, action="append", required=True)
     parser.add_argument("argv", nargs=argparse.REMAINDER)
     return parser.parse_args(argv)
@@ -130,4 +131,4 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 if __name__ == "__main__":
     given = _arguments(sys.argv[1:])
-    sys.exit(attend(given.argv, given.make, given.token, given.limit_s))
+    sys.exit(attend(given.argv, given.make, given.token, given.limit_s, ours=given.environment == "ours"))

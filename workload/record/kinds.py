@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from workload.record import program
 from workload.record.files import read_object
 from workload.record.outcomes import OUTCOMES
 from workload.record.run import Run, Workload
@@ -91,7 +92,8 @@ def _containers(measurement: Mapping[str, Any]) -> dict[str, type]:
 CONVOLUTION = RecordKind(
     "convolution", 1, MEASUREMENT_SHAPE, Run.from_dict, predicted={"peak_bytes": [int], "moved_bytes": int}
 )
-KINDS: Mapping[str, RecordKind] = {kind.name: kind for kind in (CONVOLUTION,)}
+PROGRAM = RecordKind(program.KIND, program.VERSION, program.MEASUREMENT_SHAPE, program.ProgramRun.from_dict)
+KINDS: Mapping[str, RecordKind] = {kind.name: kind for kind in (CONVOLUTION, PROGRAM)}
 
 
 def kind_of(record: Mapping[str, Any], name: str) -> RecordKind:

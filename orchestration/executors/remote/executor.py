@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -68,6 +68,12 @@ class RemoteExecutor:
     def unreached_pairs(self) -> list[list[str] | str]:
         """For each node the addresses of the others that it does not reach, or why it could not say."""
         return self.nodes.unreached_pairs()
+
+    def ask(
+        self, module: str, words: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any] | str]:
+        """The JSON object that a module of the workload prints on each node, or why it prints none."""
+        return self.nodes.ask(module, words)
 
     def provide(self, root: Path, digest: str) -> None:
         """Pushes the workload under `root` where a node has another. Raises Refusal."""

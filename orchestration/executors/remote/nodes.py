@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,7 +13,7 @@ from orchestration.clusters.inventory import Inventory, Node
 from orchestration.errors import Refusal
 from orchestration.executors.remote.fanout import Answer
 from orchestration.executors.remote.head import Head
-from orchestration.executors.remote.survey import parse, unreached
+from orchestration.executors.remote.survey import parse, printable, unreached
 from orchestration.jobs.executor import Site
 from orchestration.python import isolated
 from workload.agent.standalone.bundle import bundle
@@ -87,6 +87,12 @@ class SurveyedNodes:
         answers = self._head.reach(lambda: self._head.nodes.ask(argv, stdin=program, limit_s=60))
         return [_addresses(answer) for answer in answers]
 
+    def ask(self, module: str, words: Sequence[str]) -> list[dict[str, Any] | str]:
+        """The JSON object that a module of the workload prints on each node, or why it prints none. Raises Refusal."""
+        argv = self._head.module(module, *words)
+        answers = self._head.reach(lambda: self._head.nodes.ask(argv, limit_s=120))
+        return [_object(answer) for answer in answers]
+
     def _ask(self) -> list[Answer]:
         """Surveys all nodes, with a file in the head's work folder that shows whether others see that folder."""
         marker = f".shared-{uuid4().hex}"
@@ -108,6 +114,14 @@ class SurveyedNodes:
         if isinstance(head, Answer):
             raise Refusal(f"{self._head.name} cannot describe itself: {head.why}")
         return head[key]
+
+
+def _object(answer: Answer) -> dict[str, Any] | str:
+    try:
+        document = json.loads(answer.out) if answer.status == 0 else None
+    except (ValueError, RecursionError):
+        return "it gave no answer"
+    return printable(document) if isinstance(document, dict) else answer.why
 
 
 def _addresses(answer: Answer) -> list[str] | str:

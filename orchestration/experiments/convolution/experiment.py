@@ -14,7 +14,7 @@ from orchestration.experiments.convolution import images, plan, study
 from orchestration.experiments.convolution.study import ConvolutionStudy
 from orchestration.experiments.experiment import Ground
 from orchestration.jobs.executor import Executor
-from orchestration.jobs.job import MEASUREMENT, JobRequest
+from orchestration.jobs.job import MEASUREMENT, JobFolders, JobRequest
 from orchestration.jobs.outcome import Reading
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import Plan, PlannedRun
@@ -38,8 +38,12 @@ class Convolution:
 
     kind = "convolution"
     table = "problem"
+    flags = study.FLAGS
     columns = ("batch", "movement", "backend")
-    headline = "forward"
+
+    def improvised(self, overrides: Overrides) -> StudyFile | None:
+        """None: without a study the cluster's own is carried out."""
+        return None
 
     def load(self, file: StudyFile, overrides: Overrides) -> LoadedStudy:
         """The checked study of a file, with the command line's overrides. Raises Refusal."""
@@ -63,7 +67,8 @@ class Convolution:
         run = _run(planned)
         first = not paths.picture("input").exists()
 
-        def program(folder: PurePosixPath) -> list[str]:
+        def program(folders: JobFolders) -> list[str]:
+            folder = folders.job
             words = isolated(python, "-m", "mpi4py", *self.program, "--run", str(folder / supervise.RUN))
             words += ["--record", str(folder / MEASUREMENT), "--images", str(files[0])]
             words += ["--save-to", str(folder / SAVED)] if run.save else []
@@ -96,9 +101,9 @@ class Convolution:
                 partial.write_bytes(images.png(arrays[name]))
                 partial.replace(paths.picture(name))
 
-    def headline_s(self, record: Mapping[str, Any]) -> float:
+    def told(self, record: Mapping[str, Any]) -> str:
         """The median forward time of the repeats."""
-        return float(median(repeat["forward_s"] for repeat in record["repeats"]))
+        return f"forward {median(repeat['forward_s'] for repeat in record['repeats']):.4g} s"
 
     def as_planned(self, planned: PlannedRun, outcome: str) -> bool:
         """True for ok, for skipped, and for the wrong answer of a movement that is wrong on purpose."""

@@ -5,7 +5,8 @@ A launcher is pure: it runs nothing and reads no file. launchers/__init__.py is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Protocol
@@ -35,6 +36,9 @@ class Hosts:
     interface_subnet: str | None = None
     hostfile: PurePosixPath | None = None  # None: this machine alone
     shell: RemoteShell | None = None
+    job: PurePosixPath | None = None  # the job's folder, where a command's scripts lie
+    program: PurePosixPath | None = None  # the launcher's own; None: the one in the folder of `python`
+    slots: Sequence[tuple[str, int]] = ()  # address and slots of each node that the job uses
 
 
 @dataclass(frozen=True)
@@ -47,17 +51,18 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Command:
-    """What is to be executed on the head."""
+    """What is to be executed on the head; `scripts` are programs that are to lie in the job's folder."""
 
     argv: list[str]
     environment: dict[str, str]  # on top of what the executor gives every job
+    scripts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class KilledRank:
-    """A rank that a signal ended, according to the launcher's log; `node` is a host name."""
+    """A rank that a signal ended; `node` is a host name, `rank` None if nothing names it."""
 
-    rank: int
+    rank: int | None
     node: str
     signal: int
 
@@ -83,6 +88,16 @@ class Launcher(Protocol):
     @property
     def name(self) -> str:
         """The name in LAUNCHERS."""
+        ...
+
+    @property
+    def library(self) -> re.Pattern[str]:
+        """What MPI_Get_library_version says of a library whose programs it can start; the group is the version."""
+        ...
+
+    @property
+    def version(self) -> re.Pattern[str]:
+        """What its program says where it is asked for its version; the group is that."""
         ...
 
     def command(self, placement: Placement, hosts: Hosts, scratch: Scratch, program: Sequence[str]) -> Command:

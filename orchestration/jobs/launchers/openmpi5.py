@@ -50,10 +50,12 @@ class OpenMpi5:
     """mpirun of Open MPI 5, which lies beside the nodes' Python."""
 
     name = "openmpi5"
+    library = re.compile(r"Open MPI v((?:[5-9]|\d\d)\.[\w.]+)")
+    version = re.compile(r"\(Open MPI\) ((?:[5-9]|\d\d)\.[\w.]+)")
 
     def command(self, placement: Placement, hosts: Hosts, scratch: Scratch, program: Sequence[str]) -> Command:
         """mpirun's argument list and environment."""
-        arguments = [str(hosts.python.parent / "mpirun"), "-n", str(placement.ranks)]
+        arguments = [str(hosts.program or hosts.python.parent / "mpirun"), "-n", str(placement.ranks)]
         arguments += [*_mapping(placement, hosts), *_transport(placement, hosts)]
         if hosts.shell is not None and placement.nodes > 1:
             arguments += _daemons(hosts.shell, hosts.python)

@@ -44,7 +44,7 @@ def tables(series: RecordedSeries) -> list[Table]:
 
 
 def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
-    clock = series.experiment.headline_word
+    clock = series.experiment.headline_phrase
     rows = [row for line in found for row in _rows(line)]
     parameters: list[Column[ParameterRow]] = [
         *columns.parts([line.variant for line in found], lambda row: row.line.variant),
@@ -58,7 +58,7 @@ def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
         hidden("run_ids", lambda row: " ".join(row.line.run_ids)),
     ]
     notes = [
-        f"Fitted to all launches' medians of {clock} time, in log time; intervals at {CONFIDENCE:.0%}. No law is "
+        f"Fitted to all launches' medians of {clock}, in log time; intervals at {CONFIDENCE:.0%}. No law is "
         f"fitted to fewer distinct rank counts than its parameters (its one-rank time is one) plus {SPARE}.",
         "Points that are oversubscribed, share cores, are suspect, or whose launches ran on cores of different speed, "
         "are left out.",
@@ -66,13 +66,22 @@ def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
         f"Lack of fit: probability of points this far off the law, had they followed it; below {LACK_OF_FIT} they do "
         f"not, and its parameters describe nothing. The remark says which departure the test finds in {POWER:.0%} of "
         "cases: a smaller one may be there.",
-        f"p measured by {clock} time belongs to speedups, which rest on that time; by total time it counts load and "
-        "save as serial.",
+        *_measured_p(series),
         "USL: Universal Scalability Law; ranks at peak is where throughput is highest. A serial fraction below zero "
         "means a speedup above the rank count.",
     ]
     title = f"Laws: {series.name}"
     return build(title, parameters, rows, name=slug("laws", series.name), notes=notes)
+
+
+def _measured_p(series: RecordedSeries) -> list[str]:
+    experiment = series.experiment
+    if experiment.parallel_fraction is None:
+        return []
+    return [
+        f"p measured by {experiment.headline_phrase} belongs to speedups, which rest on that time; by total time it "
+        "counts load and save as serial."
+    ]
 
 
 def _mixed(found: list[Line]) -> list[str]:
@@ -86,10 +95,10 @@ def _mixed(found: list[Line]) -> list[str]:
 
 
 def _rows(line: Line) -> Iterator[ParameterRow]:
-    if line.scaling == STRONG:
-        if (assumed := line.points[0].experiment.parallel_fraction) is not None:
-            yield ParameterRow(line, A_PRIORI, "p", assumed, None, "")
-        word = line.points[0].experiment.headline_word
+    assumed = line.experiment.parallel_fraction
+    if line.scaling == STRONG and assumed is not None:
+        yield ParameterRow(line, A_PRIORI, "p", assumed, None, "")
+        word = line.experiment.headline_word
         for law, clock in ((OF_HEADLINE.format(word), line.points[0].headline), (OF_TOTAL, TOTAL)):
             fraction = line.parallel_fraction(clock)
             remark = "no one-rank point counts"

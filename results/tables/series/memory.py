@@ -24,8 +24,8 @@ def per_rank(series: RecordedSeries) -> Table:
         columns.run_ids(columns.itself),
     ]
     notes = [
-        "MiB: resident peak of each rank from just before the timed repeats, the largest over launches; pages that "
-        "ranks share are counted in each."
+        f"MiB: resident peak of each rank{series.experiment.peak_since}, the largest over launches; pages that ranks "
+        "share are counted in each."
     ]
     name = slug("memory", series.name)
     return build(f"Memory per rank (MiB): {series.name}", found, series.points, name=name, notes=notes)

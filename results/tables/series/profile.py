@@ -6,7 +6,6 @@ import statistics
 from dataclasses import dataclass
 
 from results.formats import NONE, slug
-from results.records.measurement import PARTS
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
 from results.table import Column, Table, build, numeric, plain, shown
@@ -47,7 +46,7 @@ def imbalance(series: RecordedSeries) -> Table:
     points = [point for point in series.points if point.timed]
     found = [
         *columns.place(series.points, columns.itself),
-        *(_part(part) for part in PARTS),
+        *(_part(part) for part in series.experiment.parts),
         columns.run_ids(columns.itself),
     ]
     notes = [

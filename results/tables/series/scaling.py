@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from results.estimates import CONFIDENCE, MIN_LAUNCHES, Estimate
 from results.formats import estimate, mib, number, percent, plural, slug
+from results.records.experiment import RecordedExperiment
 from results.records.marks import CORES_DIFFER, MARKS, MIXED
 from results.records.point import RecordedPoint
 from results.records.sweep import SIZE, STRONG, WEAK, RecordedSeries, RecordedSweep
@@ -39,6 +40,9 @@ RATIOS = {
 SHORT_RATIOS = 2  # of RATIOS that a table for a terminal has room for
 
 
+OWN = (("Speedup", "speedup"), ("Parallel efficiency", "parallel_efficiency"))  # against the smallest rank count
+
+
 @dataclass(frozen=True)
 class ScalingRow:
     """A point and its ratios, in the order of RATIOS."""
@@ -55,8 +59,8 @@ def rows(sweep: RecordedSweep, series: RecordedSeries) -> list[ScalingRow]:
 def full(sweep: RecordedSweep, series: RecordedSeries) -> Table:
     """Every point with its clocks, rates, ratios, memory, marks and outcome."""
     found = rows(sweep, series)
-    further = _ratio_columns(series.scaling)[SHORT_RATIOS:]
-    clocks = map(_clock, series.experiment.clocks[1:])
+    further = _ratio_columns(series)[SHORT_RATIOS:]
+    clocks = (_clock(series.experiment, clock) for clock in series.experiment.clocks[1:])
     shows = [*_common(series), *further, *clocks, *_details(series.points)]
     return build(
         f"{series.scaling.capitalize()} scaling: {series.name}",
@@ -78,10 +82,12 @@ def compact(sweep: RecordedSweep, series: RecordedSeries) -> Table:
 def notes(series: RecordedSeries, found: Sequence[ScalingRow]) -> list[str]:
     """What readers of the table must know: clocks, bounds, baselines, and why ratios are absent."""
     lines, words = [series.experiment.clocks_note, BOUNDS_NOTE], series.experiment.variant_words
-    if series.scaling == STRONG:
+    if series.experiment.smallest_baseline:
+        lines += _smallest(series, found)
+    elif series.scaling == STRONG:
         lines.append(f"Relative speedup: T1 is the one-rank point of the same {words}.")
         lines += _once(line for row in found for line in (_serial(row), _fastest(row)))
-    if series.scaling == WEAK:
+    elif series.scaling == WEAK:
         lines.append(
             f"T1 is the one-rank point of the same {words}. Efficiency is T1 / TN; scaled speedup, "
             "N T1 / TN, is the quantity of Gustafson's law."
@@ -93,7 +99,23 @@ def notes(series: RecordedSeries, found: Sequence[ScalingRow]) -> list[str]:
     return lines
 
 
+def _smallest(series: RecordedSeries, found: Sequence[ScalingRow]) -> list[str]:
+    """What ratios stand against where that is the smallest rank count that is ok."""
+    bases = [row.ratios[0].baseline for row in found if row.ratios and row.ratios[0].baseline]
+    told = (f"{plural(base.run.ranks, 'rank')} ({base.variant.phrase}, {base.size_text})" for base in bases)
+    against = "; ".join(dict.fromkeys(told)) or "none is ok"
+    if series.scaling == STRONG:
+        return [f"Speedup is against the smallest rank count that is ok, and 1 there: {against}."]
+    return [
+        f"Efficiency is against the smallest rank count that is ok: {against}. Scaled speedup is efficiency times the "
+        "ranks over that count's, the quantity of Gustafson's law."
+    ]
+
+
 def _ratios(sweep: RecordedSweep, series: RecordedSeries, point: RecordedPoint) -> tuple[Ratio, ...]:
+    if series.scaling == STRONG and series.experiment.smallest_baseline:
+        speedup = relative_speedup(point, series.points)
+        return (speedup, speedup.scaled(speedup.base / point.run.ranks))
     if series.scaling == STRONG:
         return (
             relative_speedup(point, series.points),
@@ -139,22 +161,26 @@ def _once(lines: Iterable[str]) -> list[str]:
 
 
 def _common(series: RecordedSeries) -> list[Column[ScalingRow]]:
-    word = series.experiment.headline_word
     return [
         *columns.place(series.points),
-        estimated(f"{word.capitalize()} time (s)", word, lambda row: row.time, unit="_s"),
+        _headline(series.experiment),
         *_rates(series.points),
-        *_ratio_columns(series.scaling)[:SHORT_RATIOS],
+        *_ratio_columns(series)[:SHORT_RATIOS],
         _outcome(),
     ]
 
 
-def _clock(clock: str) -> Column[ScalingRow]:
+def _headline(experiment: RecordedExperiment) -> Column[ScalingRow]:
+    key, unit = experiment.headline_key
+    return estimated(experiment.headline_header, key, lambda row: experiment.told(row.time, row.point.work), unit=unit)
+
+
+def _clock(experiment: RecordedExperiment, clock: str) -> Column[ScalingRow]:
     def value(row: ScalingRow) -> float | None:
         time = row.point.time(clock)
         return time.value if time else None
 
-    header = f"{clock.removesuffix('_s').capitalize()} time (s)"
+    header = f"{experiment.clock_word(clock).capitalize()} time (s)"
     return numeric(header, clock, value)
 
 
@@ -175,8 +201,9 @@ def _rates(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
     return found
 
 
-def _ratio_columns(scaling: str) -> list[Column[ScalingRow]]:
-    return [_ratio(header, key, index) for index, (header, key) in enumerate(RATIOS[scaling])]
+def _ratio_columns(series: RecordedSeries) -> list[Column[ScalingRow]]:
+    own = series.scaling == STRONG and series.experiment.smallest_baseline
+    return [_ratio(header, key, index) for index, (header, key) in enumerate(OWN if own else RATIOS[series.scaling])]
 
 
 def _ratio(header: str, key: str, index: int) -> Column[ScalingRow]:
@@ -197,7 +224,7 @@ def _details(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
 
     return [
         shown("Memory, all ranks (MiB)", "peak_rss_all_ranks_bytes", memory, mib),
-        *columns.shapes(points, output_shape="Output shape"),
+        *columns.shapes(points, output_shape="Output shape", size="Size", size_per_rank="Size per rank"),
         Column("Launches", _launches, lambda row: {"launches_timed": len(row.point.timed)}),
         shown("Spread in a launch (%)", "spread_within_launch", spread, percent),
         columns.run_ids(),

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from results.formats import percent, slug
+from results.formats import percent, sentence, slug
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
 from results.scaling.noise import FENCE, TimeSpread, spread
@@ -39,8 +39,8 @@ def table(series: RecordedSeries) -> Table:
         columns.run_ids(),
     ]
     notes = [
-        f"{clock.capitalize()} time of every timed repeat of all launches. Between launches: standard deviation of "
-        "their medians.",
+        f"{sentence(series.experiment.headline_phrase)} of every timed repeat of all launches. Between launches: "
+        "standard deviation of their medians.",
         f"Outliers lie more than {FENCE} quartile distances outside the quartiles (Tukey). They are marked, and kept.",
     ]
     return build(f"Spread: {series.name}", found, rows, name=slug("spread", series.name), notes=notes)

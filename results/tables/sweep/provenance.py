@@ -128,16 +128,17 @@ def _study(sweep: RecordedSweep) -> list[tuple[str, str]]:
         ("Study", sweep.study_name),
         ("Binding", bindings(sweep)),
         ("Threads a rank", _of_runs(sweep, lambda run: str(run.threads))),
-        ("Repeats a launch", _of_runs(sweep, lambda run: str(run.repeats))),
-        ("Warm-ups a launch", _of_runs(sweep, lambda run: str(run.warmups))),
+        ("Repeats a launch", _of_runs(sweep, lambda run: str(getattr(run, "repeats", "")))),
+        ("Warm-ups a launch", _of_runs(sweep, lambda run: str(getattr(run, "warmups", "")))),
         *_settings(sweep),
         ("Evaluation metric", _metric(sweep.experiment)),
     ]
 
 
 def _metric(experiment: RecordedExperiment) -> str:
-    headline, *others = (clock.removesuffix("_s") for clock in experiment.clocks)
-    return f"{headline} time; {' and '.join(others)} time beside it" if others else f"{headline} time"
+    others = [experiment.clock_word(clock) for clock in experiment.clocks[1:]]
+    headline = experiment.headline_phrase
+    return f"{headline}; {' and '.join(others)} time beside it" if others else headline
 
 
 def _settings(sweep: RecordedSweep) -> list[tuple[str, str]]:

@@ -70,7 +70,7 @@ def request(loop, seconds=0.0, timeout_s=30.0):
     return JobRequest(
         Placement(2, 1, 2),
         timeout_s,
-        lambda folder: [python, "-c", WRITES, str(folder), str(seconds), folder.name],
+        lambda folders: [python, "-c", WRITES, str(folders.job), str(seconds), folders.job.name],
         {"run.json": {"schema_version": 1}},
         ("saved",),
     )

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from orchestration.experiments.convolution.experiment import Convolution
+from orchestration.jobs.job import JobFolders
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import PlannedRun
 from tests.runs import make_run
@@ -21,7 +22,7 @@ def planned(run=RUN):
 
 def words(paths, run=RUN):
     request = EXPERIMENT.request(planned(run), "/v/bin/python", [PurePosixPath("/p.npy")], paths)
-    return request, " ".join(request.program(PurePosixPath("/j")))
+    return request, " ".join(request.program(JobFolders(PurePosixPath("/j"), PurePosixPath("/s"), PurePosixPath("/w"))))
 
 
 def test_the_first_run_of_a_sweep_leaves_a_picture_and_the_next_does_not(tmp_path):

