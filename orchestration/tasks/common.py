@@ -93,6 +93,14 @@ def find_living(cluster: str) -> Inventory:
     return living(find(cluster), utc_now())
 
 
+def find_remote(cluster: str) -> Inventory:
+    """The inventory of a cluster that is not this machine. Raises Refusal."""
+    found = find(cluster)
+    if found.is_this_machine:
+        raise Refusal(f"cluster {cluster} is this machine: there is no other to reach; give another --cluster")
+    return found
+
+
 def surroundings() -> Surroundings:
     """The surroundings of a sweep that is started from this terminal."""
     from orchestration.jobs.environment import kept_environment, unused

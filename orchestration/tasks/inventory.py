@@ -10,8 +10,7 @@ from invoke.tasks import task
 
 from orchestration.errors import Refusal
 from orchestration.tasks.arguments import CLUSTER, number, words
-from orchestration.tasks.common import ROOT, known_clusters, operator, reports_errors, utc_now
-from orchestration.tasks.nodes import remote
+from orchestration.tasks.common import ROOT, find_remote, known_clusters, operator, reports_errors, utc_now
 from orchestration.tasks.printing import print_line, short
 
 
@@ -82,4 +81,4 @@ def trust(_context: Context, cluster: str = "", expect: str = "") -> None:
     """Show the fingerprints of the nodes' host keys for comparison, and pin the keys."""
     from orchestration.provision.host_keys import confirm
 
-    confirm(remote(cluster), words(expect), operator().person)
+    confirm(find_remote(cluster), words(expect), operator().person)

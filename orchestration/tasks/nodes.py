@@ -15,11 +15,10 @@ from invoke.tasks import task
 
 from orchestration.errors import Refusal, Stopped
 from orchestration.tasks.arguments import CLUSTER, LOCAL_CLUSTER, SWEEP, sweep_at
-from orchestration.tasks.common import ROOT, RUNS, find, find_living, reports_errors, surroundings, utc_now
+from orchestration.tasks.common import ROOT, RUNS, find, find_living, find_remote, reports_errors, surroundings, utc_now
 from orchestration.tasks.printing import print_line, print_table
 
 if TYPE_CHECKING:
-    from orchestration.clusters.inventory import Inventory
     from orchestration.jobs.executor import Executor
     from orchestration.sweep.prepare import Sweep
 
@@ -78,7 +77,7 @@ def push(_context: Context, cluster: str = "") -> None:
     from orchestration.clusters.lifetime import living
     from orchestration.executors.remote import upload
 
-    pushed = upload.push(living(remote(cluster), utc_now()), ROOT)
+    pushed = upload.push(living(find_remote(cluster), utc_now()), ROOT)
     changed = ", ".join(pushed.changed) or "no node: all had it"
     print(f"workload {pushed.digest[:16]}: {pushed.sent_bytes} bytes to the head; new on {changed}")
 
@@ -90,7 +89,7 @@ def ssh(_context: Context, cluster: str = "", node: str = "") -> None:
     from orchestration.messages import unknown
     from orchestration.ssh import config_file
 
-    inventory = remote(cluster)
+    inventory = find_remote(cluster)
     names = [item.name for item in inventory.nodes]
     if node and node not in names:
         raise Refusal(unknown("node", node, names))
@@ -122,11 +121,3 @@ def clean(_context: Context, sweep: Sequence[str], cluster: str = "") -> None:
     sweeps = [cleanup.at(sweep_at(name), found) for name in sweep] or cleanup.of_cluster(found, RunsFolder(RUNS))
     removed = cleanup.clean(found, sweeps, kept_environment(dict(os.environ)), print_line)
     print(f"{cluster}: {removed} runs' leftovers removed" if removed else f"{cluster}: nothing to remove")
-
-
-def remote(cluster: str) -> Inventory:
-    """The inventory of a cluster that is not this machine. Raises Refusal."""
-    found = find(cluster)
-    if found.is_this_machine:
-        raise Refusal(f"cluster {cluster} is this machine: there is no other to reach; give another --cluster")
-    return found
