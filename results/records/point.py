@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,9 +24,14 @@ CORES_APART = 0.2  # of the fastest launch's slowest core, by which another laun
 
 @dataclass(frozen=True)
 class RecordedPoint:
-    """The launches of one set of parameters, in launch order; never empty."""
+    """The launches of one set of parameters, in launch order; never empty.
+
+    `alike_speed`: the slowest core, in operations a CPU second, of that launch of as many ranks and the same code which
+    had the best one in its sweep; None where nothing is known of other points.
+    """
 
     launches: tuple[RecordedLaunch, ...]
+    alike_speed: float | None = None
 
     @property
     def run(self) -> Run:
@@ -78,12 +84,13 @@ class RecordedPoint:
 
     @cached_property
     def cores_differ(self) -> bool:
-        """Whether the slowest core of one launch was far slower than that of another: no interval is given then.
+        """Whether the slowest core of a launch was far slower than that of another: no interval is given then.
 
+        Launches of other points that ran as many ranks of the same code are looked at as well.
         Some launches on a slow core make two clusters of times, which Student's t does not know of.
         """
-        slowest = [min(launch.core_speeds) for launch in self.timed if launch.core_speeds]
-        return bool(slowest) and min(slowest) < (1.0 - CORES_APART) * max(slowest)
+        own = _slowest_cores(self.timed)
+        return far_apart([*own, *filter(None, [self.alike_speed])] if own else [])
 
     @cached_property
     def counting(self) -> tuple[RecordedLaunch, ...]:
@@ -197,6 +204,16 @@ class RecordedPoint:
         return found
 
 
+def _slowest_cores(launches: Iterable[RecordedLaunch]) -> list[float]:
+    """Of each launch that has read any speed."""
+    return [min(launch.core_speeds) for launch in launches if launch.core_speeds]
+
+
+def far_apart(speeds: Sequence[float]) -> bool:
+    """Whether the launches' slowest cores differ by more than CORES_APART of the fastest of them."""
+    return bool(speeds) and min(speeds) < (1.0 - CORES_APART) * max(speeds)
+
+
 def ratio_of(numerator: RecordedPoint, denominator: RecordedPoint, clock: str = "") -> Estimate:
     """Ratio of two points' times by `clock`, the numerator's headline where none is given.
 
@@ -222,8 +239,20 @@ def group(launches: Iterable[RecordedLaunch]) -> tuple[RecordedPoint, ...]:
     members: dict[str, list[RecordedLaunch]] = {}
     for launch in launches:
         members.setdefault(parameters(launch.run), []).append(launch)
-    points = [RecordedPoint(tuple(sorted(found, key=lambda launch: launch.run.launch))) for found in members.values()]
+    every = list(itertools.chain.from_iterable(members.values()))
+    fastest: dict[tuple[object, ...], float] = {}
+    for launch in filter(lambda launch: launch.counts, every):
+        fastest[_alike(launch)] = max([fastest.get(_alike(launch), 0.0), *_slowest_cores([launch])])
+    points = [
+        RecordedPoint(tuple(sorted(found, key=lambda launch: launch.run.launch)), fastest.get(_alike(found[0])))
+        for found in members.values()
+    ]
     return tuple(sorted(points, key=_order))
+
+
+def _alike(launch: RecordedLaunch) -> tuple[object, ...]:
+    """The same for launches whose cores are at work alike: fewer ranks may run at a higher clock frequency."""
+    return (launch.experiment.yardstick(launch.run), launch.run.ranks, launch.run.ranks_per_node)
 
 
 def _order(point: RecordedPoint) -> tuple[object, ...]:

@@ -32,7 +32,7 @@ SPARE = 3  # distinct rank counts that a fit needs in addition to its number of 
 LACK_OF_FIT = 0.01  # probability below which the points do not follow the law
 # Of the degrees of freedom within points, those of an interval whose weights are estimated: three launches leave a
 # weight so uncertain that the usual number covers the truth too seldom (benchmarks/interval_coverage.py).
-WEIGHTED_FREEDOM = 0.4
+WEIGHTED_FREEDOM = 0.3
 TINY = 1e-300
 LEAST_SHARE = 1e-4  # of the smallest measured value, below which a fit is far from the data
 

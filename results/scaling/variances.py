@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-UNEQUAL = 0.05  # probability below which the variances are said to differ
+UNEQUAL = 0.3  # probability below which the variances are taken as different: a test of few launches finds little
 LEAST = 1e-12  # of a log time: below the resolution of any clock
 MOST_PRIOR = 1e4  # degrees of freedom: beyond, the variances are alike
 
