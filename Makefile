@@ -1,5 +1,6 @@
 # make sweep        measure how the convolution scales on this machine
-# make test         every test that this machine can run, two at a time (WORKERS=0: one by one)
+# make test         the tests of every room that need nothing but this checkout, two at a time (WORKERS=0: one by one)
+# make test-all     every test that this machine can run: also those with root, an engine, Pulumi and Google's packages
 # make test-engine  those alone that need the program `pulumi`
 # make cloud        add what `pulumi up` needs (400 MB)
 # make bench        the benchmarks (ONLY=convolution for one)
@@ -15,18 +16,23 @@ BIN := .venv/bin
 # packages of a person's own are not those that were tested together
 unexport PYTHONPATH PYTHONHOME
 export PYTHONNOUSERSITE := 1
+LINT = $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: sweep test test-engine cloud bench contenders lint clean
+.PHONY: sweep test test-all test-engine cloud bench contenders lint clean
 .DEFAULT_GOAL := sweep
 
 sweep: .venv/installed
 	@$(BIN)/fab sweep
 
-test: lint
+test: .venv/installed-test
+	@$(LINT)
+	@$(BIN)/pytest --numprocesses $(WORKERS) -m "not thorough"
+
+test-all: lint
 	@$(BIN)/pytest --numprocesses $(WORKERS)
 
-test-engine: .venv/installed-test
+test-engine: .venv/installed-test .venv/installed-cloud
 	@command -v pulumi >/dev/null || { echo "the program 'pulumi' is not on PATH:" \
 		"'curl -fsSL https://get.pulumi.com | sh' installs it" >&2; exit 2; }
 	@$(BIN)/pytest --numprocesses $(WORKERS) --durations=0 tests/infra/engine
@@ -35,8 +41,8 @@ cloud: .venv/installed-cloud
 
 contenders: .venv/installed-contenders
 
-lint: .venv/installed-test
-	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
+lint: .venv/installed-test .venv/installed-cloud
+	@$(LINT)
 	@MYPYPATH=infra $(BIN)/mypy --no-error-summary --explicit-package-bases \
 		$(filter-out infra/__init__.py,$(wildcard infra/*.py infra/policy/*.py))
 
@@ -63,7 +69,7 @@ clean:
 .venv/installed-cloud: .venv/installed
 	@echo "installing the cloud packages (once, 400 MB)" && $(PIP) '.[cloud]' && touch $@
 
-.venv/installed-test: .venv/installed-cloud
+.venv/installed-test: .venv/installed
 	@echo "installing what the tests need (once)" && $(PIP) '.[test]' && touch $@
 
 .venv/installed-contenders: .venv/installed

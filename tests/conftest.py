@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
+import random
 import signal
 import uuid
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
+ORDER = pytest.StashKey[int]()
 CONTAINERS = "tests/cluster/containers/"
 # What takes longest begins first, so that no worker is left alone with it at the end; what waits beside what computes.
 LONG = (
@@ -34,17 +37,70 @@ LONG = (
 )
 
 
-def pytest_configure() -> None:
-    """Ctrl-C reaches what the tests start, also where the suite itself was started in the background of a shell.
+# What needs root, an engine or namespaces, or takes minutes: `make test` leaves it to `make test-all`.
+THOROUGH = (
+    "tests/cluster/",
+    "tests/infra/engine/",
+    "tests/benchmarks/",
+    "tests/orchestration/sweep/test_killed_fab.py",
+    "tests/results/report/test_browser.py",
+)
+# What imports the cloud packages, which `make test` does without where they are not installed
+CLOUD = ("infra/test_policy.py", "infra/test_program.py", "infra/test_sdk.py", "orchestration/provision/cloud")
+CLOUD_PACKAGES = ("pulumi", "google.cloud.compute_v1", "yaml")
+
+
+def _lacks_cloud() -> bool:
+    try:
+        return any(importlib.util.find_spec(name) is None for name in CLOUD_PACKAGES)
+    except ImportError:  # of what holds them
+        return True
+
+
+collect_ignore = list(CLOUD) if _lacks_cloud() else []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--order-seed", type=int, help="the order of files, and of tests in them; by default another each time"
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    lacking = ["the cloud packages are not installed: tests that need them are left out"] if collect_ignore else []
+    return [f"order: --order-seed {config.stash[ORDER]}", *lacking]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Every worker has the same order."""
+    node.workerinput["order_seed"] = node.config.stash[ORDER]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Chooses an order of the tests, and lets Ctrl-C reach what they start, from a shell's background as well.
 
     A shell has its background jobs ignore SIGINT, and children inherit that: workers as well.
     """
+    given = getattr(config, "workerinput", {}).get("order_seed", config.getoption("--order-seed"))
+    config.stash[ORDER] = random.randrange(10**6) if given is None else int(given)  # noqa: S311  an order, no secret
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Workers begin with what takes longest; without them the order stays."""
+    """Files, and tests in each, in an order of their own; workers begin with what takes longest."""
+    order = random.Random(config.stash[ORDER])  # noqa: S311  no secret
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+        if item.nodeid.startswith(THOROUGH):
+            item.add_marker(pytest.mark.thorough)
+    names = list(files)
+    order.shuffle(names)
+    for tests in files.values():
+        order.shuffle(tests)
+    items[:] = [item for name in names for item in files[name]]
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _rank(item.nodeid))
 
