@@ -1,7 +1,6 @@
 """Four hosts, and `fab sweep` on them through the real ssh, mpirun and supervisor."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -134,5 +133,4 @@ def desk(tmp_path: Path, hosts: Hosts) -> Iterator[Desk]:
     for host in hosts.hosts:
         host.go_on()
         host.join()
-        for process in host.ranks():
-            os.kill(process.pid, signal.SIGKILL)
+        host.clean()

@@ -196,13 +196,26 @@ class Host:
 
     def ours(self) -> list[list[str]]:
         """The arguments of every process of a run of ours, daemons and watchers too."""
+        return [words for _, words in self._ours()]
+
+    def _ours(self) -> list[tuple[psutil.Process, list[str]]]:
         found = []
         for process in self.members():
             with contextlib.suppress(psutil.Error):
                 words = process.cmdline()
                 if process.status() != psutil.STATUS_ZOMBIE and any(TOKEN.search(word) for word in words):
-                    found.append(words)
+                    found.append((process, words))
         return found
+
+    def clean(self) -> None:
+        """Ends every process of a run of ours and removes its files and the lease, whatever a test left."""
+        deadline = time.monotonic() + 20
+        while (found := self._ours()) and time.monotonic() < deadline:
+            for process, _ in found:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            time.sleep(0.1)
+        self.run("rm", "-rf", "--", f"{WORKDIR}/jobs/lease.json", *self.leftovers(), check=False)
 
     def leftovers(self) -> list[str]:
         """Files of runs of ours on its disk and in its memory."""
