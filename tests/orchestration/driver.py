@@ -46,7 +46,10 @@ if not whole:
     SweepForecast.ledger_extras = lambda _: LedgerExtras()
 try:
     sweep.sweep(
-        Context(), **{name: value == "yes" if value in ("yes", "no") else value for name, value in given.items()}
+        Context(),
+        parameter=(),
+        metric=(),
+        **{name: value == "yes" if value in ("yes", "no") else value for name, value in given.items()},
     )
 except Exit as exit_:
     print(exit_.message or "", file=sys.stderr)
