@@ -76,7 +76,7 @@ def test_a_failed_node_without_words_gives_its_consoles(compute, waiting):
 
 def test_a_host_key_that_is_none(compute, waiting):
     compute.attributes.update(n1=READY | {"convscale/hostkey": "x\ny"})
-    with pytest.raises(Refusal, match="no ed25519 public key"):
+    with pytest.raises(Refusal, match="not an ed25519 public key"):
         waiting.host_keys(ITEMS)
 
 
