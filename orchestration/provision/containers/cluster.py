@@ -74,7 +74,7 @@ def fit(shape: Shape, cpus: int, memory_bytes: int) -> tuple[Shape, list[str]]:
 
 
 @dataclass(frozen=True)
-class Started:
+class StartedNode:
     """A running container: its node name, id, address and host key."""
 
     name: str
@@ -155,7 +155,7 @@ class Containers:
         where = ["--file", str(self.root / "compose.yaml"), "--project-name", self.project]
         return engine.run([*self.engine.compose, *where, "--profile", self.shape.profile, *arguments], limit_s=limit_s)
 
-    def _started(self) -> tuple[list[Started], str]:
+    def _started(self) -> tuple[list[StartedNode], str]:
         """Waits until every node is ready: the nodes, head first, and their subnet. Raises EngineError, Refusal."""
         services, ids = self.shape.services, self._ids()
         deadline = time.monotonic() + START_S
@@ -164,7 +164,7 @@ class Containers:
         networks = [next(iter(item["NetworkSettings"]["Networks"].items())) for item in inspected]
         addresses = [str(settings["IPAddress"]) for _, settings in networks]
         subnet = self.engine.inspect("network", "inspect", networks[0][0])[0]["IPAM"]["Config"][0]["Subnet"]
-        started = [Started(*fields) for fields in zip(services, ids, addresses, host_keys, strict=True)]
+        started = [StartedNode(*fields) for fields in zip(services, ids, addresses, host_keys, strict=True)]
         return started, str(subnet)
 
     def _ids(self) -> list[str]:
@@ -191,7 +191,7 @@ class Containers:
                     raise EngineError(f"{name} is {state}, not ready: {words or error}") from error
                 time.sleep(0.2)
 
-    def _describe(self, shape: Shape, started: Sequence[Started], subnet: str, port: int, utc: str) -> Inventory:
+    def _describe(self, shape: Shape, started: Sequence[StartedNode], subnet: str, port: int, utc: str) -> Inventory:
         nodes = [
             {
                 "name": node.name,
@@ -220,7 +220,7 @@ class Containers:
         }
         return inventory.parse(hostfile.describe(cluster, nodes)[1], self.folder.name)
 
-    def _pair(self, found: Inventory, started: Sequence[Started]) -> None:
+    def _pair(self, found: Inventory, started: Sequence[StartedNode]) -> None:
         """Gives the head access to every node, and every node the host keys of all."""
         head = started[0]
         head_key = keys.public_key(self.engine.inside(head.container, *head_access.head_key(USER)), head.name)
@@ -228,13 +228,13 @@ class Containers:
         for node in started:
             self.engine.inside(node.container, *command, user=USER)
 
-    def _write(self, found: Inventory, started: Sequence[Started]) -> None:
+    def _write(self, found: Inventory, started: Sequence[StartedNode]) -> None:
         """Writes the operator's files."""
         pinned = keys.for_operator(found, {node.name: node.host_key for node in started})
         write_whole(self.folder.known_hosts, pinned)
         files.write(self.folder, found)
 
-    def _reach(self, found: Inventory, head: Started) -> None:
+    def _reach(self, found: Inventory, head: StartedNode) -> None:
         """Checks that the head reaches every node with the pinned keys. Raises EngineError naming the others."""
         printed = self.engine.inside(head.container, *head_access.reach(found), user=USER)
         if names := head_access.silent(found, printed):
