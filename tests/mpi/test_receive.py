@@ -48,5 +48,5 @@ def test_a_damaged_archive_reaches_no_node(mpirun, nodes):
     folder, name, expected = nodes
     packed = folder / f"node0/releases/{name}.tar"
     packed.write_bytes(packed.read_bytes()[:-1000])
-    assert all("arrived as" in item["error"] for item in mpirun(3, "receiving.py", folder, name, expected, -1))
+    assert all("arrived with digest" in item["error"] for item in mpirun(3, "receiving.py", folder, name, expected, -1))
     assert links(folder) == [None] * 3
