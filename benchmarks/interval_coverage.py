@@ -28,6 +28,7 @@ from results.scaling import fits
 from results.scaling.laws import amdahl
 
 LOWEST = 0.93
+MOST_DRAWS = 100  # for each interval that is wanted
 UNEVEN = {1: 0.19, 2: 0.02, 4: 0.11, 8: 0.06, 16: 0.06}  # noise between launches by rank count
 EVEN = dict.fromkeys(UNEVEN, 0.03)
 SLOW_SHARE, SLOW_FACTOR = 0.3, 1.5  # launches on a slow core, and how much slower that is
@@ -38,7 +39,7 @@ Draw = Callable[[random.Random], Interval | None]
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of the intervals that were given: the share that cover; of all: the share withheld; width over the oracle's."""
+    """The share of given intervals that cover, the share of all that are withheld, and the width over the oracle's."""
 
     covered: float
     withheld: float
@@ -46,12 +47,19 @@ class Coverage:
 
 
 def measure(draw: Draw, truth: float, oracle: float, seeds: int) -> Coverage:
-    """`draw` gives an interval of `truth`, None where it is withheld; `oracle` is the width of the best interval."""
-    found = [draw(random.Random(seed)) for seed in range(seeds)]  # noqa: S311  # noise, not secrets
-    given = [interval for interval in found if interval is not None]
-    covered = sum(low <= truth <= high for low, high in given) / max(len(given), 1)
-    width = statistics.median(high - low for low, high in given) / oracle
-    return Coverage(covered, 1.0 - len(given) / seeds, width)
+    """`draw` gives an interval of `truth`, None where it is withheld; `oracle` is the width of the best interval.
+
+    Draws until `seeds` intervals are given. Raises ValueError where nearly all are withheld.
+    """
+    given: list[Interval] = []
+    for seed in range(MOST_DRAWS * seeds):
+        interval = draw(random.Random(seed))  # noqa: S311  # noise, not secrets
+        given += [] if interval is None else [interval]
+        if len(given) == seeds:
+            covered = sum(low <= truth <= high for low, high in given) / seeds
+            width = statistics.median(high - low for low, high in given) / oracle
+            return Coverage(covered, 1.0 - seeds / (seed + 1), width)
+    raise ValueError(f"{len(given)} of {MOST_DRAWS * seeds} intervals are given, {seeds} are wanted")
 
 
 def of_p(p: float, noise: dict[int, float], launches: int, seeds: int) -> Coverage:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import statistics
-
 import pytest
 
 from benchmarks import interval_coverage as coverage
@@ -21,7 +19,7 @@ def test_p_is_covered_under_noise_that_differs_by_count(p: float) -> None:
 @pytest.mark.parametrize("interval", [coverage.of_time, coverage.of_speedup])
 def test_slow_cores_withhold_intervals_and_spoil_none(interval: object) -> None:
     assert callable(interval)
-    even, slow = interval(0.05, 3, SEEDS), interval(0.05, 3, 5 * SEEDS, slow=True)
+    even, slow = interval(0.05, 3, SEEDS), interval(0.05, 3, SEEDS, slow=True)
     assert even.covered >= LEAST
     assert even.withheld == 0.0
     assert slow.covered >= LEAST
@@ -34,5 +32,5 @@ def test_a_forecast_is_covered_with_noise_between_sweeps() -> None:
 
 
 def test_two_sweeps_forecast_no_interval() -> None:
-    with pytest.raises(statistics.StatisticsError):
+    with pytest.raises(ValueError, match="0 of 300 intervals are given"):
         coverage.of_forecast(2, 0.15, 0.03, 3)

@@ -77,13 +77,17 @@ def test_how_far_off_a_sweep_was_gives_the_next_its_interval(cluster, tmp_path):
     assert found.keep(folder) == ""
     kept = json.loads(cluster.with_name("residuals.json").read_text())["sweeps"]["sweep"]
     assert sorted(ranks for ranks, _ in kept) == [1, 2, 2, 4, 8]
+    assert forecast_sweep(prepared(cluster, runs)).values["residuals"] == 0, "one sweep says nothing of the next"
+    for name in ("sweep-2", "sweep-3"):
+        found.keep(folder.rename(tmp_path / name))
+        folder = tmp_path / name
     following = forecast_sweep(prepared(cluster, runs)).values
-    assert following["residuals"] == 5
+    assert following["residuals"] == 15
     for entry in following["forecasts"].values():
         low, high = entry["interval_s"]
         assert 0.0 < low < high
     found.keep(folder)
-    assert len(json.loads(cluster.with_name("residuals.json").read_text())["sweeps"]) == 1, "told once"
+    assert len(json.loads(cluster.with_name("residuals.json").read_text())["sweeps"]) == 3, "told once"
     cluster.with_name("residuals.json").write_text("{")
     assert "is not kept: " in found.keep(folder)
 
