@@ -46,7 +46,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Pair:
+class TimedPair:
     """A point on several ranks and the one-rank point that it is compared with."""
 
     point: Point
@@ -91,7 +91,7 @@ def audit_of(text: str, name: str) -> Audit:
     ones = [point for point in points if point.ranks == 1]
     if not ones:
         raise TableError(f"{name} has no row with ranks = 1: without a one-rank time there is no limit to hold it to")
-    pairs = [Pair(point, _baseline(point, ones)) for point in points if point.ranks > 1]
+    pairs = [TimedPair(point, _baseline(point, ones)) for point in points if point.ranks > 1]
     cases = _cases(pairs)
     few = f"No point has {MIN_LAUNCHES} launches: alone it is suspicious at most, {TOGETHER} and more decide together."
     untold = () if any(pair.decides for pair in pairs) else (few,)
@@ -154,7 +154,7 @@ def _baseline(point: Point, ones: Sequence[Point]) -> Point:
     return min(ones, key=distance)
 
 
-def _cases(pairs: Sequence[Pair]) -> dict[str, list[Case]]:
+def _cases(pairs: Sequence[TimedPair]) -> dict[str, list[Case]]:
     found: dict[str, list[Case]] = {
         gate: [] for gate in (gates.SHARE, gates.SUPERLINEAR, gates.SERIAL, gates.WEAK_FALLS, gates.MEMORY)
     }
@@ -167,7 +167,7 @@ def _cases(pairs: Sequence[Pair]) -> dict[str, list[Case]]:
     return found
 
 
-def _words(pair: Pair) -> Iterator[tuple[str, str]]:
+def _words(pair: TimedPair) -> Iterator[tuple[str, str]]:
     least_s = pair.one.time_s * pair.share
     yield (
         gates.SHARE,
@@ -183,7 +183,7 @@ def _words(pair: Pair) -> Iterator[tuple[str, str]]:
         yield gates.WEAK_FALLS, f"{words}, with the same work a rank"
 
 
-def _memory(pair: Pair) -> Iterator[Case]:
+def _memory(pair: TimedPair) -> Iterator[Case]:
     """All ranks together hold as much of the problem as one rank did; a program that streams may hold less."""
     if not pair.point.memory_mib or not pair.one.memory_mib:
         return
@@ -193,7 +193,7 @@ def _memory(pair: Pair) -> Iterator[Case]:
     yield Case(pair.where, (), words if held < least * (1.0 - gates.MARGIN) else "", certain=False)
 
 
-def _together(pairs: Sequence[Pair]) -> Iterator[Case]:
+def _together(pairs: Sequence[TimedPair]) -> Iterator[Case]:
     """Several points of too few launches each: their distance below the limit, in deviations of its sum."""
     if len(pairs) < TOGETHER:
         return

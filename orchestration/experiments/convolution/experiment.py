@@ -53,7 +53,7 @@ class Convolution:
         """The runs of the study on the cluster; makes the pools of pictures that they need. Raises Refusal."""
         loaded, notes = _usable(loaded, ground.machines)
         pools = images.Pools(ground.cache / ".images")
-        context = plan.PlanContext(ground.inventory, ground.cpus, pools.get, ground.workload)
+        context = plan.ConvolutionContext(ground.inventory, ground.cpus, pools.get, ground.workload)
         try:
             made = plan.make(_checked(loaded), loaded.source, context)
         except OSError as error:

@@ -39,7 +39,7 @@ class ConvolutionPoint:
 
 
 @dataclass(frozen=True)
-class PlanContext:
+class ConvolutionContext:
     """What a plan depends on besides the study."""
 
     inventory: Inventory
@@ -48,7 +48,7 @@ class PlanContext:
     workload: Workload
 
 
-def make(study: ConvolutionStudy, source: str, context: PlanContext) -> Plan:
+def make(study: ConvolutionStudy, source: str, context: ConvolutionContext) -> Plan:
     """The runs of the study on the cluster; `source` is the study's file.
 
     Raises Refusal, naming file and series, where a size, a grid or a rank count is wrong.
@@ -190,7 +190,7 @@ def _crossed(settings: Settled, point: ConvolutionPoint) -> list[ConvolutionPoin
     ]
 
 
-def _planned(launch: int, settings: Settled, point: ConvolutionPoint, context: PlanContext) -> PlannedRun:
+def _planned(launch: int, settings: Settled, point: ConvolutionPoint, context: ConvolutionContext) -> PlannedRun:
     nodes, ranks_per_node = spread(point.ranks, context.inventory)
     slots = min(node.slots for node in context.inventory.nodes)
     # mpirun binds no more ranks than it was given slots

@@ -40,7 +40,7 @@ def made(text, slots=4, cores=4, nodes=1, profile="local", head=HEAD, threads=No
 
 def make(checked, inventory, cores, threads=None):
     pool = lambda *_: (Images("synthetic", "d"), Path("d.npy"))  # noqa: E731
-    context = plan.PlanContext(inventory, NodeCpus(cores, threads or cores), pool, Workload(digest="w"))
+    context = plan.ConvolutionContext(inventory, NodeCpus(cores, threads or cores), pool, Workload(digest="w"))
     return plan.make(checked, "s.toml", context)
 
 
