@@ -14,14 +14,12 @@ from typing import Any
 from results.estimates import Estimate
 from results.records.experiment import RecordedExperiment, Variant, Work
 from results.records.measurement import RankMemory, RankRepeat, Repeat
-from workload.record.arithmetic import names_in
 from workload.record.digest import canonical_json
 from workload.record.outcomes import OK
 from workload.record.program import WALL, ProgramRun
 from workload.record.schema import SchemaError
 
 PARTS = ("user", "system", "waiting")
-GROWING = {"ranks", "nodes"}
 
 
 class RecordedProgram(RecordedExperiment):
@@ -91,7 +89,7 @@ class RecordedProgram(RecordedExperiment):
         return Variant(names, names, phrase if run.crossed else run.command[0], canonical_json(key))
 
     def size(self, run: Any) -> int:
-        return max(1, round(work_of(run)))
+        return max(1, round(float(run.size)))
 
     def size_cell(self, run: Any) -> object:
         return ", ".join(f"{name} = {value}" for name, value in run.parameters.items()) or "none"
@@ -109,13 +107,13 @@ class RecordedProgram(RecordedExperiment):
         return (run.nodes, run.ranks_per_node)
 
     def work(self, run: Any) -> Work:
-        return Work(work_of(run), "work" if run.size is not None else "runs")
+        return Work(run.size, "work" if run.states_size else "runs")
 
     def operations(self, _run: Any) -> None:
         return None
 
     def shapes(self, run: Any) -> Mapping[str, object]:
-        if run.size is None:
+        if not run.states_size:
             return {}
         return {"size": f"{run.size:.6g}", "size_per_rank": f"{run.size / run.ranks:.6g}"}
 
@@ -180,31 +178,13 @@ def _headline_s(record: Mapping[str, Any], run: ProgramRun, wall_s: float) -> fl
         if record["outcome"] == OK:
             raise SchemaError(f"{headline['name']} = {value} is no positive number")
         return wall_s
-    return work_of(run) / value if headline["higher"] else float(value)
+    return run.size / value if headline["higher"] else float(value)
 
 
 def _finite(value: Any, name: str) -> float:
     if not 0.0 <= float(value) < math.inf:
         raise SchemaError(f"{name} = {value} is no time in seconds")
     return float(value)
-
-
-def work_of(run: Any) -> float:
-    """The stated work; else as much as there are ranks where a parameter follows them, as in a weak series, or 1."""
-    if run.size is not None:
-        return float(run.size)
-    return float(run.ranks) if _grows(run) else 1.0
-
-
-def _grows(run: Any) -> bool:
-    """Whether a parameter follows the rank count, as those of weak series do."""
-    for value in run.definitions.values():
-        try:
-            if isinstance(value, str) and names_in(value) & GROWING:
-                return True
-        except ValueError:
-            continue
-    return False
 
 
 def _success(run: Any) -> str:

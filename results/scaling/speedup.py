@@ -31,7 +31,8 @@ def relative_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> R
 
     Of an experiment whose baseline is the smallest count: against that, so that it starts at 1 there.
     """
-    same = [other for other in _bases(series, point) if other.problem == point.problem]
+    alike = point.experiment.smallest_baseline  # parameters that follow the ranks are one problem
+    same = [other for other in _bases(series, point) if alike or other.problem == point.problem]
     return _against(point, same, point.headline, _none_ran(point))
 
 

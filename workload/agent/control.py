@@ -57,6 +57,7 @@ def start(folder: Path, files: dict[str, str], folders: list[str]) -> None:
         partial.mkdir(parents=True)
         for name, text in files.items():
             (partial / name).write_text(text, encoding="utf-8")
+            (partial / name).chmod(0o700 if text.startswith("#!") else 0o600)
         for name in folders:
             (partial / name).mkdir()
         (partial / supervise.RESERVE).write_bytes(b"\1" * supervise.RESERVE_BYTES)

@@ -19,7 +19,7 @@ class BoundedLog:
         self.reports: list[dict[str, Any]] = []
         self.cut = False  # earlier output was dropped
         self._mark = mark.encode()
-        self._report = re.compile(rb"\n?" + re.escape(self._mark) + rb" (\{.*\})\n")
+        self._report = re.compile(rb"^" + re.escape(self._mark) + rb" (\{.*\})\n", re.MULTILINE)
         self._file = path.open("wb")
         self._size, self._rest = 0, b""
 

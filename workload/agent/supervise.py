@@ -35,6 +35,7 @@ EXIT = "exit.json"
 RUN = "run.json"
 RESERVE = "reserve"  # a file in the job's folder, removed so that exit.json can be written on a full disk
 RESERVE_BYTES = 2**16
+TOKEN_VARIABLE = "CONVSCALE_TOKEN"  # noqa: S105  what a person's program and whatever it starts carry instead
 GRACE_S = 5.0  # between SIGTERM and SIGKILL: mpirun needs up to one second to end every rank
 
 
@@ -181,7 +182,8 @@ def carriers(token: str) -> list[psutil.Process]:
         try:
             if process.pid == os.getpid() or process.uids().real != os.getuid():
                 continue
-            if carries(process.cmdline(), token) and process.status() != psutil.STATUS_ZOMBIE:
+            marked = carries(process.cmdline(), token) or process.environ().get(TOKEN_VARIABLE) == token
+            if marked and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except psutil.Error:
             continue  # ended meanwhile

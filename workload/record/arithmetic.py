@@ -13,6 +13,7 @@ from typing import Any
 
 LONGEST = 500  # characters
 LARGEST_POWER = 1024
+LARGEST_BASE = 1e18
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
@@ -41,6 +42,10 @@ def evaluate(text: str, values: Mapping[str, Any]) -> Any:
         return _value(_parse(text).body, values)
     except (ArithmeticError, TypeError) as error:
         raise ValueError(f"{text}: {error}") from error
+    except ValueError as error:
+        raise ValueError(
+            str(error) if "math domain" not in str(error) else f"{text}: sqrt or log of a wrong number"
+        ) from error
 
 
 def _parse(text: str) -> ast.Expression:
@@ -87,9 +92,12 @@ def _binary(kind: ast.operator, left: Any, right: Any) -> Any:
 
 
 def _power(left: Any, right: Any) -> Any:
-    if isinstance(left, str) or isinstance(right, str) or abs(right) > LARGEST_POWER:
-        raise ValueError(f"{left} ** {right} is out of range")
-    return left**right
+    if isinstance(left, str) or isinstance(right, str) or abs(right) > LARGEST_POWER or abs(left) > LARGEST_BASE:
+        raise ValueError(f"{str(left)[:20]} ** {str(right)[:20]} is out of range")
+    value = left**right
+    if isinstance(value, complex):
+        raise ValueError(f"{left} ** {right} is no real number")
+    return value
 
 
 def _compare(node: ast.Compare, values: Mapping[str, Any]) -> bool:

@@ -52,7 +52,8 @@ class ProgramRun:
     """One launch of a person's program: the command with its placeholders, the parameters' values, where it runs.
 
     `definitions` are the parameters as the study has them, a list's one item or an expression; `crossed` names those
-    that tell lines of one series apart. `size` is the work that the study states, None where it states none. `files` is
+    that tell lines of one series apart. `size` is the work: as the study states it, else
+    as much as there are ranks in a weak series, and 1 in a strong one. `files` is
     the digest of all that is brought to the nodes, `workload` has our own code's and the commit of the program's
     source. Raises ValueError.
     """
@@ -61,7 +62,8 @@ class ProgramRun:
     parameters: Mapping[str, Value]
     definitions: Mapping[str, Value]
     crossed: tuple[str, ...]
-    size: float | None
+    size: float
+    states_size: bool
     ranks: int
     nodes: int
     ranks_per_node: int

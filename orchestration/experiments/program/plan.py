@@ -166,7 +166,8 @@ def _planned(study: ProgramStudy, launch: int, point: ProgramPoint, context: Pla
         parameters=dict(point.values),
         definitions=dict(point.definitions),
         crossed=point.crossed,
-        size=point.size,
+        size=point.size if point.size is not None else _unstated(point),
+        states_size=point.size is not None,
         ranks=point.ranks,
         nodes=point.nodes,
         ranks_per_node=point.ranks_per_node,
@@ -200,6 +201,11 @@ def _planned(study: ProgramStudy, launch: int, point: ProgramPoint, context: Pla
         launcher_path=context.launcher_path,
         environment=context.environment,
     )
+
+
+def _unstated(point: ProgramPoint) -> float:
+    """The work of a point whose study states none."""
+    return float(point.ranks) if point.series.scaling == "weak" else 1.0
 
 
 def metrics_of(study: ProgramStudy) -> Iterator[dict[str, Any]]:
