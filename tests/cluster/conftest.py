@@ -46,7 +46,7 @@ class Desk:
     def paths(self) -> SweepPaths:
         return SweepPaths(self.folder / "out")
 
-    def study(self, ranks: list[int], repeats: int = 1, timeout_s: float = 60.0) -> None:
+    def study(self, ranks: list[int], repeats: int = 1, timeout_s: float = 300.0) -> None:
         """Repeats by the hundred thousand make a run that is at work until something happens."""
         (self.folder / "small.toml").write_text(STUDY.format(ranks=ranks, repeats=repeats, timeout_s=timeout_s))
 
@@ -64,7 +64,7 @@ class Desk:
         return process
 
     def end(self, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def sweep(self, behaviour: str = "bare", **flags: object) -> subprocess.CompletedProcess[str]:
@@ -73,7 +73,7 @@ class Desk:
     def fab(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """A task of the menu."""
         words = [sys.executable, "-m", "fabric", *map(str, arguments)]
-        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
 
     def records(self) -> dict[int, dict]:
         """By rank count."""

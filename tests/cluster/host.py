@@ -283,7 +283,7 @@ def wait_for_sshd(host: Host) -> None:
         time.sleep(0.02)
 
 
-def wait_for(condition: Callable[[], object], limit_s: float = 30.0) -> None:
+def wait_for(condition: Callable[[], object], limit_s: float = 300.0) -> None:
     """Waits until it is true."""
     deadline = time.monotonic() + limit_s
     while not condition():

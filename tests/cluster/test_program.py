@@ -50,7 +50,7 @@ def begun() -> Iterator[list[subprocess.Popen[str]]]:
     for process in processes:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=120)
+        process.communicate(timeout=600)
 
 
 def begin(desk: Desk, folder: Path, command: str, *flags: str) -> subprocess.Popen[str]:
@@ -103,7 +103,7 @@ def test_a_killed_rank_is_a_crash_that_names_it(desk: Desk, folder: Path, begun:
     wait_for(lambda: len(heats(desk)) == 4)
     victim = next(one for one in heats(desk) if _node(one) == "node3")
     os.kill(victim.pid, signal.SIGKILL)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 1, out + err
     record = records(desk)[4]
     assert record["outcome"] == "crashed"

@@ -77,7 +77,7 @@ def places(tmp_path, placement, node_cpus):
         ],
     )
     environment = {"PATH": os.environ["PATH"], "HOME": str(Path.home())} | dict(command.environment)
-    done = subprocess.run(command.argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command.argv, env=environment, capture_output=True, text=True, timeout=600, check=False)
     bound = [cpus(words) for words in re.findall(r"Binding: package\[0\]\[(\S+)\]", done.stdout)]
     assert len(bound) == placement.ranks, done.stdout + done.stderr
     return bound

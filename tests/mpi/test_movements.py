@@ -129,6 +129,7 @@ def test_wrong_programs_are_caught(
         assert check["worst_error_over_tolerance"] > 1, fault
 
 
+@pytest.mark.thorough  # some gigabytes, and a minute
 def test_more_than_2_to_31_elements_are_scattered_and_gathered(mpirun: Callable[..., Any]) -> None:
     if psutil.virtual_memory().available < 6 * 2**30:
         pytest.skip("needs 6 GiB of free memory for 2.3 GB of images at the root and as much in the blocks")

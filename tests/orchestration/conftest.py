@@ -25,7 +25,7 @@ name = "small"
 launches = 1
 repeats = 1
 warmups = 0
-timeout_s = 30.0
+timeout_s = 300.0
 images = "synthetic"
 problem = { batch = 4, in_channels = 1, out_channels = 1, height = 8, width = 8, kernel_size = 3 }
 [[series]]
@@ -74,7 +74,7 @@ class Lab:
 
     def sweep(self, behaviour: str, **flags: object) -> subprocess.CompletedProcess[str]:
         process = self.begin(behaviour, **flags)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=600)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def records(self) -> list[dict[str, object]]:
@@ -98,7 +98,7 @@ class Lab:
                 continue
         return found
 
-    def wait_for(self, condition: Callable[[], object], limit_s: float = 30.0) -> None:
+    def wait_for(self, condition: Callable[[], object], limit_s: float = 300.0) -> None:
         deadline = time.monotonic() + limit_s
         while not condition():
             assert time.monotonic() < deadline, "it did not happen"

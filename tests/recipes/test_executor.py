@@ -78,7 +78,7 @@ def test_an_executor_that_nobody_added_is_refused_by_name(tmp_path: Path) -> Non
     document = describe(ROOT, "2026-01-01T00:00:00Z").model_dump(mode="json") | {"executor": "nicked"}
     (tmp_path / "inventory.json").write_text(json.dumps(document))
     words = ["sweep", "--dry-run", "--cluster", str(tmp_path / "inventory.json")]
-    done = subprocess.run([str(FAB), *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([str(FAB), *words], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 2
     assert "executor 'nicked' is unknown" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -47,7 +47,7 @@ class Cluster:
     def ssh(self, node: str, *command: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """A person's own ssh, with the cluster's settings."""
         argv = ["ssh", "-F", str(self.folder.ssh_config), *options, node, *command]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+        return subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False, stdin=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,7 @@ def test_what_an_encoding_cannot_hold_is_replaced(encoding):
         env=os.environ | {"PYTHONIOENCODING": encoding},
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     assert "few encodings have: ?" in done.stdout.decode(encoding)

@@ -42,7 +42,7 @@ def test_wait_begins_when_the_first_is_over(busy):
     assert second.poll() is None
     assert not busy.paths.ledger.exists()
     busy.started[0].send_signal(2)
-    out, err = second.communicate(timeout=120)
+    out, err = second.communicate(timeout=600)
     assert second.returncode == 0, out + err
     assert "waiting for it" in out
     assert [record["outcome"] for record in busy.records()] == ["ok"]

@@ -43,7 +43,7 @@ schema_version = 1
 name = "real"
 launches = 2
 repeats = 2
-timeout_s = 60.0
+timeout_s = 300.0
 images = "sample"
 save = true
 problem = { batch = 4, in_channels = 3, out_channels = 2, height = 64, width = 48, kernel_size = 3 }
@@ -109,7 +109,7 @@ def test_an_interrupt_during_the_canary_leaves_nothing(lab):
     process = lab.begin("mute-canary")
     lab.wait_for(lambda: list(lab.paths.jobs.glob(f"*/{SUPERVISOR}")))
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
     assert (process.returncode, lab.events()[-1]) == (1, "interrupted")
     assert no_trace(lab)
 
@@ -134,7 +134,7 @@ def test_a_failed_run_leaves_its_record_and_status_1(lab, behaviour, outcome, wo
 
 
 def test_a_rank_that_hangs_and_ignores_sigterm_is_ended_at_the_limit(lab):
-    lab.study.write_text(lab.study.read_text().replace("timeout_s = 30.0", "timeout_s = 2.0"))
+    lab.study.write_text(lab.study.read_text().replace("timeout_s = 300.0", "timeout_s = 2.0"))
     done = lab.sweep("hang")
     (record,) = lab.records()
     assert (done.returncode, record["outcome"]) == (1, "timeout")
@@ -151,7 +151,7 @@ def test_memory_limit_is_out_of_memory_with_the_counter(lab):
         (group / "memory.limit_in_bytes").write_text(str(700 * 2**20))
         process = lab.begin("allocate")
         (group / "cgroup.procs").write_text(str(process.pid))
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
         (record,) = lab.records()
         assert record["outcome"] == "out_of_memory", record["reason"]
         assert list(record["evidence"]["oom_kills"].values()) == [1]
@@ -167,7 +167,7 @@ def test_ctrl_c_leaves_no_rank_and_no_record_and_the_same_command_goes_on(lab, n
     process = lab.begin("hang")
     lab.wait_for_ranks()
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "interrupted" in err
     assert len(err.strip().splitlines()) == 1
@@ -226,7 +226,7 @@ def test_a_supervisor_killed_under_a_living_fab_is_a_crash(lab):
     lab.wait_for_ranks()
     (file,) = lab.paths.jobs.glob(f"*/{SUPERVISOR}")
     os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
     (record,) = lab.records()
     assert (process.returncode, record["outcome"]) == (1, "crashed")
     assert "supervisor" in record["reason"]
@@ -240,7 +240,7 @@ def test_a_second_fab_on_the_folder_is_refused(lab):
     assert done.returncode == 2
     assert f"process {process.pid}" in done.stderr
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
 
 
 def test_retry_supersedes_what_is_not_ok(lab):
@@ -282,7 +282,7 @@ def test_an_unfinished_sweep_goes_on_without_being_named(lab):
     process = lab.begin("hang", out=None)
     lab.wait_for(lambda: list(lab.folder.glob("runs/*/.jobs/*/supervisor.json")))
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
     goes_on = lab.sweep("ok", out=None)
     assert "going on with" in goes_on.stdout
     assert goes_on.returncode == 0

@@ -35,14 +35,14 @@ def screenshot(page: Path, folder: Path, width: int, *extra: str) -> Image.Image
         str(CHROMIUM), *FLAGS, *extra, f"--user-data-dir={folder / f'profile-{target.stem}'}",
         f"--window-size={width},2400", f"--screenshot={target}", page.as_uri(),
     ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
     return Image.open(target).convert("RGB")
 
 
 def dumped(page: Path, folder: Path, name: str) -> tuple[str, str]:
     """The page as the browser has it once its script has run, and what the browser logged."""
     command = [str(CHROMIUM), *FLAGS, "--enable-logging=stderr", f"--user-data-dir={folder / name}", "--dump-dom"]
-    done = subprocess.run([*command, page.as_uri()], check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*command, page.as_uri()], check=True, capture_output=True, text=True, timeout=600)
     return done.stdout, done.stderr
 
 

@@ -40,7 +40,7 @@ def job(folder, program, timeout_s=20.0, make=()):
 def ask(*words, stdin=b""):
     """The verb's answer, as the operator gets it."""
     argv = [sys.executable, "-m", "workload.agent.control", *map(str, words)]
-    done = subprocess.run(argv, cwd=ROOT, input=stdin, capture_output=True, check=False, timeout=60)
+    done = subprocess.run(argv, cwd=ROOT, input=stdin, capture_output=True, check=False, timeout=600)
     return json.loads(done.stdout.splitlines()[-1]), done
 
 
