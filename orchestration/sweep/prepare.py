@@ -183,7 +183,9 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         workload=workload.digest,
         facts=resume.facts(machines, _slots(machines, inventory)),
     )
-    plan = replace(plan, notes=(*_remarks(inventory, surroundings), *_of_machines(machines), *plan.notes))
+    plan = replace(
+        plan, notes=(*_remarks(inventory, surroundings), *_of_machines(machines), *_no_scaling(inventory), *plan.notes)
+    )
     return Sweep(surroundings, request, experiment, loaded, ground, plan, executor, identity)
 
 
@@ -195,6 +197,13 @@ def _slots(machines: Sequence[Mapping[str, Any]], inventory: Inventory) -> list[
 def _remarks(inventory: Inventory, surroundings: Surroundings) -> Sequence[str]:
     """Lines on what the runs do not get of this machine's environment; other nodes have their own."""
     return surroundings.remarks if inventory.is_this_machine else ()
+
+
+def _no_scaling(inventory: Inventory) -> tuple[str, ...]:
+    """The line that says that a cluster of one slot shows no scaling."""
+    if inventory.slots > 1:
+        return ()
+    return ("one slot: there is no scaling to measure here, only what one rank does (more ranks would share its core)",)
 
 
 def _of_machines(machines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

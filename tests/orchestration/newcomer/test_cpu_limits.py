@@ -16,3 +16,10 @@ def test_ranks_stay_within_the_mask_of_the_batch_job(lab):
         assert {place["hwthread"] for place in machine["rank_placement"]} == {last}
     bindings = {record["run"]["ranks"]: record["run"]["binding"] for record in records}
     assert bindings[2] == "none"  # one core, two ranks: they give way to each other
+
+
+def test_one_slot_has_no_scaling_to_measure_and_says_so(lab):
+    lab.before = ["taskset", "--cpu-list", str(max(os.sched_getaffinity(0)))]
+    done = lab.sweep("ok", ranks="1")
+    assert done.returncode == 0, done.stderr
+    assert "one slot: there is no scaling to measure here" in done.stdout
