@@ -97,7 +97,7 @@ def _half(shown: Sequence[PointLaws]) -> str:
         return "There is no one-rank point to take an efficiency from."
     if all(value.bounds == RANGE for _, value in known):
         ranks, value = known[-1]
-        return f"Efficiency at {plural(ranks, 'rank')} is {estimate(value, 2)}, a range and no verdict."
+        return f"Efficiency at {plural(ranks, 'rank')} is {estimate(value, 2)}, which carries no verdict."
     good = [(ranks, value) for ranks, value in known if value.at_least(HALF)]
     unsure = [(ranks, value) for ranks, value in known if not value.at_least(HALF) and not value.below(HALF)]
     told = []
