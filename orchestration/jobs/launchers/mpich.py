@@ -70,7 +70,8 @@ class Mpich:
         return LaunchEvidence(
             program="mpiexec",
             killed=KilledRank(None, found[2], signal) if found and signal else None,
-            lost_daemon=any(words in log for words in _LOST),
+            # proxies also lose each other where a rank was killed, which the banner says
+            lost_daemon=found is None and any(words in log for words in _LOST),
             lost_nodes=[name for pattern in _LOST_NODES for name in pattern.findall(log)],
             not_started=None
             if started

@@ -42,6 +42,7 @@ KILLED_MPICH = """
 =   CLEANING UP REMAINING PROCESSES
 =   YOU CAN IGNORE THE BELOW CLEANUP MESSAGES
 ===================================================================================
+[proxy:0:0@node1] HYD_pmcd_pmip_control_cmd_cb (pm/pmiserv/pmip_cb.c:899): assert (!closed) failed
 YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Killed (signal 9)
 This typically refers to a problem with your application.
 Please see the FAQ page for debugging suggestions
@@ -107,7 +108,8 @@ def test_mpich_names_hosts_with_their_slots_and_starts_proxies_by_a_script():
     [(OpenMpi4(), KILLED4, KilledRank(1, "node2", 9)), (Mpich(), KILLED_MPICH, KilledRank(None, "node2", 9))],
 )
 def test_a_killed_rank_is_told(launcher, log, killed):
-    assert launcher.evidence(137, log).killed == killed
+    found = launcher.evidence(137, log)
+    assert (found.killed, found.lost_daemon) == (killed, False)
 
 
 @pytest.mark.parametrize(
