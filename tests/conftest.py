@@ -46,7 +46,18 @@ THOROUGH = (
     "tests/results/report/test_browser.py",
 )
 # What imports the cloud packages, which `make test` does without where they are not installed
-CLOUD = ("infra/test_policy.py", "infra/test_program.py", "infra/test_sdk.py", "orchestration/provision/cloud")
+CLOUD = (
+    *(f"infra/{name}" for name in ("engine", "test_booted.py", "test_bootstrap.py", "test_outputs.py")),
+    *(f"infra/{name}" for name in ("test_policy.py", "test_program.py", "test_sdk.py")),
+    "orchestration/provision/cloud",
+)
+# Single tests that need them
+CLOUD_TESTS = (
+    "tests/infra/test_settings.py",
+    "tests/infra/test_startup.py::test_the_real_bootstrap_fits_into_metadata",
+    "tests/orchestration/provision/test_providers.py::test_what_a_stack_will_be",
+    "tests/orchestration/tasks/test_forecast.py::test_a_cluster_that_is_only_described",
+)
 CLOUD_PACKAGES = ("pulumi", "google.cloud.compute_v1", "yaml")
 
 
@@ -96,6 +107,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         files.setdefault(item.nodeid.partition("::")[0], []).append(item)
         if item.nodeid.startswith(THOROUGH):
             item.add_marker(pytest.mark.thorough)
+        if collect_ignore and item.nodeid.startswith(CLOUD_TESTS):
+            item.add_marker(pytest.mark.skip(reason="needs the cloud packages, which 'make cloud' brings"))
     names = list(files)
     order.shuffle(names)
     for tests in files.values():
