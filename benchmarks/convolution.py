@@ -45,7 +45,7 @@ TORCH_IMAGES = 2000  # at a time: torch is quicker on many tiny images in pieces
 
 
 @dataclass(frozen=True)
-class ForecastCase:
+class Case:
     """Shapes of one convolution."""
 
     name: str
@@ -68,12 +68,12 @@ class ForecastCase:
 
 
 CASES = (
-    ForecastCase("paper-3x3", (8, 3, 1024, 1024), (3, 3, 3, 3)),
-    ForecastCase("deep-64x64", (1, 64, 256, 256), (64, 64, 3, 3)),
-    ForecastCase("tiny-160k", (160_000, 1, 32, 32), (1, 1, 3, 3)),
-    ForecastCase("conv-5x5", (1, 3, 1024, 1024), (3, 3, 5, 5)),
-    ForecastCase("mid-16x16", (1, 16, 256, 256), (16, 16, 3, 3)),
-    ForecastCase("pointwise-64", (1, 64, 256, 256), (64, 64, 1, 1)),
+    Case("paper-3x3", (8, 3, 1024, 1024), (3, 3, 3, 3)),
+    Case("deep-64x64", (1, 64, 256, 256), (64, 64, 3, 3)),
+    Case("tiny-160k", (160_000, 1, 32, 32), (1, 1, 3, 3)),
+    Case("conv-5x5", (1, 3, 1024, 1024), (3, 3, 5, 5)),
+    Case("mid-16x16", (1, 16, 256, 256), (16, 16, 3, 3)),
+    Case("pointwise-64", (1, 64, 256, 256), (64, 64, 1, 1)),
 )
 
 
@@ -94,11 +94,11 @@ class Contender:
     images: Callable[[list[int]], Array] | None = None
 
 
-Maker = Callable[[ForecastCase, Data], Contender]
+Maker = Callable[[Case, Data], Contender]
 
 
 def backend(name: str) -> Maker:
-    def make(_: ForecastCase, data: Data) -> Contender:
+    def make(_: Case, data: Data) -> Contender:
         convolve = load(name).convolve
         return Contender(lambda: convolve(data.x, data.w, data.y), lambda places: data.y[places])
 
@@ -106,7 +106,7 @@ def backend(name: str) -> Maker:
 
 
 def simd(features: str) -> Maker:
-    def make(_: ForecastCase, data: Data) -> Contender:
+    def make(_: Case, data: Data) -> Contender:
         compiler = Compiler(features=features)
         return Contender(lambda: compiler.convolve(data.x, data.w, data.y), lambda places: data.y[places])
 
@@ -114,7 +114,7 @@ def simd(features: str) -> Maker:
 
 
 def torch_contender(channels_last: bool) -> Maker:
-    def make(_: ForecastCase, data: Data) -> Contender:
+    def make(_: Case, data: Data) -> Contender:
         import torch
 
         torch.set_num_threads(1)
@@ -138,7 +138,7 @@ def torch_contender(channels_last: bool) -> Maker:
     return make
 
 
-def onnxruntime_contender(case: ForecastCase, data: Data) -> Contender:
+def onnxruntime_contender(case: Case, data: Data) -> Contender:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -152,14 +152,14 @@ def onnxruntime_contender(case: ForecastCase, data: Data) -> Contender:
 
 
 def copy_limit(streamed: bool) -> Maker:
-    def make(_: ForecastCase, data: Data) -> Contender:
+    def make(_: Case, data: Data) -> Contender:
         copy = Copy(streamed)
         return Contender(lambda: copy(data.x, data.y))
 
     return make
 
 
-def fma_limit(case: ForecastCase, _: Data) -> Contender:
+def fma_limit(case: Case, _: Data) -> Contender:
     run = MultiplyAdd(Compiler().level.lanes)
     return Contender(lambda: run(case.multiply_adds))
 
@@ -187,7 +187,7 @@ def reference(x: Array, w: Array) -> NDArray[np.float64]:
     return y
 
 
-def make_data(case: ForecastCase) -> Data:
+def make_data(case: Case) -> Data:
     rng = np.random.default_rng(1)
     data = Data(aligned(case.x_shape), aligned(case.w_shape), aligned(case.y_shape))
     data.w[...] = rng.standard_normal(case.w_shape)
@@ -196,7 +196,7 @@ def make_data(case: ForecastCase) -> Data:
     return data
 
 
-def make_contenders(case: ForecastCase, data: Data, names: list[str]) -> dict[str, Contender]:
+def make_contenders(case: Case, data: Data, names: list[str]) -> dict[str, Contender]:
     """Those that can run here; says which can't, and why."""
     made = {}
     for name in names:
@@ -210,7 +210,7 @@ def make_contenders(case: ForecastCase, data: Data, names: list[str]) -> dict[st
     return made
 
 
-def measure(case: ForecastCase, names: list[str], repeats: int) -> list[dict[str, Any]]:
+def measure(case: Case, names: list[str], repeats: int) -> list[dict[str, Any]]:
     """Entries of one case, in the order of `CONTENDERS`."""
     data = make_data(case)
     contenders = make_contenders(case, data, names)
@@ -233,7 +233,7 @@ def error_of(contender: Contender, data: Data, places: list[int], expected: NDAr
     return float(np.abs(contender.images(places) - expected).max())
 
 
-def entry(case: ForecastCase, name: str, timing: Timing, error: float | None) -> dict[str, Any]:
+def entry(case: Case, name: str, timing: Timing, error: float | None) -> dict[str, Any]:
     return {
         "case": case.name,
         "contender": name,
