@@ -159,7 +159,7 @@ def skip_reason(planned: PlannedRun, inventory: Inventory, machines: Sequence[Ma
         if free is not None and needed > free:
             return (
                 f"shared memory: {_mib(needed)} of /dev/shm are needed on {node.name}, {_mib(free)} are free: enlarge "
-                "it (a container: --shm-size), or take another movement than shared"
+                "it (a container: --shm-size), or use less shared memory"
             )
     return None
 

@@ -1,7 +1,6 @@
 """docs/contributing.md, "Add an executor": a small one is added to a copy of the tree, and a sweep runs on it."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +9,10 @@ import pytest
 
 from orchestration.clusters.this_machine import describe
 from tests.orchestration.support import FAB, ROOT
+from tests.recipes.tree import grown
 from workload.record.kinds import read_record
 
 RECIPE = Path(__file__).parent / "executor"
-FILE = "orchestration/executors/niced.py"
 REGISTER = "orchestration/executors/connect.py"
 STUDY = """
 schema_version = 1
@@ -35,24 +34,18 @@ oversubscribe = 2
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of the project with the executor added as the recipe says."""
-    copy = tmp_path / "tree"
-    ignored = shutil.ignore_patterns("__pycache__", "runs", "measured", "clusters", "stacks")
-    for top in ("workload", "orchestration", "results", "infra"):
-        # orchestration has a room called clusters
-        shutil.copytree(ROOT / top, copy / top, ignore=ignored if top != "orchestration" else None)
-    shutil.copy(ROOT / "fabfile.py", copy)
-    shutil.copy(RECIPE / "niced.py", copy / FILE)
-    register = copy / REGISTER
-    text = register.read_text()
-    text = text.replace(
-        "from orchestration.executors.local import LocalExecutor\n",
-        "from orchestration.executors.local import LocalExecutor\n"
-        "from orchestration.executors.niced import NicedExecutor\n",
-    )
+    imported = "from orchestration.executors.local import LocalExecutor\n"
     line = "Path(inventory.workdir), Path(inventory.python), environment),\n"
-    entry = f'    "niced": lambda inventory, environment: NicedExecutor({line}'
-    register.write_text(text.replace('    "ssh":', f'{entry}    "ssh":'))
-    return copy
+    return grown(
+        tmp_path,
+        {"orchestration/executors/niced.py": RECIPE / "niced.py"},
+        {
+            REGISTER: (
+                (imported, f"{imported}from orchestration.executors.niced import NicedExecutor\n"),
+                ('    "ssh":', f'    "niced": lambda inventory, environment: NicedExecutor({line}    "ssh":'),
+            )
+        },
+    )
 
 
 def test_an_executor_that_is_added_carries_out_a_sweep(tree: Path, tmp_path: Path) -> None:
