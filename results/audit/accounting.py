@@ -1,4 +1,4 @@
-"""Gates on what a convolution held, moved and covered, which follows from its problem, grid and movement. Pure.
+"""Gates on what a convolution held, moved and covered, which follows from what was computed and how. Pure.
 
 Each gate yields the words for every case that it tested, empty where the case holds.
 """

@@ -82,7 +82,7 @@ GATES = {
     LENGTH: "all ranks begin a repeat at one barrier and end it after another",
     CLOCKS: "MPI's clock and the system's measure the same seconds",
     WALL: "the repeats of a run take place within the run",
-    BYTES: "what the ranks sent and received follows from the problem, the grid and the movement alone",
+    BYTES: "what the ranks sent and received follows from what was computed and how it was cut alone",
     PREDICTION: "what a rank's arrays take is known beforehand",
     RATE: "the yardstick is the same code on the same core, from its cache: no run beats it by half",
     LEDGER: "a record has its start and its end in the ledger, with the same outcome, number and length",

@@ -37,7 +37,7 @@ def relative_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> R
 
 
 def absolute_speedup(point: RecordedPoint, sweep: Sequence[RecordedPoint]) -> Ratio:
-    """Strong scaling: against the serial point of the same problem and backend, a baseline that is named beforehand.
+    """Strong scaling: against the serial point of the same problem and code, a baseline that is named beforehand.
 
     By the headline; a streamed point has none of its own, so it stands against the serial one by total time.
     """
