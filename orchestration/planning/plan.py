@@ -6,46 +6,16 @@ import random
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from orchestration.clusters.inventory import Inventory
 from orchestration.jobs import launchers
 from orchestration.jobs.launchers.placement import Placement
 from orchestration.planning.study import SLOTS, Series
+from workload.record.kinds import RecordedRun
 
 MEMORY_SHARE = 0.9  # of a node's memory that predicted peaks may fill
 SHARED_MEMORY_BYTES_PER_RANK = 8 * 2**20  # Open MPI's segments took 5 MB a rank
-
-
-class RunDescription(Protocol):
-    """What one start of the ranks does. Its parameters are the experiment's own."""
-
-    @property
-    def run_id(self) -> str:
-        """16 hex digits: a digest of what is run and how, never of when or where."""
-        ...
-
-    @property
-    def ranks(self) -> int: ...
-
-    @property
-    def nodes(self) -> int: ...
-
-    @property
-    def ranks_per_node(self) -> int: ...
-
-    @property
-    def threads(self) -> int: ...
-
-    @property
-    def binding(self) -> str: ...
-
-    @property
-    def launch(self) -> int: ...
-
-    def as_dict(self) -> dict[str, Any]:
-        """The `run` of its record."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -59,7 +29,7 @@ class PlannedRun:
     writes; `shares_folder` says that it needs a folder that all its nodes see.
     """
 
-    run: RunDescription
+    run: RecordedRun
     series: tuple[str, ...]
     timeout_s: float
     allowed_ranks: int
