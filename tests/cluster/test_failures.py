@@ -193,7 +193,7 @@ def test_a_measurement_that_is_damaged_at_its_source(desk):
     desk.study([2])
     assert desk.sweep("truncated").returncode == 1
     record = desk.records()[2]
-    assert (record["outcome"], "not complete JSON" in record["reason"]) == ("crashed", True)
+    assert (record["outcome"], "not whole JSON" in record["reason"]) == ("crashed", True)
     assert desk.clear()
 
 

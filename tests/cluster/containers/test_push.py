@@ -38,7 +38,7 @@ def test_every_node_gets_it_once_and_then_only_what_changed(light, checkout):
 
 def test_the_workload_starts_from_where_it_was_pushed(light):
     push(light.inventory, ROOT)
-    command = "cd /opt/convscale && venv/bin/python -m workload.machine"
+    command = "cd /opt/convscale && venv/bin/python -m workload.instruments.machine"
     assert '"node": "node7"' in light.inside("node7", "sh", "-c", command).replace('":"', '": "')
 
 
