@@ -124,6 +124,6 @@ def test_its_report_has_its_words_alone(heat: Callable[..., RecordedSweep]) -> N
 
 def test_two_of_its_sweeps_are_compared(heat: Callable[..., RecordedSweep]) -> None:
     first, second = heat("hot"), heat("cold", seed=2)
-    found = comparison.of(first, second)
+    found = comparison.of([first], [second])
     assert len(found.pairs) == len(first.points)
-    assert compare.table(first, second, found).columns[:4] == ("Ranks", "Cells", "Solver", "A (s)")
+    assert compare.table([first], [second], found).columns[:4] == ("Ranks", "Cells", "Solver", "A (s)")
