@@ -24,7 +24,9 @@ def on_terminal(columns, *words):
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         os.chdir(ROOT)
-        os.execve(words[0], words, os.environ | {"TERM": "xterm"})  # noqa: S606  our own command
+        # workers of the tests have a COLUMNS of their own, which goes before the terminal's width
+        kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        os.execve(words[0], words, kept | {"TERM": "xterm"})  # noqa: S606  our own command
     said = b""
     try:
         while data := os.read(handle, 2**16):
@@ -55,7 +57,7 @@ def test_no_number_is_cut_on_a_terminal(columns):
     assert status == 0, said
     tables = [line for line in said.splitlines() if line.startswith(("│", "┃"))]
     assert tables
-    assert all(len(line) <= columns and "…" not in line for line in tables)
+    assert not [line for line in tables if len(line) > columns or "…" in line]
     assert re.search(r"[\[(]0\.\d+(, | to )0\.\d+[\])]", said)  # an interval, whole
 
 

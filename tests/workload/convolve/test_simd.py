@@ -33,7 +33,9 @@ every_level = pytest.mark.parametrize(
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
+    host = simd.host
     yield
+    simd.host = host  # a test's own patch may be undone later than this
     simd.configure()
 
 
