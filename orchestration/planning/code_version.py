@@ -11,10 +11,15 @@ from workload.record.run import Workload
 
 def describe(root: Path) -> Workload:
     """The workload under `root`; commit and dirtiness are None where there is no git or no repository."""
-    commit = _git(root, "rev-parse", "HEAD")
-    status = _git(root, "status", "--porcelain", "--", "workload") if commit else None
-    dirty = None if status is None else bool(status)
+    commit, dirty = git_state(root, "workload")
     return Workload(digest=code_digest(root / "workload") or "", git_commit=commit, git_dirty=dirty)
+
+
+def git_state(folder: Path, below: str = ".") -> tuple[str | None, bool | None]:
+    """The commit of a folder, and whether what lies `below` it differs from that; None where git knows neither."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    status = _git(folder, "status", "--porcelain", "--", below) if commit else None
+    return commit, None if status is None else bool(status)
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -23,6 +22,7 @@ from orchestration.jobs.job import MEASUREMENT, JobFolders, JobRequest, Starter
 from orchestration.jobs.launchers.launcher import KilledRank
 from orchestration.jobs.outcome import Reading
 from orchestration.paths import SweepPaths
+from orchestration.planning.code_version import git_state
 from orchestration.planning.plan import Plan, PlannedRun
 from orchestration.planning.study import LoadedStudy, Overrides, StudyFile
 from orchestration.python import isolated
@@ -242,23 +242,8 @@ def _set(item: ProgramPlan, run: ProgramRun) -> dict[str, str]:
 
 def _source(folder: Path, ours: Workload) -> Workload:
     """The commit of the program's folder, where git knows it, beside the digest of our own code."""
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(  # noqa: S603  a fixed program with fixed arguments
-                ["git", "-C", str(folder), *words],  # noqa: S607  wherever the person's git lies
-                capture_output=True,
-                text=True,
-                timeout=10,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    commit = git("rev-parse", "HEAD")
-    dirty = git("status", "--porcelain", "--", ".") if commit else None
-    return Workload(KIND, ours.digest, commit, None if dirty is None else bool(dirty))
+    commit, dirty = git_state(folder)
+    return Workload(KIND, ours.digest, commit, dirty)
 
 
 def _measurement(content: bytes | None, run: ProgramRun) -> Mapping[str, Any]:
