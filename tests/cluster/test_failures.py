@@ -3,14 +3,12 @@
 import os
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from tests.cluster.host import wait_for
+from tests.cluster.host import GROUPS, wait_for
 
 LONG = 100_000
-GROUPS = Path("/sys/fs/cgroup/memory")
 
 
 @pytest.fixture(autouse=True)
@@ -150,25 +148,13 @@ def test_a_head_that_is_started_again_under_a_living_fab(desk):
 @pytest.mark.skipif(not os.access(GROUPS, os.W_OK), reason="no writable memory control group (v1)")
 @pytest.mark.kills_for_memory
 def test_the_memory_limit_of_a_node(desk):
-    node = desk.hosts.hosts[1]
-    init = node.sshd()
-    own = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if ":memory:" in line).split(":")[2]
-    group = GROUPS / own.lstrip("/") / f"convscale-node-{os.getpid()}"
-    group.mkdir()
-    try:
-        (group / "memory.limit_in_bytes").write_text(str(700 * 2**20))
-        (group / "cgroup.procs").write_text(str(init.pid))
+    with desk.hosts.hosts[1].limited_to(700 * 2**20):
         desk.study([2])
         assert desk.sweep("allocate").returncode == 1
         record = desk.records()[2]
         assert record["outcome"] == "out_of_memory", record["reason"]
         assert record["evidence"]["oom_kills"] == {"node2": 1}
         assert desk.clear()
-    finally:
-        (group.parent / "cgroup.procs").write_text(str(init.pid))
-        for line in (group / "cgroup.procs").read_text().split():
-            (group.parent / "cgroup.procs").write_text(line)
-        group.rmdir()
 
 
 def test_a_full_disk_on_the_head(desk):

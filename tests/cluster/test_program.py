@@ -14,7 +14,7 @@ import pytest
 
 from orchestration.paths import SweepPaths
 from tests.cluster.conftest import Desk
-from tests.cluster.host import wait_for
+from tests.cluster.host import GROUPS, wait_for
 from tests.orchestration.support import FAB, ROOT
 from workload.record.kinds import read_record
 
@@ -23,6 +23,22 @@ COMPILERS = {
     "openmpi4": "mpicc.openmpi",
     "mpich": "mpicc.mpich",
 }
+HUNGRY = """
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+int main(int argc, char **argv)
+{
+    int rank;
+    char *block;
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    while (rank == 2 && (block = malloc(1 << 24)))
+        memset(block, 1, 1 << 24);
+    MPI_Barrier(MPI_COMM_WORLD);
+    return 0;
+}
+"""
 LONG = "100000"  # steps: at work until something happens
 
 
@@ -110,6 +126,21 @@ def test_a_killed_rank_is_a_crash_that_names_it(desk: Desk, folder: Path, begun:
     assert record["reason"] == "rank 2 on node3 was killed by signal 9 (SIGKILL)"
     assert {rank["rank"]: rank["signal"] for rank in record["ranks"]}[2] == signal.SIGKILL
     assert desk.clear()
+
+
+@pytest.mark.skipif(not os.access(GROUPS, os.W_OK), reason="no writable memory control group (v1)")
+@pytest.mark.kills_for_memory
+def test_a_rank_out_of_memory_is_told_from_one_that_somebody_killed(desk: Desk, folder: Path, launcher: str) -> None:
+    (folder / "hungry.c").write_text(HUNGRY)
+    subprocess.run([COMPILERS[launcher], "-o", folder / "hungry", folder / "hungry.c"], check=True)
+    with desk.hosts.hosts[2].limited_to(300 * 2**20):
+        out, err = begin(desk, folder, "./hungry", "--ranks", "4").communicate(timeout=600)
+        record = records(desk)[4]
+        assert record["outcome"] == "out_of_memory", record["reason"] + out + err
+        assert record["reason"] == "the kernel killed rank 2 on node3 for memory on node3"
+        assert record["evidence"]["oom_kills"] == {"node3": 1}
+        assert {rank["rank"]: rank["signal"] for rank in record["ranks"]}[2] == signal.SIGKILL
+        assert desk.clear()
 
 
 def test_a_lost_node_is_named(desk: Desk, folder: Path, begun: list) -> None:
