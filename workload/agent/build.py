@@ -1,29 +1,34 @@
 """Builds a program on the head: `python -m workload.agent.build SOURCES FOLDER PRODUCTS REQUEST`.
 
 Unpacks the archive of its sources, runs the request's `commands` one after the other, and packs all that lies there
-then. What the commands print is the job's log; the exit status is that of the first that fails.
+then. What the commands print is the job's log; the exit status is that of the first that fails. The compilers of our
+own MPI come last on their PATH.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from workload.agent.rank_parent import unpack
 from workload.record.files import read_json
 
 
 def build(sources: Path, folder: Path, products: Path, commands: Sequence[Sequence[str]]) -> int:
     """Carries the commands out; 0 where all went well. Raises OSError, TarError."""
     folder.mkdir(parents=True)
-    with tarfile.open(sources) as tar:
-        tar.extractall(folder, filter="data")
+    unpack(sources, folder)
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:{Path(sys.executable).parent}"}
     for words in commands:
         print("+", *words, flush=True)
         try:
-            done = subprocess.run(list(words), cwd=folder, stdin=subprocess.DEVNULL, check=False)  # noqa: S603  the person's own
+            done = subprocess.run(  # noqa: S603  the person's own
+                list(words), cwd=folder, env=environment, stdin=subprocess.DEVNULL, check=False
+            )
         except OSError as error:
             print(f"{words[0]}: {error.strerror}", flush=True)
             return 127

@@ -13,11 +13,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from workload.agent.rank_parent import unpack
 
 LAUNCHER_NAMES = (
     "mpirun", "mpiexec", "mpirun.openmpi", "mpiexec.hydra", "mpiexec.mpich", "mpirun.mpich",
@@ -38,8 +39,7 @@ def describe(archives: Sequence[str], words: Sequence[str]) -> dict[str, Any]:
     """The answer. Raises OSError, TarError where an archive cannot be unpacked."""
     with tempfile.TemporaryDirectory(prefix="convscale-") as folder:
         for archive in archives:
-            with tarfile.open(archive) as tar:
-                tar.extractall(folder, filter="data")
+            unpack(Path(archive), Path(folder))
         os.chdir(folder)
         path = shutil.which(words[0]) if words else None
         found: dict[str, Any] = {
@@ -57,6 +57,8 @@ def _problem(words: Sequence[str], path: str | None) -> str:
     if path is not None or not words:
         return ""
     there = Path(words[0])
+    if there.is_file() and there.stat().st_mode & 0o100:
+        return f"{words[0]} cannot be executed in {Path.cwd().parent}, which is mounted noexec: mount it with exec"
     if there.is_file():
         return f"{words[0]} is not executable: chmod +x {words[0]}"
     return f"{words[0]} is not there: name it in files, or install it"
