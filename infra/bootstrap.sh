@@ -6,6 +6,7 @@
 # Run again it changes nothing that is right already. Settings, by environment:
 #   CONVSCALE_CONSTRAINTS    the pins as text (constraints.txt); needed by install
 #   CONVSCALE_WHEELHOUSE     folder of wheels; then no package index is asked
+#   CONVSCALE_PACKAGES       further Debian packages, such as a compiler: "g++ make"
 #   CONVSCALE_OPERATOR_KEY   the operator's public key, one line; needed by boot
 #   CONVSCALE_ROLE           "head" makes the key by which the head reaches the nodes; else "node"
 #   CONVSCALE_PAUSE_S        seconds before a failed download is tried again (15), twice as many before the last try
@@ -39,7 +40,7 @@ install_node() {
 
 system_packages() {
   local name missing=()
-  for name in "${SYSTEM_PACKAGES[@]}"; do
+  for name in "${SYSTEM_PACKAGES[@]}" ${CONVSCALE_PACKAGES:-}; do
     dpkg-query -W -f "\${Status}" "$name" 2>/dev/null | grep -q ' installed$' || missing+=("$name")
   done
   [[ ${#missing[@]} == 0 ]] && return

@@ -17,12 +17,13 @@ from orchestration.operator import Operator
 
 @dataclass(frozen=True)
 class UpFlags:
-    """What a person may ask of `fab up`: the money that sets the lifetime, that a half-made cluster is kept, and that
-    nodes that stand may be replaced."""
+    """What a person may ask of `fab up`: the money that sets the lifetime, that a half-made cluster is kept, that
+    nodes that stand may be replaced, and that containers have a compiler."""
 
     budget: float | None = None
     keep: bool = False
     replace: bool = False
+    build_tools: bool = False
 
 
 @dataclass(frozen=True)

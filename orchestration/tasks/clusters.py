@@ -29,6 +29,7 @@ def clusters(_context: Context) -> None:
         "budget": "on Google Cloud: the money to spend, in the price's currency, instead of a lifetime",
         "keep": "on Google Cloud: leave a half-made cluster, to look into it",
         "replace": "on Google Cloud: also replace nodes that stand, once everything on them is fetched",
+        "build-tools": "containers: with compilers and make, so that programs can be built on the head",
         "yes": YES,
     },
     auto_shortflags=False,
@@ -40,12 +41,13 @@ def up(
     budget: str = "",
     keep: bool = False,
     replace: bool = False,
+    build_tools: bool = False,
     yes: bool = False,
 ) -> None:
     """Start a cluster: containers on this machine, or nodes on Google Cloud, whose price is shown first."""
     from orchestration.clusters.provider import UpFlags
 
-    flags = UpFlags(amount("--budget", budget), keep, replace)
+    flags = UpFlags(amount("--budget", budget), keep, replace, build_tools)
     provider = known_clusters().provider(cluster)
     with terminable():
         found = provider.up(cluster, flags, operator(yes))

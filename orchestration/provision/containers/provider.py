@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from orchestration.clusters.folder import folder_of, read_cluster
@@ -25,11 +26,11 @@ class ContainerClusters(Provider):
         return tuple(SHAPES)
 
     def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
-        if flags != UpFlags():
+        if replace(flags, build_tools=False) != UpFlags():
             raise Refusal(
                 f"--budget, --keep and --replace are for clusters on Google Cloud, {cluster} is containers: leave them"
             )
-        return _containers(cluster, operator).up(operator.clock.utc())
+        return _containers(cluster, operator).up(operator.clock.utc(), build_tools=flags.build_tools)
 
     def check_down(self, cluster: str, operator: Operator) -> None:
         _containers(cluster, operator)

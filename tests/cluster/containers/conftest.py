@@ -58,11 +58,11 @@ def engine() -> Engine:
         pytest.skip(str(refusal))
 
 
-def started(engine: Engine, folder: Path, name: str) -> Iterator[Cluster]:
+def started(engine: Engine, folder: Path, name: str, *, build_tools: bool = False) -> Iterator[Cluster]:
     said: list[str] = []
     containers = Containers(engine, ROOT, ClusterFolder(folder / name), SHAPES[name], said.append)
     try:
-        containers.up("2026-01-01T00:00:00Z")
+        containers.up("2026-01-01T00:00:00Z", build_tools=build_tools)
         yield Cluster(containers, said)
     finally:
         containers.down()

@@ -103,6 +103,11 @@ def test_up_again_changes_nothing(light):
     assert (light.ids(), light.folder.known_hosts.read_text(), light.folder.inventory.read_text()) == before
 
 
+def test_build_tools_are_not_put_into_nodes_that_stand_without(light):
+    with pytest.raises(Refusal, match="compose-light is up without build tools: 'fab down' it first"):
+        light.containers.up("2026-01-01T00:00:00Z", build_tools=True)
+
+
 def test_mpirun_by_hand_over_all_nodes(light):
     program = "from mpi4py import MPI; c = MPI.COMM_WORLD; print(c.allreduce(c.rank), MPI.Get_processor_name())"
     venv = "/opt/convscale/venv/bin"

@@ -15,6 +15,7 @@ from tests.orchestration.support import refused
         (["down", "--cluster", "local"], "cluster local is this machine, which fab does not take down"),
         (["sweep", "--cluster", "local", "--down-after"], "this machine, which fab does not take down"),
         (["up", "--cluster", "compose-fat", "--budget", "5"], "--budget, --keep and --replace are for clusters on"),
+        (["up", "--cluster", "fat", "--build-tools"], "--build-tools is for containers; install compilers"),
         (["up", "--cluster", "fat", "--budget", "much"], "--budget 'much' is no amount"),
         (["down", "--orphans", "--cluster", "compose-fat"], "containers leave nothing behind"),
         (["down", "--orphans", "--yes"], "would delete every cluster of the project: name one"),

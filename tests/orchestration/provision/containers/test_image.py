@@ -31,15 +31,15 @@ def checkout(tmp_path):
 
 def test_the_name_changes_with_whatever_the_image_is_made_of(tmp_path, checkout):
     engine = Engine((), place(tmp_path, docker=ANSWERS))
-    names = {image.build(engine, checkout, print)}
+    names = {image.build(engine, checkout, print), image.build(engine, checkout, print, build_tools=True)}
     for file in image.FILES:
         with (checkout / file).open("a") as changed:
             changed.write("# changed\n")
         names.add(image.build(engine, checkout, print))
     newer = Engine((), place(tmp_path, docker=ANSWERS.replace("sha256:base", "sha256:newer")))
     names.add(image.build(newer, checkout, print))
-    assert len(names) == len(image.FILES) + 2
-    assert all(re.fullmatch(r"convscale-node:[0-9a-f]{16}", name) for name in names)
+    assert len(names) == len(image.FILES) + 3
+    assert all(re.fullmatch(r"convscale-node(-with-tools)?:[0-9a-f]{16}", name) for name in names)
 
 
 def test_without_a_base_image_the_way_to_make_one_is_told(tmp_path, checkout):
