@@ -21,7 +21,7 @@ ROOMS = {
         "ssh": "clusters",
         "jobs.launchers": "ssh",
         "jobs": "clusters jobs.launchers",
-        "planning": "clusters jobs.launchers",
+        "planning": "clusters jobs jobs.launchers",
         "executors.remote": "clusters ssh jobs jobs.launchers",
         "executors": "clusters jobs executors.remote",
         "experiments": "clusters jobs jobs.launchers planning",

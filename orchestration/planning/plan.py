@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from orchestration.clusters.inventory import Inventory
 from orchestration.jobs import launchers
+from orchestration.jobs.job import JobRequest
 from orchestration.jobs.launchers.placement import Placement
 from orchestration.planning.study import SLOTS, Series
 from workload.record.kinds import RecordedRun
@@ -54,10 +55,17 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of a sweep in order; `notes` names what was left out and how ranks are bound."""
+    """All runs of a sweep in order; `notes` names what was left out and how ranks are bound.
+
+    `setup` and `cleanup` are jobs on the head before the first run and after the last, whatever becomes of the runs;
+    `logs` are of what was done on it before, by name.
+    """
 
     runs: tuple[PlannedRun, ...]
     notes: tuple[str, ...]
+    setup: JobRequest | None = None
+    cleanup: JobRequest | None = None
+    logs: Mapping[str, Path] = field(default_factory=dict)
 
 
 def rank_counts(series: Series, slots: int) -> list[int]:

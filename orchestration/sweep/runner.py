@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ from typing import Any
 from orchestration.checks import preflight
 from orchestration.clusters.lifetime import too_late
 from orchestration.errors import Refusal, Stopped
+from orchestration.jobs import chore
 from orchestration.jobs.executor import HeadLostError, State
+from orchestration.jobs.job import JobRequest
 from orchestration.paths import SweepPaths
 from orchestration.planning.cores import fewest_cores
 from orchestration.planning.plan import PlannedRun
@@ -25,6 +29,8 @@ from orchestration.sweep.recorder import Recorder
 from workload.record.files import write_json
 from workload.record.token import is_token
 
+SETUP, CLEANUP = "setup", "cleanup"
+CHORES = {SETUP: "5e70900000000000", CLEANUP: "c1ea900000000000"}  # in the place of a run's id, as tokens have it
 INTERRUPTED = "interrupted: no rank is left; the same command (without --new) goes on where this stopped"
 
 
@@ -70,6 +76,19 @@ class SweepRunner:
         if self.beside:
             self.ledger.append("beside", self.utc_now(), sweep=self.beside)
         pending = self._adopted_first(self.sweep.pending(self.paths))
+        try:
+            self._set_up(pending)
+            self._runs(pending)
+        except BaseException:
+            with suppress(Stopped):  # what ended the sweep is what a person is to read
+                self._clean_up()
+            raise
+        result = self._result()
+        self.ledger.append("finished", self.utc_now(), outcomes=dict(result.counts))
+        self._clean_up()
+        return result
+
+    def _runs(self, pending: Sequence[PlannedRun]) -> None:
         block: int | None = None
         with self.progress.shown(pending, self.sweep.experiment):
             for planned in pending:
@@ -80,11 +99,49 @@ class SweepRunner:
                 self._one(planned)
             if pending:
                 self._canary("after the last run")
+
+    def _result(self) -> Result:
         done = resume.records(self.paths)
         counts = Counter(str(done[item.run.run_id]["outcome"]) for item in self.sweep.plan.runs)
-        result = Result(counts, all(self._as_planned(item, done[item.run.run_id]) for item in self.sweep.plan.runs))
-        self.ledger.append("finished", self.utc_now(), outcomes=dict(result.counts))
-        return result
+        return Result(counts, all(self._as_planned(item, done[item.run.run_id]) for item in self.sweep.plan.runs))
+
+    def _set_up(self, pending: Sequence[PlannedRun]) -> None:
+        """Carries out the plan's setup, unless a lost `fab` did. Raises Refusal with its last lines, Stopped."""
+        plan, last = self.sweep.plan, self._last_chore()
+        if not pending or (plan.setup is None and plan.cleanup is None) or last == (SETUP, 0):
+            return
+        if plan.setup is None:
+            self.ledger.append(SETUP, self.utc_now(), exit_status=0)
+            return
+        status, said = self._chore(SETUP, plan.setup)
+        if status != 0:
+            raise Refusal(f"the setup fails on the head, so no run was started: {said}")
+
+    def _clean_up(self) -> None:
+        """Carries out the plan's cleanup after a setup, whatever became of that. Raises Stopped with its last lines."""
+        if self.sweep.plan.cleanup is None or self._last_chore()[0] != SETUP:
+            return
+        status, said = self._chore(CLEANUP, self.sweep.plan.cleanup)
+        if status != 0:
+            raise Stopped(f"the cleanup fails on the head: {said}; what was recorded stands, 'fab report' shows it")
+
+    def _last_chore(self) -> tuple[str, int | None]:
+        """Which of setup and cleanup was begun last, and how it ended; None where that is not known."""
+        events = [event for event in self.ledger.events() if event["event"] in CHORES]
+        return (str(events[-1]["event"]), events[-1].get("exit_status")) if events else ("", None)
+
+    def _chore(self, name: str, request: JobRequest) -> tuple[int | None, str]:
+        """Exit status and last lines of a job on the head, whose log is kept. Raises Stopped."""
+        self.ledger.append(name, self.utc_now(), exit_status=None)
+        try:
+            status, said = chore.carry_out(self.loop, self.paths.job(CHORES[name]), request, self.paths.log(name))
+        except (HeadLostError, OSError, ValueError) as error:
+            raise Stopped(f"the {name} cannot be carried out: {error}") from error
+        except KeyboardInterrupt:
+            self.ledger.append("interrupted", self.utc_now(), chore=name)
+            raise Stopped(INTERRUPTED) from None
+        self.ledger.append(name, self.utc_now(), exit_status=status)
+        return status, said
 
     def _as_planned(self, planned: PlannedRun, record: Mapping[str, Any]) -> bool:
         """False for a failure, and for a run that was skipped because a node was lost before it."""
@@ -97,6 +154,9 @@ class SweepRunner:
             self.ledger.append("resumed", self.utc_now(), pid=os.getpid())
             return
         self.paths.study.write_text(self.sweep.loaded.text(), encoding="utf-8")
+        for name, log in self.sweep.plan.logs.items():
+            if log.exists():
+                shutil.copyfile(log, self.paths.log(name))
         write_json(self.paths.inventory, self.sweep.inventory.model_dump(mode="json"))
         runs = [item.run.run_id for item in self.sweep.plan.runs]
         values = {**self.sweep.identity.event(), "runs": runs, "notes": list(self.sweep.plan.notes)}

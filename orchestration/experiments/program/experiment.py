@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from orchestration.errors import Refusal
 from orchestration.experiments.experiment import Ground
-from orchestration.experiments.program import build, environment, files, mpi, plan, study
+from orchestration.experiments.program import environment, files, head, mpi, plan, study
 from orchestration.experiments.program.files import Archive
 from orchestration.experiments.program.flags import FLAGS
 from orchestration.experiments.program.mpi import Started
@@ -76,7 +76,7 @@ class ProgramExperiment:
             provenance: Mapping[str, Any] = {}
         else:
             archive = _archive(found, folder, cache)
-            archive = build.built(found, archive, ground, cache)
+            archive = head.built(found, archive, ground, cache)
             started, provenance = _started(found, archive, ground)
             document = {**loaded.document, study.TABLE: {**loaded.document[study.TABLE], "resolved": {
                 "files": archive.digest, "mpi": started.launcher, "launcher": str(started.path or ""),
@@ -95,7 +95,7 @@ class ProgramExperiment:
             provenance=provenance,
             workload=_source(folder, ground.workload),
         )
-        return loaded, plan.make(found, loaded.source, context)
+        return loaded, _surrounded(plan.make(found, loaded.source, context), found, archive, ground)
 
     def request(
         self, planned: PlannedRun, python: str, files: Sequence[PurePosixPath], paths: SweepPaths
@@ -203,6 +203,19 @@ def _archive(found: ProgramStudy, folder: Path, cache: Path) -> Archive:
     names = program.files if program.files is not None else files.named_files(folder, program.command)
     names = [*names, *([program.stdin] if program.stdin and program.stdin not in program.templates else [])]
     return files.pack(folder, [name for name in names if name not in program.templates], cache, large=program.large)
+
+
+def _surrounded(made: Plan, found: ProgramStudy, archive: Archive, ground: Ground) -> Plan:
+    """The plan with what is done on the head before and after its runs."""
+    executor, logs = ground.executor, {} if archive.log is None else {"build": archive.log}
+    if executor is None:
+        return made
+
+    def chore(commands: list[list[str]]) -> JobRequest | None:
+        path = executor.bring(archive.path)
+        return head.request(commands, path, ground, executor, products=False) if commands else None
+
+    return replace(made, setup=chore(found.program.setup), cleanup=chore(found.program.cleanup), logs=logs)
 
 
 def _started(found: ProgramStudy, archive: Archive, ground: Ground) -> tuple[Started, dict[str, Any]]:

@@ -19,11 +19,12 @@ LIMIT_BYTES = 2 * 2**30
 
 @dataclass(frozen=True)
 class Archive:
-    """A tar in the operator's cache, and the SHA-256 of each file in it by its path."""
+    """A tar in the operator's cache, and the SHA-256 of each file in it by its path; `log` is that of its build."""
 
     path: Path
     digest: str
     files: Mapping[str, str]
+    log: Path | None = None
 
 
 def named_files(folder: Path, command: Sequence[str]) -> list[str]:

@@ -115,6 +115,8 @@ class Program(StrictModel):
     stdin: Annotated[str | None, BeforeValidator(lambda value: value if value is None else _inside(value))] = None
     keep: Inside = Field(default_factory=list)
     build: list[Words] = Field(default_factory=list)
+    setup: list[Words] = Field(default_factory=list)
+    cleanup: list[Words] = Field(default_factory=list)
     environment: Annotated[dict[str, str], BeforeValidator(_environment)] = Field(default_factory=dict)
     mpi: str | None = None
     large: bool = False

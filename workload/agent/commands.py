@@ -1,8 +1,8 @@
-"""Builds a program on the head: `python -m workload.agent.build SOURCES FOLDER PRODUCTS REQUEST`.
+"""Carries out a study's commands on the head: `python -m workload.agent.commands ARCHIVE FOLDER JOB_FOLDER`.
 
-Unpacks the archive of its sources, runs the request's `commands` one after the other, and packs all that lies there
-then. What the commands print is the job's log; the exit status is that of the first that fails. The compilers of our
-own MPI come last on their PATH.
+Unpacks the archive of the program's files and runs the `commands` of the job's run.json there, one after the other.
+What they print is the job's log; the exit status is that of the first that fails. Where `products` is true, all that
+lies there then is packed into the job's folder. The compilers of our own MPI come last on the commands' PATH.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from pathlib import Path
 from workload.agent.rank_parent import unpack
 from workload.record.files import read_json
 
+PRODUCTS, RUN = "products.tar", "run.json"
 
-def build(sources: Path, folder: Path, products: Path, commands: Sequence[Sequence[str]]) -> int:
-    """Carries the commands out; 0 where all went well. Raises OSError, TarError."""
+
+def carry_out(archive: Path, folder: Path, commands: Sequence[Sequence[str]]) -> int:
+    """Runs the commands among the archive's files; 0 where all went well. Raises OSError, TarError."""
     folder.mkdir(parents=True)
-    unpack(sources, folder)
+    unpack(archive, folder)
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:{Path(sys.executable).parent}"}
     for words in commands:
         print("+", *words, flush=True)
@@ -34,7 +36,6 @@ def build(sources: Path, folder: Path, products: Path, commands: Sequence[Sequen
             return 127
         if done.returncode != 0:
             return done.returncode if done.returncode > 0 else 128 - done.returncode
-    pack(folder, products)
     return 0
 
 
@@ -52,5 +53,9 @@ def pack(folder: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    archive, where, made, request = map(Path, sys.argv[1:5])
-    sys.exit(build(archive, where, made, read_json(request)["commands"]))
+    given, where, job = map(Path, sys.argv[1:4])
+    request = read_json(job / RUN)
+    status = carry_out(given, where, request["commands"])
+    if status == 0 and request["products"]:
+        pack(where, job / PRODUCTS)
+    sys.exit(status)

@@ -1,4 +1,4 @@
-"""A program built on the cluster's head, as a job: the archive of its sources in, that of sources and products out."""
+"""A study's commands on the cluster's head: jobs that build the program, and that prepare and clean up a sweep."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import hashlib
 import json
 import shutil
 import tarfile
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from orchestration.errors import Refusal, Stopped
 from orchestration.experiments.experiment import Ground
 from orchestration.experiments.program.files import Archive
 from orchestration.experiments.program.study import ProgramStudy
-from orchestration.jobs.executor import HeadLostError
+from orchestration.jobs import chore
+from orchestration.jobs.executor import Executor, HeadLostError
 from orchestration.jobs.job import JobFolders, JobRequest, Starter
 from orchestration.jobs.launchers.direct import Direct
 from orchestration.jobs.launchers.placement import Placement
@@ -24,9 +27,7 @@ from workload.record.digest import document_digest, file_digest
 from workload.record.files import write_json
 
 TIMEOUT_S = 1800.0
-PRODUCTS, LOG = "products.tar", "log"
-LAST_LINES = 8
-LIMIT_BYTES = 2**20
+PRODUCTS = "products.tar"
 
 
 def built(study: ProgramStudy, sources: Archive, ground: Ground, cache: Path) -> Archive:
@@ -38,17 +39,32 @@ def built(study: ProgramStudy, sources: Archive, ground: Ground, cache: Path) ->
     if not commands or ground.executor is None:
         return sources
     key = document_digest([sources.digest, commands, ground.inventory.cluster, ground.inventory.created_at])[:16]
-    made = cache / f"build-{key}.json"
+    made, log = cache / f"build-{key}.json", cache / f"build-{key}.log"
     try:
         known = json.loads(made.read_text())
-        archive = Archive(cache / f"{known['digest']}.tar", known["digest"], known["files"])
+        archive = Archive(cache / f"{known['digest']}.tar", known["digest"], known["files"], log)
         if archive.path.exists():
             return archive
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    archive = _build(commands, sources, ground, cache, key)
+    archive = replace(_build(commands, sources, ground, cache, key), log=log)
     write_json(made, {"schema_version": 1, "digest": archive.digest, "files": dict(archive.files)})
     return archive
+
+
+def request(
+    commands: Sequence[Sequence[str]], archive: PurePosixPath, ground: Ground, executor: Executor, *, products: bool
+) -> JobRequest:
+    """The job of commands among the files of the archive, which lies on the head; `products`: pack what they make."""
+
+    def program(folders: JobFolders) -> list[str]:
+        words = isolated(ground.inventory.python, "-m", "workload.agent.commands", str(archive))
+        return [*words, str(folders.session / "commands"), str(folders.job)]
+
+    environment = ground.environment if ground.environment is not None else executor.site.environment
+    document = {"schema_version": 1, "commands": commands, "products": products}
+    starter = Starter(Direct.name, environment=environment)
+    return JobRequest(Placement(1, 1, 1), TIMEOUT_S, program, {supervise.RUN: document}, starter=starter)
 
 
 def _build(commands: list[list[str]], sources: Archive, ground: Ground, cache: Path, key: str) -> Archive:
@@ -56,34 +72,17 @@ def _build(commands: list[list[str]], sources: Archive, ground: Ground, cache: P
     if executor is None:
         raise TypeError("nothing can be built where no node is to be asked")
     paths.jobs.mkdir(parents=True, exist_ok=True)
-    job, source = paths.job(key), executor.bring(sources.path)
-    python = ground.inventory.python
-
-    def program(folders: JobFolders) -> list[str]:
-        words = isolated(python, "-m", "workload.agent.build", str(source), str(folders.session / "build"))
-        return [*words, str(folders.job / PRODUCTS), str(folders.job / supervise.RUN)]
-
-    environment = ground.environment if ground.environment is not None else executor.site.environment
-    request = JobRequest(
-        Placement(1, 1, 1), TIMEOUT_S, program, {supervise.RUN: {"schema_version": 1, "commands": commands}},
-        starter=Starter(Direct.name, environment=environment),
-    )  # fmt: skip
-    target = cache / f".{key}.tar"
-
-    def collect(job: Path) -> tuple[int | None, bytes]:
-        ended = json.loads(executor.fetch(job, supervise.EXIT, LIMIT_BYTES) or b"{}")
-        executor.fetch_file(job, PRODUCTS, target)
-        return ended.get("exit_status"), executor.fetch_tail(job, LOG, 2**16)
-
+    job, target = paths.job(key), cache / f".{key}.tar"
+    wanted = request(commands, executor.bring(sources.path), ground, executor, products=True)
+    loop = job_loop(executor, ground.inventory, ground.cpus)
     try:
-        status, said = job_loop(executor, ground.inventory, ground.cpus).carry_out(job, request, collect)
+        status, said = chore.carry_out(loop, job, wanted, cache / f"build-{key}.log", (PRODUCTS, target))
     except (HeadLostError, OSError, ValueError) as error:
         raise Stopped(f"the program cannot be built: {error}") from error
     finally:
         shutil.rmtree(job, ignore_errors=True)
-    if status != 0 or not target.exists():
-        lines = said.decode(errors="replace").strip().splitlines()[-LAST_LINES:]
-        raise Refusal("the build fails on the head: " + " | ".join(line.strip() for line in lines if line.strip()))
+    if status != 0:
+        raise Refusal(f"the build fails on the head: {said}")
     digest = file_digest(target)
     path = cache / f"{digest}.tar"
     target.replace(path)
