@@ -41,9 +41,11 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=200)
 
 
-def print_tables(tables: Sequence[Tabular], problems: Sequence[str]) -> None:
-    """Prints tables with their notes, and what could not be read."""
+def print_tables(tables: Sequence[Tabular], problems: Sequence[str], answer: Sequence[str] = ()) -> None:
+    """Prints what they answer, the tables with their notes, and what could not be read."""
     out = console()
+    for line in answer:
+        out.print(line, markup=False, highlight=False, style="bold")
     for item in tables:
         print_table(item.columns, item.rows, item.title, out)
         for note in item.notes:

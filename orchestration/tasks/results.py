@@ -128,7 +128,7 @@ def compare(_context: Context, old: str, new: str, tolerance: str = "") -> None:
 
 
 def print_report(folders: list[Path], out: Path | None) -> None:
-    """Makes the report, prints its tables and what it could not read."""
+    """Makes the report, prints its answer, its tables and what it could not read."""
     from results.records.sweep import SweepError
     from results.report.page import make
 
@@ -136,5 +136,5 @@ def print_report(folders: list[Path], out: Path | None) -> None:
         made = make(folders, out)
     except SweepError as error:
         raise Refusal(str(error)) from error
-    print_tables(made.tables, made.problems)
+    print_tables(made.tables, made.problems, made.answer)
     print(f"report: {short(made.path)}")

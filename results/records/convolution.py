@@ -31,6 +31,13 @@ class RecordedConvolution(RecordedExperiment):
     )
     parallel_fraction = PARALLEL_FRACTION
 
+    def title(self, run: Run) -> str:
+        size = run.problem
+        return (
+            f"{size.kernel_size} x {size.kernel_size} convolution of {size.height} x {size.width} images, "
+            f"{size.in_channels} to {size.out_channels} channels"
+        )
+
     def variant(self, run: Run) -> Variant:
         document = run.as_dict()
         key = canonical_json({name: document[name] for name in LINE})

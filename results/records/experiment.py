@@ -56,6 +56,7 @@ class RecordedExperiment(Protocol):
     parallel_fraction: float | None  # assumed before measuring, for ideal curves
     parts: tuple[str, ...] = PARTS  # what a rank's time is made of
     peak_since: str = " from just before the timed repeats"  # when the resident peak of a rank was last reset
+    part_words: Mapping[str, str] = {}  # what a part is, for sentences
     smallest_baseline: bool = False  # speedups stand against the smallest rank count, not against one rank alone
 
     @property
@@ -103,6 +104,14 @@ class RecordedExperiment(Protocol):
     def told(self, time: Estimate | None, _work: Work) -> Estimate | None:
         """What tables show of a headline time: the time itself, or the rate that it was made of."""
         return time
+
+    def title(self, run: Run) -> str:
+        """What is run, without its size: for headings."""
+        return run.workload.kind
+
+    def rated(self, _run: Run) -> bool:
+        """Whether work per second tells readers something, and can be compared between sizes."""
+        return True
 
     def size_cell(self, run: Run) -> object:
         """The size as tables have it."""

@@ -20,6 +20,11 @@ from workload.record.program import WALL, ProgramRun
 from workload.record.schema import SchemaError
 
 PARTS = ("user", "system", "waiting")
+PART_WORDS = {
+    "user": "user time (which holds MPI that polls for messages)",
+    "system": "kernel time",
+    "waiting": "time without a processor",
+}
 
 
 class RecordedProgram(RecordedExperiment):
@@ -29,6 +34,7 @@ class RecordedProgram(RecordedExperiment):
     size_key = "parameters"
     size_symbol = "size"
     parts = PARTS
+    part_words = PART_WORDS
     parallel_fraction = None
     peak_since = ""
     smallest_baseline = True
@@ -78,6 +84,12 @@ class RecordedProgram(RecordedExperiment):
 
     def told(self, time: Estimate | None, work: Work) -> Estimate | None:
         return time if time is None or not self.higher else time.inverse(work.amount)
+
+    def title(self, run: Any) -> str:
+        return " ".join(run.command)
+
+    def rated(self, run: Any) -> bool:
+        return self.higher or bool(run.states_size)
 
     def variant(self, run: Any) -> Variant:
         names = {

@@ -18,6 +18,10 @@ CAUSES = {
     SAVE: "saving the output",
     WAIT: "ranks that wait for each other",
 }
+IN_SHORT = {
+    SLOWED: "the convolution, slowed by shared memory bandwidth, caches or cores",
+    STARVED: "the convolution, starved by something else on the cores",
+}
 MOVING = (ROOT, DISTRIBUTE, COLLECT)
 STEPS = {
     ROOT: "try a movement that sends less through the root: shared on one node, distributed on several",

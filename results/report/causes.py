@@ -1,4 +1,7 @@
-"""What stops a line of points at its largest rank count: the causes by share, the root's work, and the alternatives."""
+"""What stops a line of points at its largest rank count: the causes by share, the root's work, and the alternatives.
+
+Causes are phases of the convolution; of another experiment, the parts of its time that it names.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from results.estimates import RANGE
+from results.estimates import RANGE, Estimate
 from results.forecast.accuracy import forecast_s
 from results.formats import number, plural, share
 from results.records.kinds import CONVOLUTION
@@ -16,7 +19,7 @@ from results.records.sweep import RecordedSweep
 from results.report import advice
 from results.scaling import losses as parts
 from results.scaling.line import Line
-from results.scaling.losses import Losses, losses
+from results.scaling.losses import Losses, losses, losses_by_own_parts
 
 HALF = 0.5  # of convolve's growth that is processor time: above, the cores are slowed, below, they are taken away
 NEARLY = 0.02  # of the ranks' time: a loss this small names no cause
@@ -24,6 +27,11 @@ LEAST_SHOWN = 0.005
 MOST_ALTERNATIVES = 2
 MB, GB = 1e6, 1e9
 PART_WORDS = {parts.ROOT_WAIT: "waiting for the root"}
+OWN_WORDS = {
+    parts.IN_MPI: "time in MPI",
+    parts.OUTSIDE_MPI: "the ranks' own work, outside MPI",
+    parts.ENDED: "ranks that end before the last one",
+}
 
 
 @dataclass(frozen=True)
@@ -34,12 +42,66 @@ class Cause:
     parts: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Stop:
+    """What takes most of the ranks' time beyond what the line's smallest count takes, in words, and its share of it.
+
+    `words` are empty where nothing takes more; `second`: what the noise does not tell from it.
+    """
+
+    words: str
+    share: Estimate
+    second: str = ""
+
+    @property
+    def told(self) -> str:
+        """The words after `what costs most`."""
+        if not self.words:
+            return "is nothing that was measured"
+        either = f", or {self.second} (the noise does not tell which)" if self.second else ""
+        verb = "is" if self.share.low > 0.0 else "may be"
+        return f"{verb} {self.words}: {share(self.share)} of the ranks' time{either}"
+
+
+def stop_of(line: Line, point: RecordedPoint) -> Stop | None:
+    """None where nothing can be said: without a smaller count to compare with."""
+    is_convolution = point.experiment is CONVOLUTION
+    found = losses(line, point) if is_convolution else losses_by_own_parts(line, point)
+    if found is None:
+        return None
+    ranked = _ranked(found, point) if is_convolution else _own_causes(found)
+    first, second = ranked[0], ranked[1]
+    total = found.share(*first.parts)
+    if total.value < NEARLY:
+        return Stop("", total)
+    return Stop(_in_short(first, point), total, _in_short(second, point) if _close(found, first, second) else "")
+
+
+def _close(found: Losses, first: Cause, second: Cause) -> bool:
+    """Whether the noise does not tell which of two causes is larger."""
+    return found.share(*second.parts).value >= NEARLY and not found.told_apart(first.parts, second.parts)
+
+
+def _in_short(cause: Cause, point: RecordedPoint) -> str:
+    known = {**OWN_WORDS, **point.experiment.part_words, **advice.CAUSES, **advice.IN_SHORT}
+    return known.get(cause.name, cause.name)
+
+
+def _own_causes(found: Losses) -> list[Cause]:
+    """The parts that the experiment names, that of the largest share first."""
+    causes = [Cause(part, (part,)) for part in found.parts]
+    return sorted(causes, key=lambda cause: found.share(cause.name).value, reverse=True)
+
+
 def sentences(sweep: RecordedSweep, line: Line, point: RecordedPoint) -> Iterator[str]:
     """What stops the line most at the point, and what to try next; nothing without a one-rank point.
 
-    The causes are phases of the convolution: nothing is said of another kind of experiment.
+    Of another experiment than the convolution there is nothing to advise.
     """
-    found = losses(line, point) if point.experiment is CONVOLUTION else None
+    if point.experiment is not CONVOLUTION:
+        yield from _own_sentence(line, point)
+        return
+    found = losses(line, point)
     if found is None:
         return
     ranked = _ranked(found, point)
@@ -47,7 +109,7 @@ def sentences(sweep: RecordedSweep, line: Line, point: RecordedPoint) -> Iterato
     if found.share(*first.parts).value < NEARLY:
         yield "Nothing that was measured stops it: go on to more ranks."
         return
-    close = found.share(*second.parts).value >= NEARLY and not found.told_apart(first.parts, second.parts)
+    close = _close(found, first, second)
     told = f"What stops it most at {plural(point.run.ranks, 'rank')} is {_words(found, first)}"
     if close:
         yield f"{told}; or {_words(found, second)}; {_why_close(found, first)}."
@@ -58,6 +120,12 @@ def sentences(sweep: RecordedSweep, line: Line, point: RecordedPoint) -> Iterato
     if first.name in advice.MOVING:
         yield _alternatives(sweep, point)
     yield f"Next: {advice.step(first.name, point)}."
+
+
+def _own_sentence(line: Line, point: RecordedPoint) -> Iterator[str]:
+    stop = stop_of(line, point)
+    if stop is not None:
+        yield f"What costs most at {plural(point.run.ranks, 'rank')} {stop.told}."
 
 
 def _ranked(found: Losses, point: RecordedPoint) -> list[Cause]:

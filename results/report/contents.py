@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from results.audit.sweep import audit_of
+from results.figures import across
 from results.figures import series as scaling_figures
 from results.figures.convolution import figures_of_series, figures_of_sweep
 from results.figures.drawing import Drawing
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
+from results.report import answer
 from results.table import Table
 from results.tables import program
 from results.tables.across import joint, versus
@@ -52,6 +54,12 @@ def drawings_of_sweep(sweep: RecordedSweep) -> list[Drawing]:
 def of_all(sweeps: Sequence[RecordedSweep]) -> list[Table]:
     """The tables across sweeps; empty for a single one."""
     return [*versus.tables(sweeps), joint.side_by_side(sweeps)] if len(sweeps) > 1 else []
+
+
+def drawings_of_all(sweeps: Sequence[RecordedSweep]) -> list[Drawing]:
+    """The line that answers of each sweep, in one figure; none for a single sweep. Needs matplotlib."""
+    found = [(sweep.name, headline[1]) for sweep in sweeps if (headline := answer.headline(sweep))]
+    return across.of_lines(found) if len(found) > 1 else []
 
 
 def console(sweeps: Sequence[RecordedSweep]) -> list[Table]:

@@ -72,8 +72,10 @@ def parquet(sweeps: Sequence[RecordedSweep]) -> bytes:
         for name, value in row.items():
             values[name].append(value)
     sizes = {sweep.experiment.size_key for sweep in sweeps}
-    whole = all(isinstance(value, int) for name in sizes for value in values[name])
-    integers = {*INTEGERS, *(sizes if whole else ())}
+    whole = {name for name in sizes if all(value is None or isinstance(value, int) for value in values[name])}
+    integers = {*INTEGERS, *whole}
+    for name in sizes - whole:  # the sizes of another experiment may be words
+        values[name] = [value if value is None else str(value) for value in values[name]]
     kinds = {name: arrow.int64() if name in integers else arrow.string() for name in names} | {SECONDS: arrow.float64()}
     schema = arrow.schema([(name, kinds[name]) for name in names])
     target = io.BytesIO()

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from results.audit.paper import published
 from results.figures.drawing import Drawing, inline
 from results.files import write_whole
 from results.formats import slug
+from results.records.kinds import CONVOLUTION
 from results.records.sweep import RecordedSeries, RecordedSweep, SweepError, read_sweeps
-from results.report import contents, verdict
+from results.report import answer, contents, verdict
 from results.report.exports import extra_p, has_parquet, parquet
 from results.report.samples import samples_csv
 from results.report.summary import sentences
+from results.report.title import title
 from results.table import Table, csv_text, markdown
 from results.tables.sweep.check import not_ok
 
@@ -29,9 +32,10 @@ OPEN_ROWS = 40  # longer tables are collapsed on the page
 
 @dataclass(frozen=True)
 class Report:
-    """The result: the page's path, tables for a terminal, and a line for each thing that could not be used."""
+    """The result: the page's path, answer and tables for a terminal, and a line for each thing that was not usable."""
 
     path: Path
+    answer: tuple[str, ...]
     tables: tuple[Table, ...]
     problems: tuple[str, ...]
 
@@ -70,15 +74,17 @@ def _write(sweeps: Sequence[RecordedSweep], target: Path) -> Report:
     if has_parquet():
         write_whole(target / "samples.parquet", parquet(sweeps))
     across = page.tables(contents.of_all(sweeps), "")
+    shown = page.figures(contents.drawings_of_all(sweeps), "")
     described = [page.sweep(sweep) for sweep in sweeps]
     problems = tuple(f"{sweep.name}: {line}" for sweep in sweeps for line in sweep.problems)
     path = target / "report.html"
-    write_whole(path, _render(sweeps=described, across=across, problems=problems, title=_title(sweeps)))
-    return Report(path, tuple(contents.console(sweeps)), problems)
-
-
-def _title(sweeps: Sequence[RecordedSweep]) -> str:
-    return " and ".join(sweep.name for sweep in sweeps)
+    joint = answer.of_all(sweeps) if len(sweeps) > 1 else None
+    values = {"sweeps": described, "across": across, "figures": shown, "joint": joint, "problems": problems}
+    paper = published.document()["url"] if any(sweep.experiment is CONVOLUTION for sweep in sweeps) else ""
+    write_whole(path, _render(title=title(sweeps), paper=paper, **values))
+    told = [f"{each['name']}: {each['answer'].sentence}" if joint else each["answer"].sentence for each in described]
+    first = (joint.sentence,) if joint else ()
+    return Report(path, (*first, *told), tuple(contents.console(sweeps)), problems)
 
 
 class _Page:
@@ -96,10 +102,13 @@ class _Page:
         shown = contents.of_sweep(sweep)
         tables = {name: self.tables(shown[name], prefix) for name in ("environment", "check", "machines", "failed")}
         series = [self._series(sweep, each, prefix) for each in sweep.series]
-        figures = [self._figure(drawing, prefix) for drawing in contents.drawings_of_sweep(sweep)]
+        figures = self.figures(contents.drawings_of_sweep(sweep), prefix)
         tables |= {name: self.tables(shown[name], prefix) for name in ("own", "audit", "foretold")}
+        found = answer.of_sweep(sweep)
         return {
             "name": sweep.name,
+            "answer": found,
+            "shows": _taken([each["figures"] for each in series], found.drawings),
             "study": sweep.study_name,
             "cluster": str(sweep.inventory.get("cluster", "")),
             "verdicts": verdict.sentences(sweep),
@@ -117,7 +126,7 @@ class _Page:
         return {
             "name": series.name,
             "scaling": series.scaling,
-            "figures": [self._figure(drawing, prefix) for drawing in contents.drawings_of_series(sweep, series)],
+            "figures": self.figures(contents.drawings_of_series(sweep, series), prefix),
             "tables": self.tables(contents.of_series(sweep, series), prefix),
         }
 
@@ -139,6 +148,9 @@ class _Page:
             )
         return shown
 
+    def figures(self, drawings: Sequence[Drawing], prefix: str) -> list[dict[str, Any]]:
+        return [self._figure(drawing, prefix) for drawing in drawings]
+
     def _figure(self, drawing: Drawing, prefix: str) -> dict[str, Any]:
         from markupsafe import Markup
 
@@ -149,7 +161,7 @@ class _Page:
             write_whole(self._target / "figures" / f"{stem}.csv", drawing.data)
         self._figures += 1
         svg = Markup(inline(drawing, f"f{self._figures}"))  # noqa: S704  # our own drawing; its texts are escaped
-        return {"title": drawing.title, "svg": svg, "file": f"{stem}.csv", "data": _csv_uri(drawing.data)}
+        return {"name": drawing.name, "svg": svg, "file": f"{stem}.csv", "data": _csv_uri(drawing.data)}
 
     def _stem(self, name: str, prefix: str) -> str:
         """A stem for file names that no other table or figure of this report has."""
@@ -160,6 +172,17 @@ class _Page:
             stem = f"{base}-{count}"
         self._names.add(stem)
         return stem
+
+
+def _taken(figures: Sequence[list[dict[str, Any]]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """The figure of the first name that there is, taken out of its list; empty where there is none."""
+    for name in names:
+        for found in figures:
+            for figure in found:
+                if figure["name"] == name:
+                    found.remove(figure)
+                    return [figure]
+    return []
 
 
 def _numeric(table: Table, column: int) -> bool:
@@ -196,7 +219,7 @@ def _render(**values: object) -> str:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     # The page's content security policy allows this one script, whatever text the records contain.
     return environment.get_template("report.html").render(script=script, script_digest=digest, **values)

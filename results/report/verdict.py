@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from results.estimates import MIN_LAUNCHES, RANGE, Estimate
+from results.estimates import MIN_LAUNCHES, RANGE
 from results.formats import estimate, number, plural
-from results.records.point import RecordedPoint, ratio_of
+from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries, RecordedSweep
 from results.report import causes
 from results.scaling.line import Line, PointLaws, lines
 from results.scaling.noise import resolution
 from results.scaling.power import POWER
+from results.scaling.reach import Reach, rate_ratio, reach_of
 
 HALF = 0.5  # of the rank count: an efficiency that is called good
 COARSE = 0.2  # a smallest difference that hides most of what there is to find
@@ -43,28 +44,27 @@ def _resolves(sweep: RecordedSweep) -> str:
 
 
 def _paragraph(sweep: RecordedSweep, series: RecordedSeries, line: Line) -> str:
-    shown = [each for each in line.each() if each.point in line.unshared]
-    if len(shown) < 2:
+    reach = reach_of(line)
+    if reach is None:
         return ""
+    shown = [each for each in line.each() if each.point in line.unshared]
     head = f"{series.scaling.capitalize()} scaling, {line.variant.phrase} ({series.name}):"
-    return " ".join([head, _reach(shown), _half(shown), *causes.sentences(sweep, line, shown[-1].point)])
+    return " ".join([head, _reach(reach), _half(shown), *causes.sentences(sweep, line, reach.last)])
 
 
-def _reach(shown: Sequence[PointLaws]) -> str:
+def _reach(reach: Reach) -> str:
     """The count of most throughput, and the smallest count that cannot be told from it."""
-    points = [each.point for each in shown]
-    best = max(points, key=lambda point: point.rate)
+    best, alike = reach.best, reach.stop
     told = f"throughput is highest with {_at(best)}"
-    if best is points[-1]:
+    if best is reach.last:
         told = f"throughput is highest at the largest count that was measured without sharing a core, {_at(best)}"
-    alike = next(point for point in points if point is best or _reaches(point, best))
     if alike is best:
-        return f"{told}{_few(points)}."
-    ratio = estimate(_rate_ratio(alike, best), 3)
+        return f"{told}{_few(reach)}."
+    ratio = estimate(rate_ratio(alike, best), 3)
     return (
         f"{told}; {plural(alike.run.ranks, 'rank')} already {'gives' if alike.run.ranks == 1 else 'give'} "
         f"{number(alike.rate, 3)}, {ratio} times that, and no difference between the two can be claimed"
-        f"{_few(points)}."
+        f"{_few(reach)}."
     )
 
 
@@ -72,23 +72,11 @@ def _at(point: RecordedPoint) -> str:
     return f"{number(point.rate, 3)} {point.work.unit}/s at {plural(point.run.ranks, 'rank')}"
 
 
-def _rate_ratio(other: RecordedPoint, best: RecordedPoint) -> Estimate:
-    """Throughput of a point over that of the best."""
-    share = other.work.amount / best.work.amount
-    return ratio_of(best, other).scaled(share)
-
-
-def _reaches(other: RecordedPoint, best: RecordedPoint) -> bool:
-    """Whether the bounds of the ratio of the two throughputs reach 1."""
-    return _rate_ratio(other, best).high >= 1.0
-
-
-def _few(points: Sequence[RecordedPoint]) -> str:
+def _few(reach: Reach) -> str:
     """That no interval tells the best count from the others, where that is so."""
-    least = min(len(point.counting) for point in points)
-    if least >= MIN_LAUNCHES:
+    if reach.launches >= MIN_LAUNCHES:
         return ""
-    return f" ({plural(least, 'launch')} a point: no difference is certain, {TOO_FEW})"
+    return f" ({plural(reach.launches, 'launch')} a point: no difference is certain, {TOO_FEW})"
 
 
 def _half(shown: Sequence[PointLaws]) -> str:

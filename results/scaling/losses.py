@@ -1,26 +1,29 @@
 """What the ranks of a point spend their time on beyond what the one-rank point of its line spends on the same work.
 
-Shares are of the ranks' forward time, rank count times forward time: one number a launch, the median of its repeats.
+Shares are of the ranks' time, rank count times forward time: one number a launch, the median of its repeats. What has
+no phases of the convolution is divided into the parts that its experiment names, of the whole time.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from results.estimates import Estimate, difference_estimate, welch_half_width
 from results.records.launch import RecordedLaunch
 from results.records.measurement import Repeat
-from results.records.point import RecordedPoint
+from results.records.point import TOTAL, RecordedPoint
 from results.scaling.line import Line
 
 DISTRIBUTE, CONVOLVE, COLLECT, LOAD, SAVE = "distribute", "convolve", "collect", "load", "save"
 WAIT, ROOT_WAIT, PROCESSOR = "wait", "wait for the root", "processor"
+IN_MPI, OUTSIDE_MPI, ENDED = "in MPI", "outside MPI", "ended"
 FORWARD_PARTS = (DISTRIBUTE, CONVOLVE, COLLECT)
 STREAMED_PARTS = (LOAD, *FORWARD_PARTS, SAVE)  # of a repeat without a forward section of its own
 Samples = Mapping[str, Sequence[float]]
+Seconds = Callable[[RecordedLaunch], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -58,16 +61,46 @@ def losses(line: Line, point: RecordedPoint) -> Losses | None:
     In a weak series the work of N ranks is N times that of the one-rank point.
     """
     one = next((other for other in line.points if other.run.ranks == 1 and other.counting), None)
-    if one is None or point is one or not point.timed:
+    return None if one is None else _between(one, point, _seconds, point.headline)
+
+
+def losses_by_own_parts(line: Line, point: RecordedPoint) -> Losses | None:
+    """The same by the parts that the experiment names, against the smallest count; time in MPI apart where it is known.
+
+    ENDED is the time of ranks that ended before the last one.
+    """
+    base = next((other for other in line.points if other.counting), None)
+    if base is None:
         return None
-    after = [_seconds(launch) for launch in point.timed]
-    times_s = [point.run.ranks * launch.median_s(point.headline) for launch in point.timed]
-    scale = point.work.amount / one.work.amount * statistics.fmean(1.0 / time_s for time_s in times_s)
-    before = [_seconds(launch) for launch in one.timed]
+    profiled = all(rank.mpi_s > 0.0 for launch in point.timed for repeat in launch.repeats for rank in repeat.ranks)
+    return _between(base, point, lambda launch: _own_seconds(launch, profiled), TOTAL)
+
+
+def _between(base: RecordedPoint, point: RecordedPoint, seconds: Seconds, clock: str) -> Losses | None:
+    if point is base or not point.timed:
+        return None
+    after = [seconds(launch) for launch in point.timed]
+    times_s = [point.run.ranks * launch.median_s(clock) for launch in point.timed]
+    scale = point.work.amount / base.work.amount * statistics.fmean(1.0 / time_s for time_s in times_s)
+    before = [seconds(launch) for launch in base.timed]
     return Losses(
         {part: [parts[part] / time_s for parts, time_s in zip(after, times_s, strict=True)] for part in after[0]},
         {part: [scale * parts[part] if part in parts else 0.0 for parts in before] for part in after[0]},
     )
+
+
+def _own_seconds(launch: RecordedLaunch, profiled: bool) -> dict[str, float]:
+    repeats = [_own_parts(repeat, launch.experiment.parts, profiled) for repeat in launch.repeats]
+    return {part: statistics.median(repeat[part] for repeat in repeats) for part in repeats[0]}
+
+
+def _own_parts(repeat: Repeat, names: Sequence[str], profiled: bool) -> dict[str, float]:
+    found = {name: math.fsum(rank.parts_s[name] for rank in repeat.ranks) for name in names}
+    at_work_s = math.fsum(found.values())
+    if profiled:
+        in_mpi_s = math.fsum(rank.mpi_s for rank in repeat.ranks)
+        found = {IN_MPI: in_mpi_s, OUTSIDE_MPI: at_work_s - in_mpi_s}
+    return {**found, ENDED: len(repeat.ranks) * repeat.total_s - at_work_s}
 
 
 def _seconds(launch: RecordedLaunch) -> dict[str, float]:

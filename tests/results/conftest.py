@@ -19,6 +19,7 @@ from workload.domain.grid import AXES, Grid, block_of, output_elements
 from workload.domain.problem import Problem
 from workload.record.files import read_json, write_json
 from workload.record.outcomes import OK, SKIPPED, WRONG_ANSWER
+from workload.record.program import KIND, VERSION, ProgramRun
 from workload.record.run import Images, Run, Workload
 from workload.record.schema import PHASES, SCHEMA_VERSION
 
@@ -187,6 +188,57 @@ class SweepMaker:
         """A ledger that plans these runs and was cut off in its second line."""
         event = {"schema_version": SCHEMA_VERSION, "event": "planned", "runs": run_ids}
         (self.folder / "ledger.jsonl").write_text(json.dumps(event) + '\n{"event": "star')
+
+
+@dataclass
+class ProgramSweep:
+    """Records of a person's program in a sweep's folder; `metric` is the headline, the wall time where it is None."""
+
+    folder: Path
+    metric: dict[str, Any] | None = None
+    command: tuple[str, ...] = ("./heat", "{n}")
+    sequence: int = 0
+
+    def add(self, ranks: int, wall_s: float, *, mpi_s: float = 0.0, value: float = 0.0, **changes: Any) -> None:
+        """One launch whose ranks take `wall_s`, all of it at work in user time, and in MPI for `mpi_s` of it."""
+        self.sequence += 1
+        run = self.run(ranks, **changes)
+        each = [
+            {"rank": rank, "node": "node1", "core": rank, "wall_s": wall_s, "user_s": wall_s, "system_s": 0.0,
+             "peak_rss_bytes": 2**20, "swap_bytes": 0, "major_faults": 0, "context_switches": [0, 0], "exit_status": 0,
+             "signal": None}
+            for rank in range(ranks)
+        ]  # fmt: skip
+        times = [{"rank": rank, "app_s": wall_s, "mpi_s": mpi_s} for rank in range(ranks)] if mpi_s else []
+        machine = {"node": "node1", "boot_id": "boot-1", "cpu_model": "Synthetic CPU", "cores": 8, "threads": 8,
+                   "rank_placement": []}  # fmt: skip
+        record = {
+            "schema_version": VERSION, "run_id": run.run_id, "run": run.as_dict(), "series": ["strong"],
+            "launch": run.launch, "sequence": self.sequence, "attempt": 1, "outcome": OK, "reason": "",
+            "exit_status": 0, "started_utc": _utc(20 * self.sequence), "ended_utc": _utc(20 * self.sequence + 12),
+            "log_tail": "", "ranks": each, "mpi_times": times, "mpi_calls": [], "kept": [], "machines": [machine],
+            "metrics": [{"name": self.metric["name"], "value": value, "matches": 1}] if self.metric else [],
+            "check": {"passed": True, "missing": [], "wrong": []},
+            "provenance": {"argv": ["./heat"], "files": {}, "libraries": {}, "environment": {}, "mpi": "Open MPI"},
+            "predicted": {}, "evidence": {"oom_kills": {}, "signal": None, "exception": None, "lost_nodes": []},
+        }  # fmt: skip
+        (self.folder / "records").mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "records" / f"{run.run_id}.json", record)
+
+    def run(self, ranks: int, **changes: Any) -> ProgramRun:
+        values: dict[str, Any] = {
+            "command": self.command, "parameters": {"n": 512}, "definitions": {"n": 512}, "crossed": (), "size": 1.0,
+            "states_size": False, "ranks": ranks, "nodes": 1, "ranks_per_node": ranks, "binding": "core", "threads": 1,
+            "launcher": "openmpi5", "metrics": (self.metric,) if self.metric else (), "success": {}, "files": "f" * 64,
+            "stdin": None, "keep": (), "environment": {}, "launch": 0, "workload": Workload(KIND, DIGEST, None, None),
+        }  # fmt: skip
+        return ProgramRun(**{**values, **changes})
+
+    def read(self) -> RecordedSweep:
+        (self.folder / "study.toml").write_text('name = "heat"\n[[series]]\nname = "strong"\nscaling = "strong"\n')
+        node = {"name": "node1", "address": "127.0.0.1", "slots": 8, "memory_bytes": 2**34}
+        write_json(self.folder / "inventory.json", {"schema_version": 1, "cluster": "local", "nodes": [node]})
+        return read_sweep(self.folder)
 
 
 def _utc(seconds: int) -> str:

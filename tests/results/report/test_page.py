@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import html
 import io
 import json
 import subprocess
@@ -18,9 +19,11 @@ from results.figures import series
 from results.records.sweep import SweepError
 from results.report import page as report
 from results.report.page import make
+from tests.results.conftest import ProgramSweep
 
 SCRIPT = "<script>alert(1)</script>"
 CSV = "data:text/csv;base64,"
+PAPER = "https://github.com/naoya526/aca-project-naoya"  # a link: nothing is loaded from there
 PNG = report.PNG_SIGNATURE + b"rest of a picture"
 
 
@@ -68,11 +71,24 @@ def test_a_report_is_made_from_the_records_alone(full: Any) -> None:
     ]
 
 
+def test_the_page_begins_with_the_answer_its_figure_and_three_numbers(full: Any) -> None:
+    made = make([full.folder])
+    text = made.path.read_text()
+    first = text[text.index("<h1>") : text.index("<details")]
+    (sentence,) = made.answer
+    assert html.escape(sentence, quote=True).replace("&#x27;", "&#39;") in first
+    assert "<h1>3 x 3 convolution of 64 x 64 images, 3 to 3 channels, on Synthetic CPU, 4 slots</h1>" in first
+    assert "sweep" not in first.partition("</h1>")[0]
+    assert first.count("<svg") == 1
+    assert "absolute speedup" in first
+    assert first.count('<dd class="value">') == 3
+
+
 def test_the_page_is_whole_in_itself(full: Any) -> None:
     page = Page(make([full.folder]).path)
     assert page.tags.count("script") == 1, "our own, that sorts"
     assert "link" not in page.tags
-    assert all(address.startswith(("data:", "#")) for address in page.addresses)
+    assert [address for address in page.addresses if not address.startswith(("data:", "#"))] == [PAPER]
     assert page.tags.count("svg") == len(list((full.folder / "figures").glob("*.svg")))
     anchors = {address[1:] for address in page.addresses if address.startswith("#")}
     text = (full.folder / "report.html").read_text()
@@ -175,7 +191,24 @@ def test_several_sweeps_make_a_joint_report_and_stay_untouched(make_maker: Calla
         tmp_path / "joint"
     )
     assert len(made.tables) == 2
+    assert [line.partition(" ")[0] for line in made.answer] == ["At", "one:", "two:"]
     assert make(folders).path.parent.name.startswith("joint-"), "a folder beside the first, where none is named"
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_program_and_the_convolution_have_a_report_together(maker: Any, tmp_path: Path) -> None:
+    maker.add_strong(counts=(1, 2))
+    program = ProgramSweep(tmp_path / "heat")
+    for ranks in (1, 2):
+        program.add(ranks, 1.0 / ranks)
+    program.read()
+    made = make([maker.finish(), program.folder], tmp_path / "joint")
+    assert "no problem in common" in made.answer[0]
+    page = Page(made.path)
+    assert "3 x 3 convolution" in page.text
+    assert "./heat {n}, on Synthetic CPU, 8 slots" in page.text
+    with (tmp_path / "joint" / "samples.csv").open(newline="") as file:
+        assert {row["parameters"] for row in csv.DictReader(file)} == {"", "n = 512"}
 
 
 @pytest.mark.usefixtures("no_figures")

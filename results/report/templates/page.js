@@ -1,5 +1,6 @@
 "use strict";
-// Sorts a table by the column whose heading is clicked: numbers by their first number, the rest as text.
+// Sorts a table by the column whose heading is clicked: numbers by their first number, the rest as text. Opens what is
+// folded before the page is printed.
 (() => {
   const key = (row, column) => {
     const text = row.cells[column].textContent.trim();
@@ -20,6 +21,9 @@
     heading.setAttribute("aria-sort", down ? "descending" : "ascending");
     body.append(...rows);
   };
+  addEventListener("beforeprint", () => {
+    for (const folded of document.querySelectorAll("details")) folded.open = true;
+  });
   for (const heading of document.querySelectorAll("thead th")) {
     heading.tabIndex = 0;
     heading.addEventListener("click", () => sort(heading));
