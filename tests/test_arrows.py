@@ -35,7 +35,7 @@ ROOMS = {
         "": "",
         "records": "",
         "scaling": "records",
-        "forecast": "records",
+        "forecast": "records scaling",
         "comparison": "records forecast",
         "audit": "records scaling",
         "figures": "records scaling forecast comparison audit",

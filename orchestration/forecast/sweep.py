@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.checks import canary, nodes
 from orchestration.errors import Refusal
-from orchestration.forecast import probe
-from orchestration.forecast.cases import of_plan
+from orchestration.forecast import earlier, probe
+from orchestration.forecast.cases import of_plan, programs
+from orchestration.planning.study import series_of
 from orchestration.sweep.runner import LedgerExtras
-from results.forecast import accuracy, residuals
-from results.forecast.probe import parse
+from results.estimates import time_estimate
+from results.forecast import accuracy, law, residuals
+from results.forecast.probe import ForecastError, parse
+from results.records.kinds import experiment_of
 from results.records.sweep import read_sweep
+from workload.record.program import ProgramRun
 from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
@@ -36,13 +40,23 @@ class SweepForecast:
         """Of one run; None where it has no forecast."""
         return accuracy.seconds(self.values, run_id)
 
+    def told(self, run_id: str) -> str:
+        """The same in figures, of a rate the rate; empty where it has none."""
+        seconds = self.forward_s(run_id)
+        if seconds is None:
+            return ""
+        run: Any = next(item.run for item in self.sweep.plan.runs if item.run.run_id == run_id)
+        experiment = experiment_of(run)
+        found = experiment.told(time_estimate([seconds]), experiment.work(run))
+        return "" if found is None else f"{found.value:.3g}"
+
     def takes_s(self) -> float:
         """What the sweep takes at the least: its runs' starts, and their repeats as far as they are forecast."""
         forecasts = (self.values or {}).get("forecasts", {})
         total = 0.0
         for item in self.sweep.plan.runs:
             forecast = forecasts.get(item.run.run_id)
-            total += nodes.RUN_S + (0.0 if forecast is None else item.repeats * float(forecast["total_s"]))
+            total += nodes.RUN_S + (0.0 if forecast is None else item.repeats * float(forecast.get("total_s", 0.0)))
         return total
 
     def lifetime(self) -> tuple[str, ...]:
@@ -65,7 +79,7 @@ class SweepForecast:
     def keep(self, folder: Path) -> str:
         """Saves the errors of the forecasts beside the probe; returns the reason if that fails."""
         cluster, root = self.sweep.request.cluster, self.sweep.surroundings.root
-        rows = accuracy.of_sweep(read_sweep(folder))
+        rows = [row for row in accuracy.of_sweep(read_sweep(folder)) if row.point.experiment.probed]
         if not rows:
             return ""
         try:
@@ -78,7 +92,9 @@ class SweepForecast:
 
 
 def forecast_sweep(prepared: Sweep) -> SweepForecast:
-    """The forecast of every run of a sweep."""
+    """The forecast of every run of a sweep: from the cluster's probe, of a program from its earlier sweeps."""
+    if any(isinstance(item.run, ProgramRun) for item in prepared.plan.runs):
+        return _by_law(prepared)
     cluster, root = prepared.request.cluster, prepared.surroundings.root
     if not probe.path_of(cluster, root).exists():
         return SweepForecast(prepared, None, f"no forecast: 'fab probe --cluster {cluster}' measures what one rests on")
@@ -89,6 +105,18 @@ def forecast_sweep(prepared: Sweep) -> SweepForecast:
         found = parse(probe.read(cluster, root), f"the probe of {cluster}")
         return SweepForecast(prepared, accuracy.document(cases, found, band(cluster, root)))
     except (Refusal, SchemaError) as error:
+        return SweepForecast(prepared, None, f"no forecast: {error}")
+
+
+def _by_law(prepared: Sweep) -> SweepForecast:
+    """Of a program, from the law of its earlier sweeps."""
+    scalings = {series.name: series.scaling for series in series_of(prepared.loaded.study)}
+    wanted = programs(prepared.plan, scalings)
+    command = list(next(iter(wanted.values()))[0].command)
+    try:
+        found = earlier.sweeps(prepared.surroundings.runs, prepared.inventory.cluster, command)
+        return SweepForecast(prepared, law.document(wanted, found))
+    except ForecastError as error:
         return SweepForecast(prepared, None, f"no forecast: {error}")
 
 

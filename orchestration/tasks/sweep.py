@@ -178,10 +178,8 @@ def _list_runs(prepared: Sweep) -> None:
         fate = f"skipped: {reason}" if (reason := prepared.skip_reason(item)) else ""
         fate = fate if item in pending else "done"
         cells = [item.sequence, "+".join(item.series), run.ranks, *item.cells]
-        seconds = forecast.forward_s(run.run_id)
-        told = "" if seconds is None else f"{seconds:.3g}"
-        rows.append([*map(str, [*cells, run.launch + 1, mib, told, fate])])
-    print_table(["#", "series", "ranks", *columns, "launch", "predicted MiB", "forecast s", "becomes"], rows)
+        rows.append([*map(str, [*cells, run.launch + 1, mib, forecast.told(run.run_id), fate])])
+    print_table(["#", "series", "ranks", *columns, "launch", "predicted MiB", "forecast", "becomes"], rows)
     print(*prepared.plan.notes, sep="\n")
     where = "another sweep" if paths is None else f"going on with {short(paths.folder)}"
     print(f"{where}: {len(pending)} of {len(prepared.plan.runs)} runs to do")

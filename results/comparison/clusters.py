@@ -78,10 +78,10 @@ def explained(sweeps: Sequence[RecordedSweep]) -> list[str]:
     """For each pair of sweeps, a sentence: how much of their difference in forward time the forecasts predicted.
 
     The share is that of log(forecast / forecast) in log(time / time), over the points that both sweeps measured and had
-    forecast before. Sweeps without a common point are skipped.
+    forecast before. Sweeps without a common point, and those of what no probe foretells, are skipped.
     """
     lines = []
-    for first, second in itertools.combinations(sweeps, 2):
+    for first, second in itertools.combinations([sweep for sweep in sweeps if sweep.experiment.probed], 2):
         pairs = list(_both_foretold(first, second))
         if not pairs:
             if _common(first, second):

@@ -1,6 +1,7 @@
 """Forecasts as the ledger keeps them, written before the runs, and compared with what was measured.
 
-The clock is `forward_s`. A forecast counts for a point only if it was in the ledger before each of the point's runs.
+The clock is the headline: `forward_s`, for a program `headline_s`. A forecast counts for a point only if it was in the
+ledger before each of the point's runs.
 """
 
 from __future__ import annotations
@@ -68,9 +69,9 @@ def document(cases: Mapping[str, ForecastCase], probe: Probe, band: Band | None)
 
 
 def seconds(values: Mapping[str, Any] | None, run_id: str) -> float | None:
-    """The forward time that an event forecasts for a run; None if it has none."""
+    """The headline time that an event forecasts for a run; None if it has none."""
     entry = (values or {}).get("forecasts", {}).get(run_id)
-    return None if entry is None else float(entry["forward_s"])
+    return None if entry is None else float(_headline(entry))
 
 
 def of_sweep(sweep: RecordedSweep) -> list[Foretold]:
@@ -131,12 +132,16 @@ def _kept(sweep: RecordedSweep) -> dict[str, tuple[float, tuple[float, float] | 
 
 def _entry(entry: object) -> tuple[float, tuple[float, float] | None] | None:
     """Forecast and interval of a ledger entry; None if it is malformed."""
-    if not isinstance(entry, Mapping) or not _positive(entry.get("forward_s")):
+    if not isinstance(entry, Mapping) or not _positive(time_s := _headline(entry)):
         return None
     interval = entry.get("interval_s")
     if isinstance(interval, list) and len(interval) == 2 and all(map(_positive, interval)):
-        return float(entry["forward_s"]), (float(interval[0]), float(interval[1]))
-    return float(entry["forward_s"]), None
+        return float(time_s), (float(interval[0]), float(interval[1]))
+    return float(time_s), None
+
+
+def _headline(entry: Mapping[str, Any]) -> Any:
+    return entry.get("headline_s", entry.get("forward_s"))
 
 
 def _positive(value: object) -> bool:

@@ -57,6 +57,7 @@ class RecordedExperiment(Protocol):
     parts: tuple[str, ...] = PARTS  # what a rank's time is made of
     peak_since: str = " from just before the timed repeats"  # when the resident peak of a rank was last reset
     part_words: Mapping[str, str] = {}  # what a part is, for sentences
+    probed: bool = True  # whether a cluster's probe foretells its times
     smallest_baseline: bool = False  # speedups stand against the smallest rank count, not against one rank alone
 
     @property

@@ -37,6 +37,7 @@ class RecordedProgram(RecordedExperiment):
     part_words = PART_WORDS
     parallel_fraction = None
     peak_since = ""
+    probed = False
     smallest_baseline = True
 
     def __init__(self, name: str = WALL, unit: str = "s", *, higher: bool = False) -> None:

@@ -83,6 +83,12 @@ class Fit:
     lack_of_fit: float | None
     departure: float | None
     launches: int
+    coefficients: tuple[float, ...]
+
+    def at(self, ranks: int) -> float:
+        """The law's time on so many ranks, which far from the measured counts need not be positive."""
+        total = math.fsum(c * term for c, term in zip(self.coefficients, self.law.terms(float(ranks)), strict=True))
+        return 1.0 / total if self.law.inverse else total
 
     @property
     def holds(self) -> bool | None:
@@ -134,6 +140,7 @@ def fit(law: Law, times: Sequence[tuple[int, float]]) -> Fit:
         lack_of_fit=test.probability if test else None,
         departure=test.departure if test else None,
         launches=len(times),
+        coefficients=tuple(ratios.coefficients),
     )
 
 

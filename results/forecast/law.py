@@ -1,0 +1,131 @@
+"""Forecasts without a model of what is run: the law of a line, fitted to earlier sweeps of the same program.
+
+The interval comes from how far each of those sweeps was off the law of the others.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from results.forecast import residuals
+from results.forecast.probe import ForecastError
+from results.forecast.residuals import LEAST_SWEEPS, Band, Residual
+from results.formats import plural
+from results.records.kinds import experiment_of
+from results.records.sweep import RecordedSweep
+from results.scaling import fits
+from results.scaling.fits import Fit, NoFitError
+from results.scaling.line import lines
+from workload.record.digest import canonical_json
+from workload.record.program import ProgramRun
+
+Times = Sequence[tuple[int, float]]  # ranks and headline of every launch
+
+
+@dataclass(frozen=True)
+class LawForecast:
+    """The law that the times of earlier sweeps follow, and how far it was off a sweep that it did not know."""
+
+    fit: Fit
+    sweeps: tuple[str, ...]
+    band: Band | None
+
+    def entry(self, ranks: int) -> dict[str, Any]:
+        """What the ledger keeps of a run on so many ranks. Raises ForecastError."""
+        headline_s = self.fit.at(ranks)
+        if not 0.0 < headline_s < math.inf:
+            raise ForecastError(f"{self.fit.law.name}'s law of the earlier sweeps has no time on {ranks} ranks")
+        interval_s = None if self.band is None else [headline_s * factor for factor in self.band.at(ranks)]
+        return {"headline_s": headline_s, "interval_s": interval_s, "law": self.fit.law.name}
+
+
+def of_line(scaling: str, sweeps: Mapping[str, Times]) -> LawForecast:
+    """The forecast of a line from its times in earlier sweeps. Raises ForecastError: too few, or no law fits."""
+    if len(sweeps) < LEAST_SWEEPS:
+        raise ForecastError(
+            f"{plural(len(sweeps), 'earlier sweep')} of this program on this cluster: {LEAST_SWEEPS} make a forecast"
+        )
+    together = [time for times in sweeps.values() for time in times]
+    found, why = [], ""
+    for law in fits.laws_of(scaling):
+        try:
+            found.append(fits.fit(law, together))
+        except NoFitError as error:
+            why = why or str(error)
+    if not found:
+        raise ForecastError(why)
+    best = min(found, key=lambda fit: fit.noise)
+    return LawForecast(best, tuple(sweeps), _band(best.law, sweeps))
+
+
+def _band(law: fits.Law, sweeps: Mapping[str, Times]) -> Band | None:
+    """The interval that the errors of each sweep give, forecast from the others; None where those are too few."""
+    errors: list[list[Residual]] = []
+    for name, times in sweeps.items():
+        try:
+            others = fits.fit(law, [time for other in sweeps if other != name for time in sweeps[other]])
+        except NoFitError:
+            return None
+        forecasts = {ranks: others.at(ranks) for ranks, _ in times}
+        if min(forecasts.values()) <= 0.0:
+            return None
+        errors.append([
+            (ranks, statistics.fmean(math.log(time / forecast) for count, time in times if count == ranks))
+            for ranks, forecast in forecasts.items()
+        ])  # fmt: skip
+    return residuals.band(errors)
+
+
+def key(run: Any, scaling: str) -> str:
+    """The same for runs of one line, in whatever sweep: command, files, parameters as the study has them, headline."""
+    headline = run.headline or {}
+    told = [headline.get("name"), headline.get("pattern"), headline.get("file")]
+    # what is made of templates differs from point to point
+    return canonical_json([scaling, experiment_of(run).variant(run).key, run.files.partition("+")[0], told])
+
+
+def history(earlier: Iterable[RecordedSweep]) -> dict[str, dict[str, list[tuple[int, float]]]]:
+    """By the key of each line: its times in each sweep."""
+    found: dict[str, dict[str, list[tuple[int, float]]]] = {}
+    for sweep in earlier:
+        for line in (line for series in sweep.series for line in lines(series)):
+            run = line.points[0].run
+            times = [(point.run.ranks, time_s) for point in line.fitted for time_s in point.medians_s()]
+            if isinstance(run, ProgramRun) and times:
+                found.setdefault(key(run, line.scaling), {}).setdefault(sweep.name, []).extend(times)
+    return found
+
+
+def document(wanted: Mapping[str, tuple[Any, str]], earlier: Sequence[RecordedSweep]) -> dict[str, Any]:
+    """The values of the ledger's event: forecasts by run id, and for runs without one the reason.
+
+    `wanted` has each run with its kind of scaling. Raises ForecastError where there is none at all.
+    """
+    known = history(earlier)
+    made: dict[str, LawForecast | str] = {}
+    forecasts: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
+    for run_id, (run, scaling) in wanted.items():
+        line = key(run, scaling)
+        try:
+            if line not in made:
+                made[line] = of_line(scaling, known.get(line, {}))
+            law = made[line]
+            if isinstance(law, str):
+                raise ForecastError(law)
+            forecasts[run_id] = law.entry(run.ranks)
+            if run.headline is None:  # then it is the wall time
+                forecasts[run_id]["total_s"] = forecasts[run_id]["headline_s"]
+        except ForecastError as error:
+            made.setdefault(line, str(error))
+            left_out[run_id] = str(error)
+    if not forecasts:
+        raise ForecastError("; ".join(dict.fromkeys(left_out.values())))
+    laws = [law for law in made.values() if isinstance(law, LawForecast)]
+    counted = max((law.band.count for law in laws if law.band), default=0)
+    sweeps = list(dict.fromkeys(name for law in laws for name in law.sweeps))
+    return {"earlier": sweeps, "residuals": counted, "forecasts": forecasts, "left_out": left_out}
