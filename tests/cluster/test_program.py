@@ -122,7 +122,7 @@ def test_a_killed_rank_is_a_crash_that_names_it(desk: Desk, folder: Path, begun:
     out, err = process.communicate(timeout=600)
     assert process.returncode == 1, out + err
     record = records(desk)[4]
-    assert record["outcome"] == "crashed"
+    assert record["outcome"] == "crashed", record
     assert record["reason"] == "rank 2 on node3 was killed by signal 9 (SIGKILL)"
     assert {rank["rank"]: rank["signal"] for rank in record["ranks"]}[2] == signal.SIGKILL
     assert desk.clear()

@@ -10,6 +10,7 @@ standard error comes home by the launcher's own way, also where no folder is sha
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -74,19 +75,21 @@ def main(options: Options) -> int:
 
     def forward(number: int, _: object) -> None:
         for child in children:
-            os.kill(child, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
 
     for number in FORWARDED:
         signal.signal(number, forward)
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # one that comes before the child is known would be lost
     begun = time.monotonic()
     child = start(options.argv, environment, stdin)
     children.append(child)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     swap_bytes = wait(child)
     wall_s = time.monotonic() - begun
     core = processor(child)
     status, usage = os.wait4(child, 0)[1:]
-    for number in FORWARDED:
-        signal.signal(number, signal.SIG_DFL)
+    children.clear()  # a signal goes no further, and must not end us before the report: MPICH ends all ranks by SIGTERM
     code = os.waitstatus_to_exitcode(status)
     report(options.token, {
         "rank": rank, "node": socket.gethostname(), "core": core, "wall_s": wall_s,
@@ -96,6 +99,8 @@ def main(options: Options) -> int:
         "exit_status": code if code >= 0 else None, "signal": -code if code < 0 else None,
         "load_1m": before["load_1m"], "steal_s": steal_s() - before["steal_s"],
     })  # fmt: skip
+    for number in FORWARDED:
+        signal.signal(number, signal.SIG_DFL)
     if code < 0:
         end_by(-code)
     return code
@@ -141,8 +146,9 @@ def start(argv: list[str], environment: dict[str, str], stdin: int) -> int:
         return child
     try:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python's own interpreter ignores them
+        for number in (*FORWARDED, signal.SIGPIPE, signal.SIGXFSZ):  # Python's own interpreter ignores the last two
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
         os.dup2(stdin, 0)
         os.execvpe(argv[0], argv, environment)  # noqa: S606  the person's own program
     except OSError as error:

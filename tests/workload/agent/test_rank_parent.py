@@ -50,6 +50,48 @@ def test_it_ends_by_the_signal_that_ended_the_rank(tmp_path: Path, number: signa
     assert (code, found["signal"], found["exit_status"]) == (-number, number, None)
 
 
+def patched(folder: Path, patch: str, *argv: str) -> subprocess.CompletedProcess[str]:
+    """Carries a rank by a parent of which a piece was replaced."""
+    script = f"""
+import os, signal, sys
+sys.path.insert(0, {str(FILE.parent)!r})
+import rank_parent
+{patch}
+sys.exit(rank_parent.main(rank_parent.Options(sys.argv[1:])))
+"""
+    own = words(folder, *argv)
+    command = [own[0], "-c", script, *own[own.index("--token") :]]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_signal_between_the_ranks_end_and_the_report_loses_neither(tmp_path: Path) -> None:
+    patch = """
+readings = iter([0.0, 0.0])
+def steal_s():
+    reading = next(readings)
+    if readings.__length_hint__() == 0:  # the second is for the report
+        os.kill(os.getpid(), signal.SIGTERM)
+    return reading
+rank_parent.steal_s = steal_s
+"""
+    done = patched(tmp_path, patch, "sh", "-c", "kill -9 $$")
+    assert told(done.stderr)["signal"] == signal.SIGKILL
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_a_signal_while_the_rank_is_started_goes_on_to_it(tmp_path: Path) -> None:
+    patch = """
+start = rank_parent.start
+def slow(*given):
+    child = start(*given)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    return child
+rank_parent.start = slow
+"""
+    done = patched(tmp_path, patch, "sleep", "30")
+    assert told(done.stderr)["signal"] == signal.SIGUSR1
+
+
 def test_a_signal_goes_on_to_the_rank(tmp_path: Path) -> None:
     script = "trap 'echo got; exit 5' USR1; echo ready; while :; do sleep 0.05; done"
     process = subprocess.Popen(words(tmp_path, "sh", "-c", script), stdout=subprocess.PIPE, text=True)
