@@ -10,23 +10,16 @@ import shlex
 from collections.abc import Sequence
 
 from orchestration.jobs.launchers.launcher import Command, Hosts, KilledRank, LaunchEvidence, RemoteShell, Scratch
-from orchestration.jobs.launchers.openmpi5 import THREAD_VARIABLES
 from orchestration.jobs.launchers.placement import Placement
-from orchestration.python import isolated
-from orchestration.ssh.options import NODE_OPTIONS
+from orchestration.jobs.launchers.ssh_daemons import THREAD_VARIABLES, attendant, lost_nodes, not_started, ssh_options
 
 SCRIPT = "start-proxy"
-MODULE = "workload.agent.daemon"
 
 _BANNER = re.compile(
     r"=   BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES\s+"
     r"=   PID (\d+) RUNNING AT (\S+)\s+=   EXIT CODE: (\d+)"
 )
-_LOST_NODES = (
-    re.compile(r"^Timeout, server (\S+) not responding", re.M),
-    re.compile(r"^Connection to (\S+) closed by remote host", re.M),
-    re.compile(r"unable to write data to proxy.*?\bhost (\S+)"),
-)
+_LOST_NODE = re.compile(r"unable to write data to proxy.*?\bhost (\S+)")
 _LOST = ("lost connection to proxy", "assert (!closed) failed")
 _NOT_STARTED = (
     "execvp error on file",
@@ -65,19 +58,13 @@ class Mpich:
         signal = int(found[3]) if found and "EXIT STRING" not in log and int(found[3]) < 32 else None
         named = re.search(r"YOUR APPLICATION TERMINATED WITH THE EXIT STRING: .*\(signal (\d+)\)", log)
         signal = int(named[1]) if named else signal
-        started = exit_status is not None and not any(words in log for words in _NOT_STARTED)
-        lines = [line.strip() for line in log.splitlines() if any(words in line for words in _NOT_STARTED)]
         return LaunchEvidence(
             program="mpiexec",
             killed=KilledRank(None, found[2], signal) if found and signal else None,
             # proxies also lose each other where a rank was killed, which the banner says
             lost_daemon=found is None and any(words in log for words in _LOST),
-            lost_nodes=[name for pattern in _LOST_NODES for name in pattern.findall(log)],
-            not_started=None
-            if started
-            else f"mpiexec could not start: {lines[0]}"
-            if lines
-            else "mpiexec could not start",
+            lost_nodes=lost_nodes([_LOST_NODE], log),
+            not_started=not_started("mpiexec", _NOT_STARTED, exit_status, log),
         )
 
 
@@ -91,12 +78,7 @@ def _binding(placement: Placement) -> list[str]:
 
 def _script(shell: RemoteShell, hosts: Hosts) -> str:
     """What Hydra calls for ssh: `-x HOST COMMAND ..`; the command is a proxy, which is attended over there."""
-    options = [f"UserKnownHostsFile={shell.known_hosts}", *NODE_OPTIONS, f"User={shell.user}"]
-    words = ["ssh", "-x", *(word for option in options for word in ("-o", option))]
-    attended = ["env", "-C", str(shell.workdir), *isolated(hosts.python, "-m", MODULE)]
-    attended += ["--token", shell.token, "--limit-s", f"{shell.limit_s:g}", "--environment", "own"]
-    for folder in shell.make:
-        attended += ["--make", str(folder)]
+    words, attended = ["ssh", "-x", *ssh_options(shell)], attendant(shell, hosts.python, ours=False)
     return (
         "#!/bin/sh\n"
         'while [ "${1#-}" != "$1" ]; do shift; done\n'

@@ -6,19 +6,20 @@ import re
 from collections.abc import Sequence
 
 from orchestration.jobs.launchers.launcher import Command, Hosts, KilledRank, LaunchEvidence, RemoteShell, Scratch
-from orchestration.jobs.launchers.openmpi5 import THREAD_VARIABLES
 from orchestration.jobs.launchers.placement import Placement
-from orchestration.python import isolated
-from orchestration.ssh.options import NODE_OPTIONS
-
-ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-MODULE = "workload.agent.daemon"
+from orchestration.jobs.launchers.ssh_daemons import (
+    ALLOW_ROOT,
+    KEEP_ALIVE,
+    THREAD_VARIABLES,
+    attendant,
+    lost_nodes,
+    not_started,
+    ssh_options,
+)
 
 _KILLED = re.compile(r"process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+)")
-_LOST_NODES = (
-    re.compile(r"ORTE has lost communication with a remote daemon.*?Remote daemon:[^\n]*?on node (\S+)", re.DOTALL),
-    re.compile(r"^Timeout, server (\S+) not responding", re.M),
-    re.compile(r"^Connection to (\S+) closed by remote host", re.M),
+_LOST_NODE = re.compile(
+    r"ORTE has lost communication with a remote daemon.*?Remote daemon:[^\n]*?on node (\S+)", re.DOTALL
 )
 _LOST = "lost communication with a remote daemon"
 _NOT_STARTED = (
@@ -51,23 +52,17 @@ class OpenMpi4:
         arguments += ["--mca", "orte_tmpdir_base", str(scratch.session)]
         for variable in THREAD_VARIABLES:
             arguments += ["-x", f"{variable}={placement.threads}"]
-        return Command([*arguments, *program], dict(ENVIRONMENT))
+        return Command([*arguments, *program], dict(ALLOW_ROOT))
 
     def evidence(self, exit_status: int | None, log: str) -> LaunchEvidence:
         """What mpirun says of killed ranks, lost nodes and ranks that never started."""
         found = _KILLED.search(log)
-        started = exit_status is not None and not any(words in log for words in _NOT_STARTED)
-        lines = [line.strip() for line in log.splitlines() if any(words in line for words in _NOT_STARTED)]
         return LaunchEvidence(
             program="mpirun",
             killed=None if found is None else KilledRank(int(found[1]), found[2], int(found[3])),
             lost_daemon=_LOST in log,
-            lost_nodes=[name for pattern in _LOST_NODES for name in pattern.findall(log)],
-            not_started=None
-            if started
-            else f"mpirun could not start: {lines[0]}"
-            if lines
-            else "mpirun could not start",
+            lost_nodes=lost_nodes([_LOST_NODE], log),
+            not_started=not_started("mpirun", _NOT_STARTED, exit_status, log),
         )
 
 
@@ -88,22 +83,15 @@ def _mapping(placement: Placement, hosts: Hosts) -> list[str]:
 
 def _daemons(shell: RemoteShell, hosts: Hosts) -> list[str]:
     """How the daemons of other nodes are started; mpirun takes these words apart at spaces."""
-    options = [f"UserKnownHostsFile={shell.known_hosts}", *NODE_OPTIONS, f"User={shell.user}"]
     settings = {
-        "plm_rsh_args": " ".join(word for option in options for word in ("-o", option)),
+        "plm_rsh_args": " ".join(ssh_options(shell)),
         "plm_rsh_no_tree_spawn": "1",
         # a daemon that detached itself would leave its attendant, which ends with it
         "orte_leave_session_attached": "1",
-        "oob_tcp_keepalive_time": "4",
-        "oob_tcp_keepalive_intvl": "2",
-        "oob_tcp_keepalive_probes": "3",
+        **KEEP_ALIVE,
     }
     if shell.token:
-        attended = ["env", "-C", str(shell.workdir), *isolated(hosts.python, "-m", MODULE)]
-        attended += ["--token", shell.token, "--limit-s", f"{shell.limit_s:g}", "--environment", "own"]
-        for folder in shell.make:
-            attended += ["--make", str(folder)]
-        settings["orte_launch_agent"] = " ".join([*attended, "orted"])
+        settings["orte_launch_agent"] = " ".join([*attendant(shell, hosts.python, ours=False), "orted"])
     return [word for name, value in settings.items() for word in ("--mca", name, value)]
 
 

@@ -8,15 +8,19 @@ from pathlib import PurePosixPath
 
 from orchestration.jobs.launchers.launcher import Command, Hosts, KilledRank, LaunchEvidence, RemoteShell, Scratch
 from orchestration.jobs.launchers.placement import Placement
-from orchestration.python import isolated
-from orchestration.ssh.options import NODE_OPTIONS
+from orchestration.jobs.launchers.ssh_daemons import (
+    ALLOW_ROOT,
+    KEEP_ALIVE,
+    THREAD_VARIABLES,
+    attendant,
+    lost_nodes,
+    not_started,
+    ssh_options,
+)
 from workload.agent.environment import LIBRARY_PATH, NO_HOME, library_path
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-# containers and rented machines are often used as root, and nothing else is on them
 ENVIRONMENT = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    **ALLOW_ROOT,
     # no settings of a person's own: those under HOME, then those that mpirun and ranks would read anywhere else
     "HOME": NO_HOME,
     "OMPI_MCA_mca_base_param_files": "none",
@@ -25,12 +29,7 @@ ENVIRONMENT = {
 }
 
 _KILLED = re.compile(r"process rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)")
-# what mpirun, or the ssh that it started, says when a node is killed, paused or cut off
-_LOST_NODES = (
-    re.compile(r"lost communication with a remote daemon.*?Remote daemon:[^\n]*?on node (\S+)", re.DOTALL),
-    re.compile(r"^Timeout, server (\S+) not responding", re.M),
-    re.compile(r"^Connection to (\S+) closed by remote host", re.M),
-)
+_LOST_NODE = re.compile(r"lost communication with a remote daemon.*?Remote daemon:[^\n]*?on node (\S+)", re.DOTALL)
 _LOST = "lost communication with a remote daemon"
 _UNREPORTED = re.compile(r"daemon failed to report back after being spawned.*?Remote host:\s+(\S+)", re.DOTALL)
 _SSH_REFUSED = re.compile(
@@ -75,13 +74,12 @@ class OpenMpi5:
         Its exit status is 0 in most cases in which it loses a node.
         """
         found = _KILLED.search(log)
-        started = exit_status is not None and not any(words in log for words in _NOT_STARTED)
         return LaunchEvidence(
             program="mpirun",
             killed=None if found is None else KilledRank(int(found[1]), found[2], int(found[3])),
             lost_daemon=_LOST in log,
-            lost_nodes=[name for pattern in _LOST_NODES for name in pattern.findall(log)],
-            not_started=None if started else _not_started(log),
+            lost_nodes=lost_nodes([_LOST_NODE], log),
+            not_started=_unreported(log) or not_started("mpirun", _NOT_STARTED, exit_status, log),
         )
 
 
@@ -106,22 +104,14 @@ def _daemons(shell: RemoteShell, python: PurePosixPath) -> list[str]:
 
     No value may contain a space, because mpirun splits the values at spaces; the inventory does not allow any.
     """
-    options = [f"UserKnownHostsFile={shell.known_hosts}", *NODE_OPTIONS, f"User={shell.user}"]
     settings = {
-        "plm_ssh_args": " ".join(word for option in options for word in ("-o", option)),
+        "plm_ssh_args": " ".join(ssh_options(shell)),
         # the head reaches every node itself: its key is on no other
         "plm_ssh_no_tree_spawn": "1",
-        # a daemon cut off from mpirun ends its ranks within 10 s, not after 8 minutes
-        "oob_tcp_keepalive_time": "4",
-        "oob_tcp_keepalive_intvl": "2",
-        "oob_tcp_keepalive_probes": "3",
+        **KEEP_ALIVE,
     }
     if shell.token:
-        attended = ["env", "-C", str(shell.workdir), *isolated(python, "-m", "workload.agent.daemon")]
-        attended += ["--token", shell.token, "--limit-s", f"{shell.limit_s:g}"]
-        for folder in shell.make:
-            attended += ["--make", str(folder)]
-        settings["prte_launch_agent"] = " ".join([*attended, "prted"])
+        settings["prte_launch_agent"] = " ".join([*attendant(shell, python, ours=True), "prted"])
     else:
         own = [f"HOME={NO_HOME}", f"{LIBRARY_PATH}={library_path(python.parents[1])}"]
         settings["prte_launch_agent"] = " ".join(["env", *own, "prted"])
@@ -140,10 +130,11 @@ def _transport(placement: Placement, hosts: Hosts) -> list[str]:
     return arguments
 
 
-def _not_started(log: str) -> str:
-    if found := _UNREPORTED.search(log):
-        refused = _SSH_REFUSED.search(log)
-        why = f": {refused[0].strip()[:200]}" if refused else ""
-        return f"mpirun could not start its daemon on {found[1]}{why}"
-    lines = [line.strip() for line in log.splitlines() if any(words in line for words in _NOT_STARTED)]
-    return f"mpirun could not start: {lines[0]}" if lines else "mpirun could not start"
+def _unreported(log: str) -> str | None:
+    """That a daemon did not report back, with what ssh said of it; None where all did."""
+    found = _UNREPORTED.search(log)
+    if found is None:
+        return None
+    refused = _SSH_REFUSED.search(log)
+    why = f": {refused[0].strip()[:200]}" if refused else ""
+    return f"mpirun could not start its daemon on {found[1]}{why}"
