@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from results.estimates import Estimate
 from results.formats import estimate, number
 
+WORDS_AMONG_NUMBERS = ("—", "not finite", "-killed process-", "not possible")
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 Values = Mapping[str, object]
@@ -89,12 +90,18 @@ def build(
     )
 
 
+def is_numeric(table: Table, column: int) -> bool:
+    """Whether a column has numbers, which are set flush right."""
+    cells = [row[column] for row in table.rows]
+    return bool(cells) and all(cell.lstrip("+-")[:1].isdigit() or cell in WORDS_AMONG_NUMBERS for cell in cells)
+
+
 def markdown(table: Table) -> str:
     """The table as GitHub's Markdown, with text from records escaped."""
-    lines = [f"# {_escaped(table.title)}", "", _line(table.columns), _line(["---"] * len(table.columns))]
-    lines += [_line(map(_escaped, row)) for row in table.rows]
+    lines = [f"# {escaped(table.title)}", "", _line(table.columns), _line(["---"] * len(table.columns))]
+    lines += [_line(map(escaped, row)) for row in table.rows]
     if table.notes:
-        lines += ["", *(f"- {_escaped(note)}" for note in table.notes)]
+        lines += ["", *(f"- {escaped(note)}" for note in table.notes)]
     return "\n".join(lines) + "\n"
 
 
@@ -122,7 +129,8 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """The text in one line, as Markdown shows it."""
     flat = html.escape(" ".join(text.split()), quote=False)
     for mark in "\\`*_[]|":
         flat = flat.replace(mark, f"\\{mark}" if mark != "|" else "&#124;")

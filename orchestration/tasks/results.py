@@ -24,17 +24,18 @@ LATEST = str(RUNS / "latest")
         "sweep": f"{SWEEP}; several make a joint report (default: the latest)",
         "cluster": "the newest sweep on this cluster, which need not be up",
         "out": "folder of the report",
+        "paper": "for a paper, in its folder paper/: figures as PDF, tables as LaTeX, and the methods to paste",
     },
     iterable=["sweep"],
     auto_shortflags=False,
 )
 @reports_errors
-def report(_context: Context, sweep: Sequence[str], cluster: str = "", out: str = "") -> None:
+def report(_context: Context, sweep: Sequence[str], cluster: str = "", out: str = "", paper: bool = False) -> None:
     """Make the report of a sweep again from its records; of several sweeps, a joint report."""
     folders = [sweep_folder(name) for name in sweep] or [
         newest_sweep(cluster).folder if cluster else sweep_folder(LATEST)
     ]
-    print_report(folders, Path(out).expanduser() if out else None)
+    print_report(folders, Path(out).expanduser() if out else None, paper=paper)
 
 
 @task(
@@ -127,14 +128,16 @@ def compare(_context: Context, old: str, new: str, tolerance: str = "") -> None:
         raise Exit(code=1)
 
 
-def print_report(folders: list[Path], out: Path | None) -> None:
+def print_report(folders: list[Path], out: Path | None, *, paper: bool = False) -> None:
     """Makes the report, prints its answer, its tables and what it could not read."""
     from results.records.sweep import SweepError
     from results.report.page import make
 
     try:
-        made = make(folders, out)
+        made = make(folders, out, paper=paper)
     except SweepError as error:
         raise Refusal(str(error)) from error
     print_tables(made.tables, made.problems, made.answer)
     print(f"report: {short(made.path)}")
+    if paper:
+        print(f"for a paper: {short(made.path.parent / 'paper')}")

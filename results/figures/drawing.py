@@ -22,7 +22,8 @@ PNG_DPI = 160
 class Drawing:
     """One figure as files. `name` is their stem; `title` describes the figure to readers who cannot see it.
 
-    `data`: the drawn values as CSV, each with the runs behind it; empty if they were not kept.
+    `data`: the drawn values as CSV, each with the runs behind it; empty if they were not kept. `figure`: matplotlib's,
+    for further formats.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Drawing:
     svg: bytes
     png: bytes
     data: str = ""
+    figure: Any = None
 
 
 @dataclass
@@ -79,7 +81,8 @@ def as_files(figure: Any, name: str, title: str, values: Values | None = None) -
     figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Title": title})
     figure.savefig(png, format="png", dpi=PNG_DPI, facecolor="white")
     values = values or Values()
-    return Drawing(name, title, _titled(svg.getvalue().decode(), values).encode(), png.getvalue(), values.csv())
+    shown = _titled(svg.getvalue().decode(), values).encode()
+    return Drawing(name, title, shown, png.getvalue(), values.csv(), figure)
 
 
 def _titled(svg: str, values: Values) -> str:

@@ -28,6 +28,11 @@ def of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
     return [*tables, share.tables(series), profile.imbalance(series), profile.mpi(series), profile.calls(series)]
 
 
+def in_paper(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
+    """The tables of a series that are too wide for a page, with the columns that a paper needs."""
+    return [scaling.compact(sweep, series)]
+
+
 def drawings_of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Drawing]:
     """All figures of a series. Needs matplotlib."""
     return [*scaling_figures.of_series(sweep, series), *figures_of_series(series)]

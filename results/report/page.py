@@ -11,22 +11,24 @@ from typing import Any
 
 from results.audit.paper import published
 from results.figures.drawing import Drawing, inline
+from results.figures.pdf import as_pdfs
 from results.files import write_whole
 from results.formats import slug
+from results.latex import latex
 from results.records.kinds import CONVOLUTION
 from results.records.sweep import RecordedSeries, RecordedSweep, SweepError, read_sweeps
-from results.report import answer, contents, verdict
+from results.report import answer, contents, methods, verdict
 from results.report.exports import extra_p, has_parquet, parquet
 from results.report.samples import samples_csv
 from results.report.summary import sentences
 from results.report.title import title
-from results.table import Table, csv_text, markdown
+from results.table import Table, csv_text, is_numeric, markdown
 from results.tables.sweep.check import not_ok
 
 TEMPLATES = Path(__file__).parent / "templates"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PAPER = "paper"  # the folder of what goes into a paper
 MAX_PICTURE_BYTES = 16 * 2**20
-WORDS_AMONG_NUMBERS = ("—", "not finite", "-killed process-", "not possible")
 OPEN_ROWS = 40  # longer tables are collapsed on the page
 
 
@@ -40,9 +42,10 @@ class Report:
     problems: tuple[str, ...]
 
 
-def make(folders: Sequence[Path], out: Path | None = None) -> Report:
+def make(folders: Sequence[Path], out: Path | None = None, *, paper: bool = False) -> Report:
     """Writes samples.csv, tables/, figures/, exports/ and report.html into `out`, each file atomically.
 
+    `paper`: also paper/, with each table as LaTeX, each figure as PDF at two widths, and the methods.
     By default `out` is the sweep's own folder; for several sweeps, a folder beside the first, named after all of them.
 
     Raises:
@@ -53,7 +56,7 @@ def make(folders: Sequence[Path], out: Path | None = None) -> Report:
     sweeps = read_sweeps(folders)
     target = out or _default_folder(folders)
     try:
-        return _write(sweeps, target)
+        return _write(sweeps, target, paper)
     except OSError as error:
         place = error.filename or target
         raise SweepError(
@@ -68,8 +71,8 @@ def _default_folder(folders: Sequence[Path]) -> Path:
     return folders[0].resolve().parent / f"joint-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
 
-def _write(sweeps: Sequence[RecordedSweep], target: Path) -> Report:
-    page = _Page(sweeps, target)
+def _write(sweeps: Sequence[RecordedSweep], target: Path, paper: bool) -> Report:
+    page = _Page(sweeps, target, paper)
     write_whole(target / "samples.csv", samples_csv(sweeps))
     if has_parquet():
         write_whole(target / "samples.parquet", parquet(sweeps))
@@ -80,8 +83,10 @@ def _write(sweeps: Sequence[RecordedSweep], target: Path) -> Report:
     path = target / "report.html"
     joint = answer.of_all(sweeps) if len(sweeps) > 1 else None
     values = {"sweeps": described, "across": across, "figures": shown, "joint": joint, "problems": problems}
-    paper = published.document()["url"] if any(sweep.experiment is CONVOLUTION for sweep in sweeps) else ""
-    write_whole(path, _render(title=title(sweeps), paper=paper, **values))
+    origin = published.document()["url"] if any(sweep.experiment is CONVOLUTION for sweep in sweeps) else ""
+    write_whole(path, _render(title=title(sweeps), origin=origin, **values))
+    if paper:
+        write_whole(target / PAPER / "methods.md", methods.markdown(sweeps))
     told = [f"{each['name']}: {each['answer'].sentence}" if joint else each["answer"].sentence for each in described]
     first = (joint.sentence,) if joint else ()
     return Report(path, (*first, *told), tuple(contents.console(sweeps)), problems)
@@ -90,8 +95,8 @@ def _write(sweeps: Sequence[RecordedSweep], target: Path) -> Report:
 class _Page:
     """Writes tables and figures as files, and returns what the template shows of them."""
 
-    def __init__(self, sweeps: Sequence[RecordedSweep], target: Path) -> None:
-        self._target = target
+    def __init__(self, sweeps: Sequence[RecordedSweep], target: Path, paper: bool) -> None:
+        self._target, self._paper = target, paper
         self._several = len(sweeps) > 1
         self._names: set[str] = set()
         self._figures = 0
@@ -127,16 +132,19 @@ class _Page:
             "name": series.name,
             "scaling": series.scaling,
             "figures": self.figures(contents.drawings_of_series(sweep, series), prefix),
-            "tables": self.tables(contents.of_series(sweep, series), prefix),
+            "tables": self.tables(contents.of_series(sweep, series), prefix, contents.in_paper(sweep, series)),
         }
 
-    def tables(self, found: Sequence[Table], prefix: str) -> list[dict[str, Any]]:
-        shown = []
+    def tables(self, found: Sequence[Table], prefix: str, in_paper: Sequence[Table] = ()) -> list[dict[str, Any]]:
+        """`in_paper`: tables that a paper has in place of the ones of the same name."""
+        shown, shorter = [], {table.name: table for table in in_paper}
         for table in found:
             stem = self._stem(table.name, prefix)
             write_whole(self._target / "tables" / f"{stem}.md", markdown(table))
             write_whole(self._target / "tables" / f"{stem}.csv", csv_text(table))
-            numeric = [_numeric(table, column) for column in range(len(table.columns))]
+            if self._paper:
+                write_whole(self._target / PAPER / f"{stem}.tex", latex(shorter.get(table.name, table)))
+            numeric = [is_numeric(table, column) for column in range(len(table.columns))]
             shown.append(
                 {
                     "table": table,
@@ -159,6 +167,8 @@ class _Page:
         write_whole(self._target / "figures" / f"{stem}.png", drawing.png)
         if drawing.data:
             write_whole(self._target / "figures" / f"{stem}.csv", drawing.data)
+        for width, pdf in as_pdfs(drawing).items() if self._paper else ():
+            write_whole(self._target / PAPER / f"{stem}-{width}.pdf", pdf)
         self._figures += 1
         svg = Markup(inline(drawing, f"f{self._figures}"))  # noqa: S704  # our own drawing; its texts are escaped
         return {"name": drawing.name, "svg": svg, "file": f"{stem}.csv", "data": _csv_uri(drawing.data)}
@@ -183,11 +193,6 @@ def _taken(figures: Sequence[list[dict[str, Any]]], names: Sequence[str]) -> lis
                     found.remove(figure)
                     return [figure]
     return []
-
-
-def _numeric(table: Table, column: int) -> bool:
-    cells = [row[column] for row in table.rows]
-    return bool(cells) and all(cell.lstrip("+-")[:1].isdigit() or cell in WORDS_AMONG_NUMBERS for cell in cells)
 
 
 def _pictures(folder: Path) -> dict[str, str]:

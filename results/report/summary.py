@@ -24,14 +24,14 @@ from workload.record.outcomes import OK
 
 def sentences(sweep: RecordedSweep) -> list[str]:
     """Runs by outcome, the fastest point, speedup at the largest count, the check, binding and marks."""
-    lines = [_ran(sweep), *_fastest(sweep)]
+    lines = [ran(sweep), *_fastest(sweep)]
     for series in sweep.series:
         lines += _at_the_largest(sweep, series)
-    lines += [*warnings(sweep), *_foretold(sweep), *_checked(sweep)]
+    lines += [*warnings(sweep), *_foretold(sweep), *checked(sweep)]
     if policy := bindings(sweep):
         lines.append(f"Binding policy of all runs: {policy}.")
     beside = [f"Measured beside another sweep: {event.get('sweep')}." for event in _beside(sweep)]
-    return [*lines, *beside, *_marked(sweep)]
+    return [*lines, *beside, *marked(sweep)]
 
 
 def _beside(sweep: RecordedSweep) -> list[Mapping[str, Any]]:
@@ -43,7 +43,8 @@ def _foretold(sweep: RecordedSweep) -> list[str]:
     return [quality(rows)] if rows else []
 
 
-def _ran(sweep: RecordedSweep) -> str:
+def ran(sweep: RecordedSweep) -> str:
+    """The runs by outcome."""
     counts = Counter(launch.outcome for launch in sweep.launches)
     ordered = sorted(counts.items(), key=lambda item: (item[0] != OK, item[0]))
     told = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in ordered) or "none recorded"
@@ -100,7 +101,8 @@ def _told(ratio: Ratio) -> str:
     return estimate(ratio.estimate, 3) if ratio.estimate else f"none ({ratio.why_not})"
 
 
-def _checked(sweep: RecordedSweep) -> list[str]:
+def checked(sweep: RecordedSweep) -> list[str]:
+    """What was checked of the answers, and what came of it."""
     if isinstance(sweep.experiment, RecordedProgram):
         conditions = {launch.experiment.settings(launch.run)["Success"] for launch in sweep.launches} - {""}
         told = "; ".join(sorted(conditions)) or "nothing but the exit status"
@@ -128,7 +130,8 @@ def _check_of(found: Sequence[AnswerCheck]) -> list[str]:
     ]
 
 
-def _marked(sweep: RecordedSweep) -> list[str]:
+def marked(sweep: RecordedSweep) -> list[str]:
+    """The marks of runs and points, and how many have them."""
     marked: dict[str, list[RecordedLaunch]] = {mark: [] for mark in MARKS}
     for launch in sweep.launches:
         for mark in launch.marks:

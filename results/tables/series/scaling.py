@@ -72,11 +72,11 @@ def full(sweep: RecordedSweep, series: RecordedSeries) -> Table:
 
 
 def compact(sweep: RecordedSweep, series: RecordedSeries) -> Table:
-    """The same points for a terminal: place, headline time, rates, ratios, outcome."""
+    """The same points for a terminal or a paper: place, headline time, rates, ratios, outcome."""
     found = rows(sweep, series)
     shows = _common(series)
     title = f"{series.scaling.capitalize()} scaling: {series.name} ({sweep.name})"
-    return build(title, shows, found, notes=notes(series, found)[1:])
+    return build(title, shows, found, name=slug(series.scaling, series.name), notes=notes(series, found)[1:])
 
 
 def notes(series: RecordedSeries, found: Sequence[ScalingRow]) -> list[str]:

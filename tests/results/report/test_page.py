@@ -95,6 +95,26 @@ def test_the_page_is_whole_in_itself(full: Any) -> None:
     assert all(f'id="{anchor}"' in text for anchor in anchors)
 
 
+def test_a_paper_gets_tables_figures_and_methods(maker: Any) -> None:
+    maker.add_strong(r"50% \input{x} <b>", counts=(1, 2))
+    made = make([maker.finish()], paper=True)
+    paper = made.path.parent / "paper"
+    names = {path.name for path in paper.iterdir()}
+    assert {"methods.md", "strong-50-input-x-b.tex", "strong-50-input-x-b-time-one-column.pdf"} <= names
+    figures = {path.stem for path in (maker.folder / "figures").glob("*.svg")}
+    assert {f"{stem}-two-columns.pdf" for stem in figures} <= names
+    assert {path.stem for path in (maker.folder / "tables").glob("*.md")} == {path.stem for path in paper.glob("*.tex")}
+    text = (paper / "strong-50-input-x-b.tex").read_text()
+    assert r"\caption{Strong scaling: 50\% \textbackslash{}input\{x\} \textless{}b\textgreater{} (sweep)}" in text
+    assert "Spread in a launch" not in text, "the columns that a paper needs"
+    assert "<b>" not in made.path.read_text().replace("</b>", "")
+
+
+def test_without_a_paper_there_is_no_folder_for_it(full: Any) -> None:
+    make([full.folder])
+    assert not (full.folder / "paper").exists()
+
+
 @pytest.mark.usefixtures("no_figures")
 def test_what_comes_from_nodes_stays_text(maker: Any) -> None:
     def hostile(record: dict[str, Any]) -> None:

@@ -1,0 +1,44 @@
+"""Figures for a paper: PDF at the widths of columns, with fonts that survive."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from results.figures.drawing import Drawing
+from results.figures.pdf import WIDTHS, as_pdfs
+from results.figures.series import of_series
+
+POINTS = 72.0
+
+
+def drawings(maker: Any, name: str) -> list[Drawing]:
+    maker.add_strong(name, counts=(1, 2))
+    sweep = maker.read()
+    return of_series(sweep, sweep.series[0])
+
+
+def test_each_width_has_its_size_and_embedded_truetype(maker: Any) -> None:
+    first, *_ = drawings(maker, "strong")
+    found = as_pdfs(first)
+    assert list(found) == [width.name for width in WIDTHS]
+    for width in WIDTHS:
+        pdf = found[width.name]
+        assert pdf.startswith(b"%PDF")
+        box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", pdf)
+        assert box is not None
+        assert abs(float(box[1]) - POINTS * width.inches) < 1.0
+        assert b"/FontFile2" in pdf, "TrueType"
+        assert b"/Type3" not in pdf
+        assert b"CreationDate" not in pdf, "the same data give the same file"
+
+
+def test_a_hostile_name_is_text_in_every_format(maker: Any) -> None:
+    hostile = r"a_b & $x^2$ \frac <script>alert(1)</script> 100%" + " long" * 30
+    for drawing in drawings(maker, hostile):
+        assert b"<script>" not in drawing.svg
+        assert all(pdf.startswith(b"%PDF") for pdf in as_pdfs(drawing).values())
+
+
+def test_a_drawing_without_its_figure_has_none() -> None:
+    assert as_pdfs(Drawing("a", "b", b"", b"")) == {}
