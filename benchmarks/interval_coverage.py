@@ -3,8 +3,9 @@
     python -m benchmarks.interval_coverage [--seeds N]
 
 Rows: p of Amdahl's law with noise that differs by rank count; a time and a speedup, also with 30 % of launches on a
-core 1.5 times slower; a forecast of a new sweep with 15 % between sweeps and 3 % within. Withheld intervals are counted
-apart. Width: the median over that of an oracle that knows the noise (and for p its weights), with a normal quantile.
+core 1.5 times slower; all of them where launches were added until the times lay within 5 %, 30 at the most; a forecast
+of a new sweep with 15 % between sweeps and 3 % within. Withheld intervals are counted apart. Width: the median over
+that of an oracle that knows the noise (and for p its weights), with a normal quantile and as many launches.
 benchmarks/law_coverage.py has the laws with even noise. Exit status 1 where a coverage lies below 93 %.
 """
 
@@ -21,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run by its path as well as by its name
 
-from results.estimates import CONFIDENCE, Estimate, ratio_estimate, time_estimate
+from results.estimates import AFTER_LOOKS, CONFIDENCE, MIN_LAUNCHES, Estimate, ratio_estimate, time_estimate
 from results.forecast.residuals import band
 from results.records.point import far_apart
 from results.scaling import fits
@@ -32,6 +33,7 @@ MOST_DRAWS = 100  # for each interval that is wanted
 UNEVEN = {1: 0.19, 2: 0.02, 4: 0.11, 8: 0.06, 16: 0.06}  # noise between launches by rank count
 EVEN = dict.fromkeys(UNEVEN, 0.03)
 SLOW_SHARE, SLOW_FACTOR = 0.3, 1.5  # launches on a slow core, and how much slower that is
+WITHIN, MOST_LAUNCHES = 0.05, 30  # half-width at which no launch is added, and the most launches of a point
 NORMAL = statistics.NormalDist().inv_cdf(0.5 + CONFIDENCE / 2.0)
 Interval = tuple[float, float]
 Draw = Callable[[random.Random], Interval | None]
@@ -96,6 +98,42 @@ def of_speedup(noise: float, launches: int, seeds: int, *, slow: bool = False) -
     return measure(draw, 0.0, 2.0 * NORMAL * noise * math.sqrt(2.0 / launches), seeds)
 
 
+def of_p_after_looks(p: float, noise: dict[int, float], seeds: int) -> Coverage:
+    """Of the parallel fraction, where launches were added to each rank count until its time was precise."""
+
+    def draw(rng: random.Random) -> Interval:
+        points = {n: added(rng, sd)[0] for n, sd in noise.items()}
+        times = [(n, time / amdahl(p, n)) for n, found in points.items() for time in found]
+        found = fits.fit(fits.AMDAHL, times, AFTER_LOOKS).parameters["p"]
+        return found.low, found.high
+
+    launches = [_mean_launches(sd) for sd in noise.values()]
+    scaled = {n: sd / math.sqrt(count) for (n, sd), count in zip(noise.items(), launches, strict=True)}
+    return measure(draw, p, _oracle_of_p(p, scaled, 1), seeds)
+
+
+def of_time_after_looks(noise: float, seeds: int, *, slow: bool = False) -> Coverage:
+    """As `of_time`, where launches were added until the time was precise."""
+
+    def draw(rng: random.Random) -> Interval | None:
+        times, speeds = added(rng, noise, slow=slow)
+        return None if _withheld(speeds, [1.0]) else _logs(time_estimate(times, AFTER_LOOKS))
+
+    return measure(draw, 0.0, 2.0 * NORMAL * noise / math.sqrt(_mean_launches(noise)), seeds)
+
+
+def of_speedup_after_looks(noise: float, seeds: int, *, slow: bool = False) -> Coverage:
+    """As `of_speedup`, where launches were added to both points until their times were precise."""
+
+    def draw(rng: random.Random) -> Interval | None:
+        one, other = (added(rng, noise, slow=slow) for _ in range(2))
+        if _withheld(one[1], [1.0]) or _withheld(other[1], [1.0]):
+            return None
+        return _logs(ratio_estimate(one[0], other[0], AFTER_LOOKS))
+
+    return measure(draw, 0.0, 2.0 * NORMAL * noise * math.sqrt(2.0 / _mean_launches(noise)), seeds)
+
+
 def of_forecast(sweeps: int, between: float, within: float, seeds: int) -> Coverage:
     """Of the logarithm of measured over forecast, less what the new point turns out to be."""
 
@@ -120,6 +158,21 @@ def _launches(rng: random.Random, noise: float, launches: int, *, slow: bool) ->
     return [factor * rng.lognormvariate(0.0, noise) for factor in factors], [1.0 / factor for factor in factors]
 
 
+def added(rng: random.Random, noise: float, *, slow: bool = False) -> tuple[list[float], list[float]]:
+    """As `_launches`, one after the other until the time is precise; on cores of different speed it never is."""
+    times, speeds = _launches(rng, noise, MIN_LAUNCHES, slow=slow)
+    while len(times) < MOST_LAUNCHES and time_estimate(times, AFTER_LOOKS).half_width > WITHIN:
+        if far_apart(speeds):
+            break
+        time, speed = _launches(rng, noise, 1, slow=slow)
+        times, speeds = times + time, speeds + speed
+    return times, speeds
+
+
+def _mean_launches(noise: float) -> float:
+    return statistics.fmean(len(added(random.Random(-seed), noise)[0]) for seed in range(1, 101))  # noqa: S311
+
+
 def _withheld(own: list[float], alike: list[float]) -> bool:
     """As a point does that has another with as many ranks beside it in the sweep."""
     return far_apart([*own, max(alike)])
@@ -141,6 +194,18 @@ def _oracle_of_p(p: float, noise: dict[int, float], launches: int) -> float:
     return 2.0 * NORMAL * math.sqrt(variance)
 
 
+def rows_after_looks(seeds: int) -> Iterator[tuple[str, Coverage]]:
+    """Those of launches that were added."""
+    for sd in (0.02, 0.05, 0.08, 0.12):
+        for slow in (False, True) if sd == 0.02 else (False,):
+            told = f"{sd:.0%} noise{', slow cores' if slow else ''}, launches added"
+            yield f"time, {told}", of_time_after_looks(sd, seeds, slow=slow)
+            yield f"speedup, {told}", of_speedup_after_looks(sd, seeds, slow=slow)
+    for p in (0.5, 0.95, 0.995):
+        for name, noise in (("even", EVEN), ("uneven", UNEVEN)):
+            yield f"p = {p}, {name} noise, launches added", of_p_after_looks(p, noise, seeds)
+
+
 def rows(seeds: int) -> Iterator[tuple[str, Coverage]]:
     """Every row of the table."""
     for p in (0.5, 0.95, 0.995):
@@ -152,6 +217,7 @@ def rows(seeds: int) -> Iterator[tuple[str, Coverage]]:
             told = f"5 % noise{', slow cores' if slow else ''}, {launches} launches"
             yield f"time, {told}", of_time(0.05, launches, seeds, slow=slow)
             yield f"speedup, {told}", of_speedup(0.05, launches, seeds, slow=slow)
+    yield from rows_after_looks(seeds)
     for sweeps in (3, 6, 12):
         for between, within in ((0.15, 0.03), (0.02, 0.02)):
             told = f"forecast, {sweeps} sweeps, {between:.0%} between, {within:.0%} within"

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 CONFIDENCE = 0.95
+# The level of intervals where launches were added until they were narrow enough. Launches that happen to lie close
+# together end that too early: CONFIDENCE of intervals at this level cover the truth (benchmarks/interval_coverage.py).
+AFTER_LOOKS = 0.99
 MIN_LAUNCHES = 3  # with fewer, an interval would be too wide to be useful, and the range is given instead
 INTERVAL = "interval"
 RANGE = "range"
@@ -22,9 +25,9 @@ EXACT = "exact"
 class Estimate:
     """A value with its bounds. `bounds` says what kind they are.
 
-    `interval`: a confidence interval at CONFIDENCE over launches. `range`: smallest and largest over
-    fewer than MIN_LAUNCHES launches, or over launches that no interval describes. `exact`: one by definition (a point
-    against itself).
+    `interval`: a confidence interval over launches, at CONFIDENCE unless said otherwise. `range`: smallest and largest
+    over fewer than MIN_LAUNCHES launches, or over launches that no interval describes. `exact`: one by definition (a
+    point against itself).
     """
 
     value: float
@@ -32,6 +35,11 @@ class Estimate:
     high: float
     bounds: str
     launches: int
+
+    @property
+    def half_width(self) -> float:
+        """The larger distance of a bound from the value, as a share of the value."""
+        return max(self.high / self.value - 1.0, 1.0 - self.low / self.value)
 
     def excludes(self, value: float) -> bool:
         """Whether the value is ruled out: by an interval or by definition, never by a range of a few launches."""
@@ -58,7 +66,7 @@ class Estimate:
         return Estimate(numerator / self.value, numerator / self.high, numerator / self.low, self.bounds, self.launches)
 
 
-def time_estimate(medians: Sequence[float]) -> Estimate:
+def time_estimate(medians: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     """A point's time: the geometric mean of its launches' medians (seconds), with a t interval over their logarithms.
 
     Raises:
@@ -68,11 +76,13 @@ def time_estimate(medians: Sequence[float]) -> Estimate:
     mean = statistics.fmean(logs)
     if len(logs) < MIN_LAUNCHES:
         return Estimate(math.exp(mean), min(medians), max(medians), RANGE, len(logs))
-    half = _t_quantile(len(logs) - 1) * math.sqrt(statistics.variance(logs) / len(logs))
+    half = t_quantile(len(logs) - 1, confidence) * math.sqrt(statistics.variance(logs) / len(logs))
     return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), INTERVAL, len(logs))
 
 
-def ratio_estimate(numerator: Sequence[float], denominator: Sequence[float]) -> Estimate:
+def ratio_estimate(
+    numerator: Sequence[float], denominator: Sequence[float], confidence: float = CONFIDENCE
+) -> Estimate:
     """The ratio of two points' times from their launches' medians, with Welch's interval over the logarithms.
 
     The degrees of freedom are Welch and Satterthwaite's (Welch 1947). If either side has fewer than
@@ -87,7 +97,7 @@ def ratio_estimate(numerator: Sequence[float], denominator: Sequence[float]) -> 
     if launches < MIN_LAUNCHES:
         low, high = min(numerator) / max(denominator), max(numerator) / min(denominator)
         return Estimate(math.exp(mean), low, high, RANGE, launches)
-    half = welch_half_width(above, below)
+    half = welch_half_width(above, below, confidence)
     return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), INTERVAL, launches)
 
 
@@ -112,7 +122,7 @@ def one(launches: int) -> Estimate:
     return Estimate(1.0, 1.0, 1.0, EXACT, launches)
 
 
-def welch_half_width(above: Sequence[float], below: Sequence[float]) -> float:
+def welch_half_width(above: Sequence[float], below: Sequence[float], confidence: float = CONFIDENCE) -> float:
     """Half the width of Welch's interval of the difference of two means, of two values or more each."""
     parts = [(statistics.variance(side) / len(side), len(side) - 1) for side in (above, below)]
     variance = sum(part for part, _ in parts)
@@ -120,13 +130,14 @@ def welch_half_width(above: Sequence[float], below: Sequence[float]) -> float:
         return 0.0
     # in shares of the variance, since squares of tiny variances would underflow
     freedom = 1.0 / sum((part / variance) ** 2 / degrees for part, degrees in parts)
-    return _t_quantile(freedom) * math.sqrt(variance)
+    return t_quantile(freedom, confidence) * math.sqrt(variance)
 
 
-def _t_quantile(degrees_of_freedom: float) -> float:
+def t_quantile(degrees_of_freedom: float, confidence: float = CONFIDENCE) -> float:
+    """How many standard errors an interval reaches to each side."""
     from scipy.stats import t  # slow to import, and only a report needs it
 
-    return float(t.ppf(0.5 + CONFIDENCE / 2.0, degrees_of_freedom))
+    return float(t.ppf(0.5 + confidence / 2.0, degrees_of_freedom))
 
 
 def _logs(times: Sequence[float]) -> list[float]:

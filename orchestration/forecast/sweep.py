@@ -4,7 +4,7 @@ forecasts. If it fails, the reason is printed and the sweep goes on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.checks import canary, nodes
 from orchestration.errors import Refusal
 from orchestration.forecast import earlier, probe
-from orchestration.forecast.cases import of_plan, programs
+from orchestration.forecast.cases import of_planned, programs
 from orchestration.planning.study import series_of
 from orchestration.sweep.runner import LedgerExtras
 from results.estimates import time_estimate
@@ -25,6 +25,7 @@ from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
     from orchestration.paths import SweepPaths
+    from orchestration.planning.plan import PlannedRun
     from orchestration.sweep.prepare import Sweep
 
 
@@ -74,7 +75,7 @@ class SweepForecast:
             found = canary.between(prepared.loop, paths)
             return {**found, "multiply_adds_per_s": canary.by_node(found, prepared.executor.names)}
 
-        return LedgerExtras(self.values, ask)
+        return LedgerExtras(lambda runs: forecast_sweep(prepared, runs).values, ask)
 
     def keep(self, folder: Path) -> str:
         """Saves the errors of the forecasts beside the probe; returns the reason if that fails."""
@@ -91,14 +92,18 @@ class SweepForecast:
         return ""
 
 
-def forecast_sweep(prepared: Sweep) -> SweepForecast:
-    """The forecast of every run of a sweep: from the cluster's probe, of a program from its earlier sweeps."""
-    if any(isinstance(item.run, ProgramRun) for item in prepared.plan.runs):
-        return _by_law(prepared)
+def forecast_sweep(prepared: Sweep, runs: Sequence[PlannedRun] = ()) -> SweepForecast:
+    """The forecast of these runs, by default of all that are planned.
+
+    From the cluster's probe; of a program from its earlier sweeps.
+    """
+    runs = runs or prepared.plan.runs
+    if any(isinstance(item.run, ProgramRun) for item in runs):
+        return _by_law(prepared, runs)
     cluster, root = prepared.request.cluster, prepared.surroundings.root
     if not probe.path_of(cluster, root).exists():
         return SweepForecast(prepared, None, f"no forecast: 'fab probe --cluster {cluster}' measures what one rests on")
-    cases = of_plan(prepared.plan)
+    cases = of_planned(runs)
     if not cases:
         return SweepForecast(prepared, None, f"no forecast: there is none for runs of {prepared.experiment.kind}")
     try:
@@ -108,10 +113,10 @@ def forecast_sweep(prepared: Sweep) -> SweepForecast:
         return SweepForecast(prepared, None, f"no forecast: {error}")
 
 
-def _by_law(prepared: Sweep) -> SweepForecast:
+def _by_law(prepared: Sweep, runs: Sequence[PlannedRun]) -> SweepForecast:
     """Of a program, from the law of its earlier sweeps."""
     scalings = {series.name: series.scaling for series in series_of(prepared.loaded.study)}
-    wanted = programs(prepared.plan, scalings)
+    wanted = programs(runs, scalings)
     command = list(next(iter(wanted.values()))[0].command)
     try:
         found = earlier.sweeps(prepared.surroundings.runs, prepared.inventory.cluster, command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,12 +57,14 @@ class PlannedRun:
 class Plan:
     """All runs of a sweep in order; `notes` names what was left out and how ranks are bound.
 
-    `setup` and `cleanup` are jobs on the head before the first run and after the last, whatever becomes of the runs;
-    `logs` are of what was done on it before, by name.
+    `block` gives one launch of every point, by its number, in the order of that launch. `setup` and `cleanup` are jobs
+    on the head before the first run and after the last, whatever becomes of the runs; `logs` are of what was done on it
+    before, by name.
     """
 
     runs: tuple[PlannedRun, ...]
     notes: tuple[str, ...]
+    block: Callable[[int], tuple[PlannedRun, ...]]
     setup: JobRequest | None = None
     cleanup: JobRequest | None = None
     logs: Mapping[str, Path] = field(default_factory=dict)
@@ -90,14 +92,28 @@ def spread(ranks: int, inventory: Inventory) -> tuple[int, int]:
 Item = TypeVar("Item")
 
 
-def shuffled(seed: int, points: Sequence[tuple[int, Item]]) -> list[tuple[int, Item]]:
-    """All launches in order, the points of each shuffled. `points` are pairs: number of launches, point."""
-    ordered: list[tuple[int, Item]] = []
-    for launch in range(max(launches for launches, _ in points)):
-        those = [(launch, item) for launches, item in points if launch < launches]
-        random.Random(f"{seed}/{launch}").shuffle(those)  # noqa: S311  an order, no secret
-        ordered += those
-    return ordered
+def make_plan(
+    seed: int,
+    points: Sequence[tuple[int, Item]],
+    planned: Callable[[int, Item], PlannedRun],
+    order: Sequence[str],
+) -> Plan:
+    """All launches in order, the points of each shuffled; without notes.
+
+    `points` are pairs: number of launches, point. `planned` makes the run of a launch, by its number. `order` lists the
+    names of the series.
+    """
+
+    def launch_of(number: int, those: Sequence[Item]) -> list[PlannedRun]:
+        shuffled = list(those)
+        random.Random(f"{seed}/{number}").shuffle(shuffled)  # noqa: S311  an order, no secret
+        return [planned(number, item) for item in shuffled]
+
+    runs: list[PlannedRun] = []
+    for number in range(max(launches for launches, _ in points)):
+        runs += launch_of(number, [item for launches, item in points if number < launches])
+    every = [item for _, item in points]
+    return Plan(merge(runs, order), (), lambda number: merge(launch_of(number, every), order))
 
 
 def merge(planned: Iterable[PlannedRun], order: Sequence[str]) -> tuple[PlannedRun, ...]:

@@ -25,7 +25,9 @@ from orchestration.planning import code_version
 from orchestration.planning.cores import node_cpus
 from orchestration.planning.plan import Plan, PlannedRun, skip_reason
 from orchestration.planning.study import LoadedStudy, Overrides
-from orchestration.sweep import resume
+from orchestration.sweep import extension, resume
+from orchestration.sweep.extension import Goal, Look
+from orchestration.sweep.ledger import Ledger
 from orchestration.sweep.locks import Turn
 from orchestration.sweep.resume import Flags, Identity
 
@@ -43,6 +45,7 @@ class Request:
     flags: Flags = field(default_factory=Flags)
     overrides: Overrides = field(default_factory=Overrides)
     turn: Turn = field(default_factory=Turn)
+    goal: Goal | None = None  # beyond the planned launches
 
 
 @dataclass(frozen=True)
@@ -109,16 +112,33 @@ class Sweep:
 
     def pending(self, paths: SweepPaths) -> list[PlannedRun]:
         """The runs of the plan that the folder still wants. Raises Refusal."""
-        return resume.pending(self.plan, resume.records(paths), self.request.flags, self.skip_reason)
+        return resume.pending(self.runs(paths), resume.records(paths), self.request.flags, self.skip_reason)
+
+    def runs(self, paths: SweepPaths) -> tuple[PlannedRun, ...]:
+        """The plan's, and those by which the folder's sweep was extended. Raises Refusal."""
+        return extension.known_runs(self.plan, Ledger(paths.ledger).events())
+
+    def look(self, paths: SweepPaths) -> Look | None:
+        """Whether the folder's points are precise enough, and what comes next; None without a goal. Raises Refusal."""
+        goal = self.request.goal
+        return None if goal is None else extension.look(goal, self.plan, paths, Ledger(paths.ledger).events())
+
+    def _extendable(self, paths: SweepPaths) -> bool:
+        """Whether a sweep that is over goes on with more launches: not on nodes that changed since."""
+        planned = Ledger(paths.ledger).last("planned")
+        if self.request.goal is None or planned is None or planned.get("facts") != self.identity.facts:
+            return False
+        look = self.look(paths)
+        return look is not None and look.end != extension.PRECISE
 
     def find(self) -> SweepPaths | None:
         """The folder of the sweep that goes on; None where another is to be made. Raises Refusal."""
         out = self.request.out
         if out is None:
             runs = self.surroundings.runs
-            return (
-                None if self.request.new else resume.find(runs, self.identity, lambda paths: bool(self.pending(paths)))
-            )
+            if self.request.new:
+                return None
+            return resume.find(runs, self.identity, lambda paths: bool(self.pending(paths)), self._extendable)
         paths = SweepPaths(out.absolute())
         if not paths.ledger.exists():
             _refuse_foreign(paths.folder)

@@ -65,6 +65,7 @@ class Progress(ABC):
         self._estimate = TimeLeft()
         self._waiting: list[PlannedRun] = []
         self._total = 0
+        self._worst = ""
         self._begun = 0.0
 
     @contextmanager
@@ -90,16 +91,27 @@ class Progress(ABC):
         self._waiting.remove(planned)
         self.done(planned, record)
 
+    def looked(self, told: str, worst: str, further: Sequence[PlannedRun]) -> None:
+        """The points were judged, as a line and the worst of them in a word say, and these runs are added."""
+        self._waiting += further
+        self._total += len(further)
+        self._worst = worst
+        self.judged(told)
+
     @property
     def _left(self) -> str:
         seconds = self._estimate.left_s(self._waiting)
-        return "" if seconds is None else f"{seconds:.0f} s left"
+        left = "" if seconds is None else f"{seconds:.0f} s left"
+        return ", ".join(filter(None, [left, self._worst]))
 
     @abstractmethod
     def at_work(self, planned: PlannedRun) -> None: ...
 
     @abstractmethod
     def done(self, planned: PlannedRun, record: Mapping[str, Any]) -> None: ...
+
+    @abstractmethod
+    def judged(self, told: str) -> None: ...
 
 
 class Lines(Progress):
@@ -120,6 +132,9 @@ class Lines(Progress):
             file=self._out,
             flush=True,
         )
+
+    def judged(self, told: str) -> None:
+        print(told, file=self._out, flush=True)
 
 
 class Terminal(Progress):
@@ -157,3 +172,9 @@ class Terminal(Progress):
         self._bar.advance(self._task)
         if record["outcome"] != OK:
             self._bar.console.print(escape(f"{describe(planned)}: {result(record, self._experiment)}"), soft_wrap=True)
+
+    def judged(self, told: str) -> None:
+        from rich.markup import escape
+
+        self._bar.update(self._task, total=self._total, left=self._left)
+        self._bar.console.print(escape(told), soft_wrap=True)

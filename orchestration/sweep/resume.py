@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder, SweepPaths
-from orchestration.planning.plan import Plan, PlannedRun
+from orchestration.planning.plan import PlannedRun
 from orchestration.sweep.ledger import Ledger
 from workload.record.digest import document_digest
 from workload.record.kinds import read_record
@@ -93,13 +93,13 @@ def records(paths: SweepPaths) -> dict[str, dict[str, Any]]:
 
 
 def pending(
-    plan: Plan,
+    runs: Iterable[PlannedRun],
     done: Mapping[str, Mapping[str, Any]],
     flags: Flags,
     skip_reason: Callable[[PlannedRun], str | None],
 ) -> list[PlannedRun]:
     """The runs to carry out now: without a record, skipped for a reason that no longer holds, or asked for again."""
-    return [item for item in plan.runs if _wanted(item, done.get(item.run.run_id), flags, skip_reason)]
+    return [item for item in runs if _wanted(item, done.get(item.run.run_id), flags, skip_reason)]
 
 
 def _wanted(
@@ -115,16 +115,26 @@ def _wanted(
     return flags.retry and record["outcome"] != OK
 
 
-def find(runs: RunsFolder, identity: Identity, unfinished: Callable[[SweepPaths], bool]) -> SweepPaths | None:
-    """The newest unfinished sweep of the same study, cluster and code. Raises Refusal where its machine changed."""
+def find(
+    runs: RunsFolder,
+    identity: Identity,
+    unfinished: Callable[[SweepPaths], bool],
+    extendable: Callable[[SweepPaths], bool],
+) -> SweepPaths | None:
+    """The newest unfinished sweep of the same study, cluster and code, or the newest of all if it can be extended.
+
+    Raises Refusal where its machine changed.
+    """
+    newest = True
     for paths in runs.sweeps():
         planned = Ledger(paths.ledger).last("planned")
         same = planned is not None and all(
             planned.get(key) == getattr(identity, key) for key in ("study", "cluster", "workload")
         )
-        if same and unfinished(paths):
+        if same and (unfinished(paths) or (newest and extendable(paths))):
             check_unchanged(paths, identity)
             return paths
+        newest = newest and not same
     return None
 
 

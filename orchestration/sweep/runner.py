@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from orchestration.jobs.job import JobRequest
 from orchestration.paths import SweepPaths
 from orchestration.planning.cores import fewest_cores
 from orchestration.planning.plan import PlannedRun
-from orchestration.sweep import resume
+from orchestration.sweep import extension, resume
 from orchestration.sweep.ledger import Ledger
 from orchestration.sweep.locks import held, locked
 from orchestration.sweep.prepare import NODE_LOST, Sweep
@@ -46,11 +46,11 @@ class Result:
 class LedgerExtras:
     """What goes into the ledger beside the runs.
 
-    `forecast`: what is forecast of the runs, written before the first of them starts. `canary`: what the nodes answer
+    `forecast`: what is forecast of runs, written before the first of them starts. `canary`: what the nodes answer
     to a fixed kernel, asked before each launch's block of runs and after the last; it raises Stopped.
     """
 
-    forecast: Mapping[str, Any] | None = None
+    forecast: Callable[[Sequence[PlannedRun]], Mapping[str, Any] | None] | None = None
     canary: Callable[[SweepPaths], Mapping[str, Any]] | None = None
 
 
@@ -77,7 +77,6 @@ class SweepRunner:
             self.ledger.append("beside", self.utc_now(), sweep=self.beside)
         pending = self._adopted_first(self.sweep.pending(self.paths))
         try:
-            self._set_up(pending)
             self._runs(pending)
         except BaseException:
             with suppress(Stopped):  # what ended the sweep is what a person is to read
@@ -89,21 +88,15 @@ class SweepRunner:
         return result
 
     def _runs(self, pending: Sequence[PlannedRun]) -> None:
-        block: int | None = None
+        """What is pending, and block after block by which the sweep is extended."""
         with self.progress.shown(pending, self.sweep.experiment):
-            for planned in pending:
-                # an adopted run may be at work: nothing beside it
-                if planned.run.launch != block and not self.paths.job(planned.run.run_id).exists():
-                    block = planned.run.launch
-                    self._canary(f"before launch {block + 1}")
-                self._one(planned)
-            if pending:
+            if self._carry_out(pending) + sum(self._carry_out(block) for block in self._further()):
                 self._canary("after the last run")
 
     def _result(self) -> Result:
-        done = resume.records(self.paths)
-        counts = Counter(str(done[item.run.run_id]["outcome"]) for item in self.sweep.plan.runs)
-        return Result(counts, all(self._as_planned(item, done[item.run.run_id]) for item in self.sweep.plan.runs))
+        done, runs = resume.records(self.paths), self.sweep.runs(self.paths)
+        counts = Counter(str(done[item.run.run_id]["outcome"]) for item in runs)
+        return Result(counts, all(self._as_planned(item, done[item.run.run_id]) for item in runs))
 
     def _set_up(self, pending: Sequence[PlannedRun]) -> None:
         """Carries out the plan's setup, unless a lost `fab` did. Raises Refusal with its last lines, Stopped."""
@@ -143,6 +136,35 @@ class SweepRunner:
         self.ledger.append(name, self.utc_now(), exit_status=status)
         return status, said
 
+    def _carry_out(self, runs: Sequence[PlannedRun]) -> int:
+        """The runs one after the other; returns their number."""
+        self._set_up(runs)
+        launch: int | None = None
+        for planned in runs:
+            # an adopted run may be at work: nothing beside it
+            if planned.run.launch != launch and not self.paths.job(planned.run.run_id).exists():
+                launch = planned.run.launch
+                self._canary(f"before launch {launch + 1}")
+            self._one(planned)
+        return len(runs)
+
+    def _further(self) -> Iterator[Sequence[PlannedRun]]:
+        """Block after block of runs until the points are as precise as they are to be, or a limit ends it."""
+        while (look := self.sweep.look(self.paths)) is not None:
+            self.ledger.append(extension.LOOK, self.utc_now(), **look.event)
+            self.progress.looked(look.told, look.judgement.worst, look.block)
+            if not look.block:
+                return
+            runs = [item.run.run_id for item in look.block]
+            self.ledger.append(extension.EXTENDED, self.utc_now(), launch=look.block[0].run.launch, runs=runs)
+            self._foretell(look.block)
+            yield look.block
+
+    def _foretell(self, runs: Sequence[PlannedRun]) -> None:
+        """Writes the forecast of runs, where there is one."""
+        if self.extras.forecast is not None and (forecast := self.extras.forecast(runs)) is not None:
+            self.ledger.append("forecast", self.utc_now(), **forecast)
+
     def _as_planned(self, planned: PlannedRun, record: Mapping[str, Any]) -> bool:
         """False for a failure, and for a run that was skipped because a node was lost before it."""
         lost = str(record["reason"]).startswith(NODE_LOST)
@@ -161,8 +183,7 @@ class SweepRunner:
         runs = [item.run.run_id for item in self.sweep.plan.runs]
         values = {**self.sweep.identity.event(), "runs": runs, "notes": list(self.sweep.plan.notes)}
         self.ledger.append("planned", self.utc_now(), pid=os.getpid(), **values)
-        if self.extras.forecast is not None:
-            self.ledger.append("forecast", self.utc_now(), **self.extras.forecast)
+        self._foretell(self.sweep.plan.runs)
 
     def _canary(self, when: str) -> None:
         """Asks the canary; where it fails the ledger says so and the sweep goes on. Raises Stopped on Ctrl-C."""

@@ -33,7 +33,7 @@ def status(paths: SweepPaths) -> Status:
     planned = ledger.last("planned")
     if planned is None:
         raise Refusal(f"{paths.folder} holds no sweep: give a folder under results/runs")
-    runs, done = set(planned.get("runs", [])), records(paths)
+    runs, done = {run for event in ledger.events() for run in event.get("runs", [])}, records(paths)
     begun: dict[str, bool] = {}
     for event in ledger.events():
         if "run_id" in event:

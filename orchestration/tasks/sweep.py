@@ -16,6 +16,7 @@ from orchestration.tasks.arguments import LOCAL_CLUSTER, images_of, number, numb
 from orchestration.tasks.common import find_living, known_clusters, operator, reports_errors, surroundings, terminable
 from orchestration.tasks.printing import console, print_line, print_table, short
 from orchestration.tasks.results import print_report
+from orchestration.tasks.within import goal_of
 
 if TYPE_CHECKING:
     from orchestration.sweep.prepare import Sweep
@@ -38,6 +39,10 @@ SWEEP_HELP = {
     "batch": "this batch in every strong series, a rank in every weak one; several, comma-separated, for size series",
     "repeats": "timed repeats inside each launch",
     "launches": "launches (separate mpiruns) of each point",
+    "within": "go on in blocks of launches until each point's 95 % interval lies this close around its time, as 5%",
+    "max-launches": "with --within: the most launches of a point (default: 30)",
+    "max-time": "with --within: the longest time at work on this sweep, as 90s, 30m or 2h",
+    "max-cost": "with --within: the same limit by the cluster's price, in its currency",
     "images": "sample, synthetic, or a folder of pictures",
     "backend": "code that convolves a block, comma-separated",
     "movement": "how blocks travel, comma-separated",
@@ -72,6 +77,10 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     batch: str = "",
     repeats: str = "",
     launches: str = "",
+    within: str = "",
+    max_launches: str = "",
+    max_time: str = "",
+    max_cost: str = "",
     images: str = "",
     backend: str = "",
     movement: str = "",
@@ -87,7 +96,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     from orchestration.sweep.prepare import Request, prepare
     from orchestration.sweep.resume import Flags
 
-    find_living(cluster)
+    goal = goal_of(find_living(cluster), within, max_launches, max_time, max_cost)
     overrides = Overrides(
         series=words(series),
         ranks=numbers("--ranks", ranks),
@@ -111,7 +120,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
         raise Refusal("--wait and --concurrent contradict each other: give one of them")
     folder = Path(out).expanduser() if out else None
     turn = Turn(wait, concurrent, print_line)
-    request = Request(cluster, study or None, folder, new, Flags(retry, force), overrides, turn)
+    request = Request(cluster, study or None, folder, new, Flags(retry, force), overrides, turn, goal)
     if down_after:  # refuse before the runs, not after them
         known_clusters().provider(cluster).check_down(cluster, operator())
     with terminable():
@@ -172,7 +181,8 @@ def _list_runs(prepared: Sweep) -> None:
     forecast = forecast_sweep(prepared)
     columns = prepared.experiment.columns
     rows = []
-    for item in prepared.plan.runs:
+    every = prepared.plan.runs if paths is None else prepared.runs(paths)
+    for item in every:
         run = item.run
         mib = "" if item.peak_bytes is None else f"{sum(item.peak_bytes) / 2**20:.0f}"
         fate = f"skipped: {reason}" if (reason := prepared.skip_reason(item)) else ""
@@ -182,7 +192,7 @@ def _list_runs(prepared: Sweep) -> None:
     print_table(["#", "series", "ranks", *columns, "launch", "predicted MiB", "forecast", "becomes"], rows)
     print(*prepared.plan.notes, sep="\n")
     where = "another sweep" if paths is None else f"going on with {short(paths.folder)}"
-    print(f"{where}: {len(pending)} of {len(prepared.plan.runs)} runs to do")
+    print(f"{where}: {len(pending)} of {len(every)} runs to do")
     if forecast.why:
         print_line(forecast.why)
 

@@ -149,7 +149,7 @@ def dates(sweep: RecordedSweep, now: datetime) -> Iterator[Case]:
 def _planned(sweep: RecordedSweep) -> set[str]:
     found: set[str] = set()
     for event in sweep.events:
-        if event.get("event") == "planned" and isinstance(event.get("runs"), list):
+        if event.get("event") in ("planned", "extended") and isinstance(event.get("runs"), list):
             found.update(map(str, event["runs"]))
     return found
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from results.audit import gates
 from results.audit.cache import fits_a_cache
 from results.audit.gates import MARGIN, Case
-from results.estimates import MIN_LAUNCHES, Estimate
+from results.estimates import CONFIDENCE, MIN_LAUNCHES, Estimate
 from results.formats import estimate, number, plural
 from results.records.marks import MEMORY_BOUND
 from results.records.point import RecordedPoint
@@ -68,7 +68,9 @@ class Against:
         if not self.decides:
             return self.ratio.inverse(1.0).high < self.share * (1.0 - FEW_MARGIN)
         limit = self.share * (1.0 - MARGIN)
-        return chance(self.point.medians_s(), self.baseline.medians_s(), limit) < FALSE_ALARMS / comparisons
+        # launches that were added until they were enough are tested more severely, as intervals are
+        level = FALSE_ALARMS * (1.0 - self.point.confidence) / (1.0 - CONFIDENCE)
+        return chance(self.point.medians_s(), self.baseline.medians_s(), limit) < level / comparisons
 
 
 def cases(sweep: RecordedSweep) -> dict[str, list[Case]]:

@@ -13,13 +13,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from results.estimates import CONFIDENCE, INTERVAL, MIN_LAUNCHES, RANGE, Estimate
+from results.estimates import CONFIDENCE, INTERVAL, MIN_LAUNCHES, RANGE, Estimate, t_quantile
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
 
 FASTER, SLOWER, SAME, EQUIVALENT = "faster", "slower", "no difference can be claimed", "equivalent"
 MIN_SWEEPS = 3  # on each side, for a claim that holds for other sweeps as well
-LEVEL = 1.0 - CONFIDENCE
 Side = Sequence[RecordedPoint]
 Groups = tuple[tuple[float, ...], ...]  # log times: of each sweep its launches, or of each sweep its mean alone
 
@@ -35,9 +34,7 @@ class LogDifference:
 
     def interval(self, confidence: float = CONFIDENCE) -> Estimate:
         """Of the ratio of times."""
-        from scipy.stats import t
-
-        half = float(t.ppf(0.5 + confidence / 2.0, self.freedom)) * math.sqrt(self.variance)
+        half = t_quantile(self.freedom, confidence) * math.sqrt(self.variance)
         bounds = (math.exp(self.mean - half), math.exp(self.mean + half))
         return Estimate(math.exp(self.mean), *bounds, INTERVAL, self.launches)
 
@@ -65,6 +62,7 @@ class Pair:
     probability: float | None
     why_not: str
     within: bool = False
+    confidence: float = CONFIDENCE  # of its ratio's interval; a difference is claimed at the rest
 
     @property
     def verdict(self) -> str:
@@ -73,7 +71,7 @@ class Pair:
             return f"{SAME}: {self.why_not}"
         if self.within:
             return EQUIVALENT
-        if self.ratio is None or self.probability is None or self.probability >= LEVEL:
+        if self.ratio is None or self.probability is None or self.probability >= 1.0 - self.confidence:
             return SAME
         return FASTER if self.ratio.value < 1.0 else SLOWER
 
@@ -142,9 +140,11 @@ def _draft(first: Side, second: Side, *, in_general: bool, tolerance: float | No
     if why := _too_little(every, in_general=in_general):
         return Pair(*sides, clock, _range(first, second, clock), None, None, why)
     difference = _difference(*(_groups(side, clock, in_general=in_general) for side in sides))
-    ratio, probability = difference.interval(), difference.probability()
-    within = tolerance is not None and _within(difference, tolerance)
-    return Pair(*sides, clock, ratio, difference, probability, "", within)
+    # between sweeps, that launches were added until they were enough spoils nothing
+    level = CONFIDENCE if in_general else max(point.confidence for point in every)
+    ratio, probability = difference.interval(level), difference.probability()
+    within = tolerance is not None and _within(difference, tolerance, level)
+    return Pair(*sides, clock, ratio, difference, probability, "", within, level)
 
 
 def _too_little(points: Sequence[RecordedPoint], *, in_general: bool) -> str:
@@ -182,9 +182,9 @@ def _difference(first: Groups, second: Groups) -> LogDifference:
     return LogDifference(means[1] - means[0], variance, freedom, min(map(len, (*first, *second))))
 
 
-def _within(difference: LogDifference, tolerance: float) -> bool:
-    """Two one-sided tests at LEVEL, which are an interval at twice that."""
-    interval = difference.interval(1.0 - 2.0 * LEVEL)
+def _within(difference: LogDifference, tolerance: float, confidence: float) -> bool:
+    """Two one-sided tests at 1 - confidence, which are an interval at twice that."""
+    interval = difference.interval(2.0 * confidence - 1.0)
     return 1.0 / (1.0 + tolerance) < interval.low and interval.high < 1.0 + tolerance
 
 
@@ -215,7 +215,9 @@ def _overall(pairs: Sequence[Pair], *, in_general: bool) -> Estimate | None:
     if variance > 0.0:
         freedom = 1.0 / math.fsum((each.variance / variance) ** 2 / each.freedom for each in known)
     mean = statistics.fmean(each.mean for each in known)
-    return LogDifference(mean, variance / len(known) ** 2, freedom, min(each.launches for each in known)).interval()
+    launches = min(each.launches for each in known)
+    level = max(pair.confidence for pair in tested)
+    return LogDifference(mean, variance / len(known) ** 2, freedom, launches).interval(level)
 
 
 def _sweep_means(pairs: Sequence[Pair], *, second: bool) -> Groups:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from results.estimates import Estimate, ratio_estimate, time_estimate
+from results.estimates import AFTER_LOOKS, CONFIDENCE, Estimate, ratio_estimate, time_estimate
 from results.records.experiment import RecordedExperiment, Variant, Work
 from results.records.kinds import experiment_of
 from results.records.launch import RecordedLaunch
@@ -27,11 +27,13 @@ class RecordedPoint:
     """The launches of one set of parameters, in launch order; never empty.
 
     `alike_speed`: the slowest core, in operations a CPU second, of that launch of as many ranks and the same code which
-    had the best one in its sweep; None where nothing is known of other points.
+    had the best one in its sweep; None where nothing is known of other points. `looks`: how often its sweep looked
+    whether it had launches enough.
     """
 
     launches: tuple[RecordedLaunch, ...]
     alike_speed: float | None = None
+    looks: int = 0
 
     @property
     def run(self) -> Run:
@@ -107,6 +109,11 @@ class RecordedPoint:
         return STREAMED in self.marks
 
     @property
+    def confidence(self) -> float:
+        """The level of its intervals."""
+        return AFTER_LOOKS if self.looks else CONFIDENCE
+
+    @property
     def headline(self) -> str:
         """The clock of speedups and rates."""
         return self.experiment.headline
@@ -125,7 +132,7 @@ class RecordedPoint:
         medians = self.medians_s(clock)
         if not medians:
             return None
-        time = time_estimate(medians)
+        time = time_estimate(medians, self.confidence)
         return time.ranged(min(medians), max(medians)) if self.cores_differ else time
 
     def seconds(self, clock: str = "") -> float:
@@ -221,7 +228,7 @@ def ratio_of(numerator: RecordedPoint, denominator: RecordedPoint, clock: str = 
     """
     clock = clock or numerator.headline
     above, below = numerator.medians_s(clock), denominator.medians_s(clock)
-    ratio = ratio_estimate(above, below)
+    ratio = ratio_estimate(above, below, max(numerator.confidence, denominator.confidence))
     if numerator.cores_differ or denominator.cores_differ:
         return ratio.ranged(min(above) / max(below), max(above) / min(below))
     return ratio
@@ -234,8 +241,8 @@ def parameters(run: Run) -> str:
     return canonical_json(document)
 
 
-def group(launches: Iterable[RecordedLaunch]) -> tuple[RecordedPoint, ...]:
-    """Groups launches into points, sorted by variant, ranks and size."""
+def group(launches: Iterable[RecordedLaunch], looks: int = 0) -> tuple[RecordedPoint, ...]:
+    """Groups launches into points, sorted by variant, ranks and size; `looks` are their sweep's."""
     members: dict[str, list[RecordedLaunch]] = {}
     for launch in launches:
         members.setdefault(parameters(launch.run), []).append(launch)
@@ -244,7 +251,7 @@ def group(launches: Iterable[RecordedLaunch]) -> tuple[RecordedPoint, ...]:
     for launch in filter(lambda launch: launch.counts, every):
         fastest[_alike(launch)] = max([fastest.get(_alike(launch), 0.0), *_slowest_cores([launch])])
     points = [
-        RecordedPoint(tuple(sorted(found, key=lambda launch: launch.run.launch)), fastest.get(_alike(found[0])))
+        RecordedPoint(tuple(sorted(found, key=lambda launch: launch.run.launch)), fastest.get(_alike(found[0])), looks)
         for found in members.values()
     ]
     return tuple(sorted(points, key=_order))

@@ -61,7 +61,12 @@ class RecordedSweep:
 
     @cached_property
     def points(self) -> tuple[RecordedPoint, ...]:
-        return group(self.launches)
+        return group(self.launches, len(self.looks))
+
+    @property
+    def looks(self) -> tuple[Mapping[str, Any], ...]:
+        """The ledger's events of looking whether the points have launches enough (`--within`)."""
+        return tuple(event for event in self.events if event.get("event") == "look")
 
     @cached_property
     def series(self) -> tuple[RecordedSeries, ...]:

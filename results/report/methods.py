@@ -11,6 +11,7 @@ from results.report.summary import checked, marked, ran
 from results.report.title import title
 from results.scaling.disturbance import warnings
 from results.table import escaped
+from results.tables import looks
 from results.tables.sweep.provenance import environment
 
 GIB = 2**30
@@ -90,8 +91,9 @@ def _series(series: RecordedSeries) -> str:
 def _launches(sweep: RecordedSweep, known: dict[str, str]) -> Iterator[str]:
     counts = sorted({len(point.launches) for point in sweep.points})
     told = " to ".join(dict.fromkeys(map(str, (counts[0], counts[-1])))) if counts else "no"
+    which = "all points, and further rounds those that were not yet precise enough," if sweep.looks else "all points,"
     yield (
-        f"Launches of a point, each a new start of all ranks: {told}; every round of launches took all points, in an "
+        f"Launches of a point, each a new start of all ranks: {told}; every round of launches took {which} in an "
         "order shuffled by a recorded seed."
     )
     if known.get("Repeats a launch"):
@@ -107,6 +109,7 @@ def _intervals(sweep: RecordedSweep) -> Iterator[str]:
         f"Satterthwaite; (low to high) is the range, where there are fewer than {MIN_LAUNCHES} launches or they ran on "
         "cores of different speed."
     )
+    yield from looks.notes(sweep.points)
     ranged = sum(point.cores_differ or len(point.timed) < MIN_LAUNCHES for point in sweep.points if point.timed)
     if ranged:
         yield f"Points with such a range: {ranged} of {len(sweep.points)}."

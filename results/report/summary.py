@@ -15,7 +15,9 @@ from results.records.point import RecordedPoint
 from results.records.program import RecordedProgram
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.scaling.disturbance import warnings
+from results.scaling.precision import precision
 from results.scaling.speedup import Ratio, absolute_speedup, relative_speedup, scaled_speedup, weak_efficiency
+from results.tables import looks
 from results.tables.sweep.accuracy import quality
 from results.tables.sweep.check import NOT_FINITE, checks, largest
 from results.tables.sweep.provenance import bindings
@@ -24,7 +26,7 @@ from workload.record.outcomes import OK
 
 def sentences(sweep: RecordedSweep) -> list[str]:
     """Runs by outcome, the fastest point, speedup at the largest count, the check, binding and marks."""
-    lines = [ran(sweep), *_fastest(sweep)]
+    lines = [ran(sweep), *_looked(sweep), *_fastest(sweep)]
     for series in sweep.series:
         lines += _at_the_largest(sweep, series)
     lines += [*warnings(sweep), *_foretold(sweep), *checked(sweep)]
@@ -50,6 +52,20 @@ def ran(sweep: RecordedSweep) -> str:
     told = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in ordered) or "none recorded"
     late = f" {plural(sweep.unfinished, 'planned run')} left no record." if sweep.unfinished else ""
     return f"{plural(len(sweep.launches), 'run')}: {told}.{late}"
+
+
+def _looked(sweep: RecordedSweep) -> list[str]:
+    """Whether launches were added until they were enough, and what ended that."""
+    if not sweep.looks:
+        return []
+    last, found = sweep.looks[-1], precision(sweep.points)
+    within, ended = last.get("within"), last.get("end")
+    told = looks.notes(sweep.points)
+    if isinstance(within, float):
+        wide, points = len(found.wide(within)), plural(len(found.widths), "point")
+        told.append(f"{len(found.widths) - wide} of {points} lie within {100 * within:.3g} % of their time.")
+        told += [f"What ended it: {ended}."] if wide and ended else []
+    return told
 
 
 def _fastest(sweep: RecordedSweep) -> list[str]:

@@ -19,10 +19,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from results.estimates import Estimate
+from results.estimates import CONFIDENCE, Estimate
 from results.records.sweep import STRONG, WEAK
 from results.scaling.power import noncentrality
 from results.scaling.ratios import CoefficientRatios
@@ -115,8 +115,8 @@ def laws_of(scaling: str) -> tuple[Law, ...]:
     return tuple(law for law in LAWS if law.scaling == scaling)
 
 
-def fit(law: Law, times: Sequence[tuple[int, float]]) -> Fit:
-    """Fits a law to (ranks, seconds) of every launch.
+def fit(law: Law, times: Sequence[tuple[int, float]], confidence: float = CONFIDENCE) -> Fit:
+    """Fits a law to (ranks, seconds) of every launch; intervals are at `confidence`.
 
     Raises:
         TooFewPointsError: fewer distinct rank counts than parameters + SPARE.
@@ -126,6 +126,7 @@ def fit(law: Law, times: Sequence[tuple[int, float]]) -> Fit:
     _check(law, times)
     weights, within = _weights(times)
     ratios, misses = _least_squares(law, times, weights, within)
+    ratios = replace(ratios, confidence=confidence)
     parameters = {name: ratios.interval(over, under) for name, (over, under) in law.parameters.items()}
     if law.has_peak and (peak := ratios.peak()) is not None:
         parameters[PEAK] = peak

@@ -68,7 +68,7 @@ class Line:
         times = [(point.run.ranks, time_s) for point in self.fitted for time_s in point.medians_s()]
         for law in fits.laws_of(self.scaling):
             try:
-                found[law.name] = conflict(self.fitted) or fits.fit(law, times)
+                found[law.name] = conflict(self.fitted) or fits.fit(law, times, self.points[0].confidence)
             except NoFitError as error:
                 found[law.name] = str(error)
         return found
@@ -92,7 +92,8 @@ class Line:
             [
                 statistics.median(repeat.convolve_s / getattr(repeat, clock) for repeat in launch.repeats)
                 for launch in one_rank.counting
-            ]
+            ],
+            one_rank.confidence,
         )
 
     def each(self) -> list[PointLaws]:

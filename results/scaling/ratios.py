@@ -6,26 +6,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.estimates import CONFIDENCE, INTERVAL, Estimate
+from results.estimates import CONFIDENCE, INTERVAL, Estimate, t_quantile
 
 
 @dataclass(frozen=True)
 class CoefficientRatios:
     """Fitted coefficients, their covariance matrix, degrees of freedom, and number of launches.
 
-    A form is a sequence of weights, one for each coefficient. Intervals are at CONFIDENCE.
+    A form is a sequence of weights, one for each coefficient. Intervals are at `confidence`.
     """
 
     coefficients: Sequence[float]
     covariance: Sequence[Sequence[float]]
     freedom: int
     launches: int
+    confidence: float = CONFIDENCE
 
     @property
     def _t(self) -> float:
-        from scipy.stats import t
-
-        return float(t.ppf(0.5 + CONFIDENCE / 2.0, self.freedom))
+        return t_quantile(self.freedom, self.confidence)
 
     def _value(self, form: Sequence[float]) -> float:
         return math.fsum(weight * c for weight, c in zip(form, self.coefficients, strict=True))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from benchmarks import interval_coverage as coverage
@@ -24,6 +26,25 @@ def test_slow_cores_withhold_intervals_and_spoil_none(interval: object) -> None:
     assert even.withheld == 0.0
     assert slow.covered >= LEAST
     assert slow.withheld > 0.5
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.08])
+@pytest.mark.parametrize("interval", [coverage.of_time_after_looks, coverage.of_speedup_after_looks])
+def test_intervals_after_launches_were_added_are_covered(interval: object, noise: float) -> None:
+    assert callable(interval)
+    assert interval(noise, SEEDS).covered >= LEAST
+
+
+def test_p_is_covered_after_launches_were_added() -> None:
+    assert coverage.of_p_after_looks(0.95, coverage.EVEN, SEEDS).covered >= LEAST
+
+
+def test_no_launch_is_added_to_a_precise_time_nor_beyond_the_most() -> None:
+    def launches(noise: float) -> set[int]:
+        return {len(coverage.added(random.Random(seed), noise)[0]) for seed in range(20)}  # noqa: S311  # noise
+
+    assert launches(1e-4) == {coverage.MIN_LAUNCHES}
+    assert launches(10.0) == {coverage.MOST_LAUNCHES}
 
 
 def test_a_forecast_is_covered_with_noise_between_sweeps() -> None:

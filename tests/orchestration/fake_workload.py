@@ -84,6 +84,9 @@ def leave(behaviour: str, document: dict[str, object]) -> str:
         document["run_id"] = "0" * 16
     if behaviour == "wrong-answer":
         document["check"] |= {"passed": False, "worst_error_over_tolerance": 17.0}
+    if behaviour == "noisy" and document["run"]["problem"]["batch"] > 2:  # every other launch takes twice as long
+        for repeat in document["repeats"]:
+            repeat["forward_s"] *= 1 + document["run"]["launch"] % 2
     if behaviour == "wrong-shape":
         del document["memory"]
     text = json.dumps(document)

@@ -12,7 +12,7 @@ from orchestration.errors import Refusal
 from orchestration.experiments.convolution.study import AUTO, ConvolutionSeries, ConvolutionStudy
 from orchestration.jobs.launchers.placement import NodeCpus
 from orchestration.planning.binding import NONE, binding_of, described
-from orchestration.planning.plan import Plan, PlannedRun, merge, rank_counts, shuffled, spread
+from orchestration.planning.plan import Plan, PlannedRun, make_plan, rank_counts, spread
 from orchestration.planning.study import RANKS, SLOTS
 from workload.domain import movements
 from workload.domain.footprint import choose_grid, predict
@@ -55,15 +55,16 @@ def make(study: ConvolutionStudy, source: str, context: ConvolutionContext) -> P
     """
     notes: list[str] = []
     points = _points(study, source, context.inventory, notes)
-    ordered = shuffled(study.seed, [(item[0].launches, item) for item in points])
     try:
-        runs = merge(
-            (_planned(launch, *item, context) for launch, item in ordered),
+        made = make_plan(
+            study.seed,
+            [(item[0].launches, item) for item in points],
+            lambda launch, item: _planned(launch, *item, context),
             [series.name for series in study.series],
         )
     except ValueError as error:
         raise Refusal(f"study {source}: {error}") from error
-    return Plan(runs, (*notes, described(item.run.binding for item in runs)))
+    return replace(made, notes=(*notes, described(item.run.binding for item in made.runs)))
 
 
 def _points(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from orchestration.experiments.program.files import Archive
 from orchestration.experiments.program.study import GIVEN, ProgramSeries, ProgramStudy
 from orchestration.jobs.launchers.placement import NodeCpus
 from orchestration.planning.binding import NONE, binding_of, described
-from orchestration.planning.plan import Plan, PlannedRun, merge, rank_counts, shuffled, spread
+from orchestration.planning.plan import Plan, PlannedRun, make_plan, rank_counts, spread
 from workload.record.program import ProgramRun
 from workload.record.run import Workload
 
@@ -81,13 +81,16 @@ def make(study: ProgramStudy, source: str, context: PlanContext) -> Plan:
         points += found
     if not points:
         raise Refusal(f"study {source} has no run on a cluster of profile {context.inventory.profile}: give --ranks")
-    ordered = shuffled(_of(study, None, "seed"), [(_of(study, p.series, "launches"), p) for p in points])
     try:
-        planned = [_planned(study, launch, point, context) for launch, point in ordered]
+        made = make_plan(
+            _of(study, None, "seed"),
+            [(_of(study, point.series, "launches"), point) for point in points],
+            lambda launch, point: _planned(study, launch, point, context),
+            [series.name for series in study.series],
+        )
     except ValueError as error:
         raise Refusal(f"study {source}: {error}") from error
-    runs = merge(planned, [series.name for series in study.series])
-    return Plan(runs, (*notes, described(item.run.binding for item in runs)))
+    return replace(made, notes=(*notes, described(item.run.binding for item in made.runs)))
 
 
 def points_of(study: ProgramStudy, series: ProgramSeries, inventory: Inventory) -> Iterator[ProgramPoint]:

@@ -34,6 +34,7 @@ def table(first: Sequence[RecordedSweep], second: Sequence[RecordedSweep], found
         _verdict(found),
         f"Time is {first[0].experiment.headline_word} time, total time where a point streams. A difference is claimed "
         f"where Welch's test in log time finds it at {1 - CONFIDENCE:.0%}, corrected for the number of points (Holm).",
+        *_severe(found),
         _scope(found),
     ]
     if found.tolerance is not None:
@@ -55,6 +56,17 @@ def _time(points: Sequence[RecordedPoint], clock: str) -> Estimate | None:
         return points[0].time(clock)
     seconds = [point.seconds(clock) for point in points if point.timed]
     return time_estimate(seconds) if seconds else None
+
+
+def _severe(found: Comparison) -> list[str]:
+    """The level of tests of points whose launches were added until they were enough."""
+    levels = {pair.confidence for pair in found.pairs} - {CONFIDENCE}
+    if not levels:
+        return []
+    return [
+        f"Where launches were added until intervals were narrow enough, tests are at {1 - max(levels):.0%}, for such "
+        "intervals tend to be too narrow."
+    ]
 
 
 def _names(sweeps: Sequence[RecordedSweep]) -> str:

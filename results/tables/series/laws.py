@@ -15,7 +15,7 @@ from results.scaling.fits import LACK_OF_FIT, SPARE, Fit
 from results.scaling.line import Line, PointLaws, lines
 from results.scaling.power import POWER
 from results.table import Column, Table, bounded, build, estimated, hidden, numeric, plain, shown
-from results.tables import columns
+from results.tables import columns, looks
 
 A_PRIORI = "a priori, as the paper assumes"
 OF_TOTAL = "measured: convolve over total time, one rank"
@@ -60,6 +60,7 @@ def _parameters(series: RecordedSeries, found: list[Line]) -> Table:
     notes = [
         f"Fitted to all launches' medians of {clock}, in log time; intervals at {CONFIDENCE:.0%}. No law is "
         f"fitted to fewer distinct rank counts than its parameters (its one-rank time is one) plus {SPARE}.",
+        *looks.notes(series.points),
         "Points that are oversubscribed, share cores, are suspect, or whose launches ran on cores of different speed, "
         "are left out.",
         *_mixed(found),

@@ -21,7 +21,7 @@ from results.scaling.speedup import (
     weak_efficiency,
 )
 from results.table import Column, Table, Values, bounded, build, estimated, numeric, shown
-from results.tables import columns
+from results.tables import columns, looks
 
 GIGA = 1e9
 BOUNDS_NOTE = (
@@ -82,6 +82,7 @@ def compact(sweep: RecordedSweep, series: RecordedSeries) -> Table:
 def notes(series: RecordedSeries, found: Sequence[ScalingRow]) -> list[str]:
     """What readers of the table must know: clocks, bounds, baselines, and why ratios are absent."""
     lines, words = [series.experiment.clocks_note, BOUNDS_NOTE], series.experiment.variant_words
+    lines += looks.notes(series.points)
     if series.experiment.smallest_baseline:
         lines += _smallest(series, found)
     elif series.scaling == STRONG:

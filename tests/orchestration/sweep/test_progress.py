@@ -48,3 +48,22 @@ def test_one_line_a_run():
     )
     assert second.startswith("[2/3]")
     assert second.endswith("skipped: too large (5 s left)")
+
+
+def test_added_runs_count_and_the_worst_interval_stands_in_each_line():
+    out, clock = io.StringIO(), iter([0.0, 5.0, 5.0, 7.0, 7.0, 9.0])
+    lines = Lines(out, lambda: next(clock))
+    with lines.shown([FIRST], CONVOLUTION):
+        lines.begin(FIRST)
+        lines.end(FIRST, OK)
+        lines.looked("2 of 2 points do not lie within 5 %: 2 more runs", "worst ±9 %", [AGAIN, OTHER])
+        lines.begin(AGAIN)
+        lines.end(AGAIN, OK)
+        lines.begin(OTHER)
+        lines.end(OTHER, OK)
+    first, looked, again, last = out.getvalue().splitlines()
+    assert first.startswith("[1/1]")
+    assert looked == "2 of 2 points do not lie within 5 %: 2 more runs"
+    assert again.startswith("[2/3]")
+    assert again.endswith("forward 2 s (4 s left, worst ±9 %)")
+    assert last.startswith("[3/3]")

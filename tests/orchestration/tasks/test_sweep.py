@@ -50,6 +50,14 @@ def test_clusters_and_studies():
         (["--batch", "-1"], "batch = -1 is out of range"),
         (["--series", "stronk"], "series 'stronk' is unknown (did you mean strong?)"),
         (["--out", "/dev/null/x"], "/dev/null/x"),
+        (["--within", "0"], "--within '0' is no percentage between 0 and 100"),
+        (["--within", "5%", "--max-launches", "2"], "--max-launches 2: an interval takes 3 launches"),
+        (["--within", "5%", "--max-launches", "0"], "--max-launches 0: an interval takes 3 launches"),
+        (["--within", "5%", "--max-time", "30"], "--max-time '30' is no duration: give for example --max-time 30m"),
+        (["--within", "5%", "--max-time", "0m"], "--max-time '0m' is no duration"),
+        (["--within", "5%", "--max-cost", "5"], "cluster local has no price; give --max-time instead"),
+        (["--within", "5%", "--max-cost", "nan"], "--max-cost nan: give an amount above 0"),
+        (["--max-time", "30m"], "--max-time 30m limits --within, which is not given"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, words):

@@ -64,11 +64,10 @@ class Barrier:
             for series in found.series
             for ranks in plan.rank_counts(series, ground.inventory.slots)
         ]
-        runs = [
-            self._planned(found, series, ranks, launch, ground)
-            for launch, (series, ranks) in plan.shuffled(found.seed, points)
-        ]
-        return loaded, plan.Plan(plan.merge(runs, [series.name for series in found.series]), ())
+        names = [series.name for series in found.series]
+        return loaded, plan.make_plan(
+            found.seed, points, lambda launch, point: self._planned(found, *point, launch, ground), names
+        )
 
     def _planned(self, found: BarrierStudy, series: Series, ranks: int, launch: int, ground: Ground) -> plan.PlannedRun:
         nodes, ranks_per_node = plan.spread(ranks, ground.inventory)

@@ -1,0 +1,60 @@
+"""What `--within` and its limits ask for."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+from orchestration.errors import Refusal
+from orchestration.tasks.arguments import amount, number, percentage
+
+if TYPE_CHECKING:
+    from orchestration.clusters.inventory import Inventory
+    from orchestration.sweep.extension import Goal
+
+UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
+LEAST_LAUNCHES = 3  # that an interval takes
+
+
+def goal_of(inventory: Inventory, within: str, max_launches: str, max_time: str, max_cost: str) -> Goal | None:
+    """The goal of the flags; None without `--within`. Raises Refusal."""
+    from orchestration.forecast.precision import judge
+    from orchestration.sweep.extension import Goal
+
+    share = percentage("--within", within)
+    if share is None:
+        for flag, text in (("--max-launches", max_launches), ("--max-time", max_time), ("--max-cost", max_cost)):
+            if text:
+                raise Refusal(f"{flag} {text} limits --within, which is not given: add for example --within 5%")
+        return None
+    given_launches = number("--max-launches", max_launches)
+    launches = Goal.most_launches if given_launches is None else given_launches
+    if launches < LEAST_LAUNCHES:
+        raise Refusal(f"--max-launches {max_launches}: an interval takes {LEAST_LAUNCHES} launches; give more")
+    limits = [(_seconds(max_time), f"--max-time {max_time}"), (_paid_s(inventory, max_cost), f"--max-cost {max_cost}")]
+    given = sorted((seconds, flag) for seconds, flag in limits if seconds is not None)
+    most_s, flag = given[0] if given else (None, "")
+    return Goal(share, lambda paths: judge(paths, share), launches, most_s, flag)
+
+
+def _seconds(text: str) -> float | None:
+    """Of a duration; None for no text. Raises Refusal."""
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if found is None or not 0.0 < float(found[1]) < math.inf:
+        raise Refusal(f"--max-time {text!r} is no duration: give for example --max-time 30m, 90s or 2h")
+    return float(found[1]) * UNITS_S[found[2]]
+
+
+def _paid_s(inventory: Inventory, text: str) -> float | None:
+    """How long the cluster runs for an amount; None for no text. Raises Refusal."""
+    cost = amount("--max-cost", text)
+    if cost is None:
+        return None
+    if not 0.0 < cost < math.inf:
+        raise Refusal(f"--max-cost {text}: give an amount above 0")
+    if inventory.price is None or inventory.price.amount_per_hour <= 0.0:
+        raise Refusal(f"--max-cost {text}: cluster {inventory.cluster} has no price; give --max-time instead")
+    return cost / inventory.price.amount_per_hour * 3600.0
