@@ -6,8 +6,11 @@ Nothing else but the convolution's own tables, figures, gates and forecasts read
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from results.records.experiment import RecordedExperiment, Variant, Work
+from results.records.measurement import Measured
+from results.records.phases import phases_of
 from workload.domain.footprint import Footprint, predict
 from workload.domain.movements import describe
 from workload.record.digest import canonical_json
@@ -30,6 +33,9 @@ class RecordedConvolution(RecordedExperiment):
         "save; convolve is the longest convolution of a rank. Rates and speedups rest on forward time."
     )
     parallel_fraction = PARALLEL_FRACTION
+
+    def measured(self, record: Mapping[str, Any], _run: Run) -> Measured:
+        return phases_of(record)
 
     def title(self, run: Run) -> str:
         size = run.problem

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from results.estimates import Estimate
-from results.records.measurement import PARTS
+from results.records.measurement import PARTS, Measured
 from workload.record.run import Run
 
 
@@ -97,6 +97,10 @@ class RecordedExperiment(Protocol):
     def headline_key(self) -> tuple[str, str]:
         """Its key in files of values, and the unit at that key's end."""
         return (self.headline_word, "_s")
+
+    def measured(self, record: Mapping[str, Any], run: Any) -> Measured:
+        """What was measured. Raises KeyError, TypeError, ValueError, SchemaError for what cannot be read."""
+        ...
 
     def seen(self, _run: Run) -> RecordedExperiment:
         """The experiment as one run has it, where its headline differs from run to run."""

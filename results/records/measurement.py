@@ -1,17 +1,18 @@
 """What a launch measured: times of ranks and repeats, memory, blocks, MPI calls, the check, machines.
 
-Types only: parse.py validates their values, marks.py judges them.
+Types, and the bounds of a time: parse.py and phases.py validate their values, marks.py judges them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from workload.record.schema import PHASES
+from workload.record.schema import PHASES, SchemaError
 
 READINGS_APART = 0.2
+SHORTEST_S, LONGEST_S = 1e-9, 1e9  # a clock's resolution, and thirty years: measurements lie between them
 PARTS = (*PHASES, "wait")  # a rank's repeat, without overlaps and gaps
 
 
@@ -108,3 +109,24 @@ class Machine:
     boot_id: str
     details: Mapping[str, Any]
     placement: tuple[tuple[int, int | None, int | None], ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a kind of experiment reads in the measurement of a record; `document` is all of it, for its own tables."""
+
+    repeats: tuple[Repeat, ...]
+    memory: tuple[RankMemory, ...] = ()
+    warmups: tuple[Repeat, ...] = ()
+    blocks: tuple[RankBlock, ...] = ()
+    check: AnswerCheck | None = None
+    clocks_s: tuple[float, float] | None = None
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+
+def seconds(item: Mapping[str, Any], key: str) -> float:
+    """The time of that key, in seconds. Raises SchemaError."""
+    value = float(item[key])
+    if not 0.0 <= value <= LONGEST_S:
+        raise SchemaError(f"{key} = {value} is not a time in seconds")
+    return value

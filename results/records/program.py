@@ -13,7 +13,7 @@ from typing import Any
 
 from results.estimates import Estimate
 from results.records.experiment import RecordedExperiment, Variant, Work
-from results.records.measurement import RankMemory, RankRepeat, Repeat
+from results.records.measurement import Measured, RankMemory, RankRepeat, Repeat
 from workload.record.digest import canonical_json
 from workload.record.outcomes import OK
 from workload.record.program import WALL, ProgramRun
@@ -43,6 +43,11 @@ class RecordedProgram(RecordedExperiment):
     def __init__(self, name: str = WALL, unit: str = "s", *, higher: bool = False) -> None:
         self.name, self.unit, self.higher = name, unit, higher
         self.clocks = ("headline_s",) if name == WALL else ("headline_s", "total_s")
+
+    def measured(self, record: Mapping[str, Any], run: ProgramRun) -> Measured:
+        # the kernel tells the peak of a rank at its end
+        memory = tuple(RankMemory(item["rank"], item["peak_rss_bytes"], None, 0) for item in record["ranks"])
+        return Measured(_repeat(record, run), memory, document=record)
 
     def seen(self, run: Any) -> RecordedProgram:
         headline = run.headline
@@ -154,7 +159,7 @@ def _of(name: str, unit: str, higher: bool) -> RecordedProgram:
     return RecordedProgram(name, unit, higher=higher)
 
 
-def repeat_of(record: Mapping[str, Any], run: ProgramRun) -> tuple[Repeat, ...]:
+def _repeat(record: Mapping[str, Any], run: ProgramRun) -> tuple[Repeat, ...]:
     """A run's one measurement as a repeat; none where no rank said what it took. Raises SchemaError."""
     ranks = record["ranks"]
     if not ranks:
@@ -164,11 +169,6 @@ def repeat_of(record: Mapping[str, Any], run: ProgramRun) -> tuple[Repeat, ...]:
     wall_s = max(rank.app_s for rank in found)
     headline_s = _headline_s(record, run, wall_s)
     return (Repeat(wall_s, wall_s, wall_s, False, False, found, headline_s),)
-
-
-def memory_of(record: Mapping[str, Any]) -> tuple[RankMemory, ...]:
-    """Each rank's resident peak, as the kernel told it at its end."""
-    return tuple(RankMemory(item["rank"], item["peak_rss_bytes"], None, 0) for item in record["ranks"])
 
 
 def _rank(item: Mapping[str, Any], times: Mapping[str, Any]) -> RankRepeat:

@@ -10,6 +10,8 @@ import pytest
 from results.comparison import sweeps as comparison
 from results.records import kinds
 from results.records.experiment import RecordedExperiment, Variant, Work
+from results.records.measurement import Measured
+from results.records.phases import phases_of
 from results.records.sweep import RecordedSweep
 from results.report import contents, summary, verdict
 from results.report.samples import samples_csv
@@ -70,6 +72,9 @@ class Heat(RecordedExperiment):
 
     def why_uncounted(self, _run: Run) -> str:
         return ""
+
+    def measured(self, record: Mapping[str, Any], _run: Run) -> Measured:
+        return phases_of(record)
 
 
 @pytest.fixture
