@@ -63,8 +63,13 @@ clean:
 		echo "$(PYTHON) has no venv module: 'apt-get install python3-venv' brings it" >&2; exit 2; }
 	@rm -rf .venv && $(PYTHON) -m venv .venv && touch $@
 
+# fab ends quietly where its reader goes away, as `head` does, also before it has loaded our tasks (see begin()).
+QUIET := import signal; signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
 .venv/installed: pyproject.toml constraints.txt | .venv/ready
-	@echo "installing what the main job needs (once)" && $(PIP) . && touch $@
+	@echo "installing what the main job needs (once)" && $(PIP) .
+	@grep -q SIGPIPE $(BIN)/fab || sed -i '/^import sys$$/a $(QUIET)' $(BIN)/fab
+	@touch $@
 
 .venv/installed-cloud: .venv/installed
 	@echo "installing the cloud packages (once, 400 MB)" && $(PIP) '.[cloud]' && touch $@

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder
+from orchestration.tables import TextTable, print_table
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ class Person:
         """Prints a line as it is, without wrapping or markup."""
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def show(self, tables: Sequence[RenderableType]) -> None:
+    def show(self, tables: Sequence[TextTable]) -> None:
         """Prints tables for reading."""
         for table in tables:
-            self.console.print(table)
+            print_table(table, self.console)
 
     def agrees(self, question: str) -> bool:
         """True where the person types yes. Raises Refusal where there is neither a terminal nor --yes."""

@@ -9,6 +9,7 @@ from orchestration.errors import Refusal
 from orchestration.operator import Person
 from orchestration.ssh import trust
 from orchestration.ssh.known_hosts import reached_at
+from orchestration.tables import TextTable
 
 QUESTION = (
     "Compare with what 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub' prints on each machine itself.\n"
@@ -21,14 +22,13 @@ def confirm(found: Inventory, fingerprints: Sequence[str], person: Person) -> No
 
     Raises Refusal where nothing is to be pinned, OSError.
     """
-    from rich.table import Table
-
     shown = trust.scan(found)
-    table = Table("node", "reached at", "key", "fingerprint", "")
-    for item in shown:
-        place = "{}:{}".format(*reached_at(item.node))
-        table.add_row(item.node.name, place, (item.key or "").split(" ")[0], item.fingerprint, item.state.value)
-    person.show([table])
+    rows = [
+        [item.node.name, "{}:{}".format(*reached_at(item.node)), (item.key or "").split(" ")[0], item.fingerprint,
+         item.state.value]
+        for item in shown
+    ]  # fmt: skip
+    person.show([TextTable(("node", "reached at", "key", "fingerprint", ""), rows)])
     for item in shown:
         if item.state is trust.KeyState.SILENT:
             person.say(f"{item.node.name} does not answer: {item.why}")

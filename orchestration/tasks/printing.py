@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from orchestration.tasks.layout import folded, lay_out
+from orchestration import tables
+from orchestration.tables import TextTable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,12 +42,12 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=200)
 
 
-def print_tables(tables: Sequence[Tabular], problems: Sequence[str], answer: Sequence[str] = ()) -> None:
+def print_tables(found: Sequence[Tabular], problems: Sequence[str], answer: Sequence[str] = ()) -> None:
     """Prints what they answer, the tables with their notes, and what could not be read."""
     out = console()
     for line in answer:
         out.print(line, markup=False, highlight=False, style="bold")
-    for item in tables:
+    for item in found:
         print_table(item.columns, item.rows, item.title, out)
         for note in item.notes:
             out.print(note, markup=False, highlight=False)
@@ -57,25 +58,8 @@ def print_tables(tables: Sequence[Tabular], problems: Sequence[str], answer: Seq
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", out: Console | None = None
 ) -> None:
-    """Prints a table; in parts, or as a block for each row, where the terminal is too narrow for it."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    out = out or console()
-    layout = lay_out(columns, rows, out.width)
-    for part in layout.parts:
-        table = Table(title=escape(title) or None, title_justify="left")
-        for name, width in zip(part.columns, part.widths, strict=True):
-            table.add_column(escape(name), width=width, overflow="fold")
-        for row in part.rows:
-            cells = [folded(text, width) for text, width in zip(row, part.widths, strict=True)]
-            table.add_row(*map(escape, cells))  # names from nodes are text, never markup
-        out.print(table)
-        title = ""
-    for line in filter(None, [title if layout.lines else "", layout.same]):
-        out.print(line, markup=False, highlight=False)
-    for line in layout.lines:
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
+    """Prints a table as wide as the terminal has room for."""
+    tables.print_table(TextTable(columns, rows, title), out or console())
 
 
 def print_line(line: str) -> None:

@@ -25,9 +25,9 @@ def begin(arguments: Sequence[str]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what the person's encoding has no character for becomes "?"
             stream.reconfigure(errors="replace")
-    if any(word in LISTING for word in arguments):
-        # ends quietly where the reader goes away, as `head` does; never of a task, which has things to clean up
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    listing = any(word in LISTING for word in arguments)
+    # ends quietly where the reader goes away, as `head` does; never of a task, which has things to clean up
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL if listing else signal.SIG_IGN)
 
 
 def own_packages() -> None:

@@ -14,6 +14,7 @@ from orchestration.provision.cloud.clients.progress import following
 from orchestration.provision.cloud.clients.pulumi_stack import Stack, StackError
 from orchestration.provision.cloud.clients.stack_settings import prefix
 from orchestration.provision.cloud.recovery import settled, unlocked
+from orchestration.tables import TextTable
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,8 @@ def orphans(google: Google, begins: str, person: Person) -> int:
 
 def show(person: Person, found: Sequence[Resource]) -> None:
     """A table of what is there, and whether it bills."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("kind", "name", "where", "made", "state", "")
-    for item in found:
-        cells = (item.kind, item.name, item.place or "global", item.created, item.status)
-        table.add_row(*map(escape, cells), "bills" if item.bills else "")
-    person.show([table])
+    rows = [
+        [item.kind, item.name, item.place or "global", item.created, item.status, "bills" if item.bills else ""]
+        for item in found
+    ]
+    person.show([TextTable(("kind", "name", "where", "made", "state", ""), rows)])

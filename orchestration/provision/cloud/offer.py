@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,9 +15,7 @@ from orchestration.messages import explain
 from orchestration.provision.cloud.clients.compute import Quota
 from orchestration.provision.cloud.clients.events import Change
 from orchestration.provision.cloud.standing import ordered
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from orchestration.tables import TextTable
 
 SHORTEST_S = 900  # below that the nodes would end before they are ready
 LONGEST_S = 7 * 86400  # as infra/rules.py has it
@@ -179,53 +177,46 @@ def check_room(offer: Offer, found: Sequence[Room]) -> None:
         )
 
 
-def tables(offer: Offer, changes: Sequence[Change], found: Sequence[Room], unread: str) -> list[RenderableType]:
-    """For rich's console; `unread` says why the project's quota is not known."""
+def tables(offer: Offer, changes: Sequence[Change], found: Sequence[Room], unread: str) -> list[TextTable]:
+    """For the person; `unread` says why the project's quota is not known."""
     return [_changes(offer, changes), _ports(offer), _price(offer.price), _quota(offer, found, unread)]
 
 
-def _changes(offer: Offer, changes: Sequence[Change]) -> RenderableType:
-    from rich.table import Table
-
-    place = f"{offer.access.project}, {offer.access.zone}"
-    table = Table("what", "count", "of", title=f"Resources ({place})", title_justify="left")
+def _changes(offer: Offer, changes: Sequence[Change]) -> TextTable:
+    rows = []
     for (what, noun), count in Counter((change.what, change.noun) for change in changes).items():
         names = ordered([change.name for change in changes if (change.what, change.noun) == (what, noun)])
         shown = names if len(names) <= 2 else [names[0], "...", names[-1]]
-        table.add_row(what, f"{count} {noun}", " ".join(shown))
-    return table if changes else "Resources: nothing changes"
+        rows.append([what, f"{count} {noun}", " ".join(shown)])
+    title = f"Resources ({offer.access.project}, {offer.access.zone})"
+    return TextTable(("what", "count", "of"), rows, title, "" if changes else "Resources: nothing changes")
 
 
-def _ports(offer: Offer) -> RenderableType:
-    from rich.table import Table
-
-    table = Table("protocol", "ports", "from", "to", title="Open ports, all others closed", title_justify="left")
-    for port in offer.access.open_ports:
-        table.add_row(port.protocol, ", ".join(port.ports) or "all", ", ".join(port.sources), port.to)
-    return table
-
-
-def _price(price: OfferPrice) -> RenderableType:
-    from rich.table import Table
-
-    table = Table("item", "count", f"{price.currency}/h", "source", "date", title="Price", title_justify="left")
-    for item in price.items:
-        table.add_row(item.item, f"{item.count:g} {item.unit}", f"{item.amount_per_hour:.4f}", item.source, item.date)
-    table.add_row("together", "", f"{price.amount_per_hour:.4f}", "", "")
-    return table
+def _ports(offer: Offer) -> TextTable:
+    rows = [
+        [port.protocol, ", ".join(port.ports) or "all", ", ".join(port.sources), port.to]
+        for port in offer.access.open_ports
+    ]
+    return TextTable(("protocol", "ports", "from", "to"), rows, "Open ports, all others closed")
 
 
-def _quota(offer: Offer, found: Sequence[Room], unread: str) -> RenderableType:
-    from rich.table import Table
+def _price(price: OfferPrice) -> TextTable:
+    rows = [
+        [item.item, f"{item.count:g} {item.unit}", f"{item.amount_per_hour:.4f}", item.source, item.date]
+        for item in price.items
+    ]
+    rows.append(["together", "", f"{price.amount_per_hour:.4f}", "", ""])
+    return TextTable(("item", "count", f"{price.currency}/h", "source", "date"), rows, "Price")
 
-    table = Table("quota", "needed", "in use", "limit", "", title_justify="left", caption_justify="left")
-    table.title = f"Quota of the project ({offer.access.region})"
+
+def _quota(offer: Offer, found: Sequence[Room], unread: str) -> TextTable:
+    rows = []
     for room in found:
         have = ["?", "?"] if room.have is None else [f"{room.have.usage:g}", f"{room.have.limit:g}"]
-        table.add_row(room.metric, f"{room.needed:g}", *have, room.remark)
-    if unread:
-        table.caption = f"the project's own cannot be read: {unread}"
-    return table
+        rows.append([room.metric, f"{room.needed:g}", *have, room.remark])
+    note = f"the project's own cannot be read: {unread}" if unread else ""
+    title = f"Quota of the project ({offer.access.region})"
+    return TextTable(("quota", "needed", "in use", "limit", ""), rows, title, note)
 
 
 def bill(offer: Offer) -> str:

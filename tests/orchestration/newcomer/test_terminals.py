@@ -78,9 +78,11 @@ def test_what_an_encoding_cannot_hold_is_replaced(encoding):
 @pytest.mark.parametrize(
     "command",
     [(program, *words) for program in (FAB, CONVSCALE) for words in (["--list"], ["sweep", "--help"], ["studies"])]
-    + [(CONVSCALE, "--help")],
+    + [(program, word) for program in (FAB, CONVSCALE) for word in ("--help", "--version")],
 )
 def test_a_closed_pipe_ends_quietly(command):
+    if command[0] == FAB and "SIGPIPE" not in FAB.read_text():
+        pytest.skip("fab was not installed by make")
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(

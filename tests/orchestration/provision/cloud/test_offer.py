@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from orchestration.errors import Refusal
+from orchestration.operator import Person
 from orchestration.provision.cloud import offer
 from orchestration.provision.cloud.clients.compute import Quota
 from orchestration.provision.cloud.clients.events import Change
@@ -89,3 +90,18 @@ def test_nodes_stand_in_the_order_of_their_numbers():
 )
 def test_durations(seconds, words):
     assert offer.duration(seconds) == words
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_every_number_can_be_read_on_a_narrow_terminal(columns):
+    said = io.StringIO()
+    person = Person(Console(file=said, width=columns), yes=True, ask=None)
+    kind = "gcp:compute/instance:Instance"
+    changes = [Change("create", kind, f"a-long-name-of-a-node-{number}") for number in range(8)]
+    person.show(offer.tables(OFFER, changes, offer.rooms(OFFER, {}), "no access"))
+    text = said.getvalue()
+    assert not [line for line in text.splitlines() if len(line) > columns or "…" in line]
+    for item in OFFER.price.items:
+        assert f"{item.amount_per_hour:.4f}" in text
+    assert all(word in text for need in OFFER.quota for word in (need.metric, f"{need.needed:g}"))
+    assert "the project's own cannot be read: no access" in text

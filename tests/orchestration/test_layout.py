@@ -1,6 +1,6 @@
 import pytest
 
-from orchestration.tasks.layout import folded, lay_out
+from orchestration.layout import folded, lay_out
 
 COLUMNS = ("Ranks", "Movement", "Batch", "Forward time (s)", "Images/s", "Relative speedup", "Absolute speedup")
 ROWS = [
