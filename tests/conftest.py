@@ -28,6 +28,7 @@ LONG = (
     CONTAINERS,
     "tests/mpi/test_movements.py",
     "tests/cluster/test_failures.py",
+    "tests/slurm/",
     "tests/cluster/test_sweep.py",
     "tests/orchestration/sweep/test_killed_fab.py",
     "tests/infra/engine/",
@@ -40,6 +41,7 @@ LONG = (
 # What needs root, an engine or namespaces, or takes minutes: `make test` leaves it to `make test-all`.
 THOROUGH = (
     "tests/cluster/",
+    "tests/slurm/",
     "tests/infra/engine/",
     "tests/benchmarks/",
     "tests/orchestration/sweep/test_killed_fab.py",

@@ -25,7 +25,7 @@ ROOMS = {
         "executors.remote": "clusters ssh jobs jobs.launchers",
         "executors": "clusters jobs executors.remote",
         "experiments": "clusters jobs jobs.launchers planning",
-        "checks": "clusters ssh jobs planning executors.remote",
+        "checks": "clusters ssh jobs jobs.launchers planning executors.remote",
         "sweep": "clusters jobs jobs.launchers planning executors executors.remote experiments checks",
         "provision": "clusters ssh checks sweep",
         "forecast": "clusters planning jobs executors experiments checks sweep",

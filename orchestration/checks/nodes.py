@@ -13,6 +13,7 @@ from orchestration.checks.processors import mixed_processors, older_than_asked
 from orchestration.clusters.inventory import Inventory, Node
 from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.executors.remote.survey import unreached
+from orchestration.jobs import launchers
 from orchestration.planning.plan import SHARED_MEMORY_BYTES_PER_RANK
 
 SPARE_DISK_BYTES = 64 * 2**20  # logs, records, tables and figures of a sweep; a node's pictures and session files
@@ -66,7 +67,7 @@ def of_nodes(inventory: Inventory, surveys: Sequence[Survey | str], wanted: Want
     silent = [(node, item) for node, item in pairs if isinstance(item, str)]
     told = [(node, item) for node, item in pairs if not isinstance(item, str)]
     reached = Check(
-        "reached, by the pinned key",
+        f"reached, by {'the pinned key' if inventory.slurm is None else 'srun'}",
         f"{len(told)} of {len(pairs)} nodes",
         tuple(unreached(inventory, node, why) for node, why in silent),
     )
@@ -104,6 +105,8 @@ def software(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check
 
 
 def mpirun(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) -> Check:
+    if inventory.slurm is not None:
+        return Check("launcher", f"srun --mpi={launchers.find(launchers.DEFAULT).pmi}")
     lacking = [node.name for node, item in told if not item["mpirun"]]
     beside = inventory.python.rpartition("/")[0]
     faults = [f"{name} has no mpirun in {beside}: install the pinned packages there" for name in lacking]

@@ -60,7 +60,8 @@ def everything(
     """
     found = of_nodes(executor, inventory, wanted)
     if found is not None:
-        found += [direct(inventory), nodes.neighbours(inventory.nodes, executor.unreached_pairs())]
+        if (pairs := executor.unreached_pairs()) is not None:
+            found += [direct(inventory), nodes.neighbours(inventory.nodes, pairs)]
     else:
         faults = problems([], inventory, 1, folder)
         found = [Check("mpirun beside python", inventory.python.rpartition("/")[0], tuple(faults))]

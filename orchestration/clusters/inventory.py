@@ -61,6 +61,13 @@ class Node(_Strict):
     ssh: Ssh | None = None
 
 
+class SlurmJob(_Strict):
+    """The job whose allocation the nodes are."""
+
+    job: Annotated[int, Field(ge=1)]
+    partition: Name
+
+
 THIS_MACHINE = "local"  # the executor whose only node is the operator's own machine
 
 
@@ -70,7 +77,7 @@ class Inventory(_Strict):
     `executor`: how jobs get to the head, one of executors.connect.EXECUTORS. Older inventories call it `launcher`.
     `mixed_processors`: the provider chooses each node's processor, so the nodes may differ. `cpu_platform`: the oldest
     processor that was accepted, in the provider's words. `placement`: "compact" where nodes close together were asked
-    for. `bandwidth_tier`: the provider's word for the network that was paid for.
+    for. `bandwidth_tier`: the provider's word for the network that was paid for. `slurm`: of an allocation.
     """
 
     schema_version: Literal[1]
@@ -89,6 +96,7 @@ class Inventory(_Strict):
     cpu_platform: str | None = None
     placement: Literal["compact"] | None = None
     bandwidth_tier: str | None = None
+    slurm: SlurmJob | None = None
     created_at: str
     expires_at: str | None = None
     price: Price | None = None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from infra import hostfile
-from orchestration.clusters import inventory
+from orchestration.clusters import allocation, inventory
+from orchestration.clusters.allocation import GrantedNode
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.provider import Provider, UpFlags
 from orchestration.errors import Refusal
@@ -20,8 +22,14 @@ from workload.instruments.processors import usable
 NAME = "local"
 
 
+@dataclass(frozen=True)
 class ThisMachine(Provider):
-    """The provider of the one cluster `local`; its inventory is made anew each time."""
+    """The provider of the one cluster `local`; its inventory is made anew each time.
+
+    On a node of a Slurm job it is what the job was granted there.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     kind = "this machine"
 
@@ -29,7 +37,7 @@ class ThisMachine(Provider):
         return (NAME,)
 
     def find(self, cluster: str, root: Path, utc: str) -> Inventory:
-        return describe(root, utc)
+        return describe(root, utc, granted(self.environment))
 
     def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
         raise Refusal(f"cluster {cluster} is this machine, and always up: give another --cluster")
@@ -41,13 +49,21 @@ class ThisMachine(Provider):
         self.check_down(cluster, operator)
 
 
-def describe(root: Path, utc: str) -> Inventory:
-    """The inventory of this machine."""
+def granted(environment: Mapping[str, str]) -> GrantedNode | None:
+    """What the Slurm job that this process is in was granted of this machine; None outside of one."""
+    if allocation.NODE not in environment or (found := allocation.read(environment)) is None:
+        return None
+    return next((node for node in found.nodes if node.name == environment[allocation.NODE]), None)
+
+
+def describe(root: Path, utc: str, grant: GrantedNode | None = None) -> Inventory:
+    """The inventory of this machine, or of what was granted of it."""
+    memory_bytes = psutil.virtual_memory().total
     node = {
         "name": NAME,
         "address": socket.gethostname(),
-        "slots": slots(),
-        "memory_bytes": psutil.virtual_memory().total,
+        "slots": slots() if grant is None else min(slots(), grant.slots),
+        "memory_bytes": memory_bytes if grant is None else min(memory_bytes, grant.memory_bytes),
     }
     cluster = {
         "cluster": NAME,

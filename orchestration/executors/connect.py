@@ -10,6 +10,7 @@ from orchestration.errors import Refusal
 from orchestration.executors.local import LocalExecutor
 from orchestration.executors.machine_lease import MACHINE_LOCK
 from orchestration.executors.remote.executor import RemoteExecutor
+from orchestration.executors.slurm import SlurmExecutor
 from orchestration.jobs.executor import Executor
 from orchestration.messages import unknown
 
@@ -23,6 +24,7 @@ EXECUTORS: Mapping[str, Callable[[Inventory, Environment], Executor]] = {
         Path(environment.get(LOCK_VARIABLE) or MACHINE_LOCK),
     ),
     "ssh": lambda inventory, _: RemoteExecutor(inventory),
+    "slurm": SlurmExecutor,
 }
 
 

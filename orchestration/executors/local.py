@@ -75,7 +75,7 @@ class LocalExecutor:
         """None: the checks look at this machine themselves."""
         return None
 
-    def unreached_pairs(self) -> list[list[str] | str]:
+    def unreached_pairs(self) -> list[list[str] | str] | None:
         """There is no other node."""
         return []
 

@@ -19,6 +19,12 @@ def kept_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return job_environment.kept_environment(environment, PurePosixPath(sys.prefix))
 
 
+def outside_slurm(environment: Mapping[str, str]) -> dict[str, str]:
+    """A person's environment without the words of Slurm on a job and its steps: launchers get these only when asked."""
+    theirs = ("SLURM_", "SLURMD_", "PMI_", "PMIX_")
+    return {name: value for name, value in environment.items() if name == "SLURM_CONF" or not name.startswith(theirs)}
+
+
 def unused(environment: Mapping[str, str]) -> tuple[str, ...]:
     """A line on each thing of a person's own that would have changed the runs, and does not."""
     folders = environment.get(job_environment.LIBRARY_PATH, "").split(":")

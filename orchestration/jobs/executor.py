@@ -92,8 +92,11 @@ class Executor(Protocol):
         """The answer of each node to the checks, or why there is none; None if the only node is this machine."""
         ...
 
-    def unreached_pairs(self) -> list[list[str] | str]:
-        """For each node, the addresses of the other nodes that it cannot reach, or why it gave no answer."""
+    def unreached_pairs(self) -> list[list[str] | str] | None:
+        """For each node, the addresses of the others that it cannot log in to, or why it gave no answer.
+
+        None where no node is to log in to another.
+        """
         ...
 
     def ask(

@@ -12,7 +12,7 @@ from infra.hostfile import hostfile
 from orchestration.clusters.inventory import Inventory, Node
 from orchestration.jobs import launchers
 from orchestration.jobs.executor import Executor, Site
-from orchestration.jobs.launchers.launcher import Hosts, Launcher, RemoteShell, Scratch
+from orchestration.jobs.launchers.launcher import Hosts, RemoteShell, Scratch
 from orchestration.jobs.launchers.placement import NodeCpus, Placement
 from workload.agent import supervise
 from workload.record.files import write_json, write_whole
@@ -70,7 +70,6 @@ class JobWriter:
     inventory: Inventory
     cpus: NodeCpus
     executor: Executor
-    launcher: Launcher
 
     def write(self, job: Path, request: JobRequest) -> None:
         """Makes the job's folder, whose name is the token. Raises OSError."""
@@ -79,22 +78,22 @@ class JobWriter:
         scratch = Scratch(PurePosixPath(session), PurePosixPath(shared_memory))
         hosts = self._hosts(job, request, site, scratch)
         folders = JobFolders(there, scratch.session, PurePosixPath(self.inventory.workdir))
-        starter = request.starter or Starter(self.launcher.name)
-        launcher = self.launcher if request.starter is None else launchers.find(starter.launcher)
+        starter = request.starter or Starter(launchers.DEFAULT)
+        launcher = launchers.find(starter.launcher, self.inventory.slurm is not None)
         command = launcher.command(request.placement, hosts, scratch, request.program(folders))
         job.mkdir(parents=True)
         for name in request.folders:
             (job / name).mkdir()
         for name, document in request.documents.items():
             write_json(job / name, document)
+        for name, text in command.scripts.items():
+            (job / name).write_text(text)
+            (job / name).chmod(0o700)
         if hosts.shell is not None:
             # the nodes that the run needs, and no other: a node lost that it does not need must not end it
             (job / HOSTFILE).write_text(
                 hostfile([node.model_dump() for node in _used(self.inventory, request.placement)])
             )
-            for name, text in command.scripts.items():
-                (job / name).write_text(text)
-                (job / name).chmod(0o700)
             (job / hosts.shell.known_hosts.name).write_text(site.known_hosts)
         document = {
             "schema_version": SCHEMA_VERSION,
@@ -135,6 +134,7 @@ class JobWriter:
             job=there,
             program=None if request.starter is None else request.starter.program,
             slots=[(node.address, node.slots) for node in _used(self.inventory, request.placement)],
+            slurm_job=None if self.inventory.slurm is None else self.inventory.slurm.job,
         )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from orchestration.clusters.inventory import Inventory
-from orchestration.jobs import launchers
 from orchestration.jobs.executor import Executor, State
 from orchestration.jobs.job import JobRequest, JobWriter
 from orchestration.jobs.launchers.placement import NodeCpus
@@ -72,4 +71,4 @@ class JobLoop:
 
 def job_loop(executor: Executor, inventory: Inventory, cpus: NodeCpus) -> JobLoop:
     """The loop for jobs on a cluster, whose ranks may use those CPUs of each node."""
-    return JobLoop(executor, JobWriter(inventory, cpus, executor, launchers.find(launchers.DEFAULT)))
+    return JobLoop(executor, JobWriter(inventory, cpus, executor))

@@ -18,6 +18,7 @@ from orchestration.errors import Refusal
 from orchestration.executors.connect import connect
 from orchestration.experiments import EXPERIMENTS
 from orchestration.experiments.experiment import Experiment, Ground
+from orchestration.jobs.environment import outside_slurm
 from orchestration.jobs.executor import Executor
 from orchestration.jobs.loop import JobLoop, job_loop
 from orchestration.paths import RunsFolder, SweepPaths
@@ -194,14 +195,14 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         workload,
         cache=surroundings.runs.folder.absolute(),
         executor=executor if asked else None,
-        environment=surroundings.person if inventory.executor == "local" else None,
+        environment=None if inventory.executor == "ssh" else outside_slurm(surroundings.person),
     )
     loaded, plan = experiment.plan(loaded, ground)
     identity = Identity(
         study=resume.study_digest(loaded.document),
         cluster=inventory.cluster,
         workload=workload.digest,
-        facts=resume.facts(machines, _slots(machines, inventory)),
+        facts=resume.facts(_lasting(machines, inventory), _slots(machines, inventory)),
     )
     plan = replace(
         plan, notes=(*_remarks(inventory, surroundings), *_of_machines(machines), *_no_scaling(inventory), *plan.notes)
@@ -212,6 +213,13 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
 def _slots(machines: Sequence[Mapping[str, Any]], inventory: Inventory) -> list[int]:
     """Of each node; nodes that a sweep's folder knows stand in another order than the inventory's."""
     return [int(item.get("slots", node.slots)) for item, node in zip(machines, inventory.nodes, strict=True)]
+
+
+def _lasting(machines: Sequence[Mapping[str, Any]], inventory: Inventory) -> Sequence[Mapping[str, Any]]:
+    """The nodes by what must not change; another Slurm job has others, which need only be of the same kind."""
+    if inventory.slurm is None:
+        return machines
+    return resume.interchangeable(machines, inventory.slurm.partition)
 
 
 def _remarks(inventory: Inventory, surroundings: Surroundings) -> Sequence[str]:

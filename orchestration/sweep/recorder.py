@@ -61,7 +61,8 @@ class Recorder:
             verdict, document = self._unsupervised(job), {}
         else:
             log = log_text(tail)
-            launch = launchers.find(planned.launcher).evidence(document["exit_status"], log)
+            launcher = launchers.find(planned.launcher, self.sweep.inventory.slurm is not None)
+            launch = launcher.evidence(document["exit_status"], log)
             good = ended_well(document["exit_status"], reading, launch)
             traces = Traces() if good else executor.end_leftovers(job)
             ending = Ending.from_document(executor.node, document, traces, executor.names)

@@ -68,6 +68,23 @@ def facts(machines: Sequence[Mapping[str, Any]], slots: Sequence[int]) -> dict[s
     return flat
 
 
+def interchangeable(machines: Sequence[Mapping[str, Any]], partition: str) -> list[dict[str, Any]]:
+    """Nodes of a partition of Slurm's without what tells those of one job from those of the next.
+
+    What is left: processor, cores and memory in GiB, and which of them share a machine.
+    """
+    boots = list(dict.fromkeys(machine["boot_id"] for machine in machines))
+    found = []
+    for number, machine in enumerate(machines, start=1):
+        kept = {key: machine.get(key) for key in ("cpu_model", "cores", "threads", *SOFTWARE_KEYS)}
+        usable = machine.get("usable") or {}
+        kept["usable"] = {key: usable.get(key) for key in ("cores", "threads")}
+        kept["memory_bytes"] = round(machine["memory_bytes"] / 2**30) * 2**30
+        boot = f"machine {boots.index(machine['boot_id']) + 1}"
+        found.append({**kept, "node": f"{partition}-{number}", "boot_id": boot})
+    return found
+
+
 def machines(paths: SweepPaths) -> list[dict[str, Any]]:
     """The nodes as they were when the sweep was planned, each with its slots. Raises Refusal where it never was."""
     planned = Ledger(paths.ledger).last("planned")

@@ -78,7 +78,7 @@ def known_clusters() -> Clusters:
     """Every cluster that `--cluster` takes."""
     from orchestration.provision.providers import clusters_of
 
-    return clusters_of(ROOT)
+    return clusters_of(ROOT, os.environ)
 
 
 def find(cluster: str) -> Inventory:
@@ -98,6 +98,8 @@ def find_remote(cluster: str) -> Inventory:
     found = find(cluster)
     if found.is_this_machine:
         raise Refusal(f"cluster {cluster} is this machine: there is no other to reach; give another --cluster")
+    if found.slurm is not None:
+        raise Refusal(f"cluster {cluster} is a Slurm job, whose nodes share this folder: srun reaches them")
     return found
 
 

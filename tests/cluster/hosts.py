@@ -72,14 +72,7 @@ class Hosts:
         return self.folder / "cluster" / "inventory.json"
 
     def _start(self) -> None:
-        run_here("ip", "-n", self.bridge_space, "link", "add", "br0", "type", "bridge")
-        run_here("ip", "-n", self.bridge_space, "link", "set", "br0", "up")
-        run_here(
-            "ip", "link", "add", f"{self.prefix}o", "type", "veth", "peer", "name", "eth9", "netns", self.bridge_space
-        )
-        run_here("ip", "-n", self.bridge_space, "link", "set", "eth9", "master", "br0", "up")
-        run_here("ip", "addr", "add", f"{self.subnet}.254/24", "dev", f"{self.prefix}o")
-        run_here("ip", "link", "set", f"{self.prefix}o", "up")
+        self._plug_in()
         cluster = self.folder / "cluster"
         cluster.mkdir(parents=True)
         for name in ("id_ed25519", "node_key"):
@@ -92,6 +85,17 @@ class Hosts:
         self.describe()
         for host in self.hosts:
             wait_for_sshd(host)
+
+    def _plug_in(self) -> None:
+        """Makes the network, with the operator on it."""
+        run_here("ip", "-n", self.bridge_space, "link", "add", "br0", "type", "bridge")
+        run_here("ip", "-n", self.bridge_space, "link", "set", "br0", "up")
+        run_here(
+            "ip", "link", "add", f"{self.prefix}o", "type", "veth", "peer", "name", "eth9", "netns", self.bridge_space
+        )
+        run_here("ip", "-n", self.bridge_space, "link", "set", "eth9", "master", "br0", "up")
+        run_here("ip", "addr", "add", f"{self.subnet}.254/24", "dev", f"{self.prefix}o")
+        run_here("ip", "link", "set", f"{self.prefix}o", "up")
 
     def _furnish(self, host: Host) -> None:
         """What lies on the host's own disk."""

@@ -30,7 +30,7 @@ whole = behaviour in ("real", "mute-canary", "hung-canary")
 real = whole or behaviour == "bare"
 program = ("-m", "workload") if real else ("-m", "tests.orchestration.fake_workload", behaviour)
 sweep.surroundings = lambda: Surroundings(
-    clusters_of(ROOT),
+    clusters_of(ROOT, os.environ),
     RunsFolder(Path(runs)),
     utc_now,
     kept_environment(os.environ),

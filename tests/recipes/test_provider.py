@@ -22,7 +22,7 @@ def tree(tmp_path: Path) -> Path:
     text = (copy / REGISTER).read_text()
     own_machines = "from orchestration.provision.own_machines import OwnMachines\n"
     text = text.replace(own_machines, f"from orchestration.provision.half_machine import HalfMachine\n{own_machines}")
-    text = text.replace("    OWN_MACHINES,\n)", "    HalfMachine(),\n    OWN_MACHINES,\n)")
+    text = text.replace("        OWN_MACHINES,\n", "        HalfMachine(),\n        OWN_MACHINES,\n")
     (copy / REGISTER).write_text(text)
     return copy
 

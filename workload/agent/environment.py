@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-KEPT_VARIABLES = ("CONVSCALE_LOCK", "HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "USER", "XDG_CACHE_HOME")
+# SLURM_CONF names a file, and nothing of a job
+KEPT_VARIABLES = (
+    "CONVSCALE_LOCK", "HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SLURM_CONF", "TMPDIR", "USER", "XDG_CACHE_HOME",
+)  # fmt: skip
 LIBRARY_PATH = "LD_LIBRARY_PATH"
 # Open MPI, PRRTE, PMIx and UCX read settings of a person's own under it
 NO_HOME = "/dev/null"

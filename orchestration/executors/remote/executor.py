@@ -12,6 +12,7 @@ from typing import Any
 from orchestration.clusters.inventory import Inventory, Node
 from orchestration.errors import Refusal
 from orchestration.executors.remote import protocol
+from orchestration.executors.remote.fanout import Answer
 from orchestration.executors.remote.files import JobFiles
 from orchestration.executors.remote.head import ASK_S, Head
 from orchestration.executors.remote.lease import HeadLease
@@ -167,13 +168,8 @@ class RemoteExecutor:
         argv = self.head.control("end", *folders)
         limit_s = ASK_S + supervise.GRACE_S
         answers = self.head.insist(lambda: self.head.nodes.ask(argv, of=used, limit_s=limit_s))
-        unreachable = [answer.node.name for answer in answers if not answer.reached]
-        self.head.silent |= set(unreachable)
-        before, after = (
-            {answer.node.name: _counters(answer.out, name) for answer in answers}
-            for name in ("oom_before", "oom_after")
-        )
-        return Traces(unreachable, before, after)
+        self.head.silent |= {answer.node.name for answer in answers if not answer.reached}
+        return traces_of(answers)
 
     def clean(self, job: Path) -> None:
         """Removes the job's folder, there and here. Raises OSError."""
@@ -230,6 +226,15 @@ class RemoteExecutor:
         except OSError:
             count = len(nodes)
         return list(nodes[:count])
+
+
+def traces_of(answers: Sequence[Answer]) -> Traces:
+    """What the nodes answered to `workload.agent.control end`."""
+    unreachable = [answer.node.name for answer in answers if not answer.reached]
+    before, after = (
+        {answer.node.name: _counters(answer.out, name) for answer in answers} for name in ("oom_before", "oom_after")
+    )
+    return Traces(unreachable, before, after)
 
 
 def _counters(out: str, name: str) -> dict[str, int]:

@@ -17,7 +17,7 @@ from uuid import uuid4
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 from orchestration.executors.remote import protocol
-from orchestration.executors.remote.fanout import Fanout
+from orchestration.executors.remote.fanout import Answer, Fanout
 from orchestration.jobs.executor import HeadLostError
 from orchestration.python import isolated
 from orchestration.ssh.connection import Connection, Done, UnreachableError, node_known_hosts, target
@@ -96,6 +96,19 @@ class Head:
                 with suppress(Exception):
                     files.remove(partial)
                 raise
+
+    def survey(self) -> list[Answer]:
+        """Asks every node for its description, with a file in the work folder that shows whether others see that."""
+        marker = f".shared-{uuid4().hex}"
+        path = str(self.workdir / marker)
+        files = self.connection.files()
+        with self.connection.explained(), suppress(PermissionError, FileNotFoundError):
+            files.open(path, "w").close()
+        try:
+            return self.nodes.survey(marker)
+        finally:
+            with suppress(OSError):
+                files.remove(path)
 
     def still_silent(self, nodes: int) -> list[str]:
         """Of the first `nodes` nodes those that fell silent and still are; asks only those again."""

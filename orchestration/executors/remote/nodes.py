@@ -3,28 +3,56 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
-from uuid import uuid4
+from typing import Any, Protocol, TypeVar
 
 from orchestration.clusters.inventory import Inventory, Node
 from orchestration.errors import Refusal
 from orchestration.executors.remote.fanout import Answer
-from orchestration.executors.remote.head import Head
 from orchestration.executors.remote.survey import parse, printable, unreached
 from orchestration.jobs.executor import Site
 from orchestration.python import isolated
 from workload.agent.standalone.bundle import bundle
 
+Result = TypeVar("Result")
 TEMPORARY = PurePosixPath("/tmp")  # noqa: S108  of the nodes: short, because sockets lie in it
+
+
+class Asker(Protocol):
+    """Runs a command on all nodes at once."""
+
+    @property
+    def known_hosts(self) -> str: ...
+
+    def ask(self, argv: Sequence[str], *, stdin: str = "", limit_s: float = 30.0) -> list[Answer]: ...
+
+
+class Reach(Protocol):
+    """What reaches the nodes of a cluster: its head over SSH, or srun."""
+
+    @property
+    def inventory(self) -> Inventory: ...
+
+    @property
+    def name(self) -> str:
+        """The inventory's name of the head."""
+        ...
+
+    @property
+    def nodes(self) -> Asker: ...
+
+    def reach(self, action: Callable[[], Result]) -> Result: ...
+
+    def module(self, module: str, *words: str) -> list[str]: ...
+
+    def survey(self) -> list[Answer]: ...
 
 
 class SurveyedNodes:
     """The nodes of a cluster. After `forget` they are asked again."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Reach) -> None:
         self._head = head
         self._surveys: list[dict[str, Any] | Answer] | None = None
 
@@ -35,7 +63,7 @@ class SurveyedNodes:
     def surveys(self) -> list[dict[str, Any] | Answer]:
         """Each node's description of itself; the answer itself where it gave none. Raises Refusal."""
         if self._surveys is None:
-            self._surveys = [parse(answer) for answer in self._head.reach(self._ask)]
+            self._surveys = [parse(answer) for answer in self._head.reach(self._head.survey)]
         return self._surveys
 
     def forget(self) -> None:
@@ -91,20 +119,7 @@ class SurveyedNodes:
         """The JSON object that a module of the workload prints on each node, or why it prints none. Raises Refusal."""
         argv = self._head.module(module, *words)
         answers = self._head.reach(lambda: self._head.nodes.ask(argv, limit_s=120))
-        return [_object(answer) for answer in answers]
-
-    def _ask(self) -> list[Answer]:
-        """Surveys all nodes, with a file in the head's work folder that shows whether others see that folder."""
-        marker = f".shared-{uuid4().hex}"
-        path = str(self._head.workdir / marker)
-        files = self._head.connection.files()
-        with self._head.connection.explained(), suppress(PermissionError, FileNotFoundError):
-            files.open(path, "w").close()
-        try:
-            return self._head.nodes.survey(marker)
-        finally:
-            with suppress(OSError):
-                files.remove(path)
+        return [object_of(answer) for answer in answers]
 
     def _pairs(self) -> list[tuple[Node, dict[str, Any] | Answer]]:
         return list(zip(self.inventory.nodes, self.surveys(), strict=True))
@@ -116,7 +131,8 @@ class SurveyedNodes:
         return head[key]
 
 
-def _object(answer: Answer) -> dict[str, Any] | str:
+def object_of(answer: Answer) -> dict[str, Any] | str:
+    """The JSON object that a node printed, or why it printed none."""
     try:
         document = json.loads(answer.out) if answer.status == 0 else None
     except (ValueError, RecursionError):

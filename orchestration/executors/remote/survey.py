@@ -74,6 +74,8 @@ def printable(value: Any) -> Any:
 
 def unreached(inventory: Inventory, node: Node, why: str) -> str:
     """Why a node gave no answer, and what to do."""
+    if inventory.slurm is not None:
+        return f"{node.name}: {why}: 'scontrol show node {node.name}' says more"
     head = inventory.nodes[0].name
     place = f"{node.name} ({node.address}) from {head}"
     if "Host key verification failed" in why or "REMOTE HOST IDENTIFICATION" in why:

@@ -10,6 +10,7 @@ from orchestration.jobs.launchers.launcher import Launcher
 from orchestration.jobs.launchers.mpich import Mpich
 from orchestration.jobs.launchers.openmpi4 import OpenMpi4
 from orchestration.jobs.launchers.openmpi5 import OpenMpi5
+from orchestration.jobs.launchers.srun import Srun
 from orchestration.messages import unknown
 
 DEFAULT = OpenMpi5.name
@@ -19,8 +20,9 @@ LAUNCHERS: Mapping[str, Launcher] = {
 OF_RANKS = tuple(name for name in LAUNCHERS if name != Direct.name)  # what a study may name as its program's MPI
 
 
-def find(name: str) -> Launcher:
-    """The launcher of that name. Raises Refusal naming the nearest one."""
+def find(name: str, slurm: bool = False) -> Launcher:
+    """The launcher of that name; in a Slurm job srun, in that one's place. Raises Refusal naming the nearest one."""
     if name not in LAUNCHERS:
         raise Refusal(unknown("launcher", name, tuple(LAUNCHERS)))
-    return LAUNCHERS[name]
+    found = LAUNCHERS[name]
+    return Srun(found) if slurm and found.pmi != "none" else found

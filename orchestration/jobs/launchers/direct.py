@@ -15,10 +15,15 @@ class Direct:
     name = "direct"
     library = re.compile(r"(?!)")
     version = re.compile(r"(?!)")
+    pmi = "none"
 
     def command(self, placement: Placement, hosts: Hosts, scratch: Scratch, program: Sequence[str]) -> Command:
         """The program's own argument list."""
         return Command(list(program), {})
+
+    def rank_environment(self, placement: Placement, hosts: Hosts, scratch: Scratch) -> dict[str, str]:
+        """Nothing."""
+        return {}
 
     def evidence(self, exit_status: int | None, log: str) -> LaunchEvidence:
         """Nothing but whether it was started."""

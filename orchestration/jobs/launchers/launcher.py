@@ -39,6 +39,7 @@ class Hosts:
     job: PurePosixPath | None = None  # the job's folder, where a command's scripts lie
     program: PurePosixPath | None = None  # the launcher's own; None: the one in the folder of `python`
     slots: Sequence[tuple[str, int]] = ()  # address and slots of each node that the job uses
+    slurm_job: int | None = None  # whose allocation the nodes are
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,12 @@ class LaunchEvidence:
 
 
 class Launcher(Protocol):
-    """A program that starts ranks, for example Open MPI 5's mpirun."""
+    """A program that starts ranks, for example Open MPI 5's mpirun.
+
+    `pmi`: how ranks of its MPI find each other where Slurm's srun starts them, in srun's words.
+    """
+
+    pmi: str
 
     @property
     def name(self) -> str:
@@ -102,6 +108,10 @@ class Launcher(Protocol):
 
     def command(self, placement: Placement, hosts: Hosts, scratch: Scratch, program: Sequence[str]) -> Command:
         """The command that runs `program` on every rank."""
+        ...
+
+    def rank_environment(self, placement: Placement, hosts: Hosts, scratch: Scratch) -> dict[str, str]:
+        """What ranks of its MPI are told by their environment where srun starts them in its place."""
         ...
 
     def evidence(self, exit_status: int | None, log: str) -> LaunchEvidence:

@@ -34,6 +34,7 @@ class Mpich:
 
     name = "mpich"
     library = re.compile(r"(?:MPICH Version:|Intel\(R\) MPI Library)\s*(\d[\w.]*)")
+    pmi = "pmi2"
     version = re.compile(r"HYDRA build details:\s+Version:\s+(\d[\w.]*)|Intel\(R\) MPI Library.*?Version (\S+)", re.S)
 
     def command(self, placement: Placement, hosts: Hosts, scratch: Scratch, program: Sequence[str]) -> Command:
@@ -46,11 +47,13 @@ class Mpich:
                 scripts[SCRIPT] = _script(hosts.shell, hosts)
                 arguments += ["-launcher", "ssh", "-launcher-exec", str(hosts.job / SCRIPT)]
         arguments += _binding(placement)
-        for variable in THREAD_VARIABLES:
-            arguments += ["-genv", variable, str(placement.threads)]
-        # without it ranks abort in containers, which may not read each other's memory
-        arguments += ["-genv", "MPIR_CVAR_CH4_CMA_ENABLE", "0"]
+        for name, value in self.rank_environment(placement, hosts, scratch).items():
+            arguments += ["-genv", name, value]
         return Command([*arguments, *program], {}, scripts)
+
+    def rank_environment(self, placement: Placement, hosts: Hosts, scratch: Scratch) -> dict[str, str]:
+        """Threads, and no copies by CMA: ranks abort in containers, which may not read each other's memory."""
+        return {**dict.fromkeys(THREAD_VARIABLES, str(placement.threads)), "MPIR_CVAR_CH4_CMA_ENABLE": "0"}
 
     def evidence(self, exit_status: int | None, log: str) -> LaunchEvidence:
         """What mpiexec says of killed ranks, lost nodes and ranks that never started. It names no rank, only a node."""

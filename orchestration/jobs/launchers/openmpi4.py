@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from orchestration.jobs.launchers.launcher import Command, Hosts, KilledRank, LaunchEvidence, RemoteShell, Scratch
+from orchestration.jobs.launchers.openmpi5 import as_words, environment_of, transport, yielding
 from orchestration.jobs.launchers.placement import Placement
 from orchestration.jobs.launchers.ssh_daemons import (
     ALLOW_ROOT,
@@ -37,22 +38,27 @@ class OpenMpi4:
     """mpirun of Open MPI 4.1."""
 
     name = "openmpi4"
+    pmi = "pmix"
     library = re.compile(r"Open MPI v(4\.[\w.]+)")
     version = re.compile(r"\((?:OpenRTE|Open MPI)\) (4\.[\w.]+)")
 
     def command(self, placement: Placement, hosts: Hosts, scratch: Scratch, program: Sequence[str]) -> Command:
         """mpirun's argument list and environment."""
         arguments = [str(hosts.program or "mpirun.openmpi"), *_prefix(hosts), "-n", str(placement.ranks)]
-        arguments += [*_mapping(placement, hosts), *_transport(placement, hosts)]
+        arguments += _mapping(placement, hosts)
+        if placement.nodes > 1 and hosts.interface_subnet is not None:
+            arguments += ["--mca", "oob_tcp_if_include", hosts.interface_subnet]
         if hosts.shell is not None and placement.nodes > 1:
             arguments += _daemons(hosts.shell, hosts)
-        if placement.binding != "hwthread" and placement.ranks_per_node * placement.threads > hosts.cpus.cores:
-            arguments += ["--mca", "mpi_yield_when_idle", "1"]
-        arguments += ["--mca", "btl_vader_backing_directory", str(scratch.shared_memory)]
+        arguments += as_words("--mca", _parameters(placement, hosts, scratch))
         arguments += ["--mca", "orte_tmpdir_base", str(scratch.session)]
         for variable in THREAD_VARIABLES:
             arguments += ["-x", f"{variable}={placement.threads}"]
         return Command([*arguments, *program], dict(ALLOW_ROOT))
+
+    def rank_environment(self, placement: Placement, hosts: Hosts, scratch: Scratch) -> dict[str, str]:
+        """Parameters of MCA, and threads."""
+        return environment_of(_parameters(placement, hosts, scratch), placement)
 
     def evidence(self, exit_status: int | None, log: str) -> LaunchEvidence:
         """What mpirun says of killed ranks, lost nodes and ranks that never started."""
@@ -92,14 +98,10 @@ def _daemons(shell: RemoteShell, hosts: Hosts) -> list[str]:
     }
     if shell.token:
         settings["orte_launch_agent"] = " ".join([*attendant(shell, hosts.python, ours=False), "orted"])
-    return [word for name, value in settings.items() for word in ("--mca", name, value)]
+    return as_words("--mca", settings)
 
 
-def _transport(placement: Placement, hosts: Hosts) -> list[str]:
-    if placement.nodes == 1:
-        return ["--mca", "pml", "ob1", "--mca", "btl", "self,vader"]
-    arguments = ["--mca", "pml", "ob1", "--mca", "btl", "self,vader,tcp"] if hosts.transport == "tcp" else []
-    if hosts.interface_subnet is not None:
-        arguments += ["--mca", "btl_tcp_if_include", hosts.interface_subnet]
-        arguments += ["--mca", "oob_tcp_if_include", hosts.interface_subnet]
-    return arguments
+def _parameters(placement: Placement, hosts: Hosts, scratch: Scratch) -> dict[str, str]:
+    """Of MPI's own components, as the ranks read them."""
+    own = {"btl_vader_backing_directory": str(scratch.shared_memory)}
+    return {**transport(placement, hosts, "vader"), **yielding(placement, hosts), **own}

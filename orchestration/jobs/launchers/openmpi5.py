@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from orchestration.jobs.launchers.launcher import Command, Hosts, KilledRank, LaunchEvidence, RemoteShell, Scratch
@@ -49,24 +49,28 @@ class OpenMpi5:
     """mpirun of Open MPI 5, which lies beside the nodes' Python."""
 
     name = "openmpi5"
+    pmi = "pmix"
     library = re.compile(r"Open MPI v((?:[5-9]|\d\d)\.[\w.]+)")
     version = re.compile(r"\(Open MPI\) ((?:[5-9]|\d\d)\.[\w.]+)")
 
     def command(self, placement: Placement, hosts: Hosts, scratch: Scratch, program: Sequence[str]) -> Command:
         """mpirun's argument list and environment."""
         arguments = [str(hosts.program or hosts.python.parent / "mpirun"), "-n", str(placement.ranks)]
-        arguments += [*_mapping(placement, hosts), *_transport(placement, hosts)]
+        arguments += _mapping(placement, hosts)
+        if placement.nodes > 1 and hosts.interface_subnet is not None:
+            arguments += ["--prtemca", "oob_tcp_if_include", hosts.interface_subnet]
         if hosts.shell is not None and placement.nodes > 1:
             arguments += _daemons(hosts.shell, hosts.python)
-        arguments += ["--mca", "osc", "^ucx"]  # its windows fail between containers
-        if placement.binding != "hwthread" and placement.ranks_per_node * placement.threads > hosts.cpus.cores:
-            arguments += ["--mca", "mpi_yield_when_idle", "1"]  # 60 times faster collectives where ranks share cores
-        for component in ("btl_sm", "osc_sm"):
-            arguments += ["--mca", f"{component}_backing_directory", str(scratch.shared_memory)]
+        arguments += as_words("--mca", _parameters(placement, hosts, scratch))
         arguments += ["--prtemca", "prte_tmpdir_base", str(scratch.session)]
         for variable in THREAD_VARIABLES:
             arguments += ["-x", f"{variable}={placement.threads}"]
         return Command([*arguments, *program], dict(ENVIRONMENT))
+
+    def rank_environment(self, placement: Placement, hosts: Hosts, scratch: Scratch) -> dict[str, str]:
+        """Parameters of MCA, threads, and no settings of a person's own."""
+        own = {name: ENVIRONMENT[name] for name in ("HOME", "OMPI_MCA_mca_base_param_files")}
+        return {**own, **environment_of(_parameters(placement, hosts, scratch), placement)}
 
     def evidence(self, exit_status: int | None, log: str) -> LaunchEvidence:
         """What mpirun says of killed ranks, lost nodes and ranks that never started.
@@ -115,19 +119,41 @@ def _daemons(shell: RemoteShell, python: PurePosixPath) -> list[str]:
     else:
         own = [f"HOME={NO_HOME}", f"{LIBRARY_PATH}={library_path(python.parents[1])}"]
         settings["prte_launch_agent"] = " ".join(["env", *own, "prted"])
-    return [word for name, value in settings.items() for word in ("--prtemca", name, value)]
+    return as_words("--prtemca", settings)
 
 
-def _transport(placement: Placement, hosts: Hosts) -> list[str]:
+def _parameters(placement: Placement, hosts: Hosts, scratch: Scratch) -> dict[str, str]:
+    """Of MPI's own components, as the ranks read them."""
+    own = {f"{component}_backing_directory": str(scratch.shared_memory) for component in ("btl_sm", "osc_sm")}
+    # windows of ucx fail between containers
+    return {**transport(placement, hosts, "sm"), "osc": "^ucx", **yielding(placement, hosts), **own}
+
+
+def transport(placement: Placement, hosts: Hosts, shared_memory: str) -> dict[str, str]:
+    """How messages travel; `shared_memory` is the component that carries them within a node."""
     if placement.nodes == 1:
         # the fabric's drivers are not needed within a node, and cost 1.3 s at every start
-        return ["--mca", "pml", "ob1", "--mca", "btl", "self,sm"]
-    arguments = ["--mca", "pml", "ob1", "--mca", "btl", "self,sm,tcp"] if hosts.transport == "tcp" else []
+        return {"pml": "ob1", "btl": f"self,{shared_memory}"}
+    found = {"pml": "ob1", "btl": f"self,{shared_memory},tcp"} if hosts.transport == "tcp" else {}
     # also where a faster fabric carries the messages: daemons talk over TCP, and hang on a network that leads nowhere
-    if hosts.interface_subnet is not None:
-        arguments += ["--mca", "btl_tcp_if_include", hosts.interface_subnet]
-        arguments += ["--prtemca", "oob_tcp_if_include", hosts.interface_subnet]
-    return arguments
+    return found if hosts.interface_subnet is None else {**found, "btl_tcp_if_include": hosts.interface_subnet}
+
+
+def yielding(placement: Placement, hosts: Hosts) -> dict[str, str]:
+    """Ranks that share cores give way to each other: collectives are 60 times faster then."""
+    shared = placement.ranks_per_node * placement.threads > hosts.cpus.cores
+    return {"mpi_yield_when_idle": "1"} if placement.binding != "hwthread" and shared else {}
+
+
+def as_words(flag: str, values: Mapping[str, str]) -> list[str]:
+    """The values as a command's words."""
+    return [word for name, value in values.items() for word in (flag, name, value)]
+
+
+def environment_of(parameters: Mapping[str, str], placement: Placement) -> dict[str, str]:
+    """The same to ranks that no mpirun starts, with their number of threads."""
+    threads = dict.fromkeys(THREAD_VARIABLES, str(placement.threads))
+    return {**{f"OMPI_MCA_{name}": value for name, value in parameters.items()}, **threads}
 
 
 def _unreported(log: str) -> str | None:

@@ -20,6 +20,7 @@ LIGHT = {
     "cpu_platform": None,
     "placement": None,
     "bandwidth_tier": "default",
+    "slurm": None,
     "created_at": "2026-07-30T00:00:00Z",
     "expires_at": None,
     "price": {"amount_per_hour": 0.268, "currency": "USD", "date": "2026-07-30"},

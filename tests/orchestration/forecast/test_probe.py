@@ -21,7 +21,7 @@ def surroundings(tmp_path, monkeypatch):
     monkeypatch.setattr(probe, "home", lambda _root: tmp_path / "clusters")
     runs = RunsFolder(tmp_path / "runs")
     return Surroundings(
-        clusters_of(ROOT), runs, lambda: "2026-01-01T00:00:00+00:00", kept_environment(dict(os.environ))
+        clusters_of(ROOT, {}), runs, lambda: "2026-01-01T00:00:00+00:00", kept_environment(dict(os.environ))
     )
 
 

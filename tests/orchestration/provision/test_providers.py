@@ -10,13 +10,15 @@ from rich.console import Console
 
 from orchestration.clusters import inventory
 from orchestration.clusters.provider import UpFlags
+from orchestration.clusters.registry import Clusters
 from orchestration.errors import Refusal
 from orchestration.operator import Operator, Person, WallClock
 from orchestration.paths import RunsFolder
-from orchestration.provision.providers import OWN_MACHINES, PROVIDERS, clusters_of
+from orchestration.provision.providers import OWN_MACHINES, providers
 from tests.orchestration.clusters.test_registry import bring_up
 from tests.orchestration.support import ROOT
 
+KINDS = providers({})
 UTC = "2026-01-01T00:00:00+00:00"
 
 
@@ -24,7 +26,7 @@ UTC = "2026-01-01T00:00:00+00:00"
 def clusters(tmp_path):
     """A checkout with a stack and a person's own machines, called `lab`."""
     shutil.copy(ROOT / "Pulumi.fat.yaml", tmp_path)
-    found = clusters_of(tmp_path)
+    found = Clusters(tmp_path, KINDS)
     bring_up(found, "lab")
     return found
 
@@ -37,11 +39,11 @@ def operator(clusters):
     return Operator(clusters.root, RunsFolder(clusters.root / "runs"), {"PATH": ""}, person, clock)
 
 
-provider_of_each_kind = pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.kind)
+provider_of_each_kind = pytest.mark.parametrize("provider", KINDS, ids=lambda provider: provider.kind)
 
 
 def test_every_name_is_known(clusters):
-    assert clusters.names() == ["local", "compose-light", "compose-fat", "fat", "lab"]
+    assert clusters.names() == ["local", "slurm", "compose-light", "compose-fat", "fat", "lab"]
 
 
 @provider_of_each_kind

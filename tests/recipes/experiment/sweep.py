@@ -16,7 +16,7 @@ from workload.agent.supervise import utc_now
 
 study, folder = sys.argv[1:]
 runs = RunsFolder(Path(folder) / "runs")
-surroundings = Surroundings(clusters_of(Path.cwd()), runs, utc_now, kept_environment(os.environ))
+surroundings = Surroundings(clusters_of(Path.cwd(), {}), runs, utc_now, kept_environment(os.environ))
 request = Request("local", study, Path(folder) / "out")
 prepared = prepare(request, surroundings)
 paths = prepared.new_folder()

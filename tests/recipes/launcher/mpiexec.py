@@ -16,6 +16,8 @@ class Mpiexec:
     name = "mpiexec"
     library = OpenMpi5.library
     version = OpenMpi5.version
+    pmi = OpenMpi5.pmi
+    rank_environment = OpenMpi5.rank_environment
 
     def command(self, placement: Placement, hosts: Hosts, scratch: Scratch, program: Sequence[str]) -> Command:
         """mpirun's arguments, with the other program in front."""

@@ -10,7 +10,7 @@ from orchestration.executors.connect import connect
 from orchestration.jobs import launchers
 from orchestration.jobs.environment import kept_environment
 from orchestration.jobs.evidence import log_text
-from orchestration.jobs.job import JobRequest, JobWriter
+from orchestration.jobs.job import JobRequest, JobWriter, Starter
 from orchestration.jobs.launchers.placement import NodeCpus, Placement
 from orchestration.jobs.loop import JobLoop
 from orchestration.paths import SweepPaths
@@ -28,14 +28,17 @@ if MPI.COMM_WORLD.rank == 0:
 inventory = describe(Path.cwd(), "2026-01-01T00:00:00Z").model_copy(update={"python": sys.executable})
 executor = connect(inventory, kept_environment(os.environ))
 launcher = launchers.find("mpiexec")
-loop = JobLoop(executor, JobWriter(inventory, NodeCpus(0, 0), executor, launcher))
+loop = JobLoop(executor, JobWriter(inventory, NodeCpus(0, 0), executor))
 paths = SweepPaths(Path(sys.argv[1]))
 paths.make()
 
 
 def carry_out(what: str) -> dict[str, object]:
     request = JobRequest(
-        Placement(3, 1, 3), 60.0, lambda folders: [sys.executable, "-c", RANKS, what, folders.job.name]
+        Placement(3, 1, 3),
+        60.0,
+        lambda folders: [sys.executable, "-c", RANKS, what, folders.job.name],
+        starter=Starter("mpiexec"),
     )
 
     def collect(job: Path) -> dict[str, object]:

@@ -44,7 +44,8 @@ FOLDERS = (
 )
 NODE = "--mca pml ob1 --mca btl self,sm"
 OVERSUBSCRIBE = "--map-by slot:OVERSUBSCRIBE --bind-to none"
-SUBNET = "--mca btl_tcp_if_include 10.0.0.0/24 --prtemca oob_tcp_if_include 10.0.0.0/24"
+SUBNET = "--mca btl_tcp_if_include 10.0.0.0/24"
+DAEMONS = "--prtemca oob_tcp_if_include 10.0.0.0/24"
 
 
 def threads(count):
@@ -93,7 +94,7 @@ def threads(count):
         (
             TWO_NODES,
             TCP,
-            f"-n 4 --hostfile /h {OVERSUBSCRIBE} {NODE},tcp {SUBNET} {OSC} {FOLDERS} {threads(1)}",
+            f"-n 4 --hostfile /h {OVERSUBSCRIBE} {DAEMONS} {NODE},tcp {SUBNET} {OSC} {FOLDERS} {threads(1)}",
         ),
         # a fabric of a person's own is left to Open MPI
         (TWO_NODES, FABRIC, f"-n 4 --hostfile /h {OVERSUBSCRIBE} {OSC} {FOLDERS} {threads(1)}"),
@@ -101,7 +102,7 @@ def threads(count):
         (
             TWO_NODES,
             replace(FABRIC, interface_subnet="10.0.0.0/24"),
-            f"-n 4 --hostfile /h {OVERSUBSCRIBE} {SUBNET} {OSC} {FOLDERS} {threads(1)}",
+            f"-n 4 --hostfile /h {OVERSUBSCRIBE} {DAEMONS} {SUBNET} {OSC} {FOLDERS} {threads(1)}",
         ),
         (
             TWO_NODES,

@@ -35,7 +35,7 @@ def test_shows_asks_makes_waits_pins(desk):
     assert desk.engine.called("up") == 1
     assert json.loads((desk.folder / "inventory.json").read_text())["cluster"] == "fat"
     assert (desk.folder / "known_hosts").read_text().count(plays.HOST_KEY) == 3
-    assert clusters_of(desk.root).find("fat", UTC).key_file == str(desk.folder / "id_ed25519")
+    assert clusters_of(desk.root, {}).find("fat", UTC).key_file == str(desk.folder / "id_ed25519")
 
 
 @pytest.mark.parametrize("answer", ["", "no", "y"])
@@ -305,7 +305,7 @@ def test_a_head_that_nobody_reaches(desk, monkeypatch):
 
 def test_an_inventory_past_its_end_is_refused(desk):
     desk.cloud(yes=True).up("fat", None, keep=False)
-    found = clusters_of(desk.root).find("fat", UTC)
+    found = clusters_of(desk.root, {}).find("fat", UTC)
     assert living(found, UTC) is found
     with pytest.raises(Refusal, match="lifetime of cluster fat ended at 2099-01-01T04:00:00Z"):
         living(found, "2099-01-01T04:00:00+00:00")

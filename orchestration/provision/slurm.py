@@ -1,0 +1,86 @@
+"""The Slurm allocation that `fab` was started in, as a cluster: it ends with the job."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra import hostfile
+from orchestration.clusters import allocation, inventory
+from orchestration.clusters.allocation import Allocation
+from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.provider import Provider, UpFlags
+from orchestration.errors import Refusal
+from orchestration.operator import Operator
+
+NAME = "slurm"
+
+
+@dataclass(frozen=True)
+class SlurmAllocation(Provider):
+    """The provider of the one cluster `slurm`; its inventory is made anew each time."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    kind = "this Slurm job"
+
+    def names(self, root: Path) -> Sequence[str]:
+        return (NAME,)
+
+    def find(self, cluster: str, root: Path, utc: str) -> Inventory:
+        found = allocation.read(self.environment)
+        if found is None:
+            raise Refusal("there is no Slurm job here: start fab inside one, with salloc or sbatch")
+        return describe(found, root, utc)
+
+    def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
+        raise Refusal(f"cluster {cluster} is the job that fab runs in: start one with salloc or sbatch")
+
+    def check_down(self, cluster: str, operator: Operator) -> None:
+        raise Refusal(f"cluster {cluster} is the job that fab runs in, and ends with it")
+
+    def down(self, cluster: str, discard: bool, operator: Operator) -> None:
+        self.check_down(cluster, operator)
+
+
+def describe(found: Allocation, root: Path, utc: str) -> Inventory:
+    """The inventory of an allocation. Raises Refusal."""
+    nodes = [
+        {"name": node.name, "address": node.name, "slots": node.slots, "memory_bytes": node.memory_bytes}
+        for node in found.nodes
+    ]
+    cluster = {
+        "cluster": NAME,
+        "profile": NAME,
+        "default_study": "quick",
+        "python": str(Path(sys.prefix) / "bin" / "python"),
+        "workdir": str(root),
+        "interface_subnet": network([_resolved(node.address) for node in found.nodes]),
+        "executor": NAME,
+        "transport": "auto",
+        "slurm": {"job": found.job, "partition": found.partition},
+        "created_at": utc,
+        "expires_at": found.ends_at,
+    }
+    return inventory.parse(hostfile.describe(cluster, nodes)[1], f"Slurm's job {found.job}")
+
+
+def network(addresses: Sequence[str | None]) -> str | None:
+    """The smallest network that holds all the addresses; None of one node, or where one is not known."""
+    known = [ipaddress.ip_address(address) for address in addresses if address is not None]
+    if len(addresses) < 2 or len(known) < len(addresses) or len({address.version for address in known}) > 1:
+        return None
+    bits = known[0].max_prefixlen - (int(min(known)) ^ int(max(known))).bit_length()
+    return str(ipaddress.ip_network((int(min(known)), bits), strict=False)) if known[0].version == 4 else None
+
+
+def _resolved(address: str) -> str | None:
+    """A node's address by Slurm's words, as a number."""
+    try:
+        return socket.gethostbyname(address)
+    except OSError:
+        return None

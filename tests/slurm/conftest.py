@@ -1,0 +1,80 @@
+"""A cluster of Slurm's with four nodes, and `fab sweep` in its jobs through the real srun."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import Desk
+from tests.orchestration.support import FAB, ROOT
+from tests.slurm.daemons import Slurm, reason_against
+
+
+@dataclass
+class Login(Desk):
+    """A person on the login node, which this machine is: a folder with a study, and the sweeps of it in jobs."""
+
+    hosts: Slurm = field(kw_only=True)
+
+    def salloc(self, *asked: str, behaviour: str = "bare", **flags: object) -> subprocess.CompletedProcess[str]:
+        """A sweep in an allocation, from here."""
+        return self.end(self.start(["salloc", "--quiet", *asked, *self.words(behaviour, **flags)]))
+
+    def sbatch(self, *asked: str, behaviour: str = "bare", **flags: object) -> int:
+        """Submits a sweep that runs on the first node of its job; the job's number."""
+        script = self.folder / "batch"
+        line = subprocess.list2cmdline(self.words(behaviour, **flags))
+        script.write_text(f"#!/bin/sh\ncd {ROOT}\nexec {line}\n")
+        out = f"--output={self.folder}/batch-%j"
+        return int(self.hosts.run("sbatch", "--parsable", out, *asked, str(script)))
+
+    def said(self, job: int) -> str:
+        """What a batch job printed."""
+        return (self.folder / f"batch-{job}").read_text()
+
+    def words(self, behaviour: str, **flags: object) -> list[str]:
+        given = {"study": self.folder / "small.toml", "out": self.paths.folder, "cluster": "slurm"} | flags
+        driver = [sys.executable, "-m", "tests.orchestration.driver", str(self.folder / "runs"), behaviour]
+        return driver + [f"{name}={value}" for name, value in given.items()]
+
+    def start(self, words: Sequence[str], folder: Path = ROOT) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            words, cwd=folder, env=self.hosts.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.started.append(process)
+        return process
+
+    def fab_in(self, asked: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A task of the menu in an allocation; without `asked`, on the login node."""
+        before = ["salloc", "--quiet", *asked] if asked else []
+        return self.end(self.start([*before, str(FAB), *arguments]))
+
+    def waits(self, job: int) -> str:
+        """The job's state once it is over."""
+        self.hosts.run("sh", "-c", f"while squeue --noheader --job={job} 2>/dev/null | grep -q .; do sleep 0.2; done")
+        found = self.hosts.run("scontrol", "show", "job", "--oneliner", str(job))
+        return next(word.partition("=")[2] for word in found.split() if word.startswith("JobState="))
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    if reason := reason_against():
+        pytest.skip(reason)
+    with Slurm(tmp_path_factory.mktemp("slurm"), 4, shared=tmp_path_factory.getbasetemp()) as made:
+        yield made
+
+
+@pytest.fixture
+def login(tmp_path: Path, slurm: Slurm) -> Iterator[Login]:
+    made = Login(tmp_path, hosts=slurm)
+    made.study([2, 4])
+    yield made
+    made.close()
+    slurm.cancel_all()
+    for host in slurm.hosts:
+        host.clean()
+    slurm.wait_for_idle()
