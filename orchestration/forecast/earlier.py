@@ -1,10 +1,11 @@
-"""Which sweeps of a person's own program were made before on a cluster: what a forecast of it rests on."""
+"""Which sweeps of a study's kind were made before on a cluster: what a forecast rests on."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 from orchestration.clusters.inventory import read as read_inventory
 from orchestration.errors import Refusal
@@ -13,15 +14,22 @@ from orchestration.paths import RunsFolder, SweepPaths
 from results.forecast.residuals import MOST_SWEEPS
 from results.records.sweep import RecordedSweep, SweepError, read_sweep
 
-
-def sweeps(runs: RunsFolder, cluster: str, command: list[str]) -> list[RecordedSweep]:
-    """The newest sweeps of that command there that are finished."""
-    return list(islice(_finished(runs, cluster, command), MOST_SWEEPS))
+Study = Mapping[str, Any]
 
 
-def _finished(runs: RunsFolder, cluster: str, command: list[str]) -> Iterator[RecordedSweep]:
+def sweeps(runs: RunsFolder, cluster: str, alike: Callable[[Study], bool]) -> list[RecordedSweep]:
+    """The newest sweeps there that are finished, of the studies that `alike` takes."""
+    return list(islice(_finished(runs, cluster, alike), MOST_SWEEPS))
+
+
+def command_is(command: list[str]) -> Callable[[Study], bool]:
+    """Of a person's own program: the studies of the same command."""
+    return lambda study: study.get(TABLE, {}).get("command") == command
+
+
+def _finished(runs: RunsFolder, cluster: str, alike: Callable[[Study], bool]) -> Iterator[RecordedSweep]:
     for paths in runs.sweeps():
-        if not _alike(paths, cluster, command):
+        if not _taken(paths, cluster, alike):
             continue
         try:
             sweep = read_sweep(paths.folder)
@@ -31,10 +39,10 @@ def _finished(runs: RunsFolder, cluster: str, command: list[str]) -> Iterator[Re
             yield sweep
 
 
-def _alike(paths: SweepPaths, cluster: str, command: list[str]) -> bool:
-    """Whether it is one of the command on the cluster, told without reading its records."""
+def _taken(paths: SweepPaths, cluster: str, alike: Callable[[Study], bool]) -> bool:
+    """Whether it is of such a study on the cluster, told without reading its records."""
     try:
-        table = tomllib.loads(paths.study.read_text(encoding="utf-8")).get(TABLE, {})
-        return table.get("command") == command and read_inventory(paths.inventory).cluster == cluster
+        study = tomllib.loads(paths.study.read_text(encoding="utf-8"))
+        return alike(study) and read_inventory(paths.inventory).cluster == cluster
     except (OSError, ValueError, AttributeError, Refusal):
         return False

@@ -119,7 +119,7 @@ def _by_law(prepared: Sweep, runs: Sequence[PlannedRun]) -> SweepForecast:
     wanted = programs(runs, scalings)
     command = list(next(iter(wanted.values()))[0].command)
     try:
-        found = earlier.sweeps(prepared.surroundings.runs, prepared.inventory.cluster, command)
+        found = earlier.sweeps(prepared.surroundings.runs, prepared.inventory.cluster, earlier.command_is(command))
         return SweepForecast(prepared, law.document(wanted, found))
     except ForecastError as error:
         return SweepForecast(prepared, None, f"no forecast: {error}")

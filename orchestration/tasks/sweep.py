@@ -174,6 +174,7 @@ def _carry_out(prepared: Sweep, down_after: bool) -> None:
 
 def _list_runs(prepared: Sweep) -> None:
     """Prints the runs in order, and which of them would be skipped or are done."""
+    from orchestration.forecast.precision import outlook
     from orchestration.forecast.sweep import forecast_sweep
 
     paths = prepared.find()
@@ -195,6 +196,8 @@ def _list_runs(prepared: Sweep) -> None:
     print(f"{where}: {len(pending)} of {len(every)} runs to do")
     if forecast.why:
         print_line(forecast.why)
+    if goal := prepared.request.goal:
+        print_line(outlook(prepared, goal, pending, every))
 
 
 def _progress() -> Progress:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from results.estimates import AFTER_LOOKS, MIN_LAUNCHES, RANGE, t_quantile
 from results.records.marks import CORES_DIFFER, MARKS, OVERSUBSCRIBED
 from results.records.point import RecordedPoint
+from results.scaling.variances import pooled, shrunk
 
 MOST_LAUNCHES = 10_000  # that are ever said to be needed
 
@@ -55,6 +56,29 @@ def launches_needed(noise: float, within: float) -> int:
         return t_quantile(launches - 1, AFTER_LOOKS) * noise / math.sqrt(launches) <= half
 
     return next((count for count in range(MIN_LAUNCHES, MOST_LAUNCHES) if enough(count)), MOST_LAUNCHES)
+
+
+def noise_of(samples: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, float]:
+    """Standard deviation of log time between launches of each point; empty where no sample has two.
+
+    `samples` are times of each point by sweep. A point's noise is drawn towards that of all.
+    """
+    spreads = {
+        name: (sum(len(times) - 1 for times in those), sum(map(_squares, those))) for name, those in samples.items()
+    }
+    known = [name for name, (freedom, _) in spreads.items() if freedom]
+    if not known:
+        return {}
+    degrees = [spreads[name][0] for name in known]
+    variances = [squares / freedom for freedom, squares in (spreads[name] for name in known)]
+    found = dict(zip(known, shrunk(variances, degrees), strict=True))
+    return {name: math.sqrt(found.get(name, pooled(variances, degrees))) for name in samples}
+
+
+def _squares(times: Sequence[float]) -> float:
+    logs = [math.log(time) for time in times]
+    mean = math.fsum(logs) / len(logs)
+    return math.fsum((log - mean) ** 2 for log in logs)
 
 
 def _why_left_out(point: RecordedPoint) -> str:

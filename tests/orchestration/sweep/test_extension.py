@@ -1,5 +1,6 @@
 """Launches that are added until the points are precise enough: which, how long, and how such a sweep goes on."""
 
+import re
 import subprocess
 
 import pytest
@@ -102,6 +103,20 @@ def test_a_dry_run_lists_the_added_runs(sizes):
     done = sizes.sweep("noisy", dry_run="yes")
     assert done.stdout.count("done") == 6
     assert "0 of 6 runs to do" in done.stdout
+
+
+def test_a_dry_run_says_what_precision_takes_by_earlier_sweeps(sizes):
+    def said(**flags):
+        return sizes.sweep("noisy", out=None, new="yes", dry_run="yes", within="5%", **flags).stdout.splitlines()[-1]
+
+    assert said() == "--within 5 %: no earlier sweep of study small on cluster local says how many launches that takes"
+    assert sizes.sweep("noisy", out=None, launches="2").returncode == 0
+    assert re.fullmatch(
+        r"--within 5 %: 3 to 12 launches of a point, 15 runs in about \d+\.\d minutes, by 1 earlier sweep; "
+        r"1 of 2 points would need more than --max-launches 12", said(max_launches="12"),
+    )  # fmt: skip
+    sizes.study.write_text(TWO_SIZES.replace("batch = [2, 4]", "batch = [2, 3]"))
+    assert said().endswith("by 1 earlier sweep; of 1 point nothing is known")
 
 
 SAYS = """

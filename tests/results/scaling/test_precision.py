@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import statistics
 from typing import Any
 
@@ -15,7 +16,7 @@ from results.records.sweep import RecordedSweep, read_sweep
 from results.report.methods import paragraphs
 from results.report.summary import sentences
 from results.scaling.line import lines
-from results.scaling.precision import launches_needed, precision
+from results.scaling.precision import launches_needed, noise_of, precision
 from results.tables.across import compare
 from results.tables.series import laws, scaling
 from workload.record.schema import SCHEMA_VERSION
@@ -106,6 +107,20 @@ def test_points_that_launches_make_no_more_precise_are_left_out(maker: Any) -> N
     assert why[16] == "more ranks on a node than it has slots"
     assert {width.point.run.ranks for width in found.widths} == {1, 2, 8}
     assert [point.run.ranks for point in found.wide(0.5)] == [8]
+
+
+def test_noise_is_that_between_launches_of_one_sweep() -> None:
+    rng = random.Random(1)  # noqa: S311  # noise, not secrets
+    levels = {f"point {number}": 0.04 for number in range(12)}
+    samples = {
+        name: [[level * rng.lognormvariate(0.0, sd) for _ in range(5)] for level in (1.0, 3.0)]
+        for name, sd in levels.items()
+    }
+    found = noise_of({**samples, "once": [[1.0], [2.0]]})
+    assert statistics.fmean(found[name] for name in levels) == pytest.approx(0.04, rel=0.2)
+    assert found["once"] == pytest.approx(0.04, rel=0.2), "that of the others, for lack of its own"
+    assert noise_of({"once": [[1.0], [2.0]]}) == {}
+    assert noise_of({}) == {}
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.01, 0.05, 0.2])
