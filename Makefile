@@ -30,7 +30,7 @@ test: .venv/installed-test
 	@$(BIN)/pytest --numprocesses $(WORKERS) -m "not thorough"
 
 test-all: lint
-	@$(BIN)/pytest --numprocesses $(WORKERS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --durations=40
 
 test-engine: .venv/installed-test .venv/installed-cloud
 	@command -v pulumi >/dev/null || { echo "the program 'pulumi' is not on PATH:" \
