@@ -18,6 +18,7 @@ from orchestration.paths import SweepPaths
 from orchestration.planning.binding import binding_of
 from orchestration.planning.cores import node_cpus
 from orchestration.python import isolated
+from orchestration.sweep.locks import Turn, this_machine_held
 from orchestration.sweep.prepare import Surroundings
 from workload.record.files import read_json, write_json
 from workload.record.schema import SchemaError, check_version
@@ -36,14 +37,19 @@ def path_of(cluster: str, root: Path) -> Path:
     return folder / PROBE
 
 
-def measure(cluster: str, surroundings: Surroundings) -> tuple[Path, Mapping[str, Any]]:
+def measure(cluster: str, surroundings: Surroundings, turn: Turn) -> tuple[Path, Mapping[str, Any]]:
     """Probes the cluster and writes its probe.json, whole or not at all; returns its path and content.
 
     Raises Refusal, and Stopped where the probe failed.
     """
-    inventory = surroundings.clusters.find(cluster, surroundings.utc_now())
-    found = _carry_out(inventory, connect(inventory, surroundings.environment), surroundings)
+    utc = surroundings.utc_now()
+    inventory = surroundings.clusters.find(cluster, utc)
+    executor = connect(inventory, surroundings.environment)
+    paths = SweepPaths(surroundings.runs.folder.absolute() / ".probes" / inventory.cluster)
+    with this_machine_held(executor, inventory, paths, utc, turn) as beside:
+        found = _carry_out(inventory, executor, paths)
     document = {**found, "cluster": inventory.cluster, "measured_utc": surroundings.utc_now()}
+    document |= {"beside": beside} if beside else {}
     target = path_of(cluster, surroundings.root)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,12 +90,11 @@ def read(cluster: str, root: Path) -> Mapping[str, Any]:
         raise Refusal(f"{path} cannot be read ({error}): run 'fab probe --cluster {cluster}' again") from error
 
 
-def _carry_out(inventory: Inventory, executor: Executor, surroundings: Surroundings) -> Mapping[str, Any]:
+def _carry_out(inventory: Inventory, executor: Executor, paths: SweepPaths) -> Mapping[str, Any]:
     machines = executor.machines()
     most = max(node.slots for node in inventory.nodes)
     cpus = node_cpus(machines)
     binding = binding_of(most, 1, cpus)
-    paths = SweepPaths(surroundings.runs.folder.absolute() / ".probes" / inventory.cluster)
     request = JobRequest(
         every_slot(inventory, binding),
         TIMEOUT_S,

@@ -1,4 +1,4 @@
-"""Locks: one `fab` in a sweep's folder, and one sweep on a cluster.
+"""Locks: one `fab` in a sweep's folder, and one sweep, probe or check on a cluster.
 
 The second is held on the cluster's head, or on this machine for all its accounts, so that it holds against other
 checkouts and other people.
@@ -63,6 +63,13 @@ class Turn:
     say: Callable[[str], None] = print
     sleep: Callable[[float], None] = time.sleep
 
+    def check(self, inventory: Inventory) -> None:
+        """Refuses a turn that cannot be: raises Refusal."""
+        if self.wait and self.concurrent:
+            raise Refusal("--wait and --concurrent contradict each other: give one of them")
+        if (self.wait or self.concurrent) and not inventory.is_this_machine:
+            raise Refusal(f"--wait and --concurrent are for this machine, not for {inventory.cluster}")
+
 
 @contextmanager
 def held(
@@ -80,7 +87,7 @@ def held(
         while (other := _taken_by(executor, inventory, document)) is not None:
             words = f"cluster {inventory.cluster} {whose(other)}"
             if turn.concurrent:
-                beside = f"{words}: both sweeps measure each other"
+                beside = f"{words}: both measure each other"
                 break
             if not turn.wait:
                 raise Refusal(f"{words}: {_remedy(inventory)}")
@@ -96,6 +103,22 @@ def held(
         yield beside
     finally:
         executor.lease.release(paths.mark)
+
+
+@contextmanager
+def this_machine_held(
+    executor: Executor, inventory: Inventory, paths: SweepPaths, utc: str, turn: Turn
+) -> Iterator[str]:
+    """Holds this machine as `held` does, for a probe or a check in that folder; another head lets only one in itself.
+
+    Raises Refusal.
+    """
+    turn.check(inventory)
+    if not inventory.is_this_machine:
+        yield ""
+        return
+    with held(executor, inventory, paths, utc, turn) as beside:
+        yield beside
 
 
 def _taken_by(executor: Executor, inventory: Inventory, document: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -114,7 +137,7 @@ def _taken_by(executor: Executor, inventory: Inventory, document: Mapping[str, A
 
 def _remedy(inventory: Inventory) -> str:
     if inventory.is_this_machine:
-        return "two at once measure each other; --wait starts this one after it, --concurrent beside it, marked"
+        return "two at once measure each other; --wait starts after it, --concurrent beside it, marked"
     return "wait for it, for two at once measure each other; where its fab was killed, 30 s after its last run will do"
 
 

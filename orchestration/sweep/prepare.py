@@ -175,8 +175,7 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
     `machines` are the nodes as the sweep's folder knows them: then none is asked, and nothing pushed to any.
     """
     inventory = surroundings.clusters.find(request.cluster, surroundings.utc_now())
-    if (request.turn.wait or request.turn.concurrent) and not inventory.is_this_machine:
-        raise Refusal(f"--wait and --concurrent are for sweeps on this machine, not on {inventory.cluster}")
+    request.turn.check(inventory)
     experiment, loaded = experiments.load(
         request.study, request.overrides, surroundings.experiments, inventory.default_study
     )

@@ -19,6 +19,10 @@ CLUSTER = "a name that the task `clusters` lists, or the path of an inventory.js
 LOCAL_CLUSTER = f"{CLUSTER} (default: local)"
 SWEEP = "folder of a sweep, or its name under results/runs"
 NEWEST = f"{SWEEP} (default: the cluster's newest)"
+TURN = {
+    "wait": "where a sweep is at work on this machine, start when it is over",
+    "concurrent": "run beside a sweep on this machine: both are disturbed, and this one says so",
+}
 YES = "ask nothing: for scripts"
 
 

@@ -11,8 +11,17 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from orchestration.errors import Refusal
-from orchestration.tasks.arguments import LOCAL_CLUSTER, SWEEP, sweep_folder, words
-from orchestration.tasks.common import ROOT, find, find_living, known_clusters, reports_errors, surroundings, utc_now
+from orchestration.tasks.arguments import LOCAL_CLUSTER, SWEEP, TURN, sweep_folder, words
+from orchestration.tasks.common import (
+    ROOT,
+    find,
+    find_living,
+    known_clusters,
+    reports_errors,
+    surroundings,
+    terminable,
+    utc_now,
+)
 from orchestration.tasks.printing import print_line, print_tables, short
 from workload.record.schema import SchemaError
 
@@ -22,15 +31,17 @@ if TYPE_CHECKING:
     from results.forecast.predict import Asked, Terms
 
 
-@task(help={"cluster": LOCAL_CLUSTER}, auto_shortflags=False)
+@task(help={"cluster": LOCAL_CLUSTER, **TURN}, auto_shortflags=False)
 @reports_errors
-def probe(_context: Context, cluster: str = "local") -> None:
+def probe(_context: Context, cluster: str = "local", wait: bool = False, concurrent: bool = False) -> None:
     """Measure what a cluster can do: messages, memory, multiply-adds and each backend."""
     from orchestration.forecast.probe import measure
+    from orchestration.sweep.locks import Turn
     from results.tables.sweep.probe import tables
 
     find_living(cluster)
-    path, document = measure(cluster, surroundings())
+    with terminable():
+        path, document = measure(cluster, surroundings(), Turn(wait, concurrent, print_line))
     print_tables(tables(document), ())
     print(f"probe: {short(path)}")
 

@@ -14,8 +14,18 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from orchestration.errors import Refusal, Stopped
-from orchestration.tasks.arguments import CLUSTER, LOCAL_CLUSTER, SWEEP, sweep_at
-from orchestration.tasks.common import ROOT, RUNS, find, find_living, find_remote, reports_errors, surroundings, utc_now
+from orchestration.tasks.arguments import CLUSTER, LOCAL_CLUSTER, SWEEP, TURN, sweep_at
+from orchestration.tasks.common import (
+    ROOT,
+    RUNS,
+    find,
+    find_living,
+    find_remote,
+    reports_errors,
+    surroundings,
+    terminable,
+    utc_now,
+)
 from orchestration.tasks.printing import print_line, print_table
 
 if TYPE_CHECKING:
@@ -27,17 +37,22 @@ if TYPE_CHECKING:
     help={
         "cluster": LOCAL_CLUSTER,
         "study": "what is to run there: its ranks, its duration (default: the cluster's own)",
+        **TURN,
     },
     auto_shortflags=False,
 )
 @reports_errors
-def check(_context: Context, cluster: str = "local", study: str = "") -> None:
+def check(
+    _context: Context, cluster: str = "local", study: str = "", wait: bool = False, concurrent: bool = False
+) -> None:
     """Check that a cluster can be measured: one table, every fault at once, each with its remedy."""
     from orchestration.checks import preflight
     from orchestration.checks.nodes import Wanted
     from orchestration.executors.connect import connect
     from orchestration.forecast.sweep import forecast_sweep
     from orchestration.jobs.executor import HeadLostError
+    from orchestration.paths import SweepPaths
+    from orchestration.sweep.locks import Turn, this_machine_held
     from workload.record.digest import code_digest
 
     around = surroundings()
@@ -48,11 +63,13 @@ def check(_context: Context, cluster: str = "local", study: str = "") -> None:
         planned = _planned(cluster, study, executor)
         runs, takes_s = ((), 0.0) if planned is None else (planned.plan.runs, forecast_sweep(planned).takes_s())
         wanted = Wanted(code_digest(ROOT / "workload") or "", utc_now(), len(runs), takes_s)
-        found = preflight.everything(executor, inventory, wanted, RUNS, runs)
+        paths, turn = SweepPaths(RUNS.absolute() / ".checks" / inventory.cluster), Turn(wait, concurrent, print_line)
+        with terminable(), this_machine_held(executor, inventory, paths, utc_now(), turn) as beside:
+            found = preflight.everything(executor, inventory, wanted, RUNS, runs)
     except HeadLostError as error:
         raise Stopped(f"the head {error}") from error
     print_table(["check", "found", ""], [[item.name, item.found, item.verdict] for item in found])
-    for line in [line for item in found for line in item.warnings]:
+    for line in [*filter(None, [beside]), *(line for item in found for line in item.warnings)]:
         print(f"warning: {line}")
     faults = [fault for item in found for fault in item.faults]
     if faults:

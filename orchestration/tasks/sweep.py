@@ -11,8 +11,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from orchestration.errors import Refusal
-from orchestration.tasks.arguments import LOCAL_CLUSTER, images_of, number, numbers, words
+from orchestration.tasks.arguments import LOCAL_CLUSTER, TURN, images_of, number, numbers, words
 from orchestration.tasks.common import find_living, known_clusters, operator, reports_errors, surroundings, terminable
 from orchestration.tasks.printing import console, print_line, print_table, short
 from orchestration.tasks.results import print_report
@@ -31,8 +30,7 @@ SWEEP_HELP = {
     "retry": "repeat the runs that did not end ok",
     "force": "also make the runs that would be skipped: too large for the memory, or with too many ranks",
     "dry-run": "list the runs in order, without running any",
-    "wait": "where another sweep is at work on this machine, start when it is over",
-    "concurrent": "run beside another sweep on this machine: both are disturbed, and this one says so",
+    **TURN,
     "down-after": "take the cluster down once every record is here",
     "series": "only these series of the study, comma-separated; holds for any cluster profile",
     "ranks": "these rank counts in every series, comma-separated",
@@ -116,8 +114,6 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
             "threads": number("--threads", threads),
         },
     )
-    if wait and concurrent:
-        raise Refusal("--wait and --concurrent contradict each other: give one of them")
     folder = Path(out).expanduser() if out else None
     turn = Turn(wait, concurrent, print_line)
     request = Request(cluster, study or None, folder, new, Flags(retry, force), overrides, turn, goal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -47,6 +47,10 @@ class RecordedLaunch:
     evidence: Mapping[str, Any]
     marks: frozenset[str]
     measured: Mapping[str, Any] = field(default_factory=dict)  # of a program: its record, for its own tables
+
+    def marked(self, mark: str) -> RecordedLaunch:
+        """The same with one more mark."""
+        return replace(self, marks=self.marks | {mark})
 
     @property
     def ok(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from results.records.experiment import RecordedExperiment
 from results.records.kinds import CONVOLUTION
 from results.records.launch import RecordedLaunch
+from results.records.marks import BESIDE
 from results.records.parse import parse
 from results.records.point import RecordedPoint, group
 from workload.record.files import read_json
@@ -113,6 +114,8 @@ def read_sweep(folder: Path) -> RecordedSweep:
     inventory = _inventory(folder / "inventory.json", problems)
     launches = _launches(records, _slots(inventory), problems)
     events = _events(folder / "ledger.jsonl", problems)
+    beside = _beside(events)
+    launches = [each.marked(BESIDE) if each.run_id in beside else each for each in launches]
     mentioned = _mentioned(events)
     present = {path.stem for path in records.glob("*.json")}
     return RecordedSweep(
@@ -199,6 +202,21 @@ def _events(path: Path, problems: list[str]) -> tuple[Mapping[str, Any], ...]:
         return ()
     problems += found.problems
     return found.events
+
+
+def _beside(events: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Ids of the runs that were started, at last, while another sweep was at work on the machine."""
+    found: set[str] = set()
+    beside = False
+    for entry in events:
+        name, run_id = entry.get("event"), entry.get("run_id")
+        if name in ("planned", "resumed"):  # each time `fab` goes on
+            beside = False
+        elif name == "beside":
+            beside = True
+        elif name == "started" and isinstance(run_id, str):
+            (found.add if beside else found.discard)(run_id)
+    return found
 
 
 def _mentioned(events: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -166,7 +166,7 @@ def test_between_two_runs_the_cluster_is_held_too(desk, tmp_path):
     with held(executor, inventory, SweepPaths(tmp_path / "first"), "2026-01-01T00:00:00Z"):
         done = desk.sweep()
         assert done.returncode == 2, done.stdout
-        assert f"is at work for the sweep in {tmp_path / 'first'}" in done.stderr
+        assert f"is at work in {tmp_path / 'first'}" in done.stderr
         assert not desk.paths.folder.exists()
     executor.close()
     done = desk.sweep()

@@ -56,4 +56,4 @@ def whose(other: Mapping[str, Any]) -> str:
     except SchemaError:
         return "is held by another sweep"
     said = {name: str(printable(other[name]))[:200] for name in TOLD}
-    return f"is at work for the sweep in {said['folder']} ({said['who']}, since {said['since_utc']})"
+    return f"is at work in {said['folder']} ({said['who']}, since {said['since_utc']})"

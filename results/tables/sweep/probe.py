@@ -26,7 +26,9 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
 
 
 def _disturbed(document: Mapping[str, Any]) -> Iterator[str]:
-    """One line for each node with more active processes than the probe's own ranks."""
+    """Lines on a sweep that was at work meanwhile, and on nodes with more active processes than the probe's ranks."""
+    if document.get("beside"):
+        yield f"Measured beside a sweep: {document['beside']}. Probe again when it is over."
     for node in document["nodes"]:
         machine = node.get("machine")
         load = machine.get("load_1m") if isinstance(machine, Mapping) else None

@@ -1,16 +1,22 @@
 """The probe of this machine, through the same way that a run takes."""
 
 import json
+from dataclasses import replace
 
+import psutil
 import pytest
 
 from orchestration.errors import Refusal, Stopped
+from orchestration.executors.machine_lease import MachineLease
 from orchestration.forecast import probe
 from orchestration.jobs.environment import kept_environment
 from orchestration.paths import RunsFolder
 from orchestration.provision.providers import clusters_of
+from orchestration.sweep.locks import Turn
 from orchestration.sweep.prepare import Surroundings
+from results.tables.sweep.probe import tables
 from tests.orchestration.support import ROOT
+from workload.agent import supervise
 from workload.record.schema import SCHEMA_VERSION
 
 
@@ -26,7 +32,7 @@ def surroundings(tmp_path, monkeypatch):
 
 
 def test_this_machine_is_probed_and_the_answer_kept_beside_its_inventory(surroundings, tmp_path):
-    path, document = probe.measure("local", surroundings)
+    path, document = probe.measure("local", surroundings, Turn())
     assert path == tmp_path / "clusters" / "local" / "probe.json"
     assert json.loads(path.read_text()) == document
     assert (document["schema_version"], document["kind"]) == (SCHEMA_VERSION, "probe")
@@ -38,12 +44,35 @@ def test_this_machine_is_probed_and_the_answer_kept_beside_its_inventory(surroun
 def test_a_probe_that_leaves_no_answer_is_said_with_mpiruns_last_line(surroundings, monkeypatch):
     monkeypatch.setattr(probe, "PROGRAM", ("-c", "print('out of order')"))
     with pytest.raises(Stopped, match=r"the probe gave no answer.*the last line of its log: out of order"):
-        probe.measure("local", surroundings)
+        probe.measure("local", surroundings, Turn())
+
+
+def test_a_machine_with_a_sweep_at_work_is_not_probed_unless_the_probe_says_so(surroundings, machine_lock, tmp_path):
+    surroundings = replace(surroundings, environment=surroundings.environment | {"CONVSCALE_LOCK": str(machine_lock)})
+    other = MachineLease(machine_lock)
+    fab = supervise.identity(psutil.Process())
+    who = {"sweep": "12345678", "folder": "/elsewhere", "who": "anna@here", "since_utc": "2026-01-01", "fab": fab}
+    assert other.take(who) is None
+    with pytest.raises(Refusal, match=r"at work in /elsewhere .anna@here.*--wait.*--concurrent"):
+        probe.measure("local", surroundings, Turn())
+    assert not (tmp_path / "clusters").exists()
+    _, document = probe.measure("local", surroundings, Turn(concurrent=True))
+    assert "/elsewhere" in document["beside"]
+    assert any("Measured beside a sweep" in note for table in tables(document) for note in table.notes)
+    waits = []
+
+    def over(seconds):
+        waits.append(seconds)
+        other.release("12345678")
+
+    _, document = probe.measure("local", surroundings, Turn(wait=True, say=waits.append, sleep=over))
+    assert len(waits) == 2
+    assert "beside" not in document
 
 
 def test_an_unknown_cluster_is_refused(surroundings):
     with pytest.raises(Refusal, match="'nowhere' is unknown"):
-        probe.measure("nowhere", surroundings)
+        probe.measure("nowhere", surroundings, Turn())
 
 
 def test_the_probe_of_an_inventorys_path_lies_beside_it(tmp_path):

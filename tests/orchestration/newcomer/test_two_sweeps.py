@@ -5,6 +5,7 @@ import json
 import pytest
 
 from orchestration.executors.machine_lease import MachineLease
+from tests.orchestration.support import fab, refused
 from workload.agent import supervise
 
 
@@ -23,10 +24,23 @@ def busy(lab):
 def test_a_second_sweep_is_refused_and_told_of_the_first(busy):
     done = busy.sweep("bare")
     assert done.returncode == 2
-    assert f"at work for the sweep in {busy.folder / 'first'}" in done.stderr
+    assert f"at work in {busy.folder / 'first'}" in done.stderr
     assert "--wait" in done.stderr
     assert "--concurrent" in done.stderr
     assert not busy.paths.folder.exists()
+
+
+@pytest.mark.parametrize("task", ["probe", "check"])
+def test_neither_a_probe_nor_a_check_is_made_meanwhile(busy, task):
+    said = refused(task)
+    assert f"at work in {busy.folder / 'first'}" in said
+    assert "--wait" in said
+    assert "--concurrent" in said
+
+
+def test_a_check_beside_it_says_so(busy):
+    done = fab("check", "--concurrent")
+    assert f"warning: cluster local is at work in {busy.folder / 'first'}" in done.stdout, done.stderr
 
 
 def test_concurrent_runs_beside_it_and_says_so(busy):

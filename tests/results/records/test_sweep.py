@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from results.records.marks import BESIDE
 from results.records.sweep import SweepError, read_sweep, read_sweeps
+from results.report import summary
+from results.tables.series import scaling
 
 
 def test_a_whole_folder_is_read_without_a_problem(full: Any) -> None:
@@ -90,6 +93,23 @@ def test_runs_that_the_ledger_names_and_no_record_ends_are_counted(full: Any) ->
     sweep = read_sweep(full.folder)
     assert sweep.unfinished == 2
     assert sweep.problems == ()  # a killed sweep may tear its last line
+
+
+def test_runs_that_were_started_beside_another_sweep_are_marked(maker: Any) -> None:
+    for launch in range(3):
+        maker.add("strong", launch=launch)
+    maker.finish()
+    path = maker.folder / "ledger.jsonl"
+    lines = path.read_text().splitlines()
+    _, second, third = [index for index, line in enumerate(lines) if '"started"' in line]
+    again = json.dumps({"schema_version": 1, "event": "resumed", "utc": "2026-01-01T01:00:00+00:00"})
+    beside = json.dumps({"schema_version": 1, "event": "beside", "sweep": "the other one", "utc": "2026-01-01"})
+    changed = [*lines[:second], again, beside, *lines[second:third], again, *lines[third:]]
+    path.write_text("\n".join(changed) + "\n")
+    sweep = read_sweep(maker.folder)
+    assert [BESIDE in launch.marks for launch in sweep.launches] == [False, True, False]
+    assert "Marked beside another sweep" in " ".join(summary.sentences(sweep))
+    assert any("beside another sweep" in row[-1] for row in scaling.compact(sweep, sweep.series[0]).rows)
 
 
 def test_a_changed_ledger_is_named(full: Any) -> None:
