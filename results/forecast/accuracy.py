@@ -63,7 +63,10 @@ def document(cases: Mapping[str, ForecastCase], probe: Probe, band: Band | None)
             "moved_bytes": found.moved_bytes, "interval_s": interval,
         }  # fmt: skip
     basis = {
-        "cluster": probe.cluster, "measured_utc": probe.measured_utc, "yardstick_flops_per_s": dict(probe.yardstick)
+        "cluster": probe.cluster, "measured_utc": probe.measured_utc, "yardstick_flops_per_s": dict(probe.yardstick),
+        "copy_bytes_per_s": None if probe.cache is None else {
+            "memory": probe.memory.at(1), "cache": [list(rate) for rate in probe.cache.by_active],
+        },
     }  # fmt: skip
     return {"probe": basis, "residuals": band.count if band else 0, "forecasts": runs, "left_out": left_out}
 

@@ -99,6 +99,8 @@ class Probe:
         ranks: how many ranks it ran on.
         yardstick: operations per CPU second of a core in the yardstick (workload/instruments/yardstick.py) while all
             ranks were active, by backend; empty in older probes.
+        cache: bytes per second, read plus written, of all active ranks copying arrays that fit their cores' caches, on
+            the fastest node; None in older probes.
     """
 
     cluster: str
@@ -111,6 +113,7 @@ class Probe:
     spread: float = 0.0
     ranks: int = 1
     yardstick: Mapping[str, float] = field(default_factory=dict)
+    cache: Rates | None = None
 
     def rates_of(self, backend: str) -> Rates:
         """The rates of a backend. Raises ForecastError if the probe does not have it."""
@@ -154,6 +157,7 @@ def parse(document: Mapping[str, Any], name: str) -> Probe:
             spread=_spread(document),
             ranks=_ranks(document),
             yardstick=_yardstick(nodes),
+            cache=_cache([entry for node in nodes for entry in node.get("cache", ())]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise SchemaError(f"{name} is not a probe ({error}): make another with 'fab probe'") from error
@@ -196,6 +200,17 @@ def _copies(entries: Sequence[Mapping[str, Any]]) -> Copies:
     if not rates:
         raise ValueError("no memory")
     return Copies(tuple(rates.items()))
+
+
+def _cache(entries: Sequence[Mapping[str, Any]]) -> Rates | None:
+    """The fastest of all sizes and nodes: what a cache gives at the most."""
+    rates: dict[int, float] = {}
+    for entry in entries:
+        active = int(entry["active"])
+        rates[active] = max(rates.get(active, 0.0), _positive(entry["bytes_per_s"]))
+    if rates and min(rates) < 1:
+        raise ValueError("a copy by no rank")
+    return Rates(tuple(sorted(rates.items()))) if rates else None
 
 
 def _spread(document: Mapping[str, Any]) -> float:

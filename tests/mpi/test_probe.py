@@ -28,6 +28,10 @@ def test_the_probe_finds_every_figure(ranks: int, mpirun: Callable[..., Any]) ->
     assert [(each["active"], each["copy_bytes"]) for each in node["memory"]] == [
         (active, size) for active in counts(ranks) for size in sizes
     ]
+    assert [(each["active"], each["copy_bytes"]) for each in node["cache"]] == [
+        (active, 2**12) for active in counts(ranks)
+    ]
+    assert all(each["bytes_per_s"] > 0.0 for each in node["cache"])
     assert [each["active"] for each in node["load"]] == counts(ranks)
     assert {each["backend"] for each in node["convolve"]} <= set(backends.names())
     assert {"naive", "numpy"} <= {each["backend"] for each in node["convolve"]}

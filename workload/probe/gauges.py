@@ -82,7 +82,8 @@ def counts(ranks: int) -> list[int]:
 def gauges(node: MPI.Comm, now: Now, scale: Scale) -> list[Gauge]:
     """All gauges of a node, the same on each of its ranks."""
     actives = counts(node.size)
-    found = [_copy(size, active) for active in actives for size in _sizes(node, scale)]
+    found = [_copy("memory", size, active) for active in actives for size in _sizes(node, scale)]
+    found += [_copy("cache", size, active) for active in actives for size in scale.cache_bytes]
     found += [_load(scale, active) for active in actives]
     found += [gauge for active in actives for gauge in _multiply_add(scale, active)]
     for name in backends():
@@ -99,7 +100,7 @@ def _sizes(node: MPI.Comm, scale: Scale) -> list[int]:
     return [size for size in scale.copy_bytes if size <= most] or [min(scale.copy_bytes)]
 
 
-def _copy(size: int, active: int) -> Gauge:
+def _copy(kind: str, size: int, active: int) -> Gauge:
     """Bytes per second, read and written, of all active ranks together, copying arrays."""
 
     def prepare() -> Work:
@@ -107,7 +108,7 @@ def _copy(size: int, active: int) -> Gauge:
         target = np.empty_like(source)
         return lambda: np.copyto(target, source)
 
-    return Gauge("memory", {"copy_bytes": size}, active, "bytes_per_s", 2.0 * size * active, prepare)
+    return Gauge(kind, {"copy_bytes": size}, active, "bytes_per_s", 2.0 * size * active, prepare)
 
 
 def _load(scale: Scale, active: int) -> Gauge:

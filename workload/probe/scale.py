@@ -12,13 +12,15 @@ class Scale:
     """How much the probe does; tests take less.
 
     There are several sizes to copy, since a C library copies large arrays past the caches and small ones through them,
-    at different rates. Each code convolves `block` (B, C, H, W), larger than the caches, with 3 filters of 3 x 3. One
-    that takes longer than `slow_s` for `small_block` convolves that instead, since memory does not limit it. A round
-    repeats its work until it lasts about `round_s`, like a phase of a run.
+    at different rates; two arrays of `cache_bytes` fit a core's own cache. Each code convolves `block` (B, C, H, W),
+    larger than the caches, with 3 filters of 3 x 3. One that takes longer than `slow_s` for `small_block` convolves
+    that instead, since memory does not limit it. A round repeats its work until it lasts about `round_s`, like a phase
+    of a run.
     """
 
     message_bytes: tuple[int, ...] = (8, 1024, 16 * 1024, 256 * 1024, 4 * 2**20, 16 * 2**20, 64 * 2**20)
     copy_bytes: tuple[int, ...] = (2**26, 2**28)
+    cache_bytes: tuple[int, ...] = (2**17, 2**19)
     multiply_adds: int = 2**28
     small_block: tuple[int, int, int, int] = (1, 3, 256, 256)
     block: tuple[int, int, int, int] = (4, 3, 1024, 1024)

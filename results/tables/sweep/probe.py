@@ -60,6 +60,8 @@ def _rates(found: Probe, notes: list[str]) -> Table:
         for size, rates in found.memory.by_size
         for active, rate in rates.by_active
     ]
+    if found.cache is not None:
+        rows += [("copies within the caches, all ranks", "GB/s", *each) for each in found.cache.by_active]
     rows += [("load of x, a rank", "GB/s", *each) for each in found.load.by_active]
     if found.multiply_add is not None:
         rows += [("multiply-adds, a rank", "GFLOP/s", *each) for each in found.multiply_add.by_active]

@@ -15,6 +15,7 @@ answer = Path(sys.argv[1])
 small = Scale(
     message_bytes=(8, 2**20),
     copy_bytes=(2**16, 2**20),
+    cache_bytes=(2**12,),
     multiply_adds=2**20,
     small_block=(1, 1, 8, 8),
     block=(1, 3, 32, 32),

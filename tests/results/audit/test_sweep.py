@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,11 +13,13 @@ from results.audit.gates import Finding, certainly_below
 from results.audit.scaling import FALSE_ALARMS, chance
 from results.audit.sweep import audit_of
 from results.estimates import time_estimate
+from results.records.sweep import read_sweep
 from results.scaling.laws import amdahl, gustafson
 from results.tables.sweep.audit import findings as table_of
 from tests.results.conftest import SMALL
 from workload.domain.grid import Grid
 from workload.record.run import Run
+from workload.record.schema import SCHEMA_VERSION
 
 IMAGE_S = 0.004
 
@@ -149,6 +152,36 @@ def test_parts_that_fit_a_cache_explain_a_superlinear_speedup(maker: Any, caches
     assert [line.endswith("the one-rank run's input and output do not.") for line in found.untold[:-1]] == [
         True
     ] * explained
+
+
+@pytest.mark.parametrize(
+    ("copies", "explained"),
+    [
+        ({"memory": 1e10, "cache": [[1, 1.2e10], [2, 2e10]]}, False),  # 1.8 times faster at the most, and it is 2.0
+        ({"memory": 1e10, "cache": [[1, 1.6e10], [2, 2e10]]}, True),
+        ({"memory": 1e10, "cache": [[1, 1.2e10], [2, 4e10]]}, True),
+        ({"memory": 1e10, "cache": [[1, 1.2e10], [16, 4e11]]}, False),  # of more ranks than are on the node
+        ({"memory": 2e10, "cache": [[1, 1e10]]}, False),  # slower than memory: no faster than its share
+        (None, True),
+        ({"memory": 0.0, "cache": [[1, 1e10]]}, True),
+        ({"memory": 1e10, "cache": [[1, "fast"], [1], 5, [0, 1e10]]}, True),
+        ({"memory": 1e10, "cache": 3}, True),
+    ],
+)
+def test_a_cache_explains_no_more_than_the_probes_copies_allow(maker: Any, copies: object, explained: bool) -> None:
+    def cached(record: dict[str, Any]) -> None:
+        record["machines"][0]["caches"] = [{"bytes": ONE_RANK_BYTES - 1, "threads": 1}]
+
+    maker.add_strong(counts=(1, 2), law=slip, change=cached)
+    event = {"event": "forecast", "utc": "2026-01-01T00:00:01+00:00", "probe": {"copy_bytes_per_s": copies}}
+    with (maker.finish() / "ledger.jsonl").open("a") as file:
+        file.write(json.dumps({"schema_version": SCHEMA_VERSION, **event}) + "\n")
+    found = audit_of(read_sweep(maker.folder))
+    superlinear = [finding for finding in found.findings if finding.gate == gates.SUPERLINEAR]
+    assert bool(superlinear) != explained
+    assert any("is not flagged: the ranks' parts fit a cache" in line for line in found.untold) == explained
+    if superlinear:
+        assert "more than the cause in evidence allows: the ranks' parts fit a cache" in superlinear[0].words
 
 
 def change_blocks(record: dict[str, Any]) -> None:

@@ -48,6 +48,23 @@ DOCUMENT: dict[str, Any] = {
 }  # fmt: skip
 
 
+def test_of_copies_within_the_caches_the_fastest_count_and_an_older_probe_has_none() -> None:
+    assert probe.parse(DOCUMENT, "p").cache is None
+    document = copy.deepcopy(DOCUMENT)
+    for each, scale in zip(document["nodes"], (1.0, 0.5), strict=True):
+        each["cache"] = [
+            {"active": active, "copy_bytes": size, "bytes_per_s": scale * rate * active}
+            for active in (1, 4)
+            for size, rate in ((2**17, 8e10), (2**19, 6e10))
+        ]
+    assert probe.parse(document, "p").cache == Rates(((1, 8e10), (4, 32e10)))
+    assert "copies within the caches, all ranks" in [row[0] for row in tables(document)[1].rows]
+    for wrong in (0, -1.0, "fast", float("nan")):
+        document["nodes"][0]["cache"][0]["bytes_per_s"] = wrong
+        with pytest.raises(SchemaError, match="p is not a probe"):
+            probe.parse(document, "p")
+
+
 def test_of_several_nodes_and_links_the_slowest_counts() -> None:
     found = probe.parse(DOCUMENT, "p")
     assert found.memory.at(1) == pytest.approx(0.5e10)
