@@ -30,8 +30,10 @@ def elsewhere(sweep: RecordedSweep) -> Iterator[Case]:
             words = "it ran another version of the workload than the sweep"
             yield Case(place(launch), (launch.run_id,), words if other else "")
         if isinstance(facts, Mapping):
+            own = launch.experiment.own_software
             for machine in launch.machines:
-                words = _unlike(machine.node, {**machine.details, BOOT: machine.boot_id}, facts, _rebooted(sweep))
+                found = {key: value for key, value in machine.details.items() if key not in own}
+                words = _unlike(machine.node, {**found, BOOT: machine.boot_id}, facts, _rebooted(sweep))
                 yield Case(place(launch), (launch.run_id,), words)
 
 

@@ -58,6 +58,7 @@ class RecordedExperiment(Protocol):
     peak_since: str = " from just before the timed repeats"  # when the resident peak of a rank was last reset
     part_words: Mapping[str, str] = {}  # what a part is, for sentences
     probed: bool = True  # whether a cluster's probe foretells its times
+    own_software: tuple[str, ...] = ()  # of what is known of a node: what the runs bring in place of ours
     smallest_baseline: bool = False  # speedups stand against the smallest rank count, not against one rank alone
 
     @property

@@ -35,6 +35,7 @@ class RecordedProgram(RecordedExperiment):
     size_symbol = "size"
     parts = PARTS
     part_words = PART_WORDS
+    own_software = ("mpi",)
     parallel_fraction = None
     peak_since = ""
     probed = False

@@ -211,7 +211,7 @@ class ProgramSweep:
         ]  # fmt: skip
         times = [{"rank": rank, "app_s": wall_s, "mpi_s": mpi_s} for rank in range(ranks)] if mpi_s else []
         machine = {"node": "node1", "boot_id": "boot-1", "cpu_model": "Synthetic CPU", "cores": 8, "threads": 8,
-                   "rank_placement": []}  # fmt: skip
+                   "kernel": "6.1", "mpi": "Open MPI v4.1.4, started by mpirun", "rank_placement": []}  # fmt: skip
         record = {
             "schema_version": VERSION, "run_id": run.run_id, "run": run.as_dict(), "series": ["strong"],
             "launch": run.launch, "sequence": self.sequence, "attempt": 1, "outcome": OK, "reason": "",
