@@ -198,7 +198,8 @@ def _without_scaling(sweep: RecordedSweep) -> Answer:
     slots = [node.get("slots") for node in sweep.inventory.get("nodes") or [] if isinstance(node, dict)]
     why = "One slot" if slots == [1] else "No series has points of several rank counts that share no core"
     told = f"{why}: there is no scaling to measure, and {_name(best)} does {_rate(best)}."
-    return Answer(told, (_best_fact(best),))
+    drawings = [f"{slug(series.scaling, series.name)}-time" for series in sweep.series if best in series.points]
+    return Answer(told, (_best_fact(best),), tuple(drawings))
 
 
 def _rate(point: RecordedPoint) -> str:

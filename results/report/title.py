@@ -9,7 +9,7 @@ from results.formats import plural
 from results.records.sweep import RecordedSweep
 
 LONGEST = 80
-LEFT_OUT = re.compile(r"\((R|TM|tm)\)| \d+-Core Processor| Processor$| CPU @.*| with .* Graphics")
+LEFT_OUT = re.compile(r"\((R|TM|tm)\)| \d+-Core Processor| Processor$| CPU @.*| \(family .*\)| with .* Graphics")
 
 
 def title(sweeps: Sequence[RecordedSweep]) -> str:

@@ -101,6 +101,7 @@ def test_one_slot_shows_no_scaling(make_maker: Any) -> None:
         "One slot: there is no scaling to measure, and scatter-gather with numpy on 1 rank"
     )
     assert [fact.name for fact in found.facts] == ["Best rate"]
+    assert found.drawings == ("strong-strong-time",)
 
 
 def test_a_sweep_of_failures_has_nothing_to_say(maker: Any) -> None:
