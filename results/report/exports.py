@@ -30,16 +30,16 @@ def extra_p(series: RecordedSeries) -> dict[str, str]:
         if not line.fitted:
             continue
         names = {clock: line.experiment.clock_word(clock) for clock in clocks}
-        parts = line.experiment.parts
+        parts = {part: f"{line.experiment.clock_word('total_s')}->{part}" for part in line.experiment.parts}
         callpaths: dict[str, Any] = {name: {"time": []} for name in names.values()}
-        callpaths |= {f"total->{part}": {"time": []} for part in parts}
+        callpaths |= {path: {"time": []} for path in parts.values()}
         for point in line.fitted:
             place = [point.run.ranks]
             for clock in clocks:
                 callpaths[names[clock]]["time"].append({"point": place, "values": point.medians_s(clock)})
-            for part in parts:
+            for part, path in parts.items():
                 values = [_longest_s(launch, part) for launch in point.counting]
-                callpaths[f"total->{part}"]["time"].append({"point": place, "values": values})
+                callpaths[path]["time"].append({"point": place, "values": values})
         name = slug(series.scaling, series.name, *line.variant.names.values())
         found[f"{name}.extrap.json"] = (
             json.dumps({"parameters": ["ranks"], "measurements": callpaths}, indent=1, allow_nan=False) + "\n"

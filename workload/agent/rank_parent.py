@@ -4,8 +4,9 @@
 
 Started by the launcher in the rank's place, as a file, without site packages. The token stands in its arguments, and in
 CONVSCALE_TOKEN of whatever the rank starts. Signals go on to the rank, and where one ends it the parent ends by the
-same. What was measured is printed on standard error as one line, which the head's supervisor takes out of the log:
-standard error comes home by the launcher's own way, also where no folder is shared. Standard library only, no threads.
+same. What the rank prints passes through it, cut where it is too much. What was measured is printed on standard error
+as one line, which the head's supervisor takes out of the log: standard error comes home by the launcher's own way, also
+where no folder is shared. Standard library only, no threads.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import socket
 import sys
 import tarfile
 import time
+import tty
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,6 +35,9 @@ FORWARDED = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCONT")
 )
 SAMPLE_S = 1.0
+PASSED_BYTES = END_BYTES = 2 * 2**20  # of a stream: passed on as it comes, and of the rest at the end
+PIECE_BYTES = 2**16
+DRAIN_S = 2.0
 PR_SET_PDEATHSIG = 1
 NOT_STARTED = 127  # as a shell says it
 
@@ -72,6 +77,7 @@ def main(options: Options) -> int:
                f"{getattr(error, 'filename', None) or options.folder}"})  # fmt: skip
         return NOT_STARTED
     children: list[int] = []
+    streams = (Stream(1), Stream(2))
 
     def forward(number: int, _: object) -> None:
         for child in children:
@@ -82,15 +88,17 @@ def main(options: Options) -> int:
         signal.signal(number, forward)
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # one that comes before the child is known would be lost
     begun = time.monotonic()
-    child = start(options.argv, environment, stdin)
+    child = start(options.argv, environment, stdin, streams)
     children.append(child)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
-    swap_bytes = wait(child)
+    swap_bytes = wait(child, streams)
     wall_s = time.monotonic() - begun
     core = processor(child)
     status, usage = os.wait4(child, 0)[1:]
     children.clear()  # a signal goes no further, and must not end us before the report: MPICH ends all ranks by SIGTERM
     code = os.waitstatus_to_exitcode(status)
+    for stream in streams:
+        stream.finish()
     report(options.token, {
         "rank": rank, "node": socket.gethostname(), "core": core, "wall_s": wall_s,
         "user_s": usage.ru_utime, "system_s": usage.ru_stime, "peak_rss_bytes": usage.ru_maxrss * 1024,
@@ -137,12 +145,59 @@ def environment_of(options: Options) -> dict[str, str]:
     return {**environment, **options.set, TOKEN_VARIABLE: options.token}
 
 
-def start(argv: list[str], environment: dict[str, str], stdin: int) -> int:
+class Stream:
+    """What the rank prints on standard output or error: passed on as it comes; of much, its beginning and its end.
+
+    Launchers keep whatever comes faster than it is read, Open MPI 5 kilobytes for each line of it.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        # a terminal where the launcher gives one, so that the rank does not hold its lines back
+        self.source, self.inner = os.openpty() if os.isatty(target) else os.pipe()
+        if os.isatty(self.inner):
+            tty.setraw(self.inner)
+        self._passed = self._kept = 0
+        self._end = bytearray()
+
+    def take(self) -> bool:
+        """Takes a piece; False at the stream's end."""
+        try:
+            piece = os.read(self.source, PIECE_BYTES)
+        except OSError:  # a terminal that nobody holds any more
+            piece = b""
+        now = piece[: max(0, PASSED_BYTES - self._passed)]
+        self._write(now)
+        self._passed += len(now)
+        self._end += piece[len(now) :]
+        self._kept += len(piece) - len(now)
+        if len(self._end) > 2 * END_BYTES:
+            del self._end[:-END_BYTES]
+        return bool(piece)
+
+    def finish(self) -> None:
+        """Passes on what the rank printed last; whoever else holds the stream is not waited for."""
+        deadline = time.monotonic() + DRAIN_S
+        while time.monotonic() < deadline and select.select([self.source], [], [], 0)[0] and self.take():
+            pass
+        end = bytes(self._end[-END_BYTES:])
+        if left_out := self._kept - len(end):
+            self._write(f"\n[convscale: {left_out} bytes of this rank's output are left out here]\n".encode())
+        self._write(end)
+
+    def _write(self, piece: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the launcher has ended
+            while piece:
+                piece = piece[os.write(self.target, piece) :]
+
+
+def start(argv: list[str], environment: dict[str, str], stdin: int, streams: tuple[Stream, ...]) -> int:
     """Starts the rank in a child that dies with its parent; returns its process id."""
     libc = ctypes.CDLL(None)
     child = os.fork()
     if child:
-        os.close(stdin)
+        for number in (stdin, *(stream.inner for stream in streams)):
+            os.close(number)
         return child
     try:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -150,25 +205,38 @@ def start(argv: list[str], environment: dict[str, str], stdin: int) -> int:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
         os.dup2(stdin, 0)
+        for stream in streams:
+            os.dup2(stream.inner, stream.target)
         os.execvpe(argv[0], argv, environment)  # noqa: S606  the person's own program
     except OSError as error:
         print(f"convscale: {argv[0]}: {error.strerror}", file=sys.stderr, flush=True)
     os._exit(NOT_STARTED)
 
 
-def wait(child: int) -> int | None:
+def wait(child: int, streams: tuple[Stream, ...]) -> int | None:
     """Waits for the rank's end, and leaves it to be reaped; its largest swap in bytes, where it lived long enough."""
     handle = os.pidfd_open(child)
+    open_streams = {stream.source: stream for stream in streams}
     swap_bytes: int | None = None
-    while not select.select([handle], [], [], SAMPLE_S)[0]:
-        try:
-            text = Path(f"/proc/{child}/status").read_text()
-            now = next((int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("VmSwap:")), 0)
-            swap_bytes = max(swap_bytes or 0, now)
-        except OSError:
-            continue
+    sampled = time.monotonic()
+    while handle not in (ready := select.select([handle, *open_streams], [], [], SAMPLE_S)[0]):
+        for source in ready:
+            if not open_streams[source].take():
+                del open_streams[source]
+        if time.monotonic() - sampled >= SAMPLE_S:
+            sampled, now = time.monotonic(), swap_of(child)
+            swap_bytes = swap_bytes if now is None else max(swap_bytes or 0, now)
     os.close(handle)
     return swap_bytes
+
+
+def swap_of(child: int) -> int | None:
+    """How many bytes of the rank are swapped out now; None where it has ended."""
+    try:
+        text = Path(f"/proc/{child}/status").read_text()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("VmSwap:")), 0)
 
 
 def processor(child: int) -> int | None:

@@ -36,6 +36,43 @@ def told(text: str) -> dict[str, Any]:
     return dict(json.loads(line.split(" ", 2)[2]))
 
 
+def test_of_much_output_the_beginning_and_the_end_go_on(tmp_path: Path) -> None:
+    code, out, _ = carried(tmp_path, "sh", "-c", "echo first; yes | head -c 20000000; echo last")
+    assert code == 0
+    assert out.startswith("first\ny\n")
+    assert out.endswith("y\nlast\n")
+    left_out = 20_000_011 - 2 * rank_parent.PASSED_BYTES
+    assert f"\n[convscale: {left_out} bytes of this rank's output are left out here]\n" in out
+    assert len(out) < 2 * rank_parent.PASSED_BYTES + 100
+
+
+def test_whoever_else_holds_the_output_is_not_waited_for(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        words(tmp_path, "sh", "-c", "sleep 60 & echo $!"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    sleeper = int(process.stdout.readline())
+    try:
+        assert process.wait(timeout=30) == 0
+        assert time.monotonic() - begun < 30
+    finally:
+        os.kill(sleeper, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_rank_has_a_terminal_where_the_launcher_gives_one(tmp_path: Path, terminal: bool) -> None:
+    outer, inner = os.openpty() if terminal else os.pipe()
+    process = subprocess.Popen(
+        words(tmp_path, "sh", "-c", "test -t 1 && echo terminal || echo pipe"), stdout=inner, stderr=subprocess.PIPE
+    )
+    os.close(inner)
+    _, errors = process.communicate(timeout=60)
+    assert os.read(outer, 100).decode().split() == ["terminal" if terminal else "pipe"]
+    assert told(errors.decode())["exit_status"] == 0
+    os.close(outer)
+
+
 def test_it_tells_what_the_rank_took(tmp_path: Path) -> None:
     code, out, found = carried(tmp_path, "sh", "-c", "echo $CONVSCALE_TOKEN; exit 7")
     assert (code, out.strip()) == (7, TOKEN)
