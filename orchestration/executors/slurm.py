@@ -9,11 +9,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
+from orchestration.clusters.allocation import RUNNING, fields
 from orchestration.clusters.inventory import Inventory, Node
-from orchestration.errors import Refusal
+from orchestration.errors import Refusal, Stopped
 from orchestration.executors.local import LocalExecutor
 from orchestration.executors.remote.executor import traces_of
 from orchestration.executors.remote.fanout import Answer
@@ -27,6 +29,7 @@ from orchestration.python import isolated
 LIMIT_S = 30.0
 SURVEY_S = 60.0
 ASK_S = 120.0
+GO_ON = "records are kept, the run at work left none, and the same command in another job goes on"
 # each node writes its answer into a folder that all are to share: $0
 ANSWER = (
     'test -w "$0" || exit 0; "$@" >"$0/$SLURMD_NODENAME.out" 2>"$0/$SLURMD_NODENAME.err"; '
@@ -47,6 +50,7 @@ class Steps:
         if inventory.slurm is None:
             raise Refusal(f"the inventory of {inventory.cluster} names no job: executor 'slurm' is for fab in a job")
         self.job = inventory.slurm.job
+        self.down: set[str] = set()  # nodes that Slurm has taken from the job, for they failed
 
     @property
     def name(self) -> str:
@@ -88,11 +92,16 @@ class Steps:
             Path(folder).chmod(0o700)
             words = ["sh", "-c", ANSWER, folder, *argv]
             why = self.start(words, limit_s, stdin, self.environment if environment is None else environment)
-            return [_answer(node, Path(folder), why, began) for node in self.inventory.nodes]
+            return [
+                Answer(node, None, "", "Slurm has taken it from the job", began, time.time())
+                if node.name in self.down
+                else _answer(node, Path(folder), why, began)
+                for node in self.inventory.nodes
+            ]
 
     def start(self, argv: Sequence[str], limit_s: float, stdin: str, environment: Mapping[str, str]) -> str:
         """One task on each node, waited for; what srun says of it last, empty where all went well."""
-        nodes = self.inventory.nodes
+        nodes = [node for node in self.inventory.nodes if node.name not in self.down]
         words = [
             "srun", f"--jobid={self.job}", "--job-name=convscale", "--quiet", "--overlap", "--mem=0", "--mpi=none",
             f"--nodes={len(nodes)}", f"--ntasks={len(nodes)}", "--ntasks-per-node=1",
@@ -115,16 +124,25 @@ class Steps:
 
     def cancel(self, name: str) -> None:
         """Ends the steps of that name."""
-        listed = subprocess.run(  # noqa: S603
-            ["squeue", f"--jobs={self.job}", "--steps", "--noheader", "--format=%i %j"],  # noqa: S607
-            env=dict(self.environment), capture_output=True, text=True, timeout=LIMIT_S, check=False,
-        )  # fmt: skip
-        found = [line.split() for line in listed.stdout.splitlines()]
+        listed = self._slurm("squeue", f"--jobs={self.job}", "--steps", "--noheader", "--format=%i %j")
+        found = [line.split() for line in listed.splitlines()]
         if steps := [words[0] for words in found if words[1:] == [name]]:
-            subprocess.run(  # noqa: S603
-                ["scancel", *steps],  # noqa: S607
-                env=dict(self.environment), capture_output=True, timeout=LIMIT_S, check=False,
-            )  # fmt: skip
+            self._slurm("scancel", *steps)
+
+    def look(self) -> str:
+        """The job's state in Slurm's word, empty where the controller does not say; finds out which nodes it lost."""
+        found = fields(self._slurm("scontrol", "show", "job", "--oneliner", str(self.job)))
+        left = self._slurm("scontrol", "show", "hostnames", found.get("NodeList", "")).split()
+        if found.get("JobState") == RUNNING:
+            self.down = {node.name for node in self.inventory.nodes} - set(left)
+        return found.get("JobState", "")
+
+    def _slurm(self, *words: str) -> str:
+        """What a command of Slurm's prints."""
+        done = subprocess.run(  # noqa: S603  Slurm's own
+            words, env=dict(self.environment), capture_output=True, text=True, timeout=LIMIT_S, check=False
+        )
+        return done.stdout
 
 
 class SlurmExecutor(LocalExecutor):
@@ -189,19 +207,27 @@ class SlurmExecutor(LocalExecutor):
         self._share(job.parent)
         super().start(job)
 
+    def lost(self, nodes: int) -> list[str]:
+        """Those of the first `nodes` nodes that the job lost; it gets none of them back."""
+        return [node.name for node in self.steps.inventory.nodes[:nodes] if node.name in self.steps.down]
+
+    def stop(self, job: Path) -> None:
+        """Ends the job, also where the allocation is gone."""
+        with suppress(Stopped):
+            super().stop(job)
+
     def end_leftovers(self, job: Path) -> Traces:
-        """Ends the job's steps and whatever carries its token, on every node; removes the folders that it made."""
+        """Ends the job's steps and whatever carries its token, on every node; removes the folders that it made.
+
+        Raises Stopped where the allocation is over, whatever ended it: its end is no run's outcome.
+        """
+        if (state := self.steps.look()) not in (RUNNING, ""):
+            super().end_leftovers(job)
+            raise Stopped(f"Slurm's job {self.steps.job} is over ({state}): {GO_ON}")
         self.steps.cancel(job.name)
         super().end_leftovers(job)
         folders = [f"{folder}/" for folder in folders_made(self.site, job.name)]
         return traces_of(self.steps.ask(self.steps.module("workload.agent.control", "end", *folders)))
-
-    def clean(self, job: Path) -> None:
-        """Removes the folder of a job that is over, and the one that its ranks had on each node. Raises OSError."""
-        if job.exists():
-            shared_memory = folders_made(self.site, job.name)[1]
-            self.steps.start(["rm", "-rf", "--", shared_memory], LIMIT_S, "", self.environment)
-        super().clean(job)
 
     def _share(self, folder: Path) -> None:
         """Raises Refusal where a node does not write what this machine reads in the folder."""

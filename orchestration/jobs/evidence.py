@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,12 +71,16 @@ def gather(ending: Ending, launch: LaunchEvidence, log: str) -> tuple[dict[str, 
         evidence["signal"] = ending.exit_status - 128
     if exceptions := [found[1] or found[2] for found in _EXCEPTION.finditer(log)]:
         evidence["exception"] = exceptions[-1][:1000]
-    evidence["oom_kills"] = _oom_kills(ending, evidence, where)
+    evidence["oom_kills"] = {
+        **Counter(ending.called(node) for node in launch.out_of_memory),
+        **_oom_kills(ending, evidence, where),
+    }
     if evidence["oom_kills"]:
         before, after = _counters(ending)
         evidence["oom_counters"] = {
             node: {path: [before[node].get(path), count] for path, count in after[node].items()}
             for node in evidence["oom_kills"]
+            if node in before and node in after
         }
     said = {ending.called(name) for name in launch.lost_nodes}
     evidence["lost_nodes"] = sorted(said | set(ending.traces.unreachable))

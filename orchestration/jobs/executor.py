@@ -161,7 +161,10 @@ class Executor(Protocol):
         ...
 
     def end_leftovers(self, job: Path) -> Traces:
-        """Ends every process that carries the job's token on any node and removes the folders that the job made."""
+        """Ends every process that carries the job's token on any node and removes the folders that the job made.
+
+        Raises Stopped where the cluster itself is gone for good: what became of the job says nothing of its run.
+        """
         ...
 
     def clean(self, job: Path) -> None:

@@ -225,6 +225,9 @@ class SweepRunner:
         except KeyboardInterrupt:
             self._interrupt(planned, job)
             raise Stopped(INTERRUPTED) from None
+        except Stopped as stopped:  # the cluster is gone, and the run with it
+            self._interrupt(planned, job, reason=str(stopped))
+            raise
         except OSError:
             if self.sweep.executor.state(job) is State.ALIVE:
                 self.sweep.executor.stop(job)
@@ -255,10 +258,10 @@ class SweepRunner:
         self.ledger.append("started", self.utc_now(), run_id=run_id, sequence=planned.sequence)
         self.sweep.executor.start(job)
 
-    def _interrupt(self, planned: PlannedRun, job: Path) -> None:
+    def _interrupt(self, planned: PlannedRun, job: Path, **about: str) -> None:
         """Ends the run at work; it leaves no record."""
         self.loop.abandon(job)
-        self.ledger.append("interrupted", self.utc_now(), run_id=planned.run.run_id)
+        self.ledger.append("interrupted", self.utc_now(), run_id=planned.run.run_id, **about)
 
 
 def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, extras: LedgerExtras | None = None) -> Result:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ class Login(Desk):
     """A person on the login node, which this machine is: a folder with a study, and the sweeps of it in jobs."""
 
     hosts: Slurm = field(kw_only=True)
+    python = sys.executable
 
     def salloc(self, *asked: str, behaviour: str = "bare", **flags: object) -> subprocess.CompletedProcess[str]:
         """A sweep in an allocation, from here."""
@@ -40,9 +41,9 @@ class Login(Desk):
         driver = [sys.executable, "-m", "tests.orchestration.driver", str(self.folder / "runs"), behaviour]
         return driver + [f"{name}={value}" for name, value in given.items()]
 
-    def start(self, words: Sequence[str], folder: Path = ROOT) -> subprocess.Popen[str]:
+    def start(self, words: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            words, cwd=folder, env=self.hosts.environment, stdin=subprocess.DEVNULL,
+            words, cwd=ROOT, env=self.hosts.environment | dict(environment or {}), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.started.append(process)

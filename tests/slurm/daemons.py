@@ -30,6 +30,10 @@ mount --bind "$1" /mnt
 mount --bind /mnt/boot_id /proc/sys/kernel/random/boot_id
 mount --bind /mnt/etc_hosts /etc/hosts
 mount -t tmpfs -o size=512m tmpfs /dev/shm
+if [ "$5" ]; then
+  mount -t tmpfs tmpfs /sys/fs/cgroup
+  for c in $5; do mkdir "/sys/fs/cgroup/$c"; mount -t cgroup -o "$c" cgroup "/sys/fs/cgroup/$c"; done
+fi
 mount -t tmpfs tmpfs /run
 mkdir /run/checkout /run/shared
 mount --rbind "$3" /run/checkout
@@ -52,8 +56,8 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile=/run/slurmd.pid
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd-%n.log
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/affinity
+ProctrackType={tracking}
+TaskPlugin={tasks}
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SlurmdParameters=config_overrides
@@ -63,6 +67,22 @@ SlurmdTimeout=10
 NodeName=node[1-{count}] NodeAddr={subnet}.[1-{count}] CPUs={cpus} CoresPerSocket={cpus} RealMemory={memory}
 PartitionName=main Nodes=node[1-{count}] Default=YES MaxTime=60 DefMemPerCPU=1000
 """
+
+
+# by control groups v1 alone: with v2, slurmd 22.05 asks systemd for a scope
+CGROUPS = Path("/sys/fs/cgroup")
+CONTROLLERS = ("memory", "cpuset", "freezer", "devices", "cpu", "cpuacct")
+CGROUP_SETTINGS = """
+CgroupPlugin=cgroup/v1
+ConstrainRAMSpace=yes
+ConstrainSwapSpace=yes
+ConstrainCores=yes
+"""
+
+
+def limits_memory() -> bool:
+    """Whether Slurm can hold jobs to their memory here."""
+    return all((CGROUPS / name / "cgroup.procs").exists() for name in CONTROLLERS)
 
 
 def reason_against() -> str:
@@ -83,14 +103,38 @@ class SlurmNode(Host):
     settings: Path = Path()
 
     def boot(self) -> None:
-        spaces = ["--uts", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc"]
+        spaces = ["--uts", "--mount", "--pid", "--ipc", "--cgroup", "--fork", "--kill-child", "--mount-proc"]
+        controllers = CONTROLLERS if limits_memory() else ()
         arguments = ["sh", "-c", SCRIPT, "sh", str(self.folder), self.name, str(ROOT), str(self.shared)]
+        arguments.append(" ".join(controllers))
+        joined = " && ".join(["true", *(f"echo $$ >{self._group(name)}/cgroup.procs" for name in controllers)])
+        for name in controllers:
+            self._group(name).mkdir(exist_ok=True)
+        for name in ("cpuset.cpus", "cpuset.mems") if controllers else ():
+            (self._group("cpuset") / name).write_text((CGROUPS / "cpuset" / name).read_text())
+        inside = ["nsenter", f"--net=/run/netns/{self.space}", "unshare"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["nsenter", f"--net=/run/netns/{self.space}", "unshare", *spaces, *arguments],
+                ["sh", "-c", f'{joined} && exec "$@"', "sh", *inside, *spaces, *arguments],
                 env=os.environ | {"SLURM_CONF": str(self.settings), "PATH": path_here()},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
+
+    def _group(self, controller: str) -> Path:
+        """Its own control group, which it takes for the root."""
+        return CGROUPS / controller / self.space
+
+    def revive(self) -> None:
+        """Powers it on again."""
+        self.boot()
+        self.join()
+
+    def close(self) -> None:
+        super().close()
+        for controller in CONTROLLERS if limits_memory() else ():
+            for folder in sorted(self._group(controller).glob("**/"), reverse=True):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
 
 @dataclass
@@ -124,8 +168,11 @@ class Slurm(Hosts):
             SETTINGS.format(
                 host=socket.gethostname(), subnet=self.subnet, port=16000 + number, folder=self.folder,
                 count=self.count, cpus=CPUS, memory=MEMORY_MIB,
+                tasks="task/affinity,task/cgroup" if limits_memory() else "task/affinity",
+                tracking="proctrack/cgroup" if limits_memory() else "proctrack/linuxproc",
             )
         )  # fmt: skip
+        (self.folder / "cgroup.conf").write_text(CGROUP_SETTINGS)
         self._begin("slurmctld", "-D")
         for n in range(1, self.count + 1):
             folder = self.folder / f"node{n}"

@@ -73,7 +73,7 @@ class LaunchEvidence:
     """What a launcher's exit status and log prove.
 
     `program` is what messages call the launcher. `not_started` says in words why no rank ran. `lost_daemon`: a node
-    was lost, whatever the exit status says.
+    was lost, whatever the exit status says. `out_of_memory`: nodes on which it says that ranks were killed for memory.
     """
 
     program: str
@@ -81,6 +81,7 @@ class LaunchEvidence:
     lost_daemon: bool = False
     lost_nodes: Sequence[str] = field(default=())
     not_started: str | None = None
+    out_of_memory: Sequence[str] = ()
 
 
 class Launcher(Protocol):

@@ -12,12 +12,26 @@ from orchestration.jobs.launchers.placement import Placement
 from orchestration.jobs.launchers.ssh_daemons import not_started
 
 NAME = "srun"
-RANKS, PROLOG = "ranks-by-node", "make-folders"
+RANKS, PROLOG, EPILOG = "ranks-by-node", "make-folder", "remove-folder"
+# of each rank on its node, whatever ends it: the last takes the folder along
+MAKE = "#!/bin/sh\nmkdir -p -m 700 {folder}\nmkdir -p {folder}/.ranks/$SLURM_PROCID\n"
+REMOVE = (
+    "#!/bin/sh\nrmdir {folder}/.ranks/$SLURM_PROCID\nrmdir {folder}/.ranks 2>/dev/null && rm -rf {folder}\nexit 0\n"
+)
 CPU_BIND = {"none": "none", "core": "cores", "hwthread": "threads"}
 
 _ENDED = re.compile(r"^srun: error: (\S+): tasks? (\S+): (.+?)(?: \(core dumped\))?$", re.M)
-_SIGNALS = {"Killed": 9, "Segmentation fault": 11, "Aborted": 6, "Bus error": 7, "Floating point exception": 8,
-            "Illegal instruction": 4, "Terminated": 15}  # fmt: skip
+_MEMORY = "Out Of Memory"
+_SIGNALS = {
+    "Killed": 9,
+    _MEMORY: 9,
+    "Segmentation fault": 11,
+    "Aborted": 6,
+    "Bus error": 7,
+    "Floating point exception": 8,
+    "Illegal instruction": 4,
+    "Terminated": 15,
+}
 _LOST_NODE = re.compile(r"^srun: error: Node failure on (\S+)", re.M)
 _LOST = ("DUE TO NODE FAILURE", "Node failure on")
 _NOT_STARTED = (
@@ -41,7 +55,7 @@ class Srun:
         self.pmi, self.library, self.version = of.pmi, of.library, of.version
 
     def command(self, placement: Placement, hosts: Hosts, scratch: Scratch, program: Sequence[str]) -> Command:
-        """srun's argument list, environment, and two files: the node of each rank, and what makes the ranks' folder."""
+        """srun's argument list, environment, and scripts: each rank's node, and what makes and removes a folder."""
         job = hosts.job or PurePosixPath()
         arguments = [
             "srun", f"--jobid={hosts.slurm_job}", f"--job-name={job.name}", f"--mpi={self.pmi}",
@@ -50,10 +64,14 @@ class Srun:
             f"--nodes={placement.nodes}", f"--ntasks={placement.ranks}", f"--cpus-per-task={placement.threads}",
             "--distribution=arbitrary", f"--nodelist={job / RANKS}", f"--cpu-bind={CPU_BIND[placement.binding]}",
             *(["--overcommit"] if placement.binding == "none" else []),
-            "--kill-on-bad-exit=1", f"--task-prolog={job / PROLOG}",
+            "--kill-on-bad-exit=1", f"--task-prolog={job / PROLOG}", f"--task-epilog={job / EPILOG}",
         ]  # fmt: skip
         folder = shlex.quote(str(scratch.shared_memory))
-        scripts = {RANKS: _ranks(placement, hosts), PROLOG: f"#!/bin/sh\nmkdir -p -m 700 {folder}\n"}
+        scripts = {
+            RANKS: _ranks(placement, hosts),
+            PROLOG: MAKE.format(folder=folder),
+            EPILOG: REMOVE.format(folder=folder),
+        }
         return Command([*arguments, *program], self.rank_environment(placement, hosts, scratch), scripts)
 
     def rank_environment(self, placement: Placement, hosts: Hosts, scratch: Scratch) -> dict[str, str]:
@@ -67,6 +85,7 @@ class Srun:
             killed=_killed(log),
             lost_daemon=any(words in log for words in _LOST),
             lost_nodes=_LOST_NODE.findall(log),
+            out_of_memory=[node for node, _, how in _ENDED.findall(log) if how == _MEMORY],
             not_started=not_started(NAME, _NOT_STARTED, exit_status, log),
         )
 
@@ -82,8 +101,12 @@ def _ranks(placement: Placement, hosts: Hosts) -> str:
 
 
 def _killed(log: str) -> KilledRank | None:
-    """The first rank that a signal ended, or only its node where srun names several: it ends the others itself."""
-    for node, tasks, how in _ENDED.findall(log):
-        if how in _SIGNALS:
-            return KilledRank(int(tasks) if tasks.isdecimal() else None, node, _SIGNALS[how])
-    return None
+    """The first rank that a signal ended, before all one out of memory: srun ends the others itself.
+
+    Only its node where srun names several ranks.
+    """
+    found = [item for item in _ENDED.findall(log) if item[2] in _SIGNALS]
+    if not found:
+        return None
+    node, tasks, how = min(found, key=lambda item: item[2] != _MEMORY)
+    return KilledRank(int(tasks) if tasks.isdecimal() else None, node, _SIGNALS[how])

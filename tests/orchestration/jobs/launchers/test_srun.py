@@ -22,7 +22,10 @@ HOSTS = Hosts(
 )
 STEP = f"srun --jobid=42 --job-name={TOKEN} --mpi=pmix --overlap --mem=0"
 FILES = f"--distribution=arbitrary --nodelist=/runs/.jobs/{TOKEN}/ranks-by-node"
-END = f"--kill-on-bad-exit=1 --task-prolog=/runs/.jobs/{TOKEN}/make-folders python"
+END = (
+    f"--kill-on-bad-exit=1 --task-prolog=/runs/.jobs/{TOKEN}/make-folder "
+    f"--task-epilog=/runs/.jobs/{TOKEN}/remove-folder python"
+)
 
 
 def command(placement, hosts=HOSTS, launcher="openmpi5"):
@@ -88,6 +91,14 @@ srun: error: node1: tasks 0-1: Killed
 SEGMENTATION = "srun: error: node1: tasks 0-1: Segmentation fault (core dumped)\n"
 TOO_MANY = "srun: error: Unable to create step for job 5: Requested node configuration is not available\n"
 NO_PROGRAM = "slurmstepd-node2: error: execve(): /no/such: No such file or directory\n"
+MEMORY = """
+slurmstepd-node1: error: Detected 1 oom-kill event(s) in StepId=27.0. Some of your processes may have been killed by the cgroup out-of-memory handler.
+srun: error: node2: task 2: Killed
+srun: error: node1: task 1: Out Of Memory
+srun: launch/slurm: _step_signal: Terminating StepId=27.0
+slurmstepd-node1: error: *** STEP 27.0 ON node1 CANCELLED AT 2026-11-30T01:25:02 ***
+srun: error: node2: tasks 2-3: Terminated
+"""  # noqa: E501  as Slurm wrote it
 NODE_FAILURE = """
 srun: error: Node failure on node2
 srun: Job step aborted: Waiting up to 7 seconds for job step to finish.
@@ -105,11 +116,12 @@ slurmstepd-node1: error: *** STEP 9.0 ON node1 CANCELLED AT 2026-11-30T00:50:12 
         (1, TOO_MANY, {"not_started": f"srun could not start: {TOO_MANY.strip()}"}),
         (2, NO_PROGRAM, {"not_started": f"srun could not start: {NO_PROGRAM.strip()}"}),
         (None, "", {"not_started": "srun could not start"}),
+        (1, MEMORY, {"killed": KilledRank(1, "node1", 9), "out_of_memory": ["node1"]}),
         (137, NODE_FAILURE, {"lost_daemon": True, "lost_nodes": ["node2"]}),
     ],
 )  # fmt: skip
 def test_evidence(status, log, found):
     evidence = launchers.find("openmpi5", slurm=True).evidence(status, log)
-    nothing = {"killed": None, "lost_daemon": False, "lost_nodes": [], "not_started": None}
+    nothing = {"killed": None, "lost_daemon": False, "lost_nodes": [], "not_started": None, "out_of_memory": []}
     assert {name: getattr(evidence, name) for name in nothing} == nothing | found
     assert evidence.program == "srun"
