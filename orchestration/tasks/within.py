@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from orchestration.sweep.extension import Goal
 
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
-LEAST_LAUNCHES = 3  # that an interval takes
 
 
 def goal_of(inventory: Inventory, within: str, max_launches: str, max_time: str, max_cost: str) -> Goal | None:
     """The goal of the flags; None without `--within`. Raises Refusal."""
     from orchestration.forecast.precision import judge
     from orchestration.sweep.extension import Goal
+    from results.estimates import MIN_LAUNCHES
 
     share = percentage("--within", within)
     if share is None:
@@ -30,8 +30,8 @@ def goal_of(inventory: Inventory, within: str, max_launches: str, max_time: str,
         return None
     given_launches = number("--max-launches", max_launches)
     launches = Goal.most_launches if given_launches is None else given_launches
-    if launches < LEAST_LAUNCHES:
-        raise Refusal(f"--max-launches {max_launches}: an interval takes {LEAST_LAUNCHES} launches; give more")
+    if launches < MIN_LAUNCHES:
+        raise Refusal(f"--max-launches {max_launches}: an interval takes {MIN_LAUNCHES} launches; give more")
     limits = [(_seconds(max_time), f"--max-time {max_time}"), (_paid_s(inventory, max_cost), f"--max-cost {max_cost}")]
     given = sorted((seconds, flag) for seconds, flag in limits if seconds is not None)
     most_s, flag = given[0] if given else (None, "")

@@ -19,7 +19,7 @@ from results.scaling.reach import Reach, rate_ratio, reach_of
 
 HALF = 0.5  # of the rank count: an efficiency that is called good
 COARSE = 0.2  # a smallest difference that hides most of what there is to find
-FINER = "First of all free the nodes of other work, then take more launches (--launches): both resolve less."
+FINER = "First of all free the nodes of other work, then take more launches (--within): both resolve less."
 TOO_FEW = f"an interval takes {MIN_LAUNCHES} launches"
 
 

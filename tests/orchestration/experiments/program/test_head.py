@@ -54,6 +54,16 @@ def test_setup_comes_before_the_runs_and_cleanup_after_them_among_the_built_file
     assert len(chores(place)) == 4
 
 
+def test_launches_that_are_added_to_a_sweep_are_set_up_for(place: Place) -> None:
+    mark = place.folder / "mark"
+    study(place, setup="touch $MARK", cleanup="rm $MARK", program=f"test -e {mark}")
+    for more in ([], ["--within", "0.1%", "--max-launches", "3"]):
+        done = place.sweep("--study", "small.toml", *more)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert [record["outcome"] for record in place.records()] == ["ok"] * 3
+    assert [name for name, status in chores(place) if status == 0] == ["setup", "cleanup", "setup", "cleanup"]
+
+
 def test_a_build_that_fails_is_refused_with_its_last_lines(place: Place) -> None:
     study(place)
     text = (place.folder / "small.toml").read_text().replace('"building"', '"building"], ["ls", "no-such-file"')
