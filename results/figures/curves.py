@@ -13,7 +13,7 @@ from typing import Any
 
 from results.estimates import Estimate
 from results.figures.drawing import BAD, INK, Drawing, Values, as_files, row_of, text_of
-from results.figures.style import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure
+from results.figures.style import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, set_title
 from results.records.marks import OVERSUBSCRIBED, SMT, SUSPECT
 from results.records.point import RecordedPoint
 from workload.record.outcomes import SKIPPED
@@ -79,7 +79,7 @@ def draw(plot: Plot, numbered: Mapping[int, DrawnLine]) -> Drawing:
     if not plot.log_y:
         axes.set_ylim(0.0, max(1.12 * axes.get_ylim()[1], 1.15 if plot.ideals else 0.0))
     _gaps(axes, plot, lines)
-    axes.set_title(plot.title, loc="left")
+    set_title(axes, plot.title)
     axes.set_ylabel(plot.y_label)
     marks = {mark for line in lines for point in line.points if point.timed for mark in point.marks & APART}
     _legend(figure, axes, ", ".join(sorted(marks)))

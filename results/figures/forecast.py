@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from results.figures.drawing import INK, Drawing, Values, as_files
-from results.figures.style import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, styled
+from results.figures.style import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, set_title, styled
 from results.files import write_whole
 from results.forecast.predict import FAR_WORDS, STATED, ForecastRow
 from results.formats import number, plural, slug
@@ -52,7 +52,7 @@ def draw(series: str, rows: Sequence[ForecastRow]) -> Drawing:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_xlabel("Ranks")
         axes.set_ylabel("Forward time (s)")
-        axes.set_title(f"{series}: forecast", loc="left")
+        set_title(axes, f"{series}: forecast")
         axes.plot([], [], "--", color=INK, label=f"dashed: {' or '.join(DASHED)}")
         figure.set_figheight(SIZE_INCHES[1] + LEGEND_ROW_INCHES * (len(lines) + 1))
         figure.legend(loc="outside lower center", ncols=1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from results.figures.drawing import BAD, INK, Drawing, Values, as_files
-from results.figures.style import LEGEND_ROW_INCHES, PART_COLOURS, SIZE_INCHES, new_figure
+from results.figures.style import LEGEND_ROW_INCHES, PART_COLOURS, SIZE_INCHES, new_figure, set_title
 from results.formats import number, plural, slug
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries
@@ -39,7 +39,7 @@ def draw(series: RecordedSeries, points: Sequence[RecordedPoint]) -> Drawing:
     axes.grid(visible=False, axis="x")
     axes.set_xlabel("Ranks, a bar each")
     axes.set_ylabel("Time of a repeat (s)")
-    axes.set_title(f"{series.name}: phases per rank, {label}", loc="left")
+    set_title(axes, f"{series.name}: phases per rank, {label}")
     _part_legend(figure, first.experiment.parts)
     figure.set_figheight(SIZE_INCHES[1] + LEGEND_ROW_INCHES)
     return as_files(

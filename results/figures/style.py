@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,6 +19,7 @@ PART_COLOURS = dict(zip(PARTS, ("#8f7fd6", "#e07b1f", "#2f7ed8", "#2d9d63", "#c2
 }
 SIZE_INCHES = (5.4, 3.6)  # without the legend
 LEGEND_ROW_INCHES = 0.2
+TITLE_CHARACTERS = 60  # of a line
 RC: dict[Any, Any] = {
     "font.size": 10.5,
     "text.parse_math": False,  # names come from records: a dollar sign stays one
@@ -52,3 +54,8 @@ def new_figure() -> Any:
     from matplotlib.figure import Figure
 
     return Figure(figsize=SIZE_INCHES, layout="constrained")
+
+
+def set_title(axes: Any, text: str) -> None:
+    """The figure's title, in lines: one that is too long would leave the axes no room."""
+    axes.set_title(textwrap.fill(text, TITLE_CHARACTERS), loc="left")

@@ -10,7 +10,7 @@ from results.audit.paper.published import CLUSTERS
 from results.audit.paper.replay import ReplayRow, by_backend
 from results.estimates import Estimate
 from results.figures.drawing import INK, Drawing, Values, as_files
-from results.figures.style import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, styled
+from results.figures.style import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, set_title, styled
 from results.formats import number, slug
 from results.records.sweep import RecordedSeries
 
@@ -63,7 +63,7 @@ def _draw(series: RecordedSeries, found: Sequence[ReplayRow]) -> Drawing:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
     axes.set_xlabel("Ranks")
     axes.set_ylabel("t(N) / t(1)")
-    axes.set_title(f"{series.name}: published, replayed and correct", loc="left")
+    set_title(axes, f"{series.name}: published, replayed and correct")
     figure.legend(loc="outside lower center", ncols=2)
     figure.set_figheight(SIZE_INCHES[1] + 3 * LEGEND_ROW_INCHES)
     title = f"{series.name}: t(N)/t(1) as published, replayed and correct, {found[0].backend}, by ranks"

@@ -17,7 +17,10 @@ from orchestration.sweep.prepare import Surroundings
 from results.tables.sweep.probe import tables
 from tests.orchestration.support import ROOT
 from workload.agent import supervise
+from workload.record.files import read_json
 from workload.record.schema import SCHEMA_VERSION
+
+RECORDED = ROOT / "results" / "measured" / "16-core" / "probe.json"
 
 
 @pytest.fixture
@@ -47,7 +50,10 @@ def test_a_probe_that_leaves_no_answer_is_said_with_mpiruns_last_line(surroundin
         probe.measure("local", surroundings, Turn())
 
 
-def test_a_machine_with_a_sweep_at_work_is_not_probed_unless_the_probe_says_so(surroundings, machine_lock, tmp_path):
+def test_a_machine_with_a_sweep_at_work_is_not_probed_unless_the_probe_says_so(
+    surroundings, machine_lock, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(probe, "_carry_out", lambda *_: read_json(RECORDED))  # when it is made, not what it measures
     surroundings = replace(surroundings, environment=surroundings.environment | {"CONVSCALE_LOCK": str(machine_lock)})
     other = MachineLease(machine_lock)
     fab = supervise.identity(psutil.Process())
