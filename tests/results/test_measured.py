@@ -1,7 +1,8 @@
 """The recorded sweeps give the same tables, samples and sentences as when they were recorded.
 
 `measured/NAME.md` has the short tables and the sentences as text, `digests.json` the first digits of SHA-256 of
-everything else. A change that is meant is taken over by `python tests/results/test_measured.py` from the root.
+everything else. A change that is meant is taken over by `PYTHONPATH=. python tests/results/test_measured.py` from the
+root.
 """
 
 from __future__ import annotations
