@@ -13,6 +13,7 @@ from orchestration.errors import Refusal
 from orchestration.forecast import earlier
 from orchestration.paths import SweepPaths
 from orchestration.sweep.extension import Goal, Judgement, durations_s
+from results.estimates import MIN_LAUNCHES
 from results.formats import plural
 from results.records.point import RecordedPoint, parameters
 from results.records.sweep import RecordedSweep, SweepError, read_sweep
@@ -21,6 +22,8 @@ from results.scaling.precision import Precision, Width, launches_needed, noise_o
 if TYPE_CHECKING:
     from orchestration.planning.plan import PlannedRun
     from orchestration.sweep.prepare import Sweep
+
+WIDEST = 2.0  # half-width whose figure still says something
 
 
 def judge(paths: SweepPaths, within: float) -> Judgement:
@@ -35,7 +38,8 @@ def judge(paths: SweepPaths, within: float) -> Judgement:
         "left_out": {point.run_ids[0]: why for point, why in found.left_out},
     }
     ids = frozenset(run_id for point in wide for run_id in point.run_ids)
-    worst = f"worst {_width(found.widths[0])}" if found.widths else ""
+    known = found.widths and math.isfinite(found.widths[0].half_width)
+    worst = f"worst {_width(found.widths[0])}" if known else ""
     return Judgement(ids, _state(found, within), worst, values)
 
 
@@ -113,7 +117,9 @@ def _state(found: Precision, within: float) -> str:
 
 
 def _width(width: Width) -> str:
-    return f"±{_share(width.half_width)}" if math.isfinite(width.half_width) else "without an interval"
+    if math.isinf(width.half_width):
+        return f"without an interval (fewer than {MIN_LAUNCHES} launches)"
+    return f"±{_share(width.half_width)}" if width.half_width < WIDEST else f"beyond ±{_share(WIDEST)}"
 
 
 def _name(point: RecordedPoint) -> str:

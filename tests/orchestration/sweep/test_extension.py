@@ -1,6 +1,7 @@
 """Launches that are added until the points are precise enough: which, how long, and how such a sweep goes on."""
 
 import re
+import signal
 import subprocess
 
 import pytest
@@ -87,6 +88,20 @@ def test_what_is_left_of_a_block_is_done_without_the_flag(sizes):
     assert "6 ok" in done.stdout
     (again,) = [record for record in sizes.records() if record["run_id"] == lost["run_id"]]
     assert (again["sequence"], again["run"]) == (lost["sequence"], lost["run"])
+
+
+def test_a_block_whose_fab_was_killed_goes_on_and_so_does_the_sweep(sizes):
+    process = sizes.begin("slow", within="5%")
+    sizes.wait_for(lambda: sizes.paths.ledger.exists() and sizes.events()[-2:] == ["extended", "started"])
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = sizes.sweep("ok", within="5%")
+    assert done.returncode == 0, done.stderr
+    assert sorted(launches(sizes)) == [(batch, launch) for batch in (2, 4) for launch in (0, 1, 2)]
+    resumed = sizes.events()[sizes.events().index("resumed") :]
+    assert resumed[1] == "adopted"
+    assert resumed.count("extended") == 1, "the block that was begun is not begun again"
+    assert ends(sizes)[-1] == "precise"
 
 
 def test_a_point_whose_runs_fail_gets_no_more_launches(sizes):
