@@ -12,6 +12,7 @@ from results.report import answer
 from results.report.title import title
 from tests.results.conftest import ProgramSweep
 from tests.results.report.test_verdict import IMAGE_S, losing
+from workload.record.files import read_json, write_json
 from workload.record.run import Run
 
 MEASURED = Path(__file__).parents[3] / "results" / "measured" / "16-core"
@@ -182,3 +183,19 @@ def test_a_metric_of_which_more_is_better_is_told_as_it_is(tmp_path: Path) -> No
     found = answer.of_sweep(maker.read())
     assert found.facts[0].value.startswith("181 [")
     assert found.facts[0].value.endswith("] MLUP/s")
+
+
+@pytest.mark.parametrize(
+    ("slots", "words"),
+    [
+        ([1, 1, 1], "on lab, 3 nodes, Synthetic CPU, 1 slot each"),
+        ([4, 2], "on lab, 2 nodes, Synthetic CPU"),
+        ([], "on lab, Synthetic CPU"),
+    ],
+)
+def test_the_title_of_several_nodes_counts_them(maker: Any, slots: list[int], words: str) -> None:
+    maker.add_strong(counts=(1, 2))
+    path = maker.finish() / "inventory.json"
+    nodes = [{"name": f"node{index + 1}", "slots": count} for index, count in enumerate(slots)]
+    write_json(path, {**read_json(path), "cluster": "lab", "nodes": nodes})
+    assert title([read_sweep(maker.folder)]).endswith(f"channels, {words}")
