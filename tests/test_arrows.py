@@ -176,3 +176,12 @@ def test_modules_import_in_no_circle() -> None:
     edges = {module_of(file): ours(file) for top in ROOMS for file in files(top)}
     # A package's own modules import its types; the package imports them by name at run time
     TopologicalSorter({module: targets - {module} for module, targets in edges.items()}).prepare()
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    found: dict[str, list[str]] = {}
+    for file in sorted(path for top in (*ROOMS, "infra") for path in (ROOT / top).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
+    assert not {name: files for name, files in found.items() if len(files) > 1}

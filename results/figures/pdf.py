@@ -19,7 +19,7 @@ USUAL_INCHES = SIZE_INCHES[1] + 1.0  # of a figure's height with its legend; onl
 
 
 @dataclass(frozen=True)
-class Width:
+class ColumnWidth:
     """`shape` is height over width without the legend, `text_points` the size of labels."""
 
     name: str
@@ -28,7 +28,7 @@ class Width:
     text_points: float
 
 
-WIDTHS = (Width("one-column", 3.5, 0.68, 8.0), Width("two-columns", 7.2, 0.5, 9.0))
+WIDTHS = (ColumnWidth("one-column", 3.5, 0.68, 8.0), ColumnWidth("two-columns", 7.2, 0.5, 9.0))
 
 
 def as_pdfs(drawing: Drawing) -> dict[str, bytes]:
@@ -44,7 +44,7 @@ def as_pdfs(drawing: Drawing) -> dict[str, bytes]:
     return pdfs
 
 
-def _saved(drawing: Drawing, width: Width, height_inches: float) -> bytes:
+def _saved(drawing: Drawing, width: ColumnWidth, height_inches: float) -> bytes:
     import matplotlib as mpl
 
     figure, file = drawing.figure, io.BytesIO()

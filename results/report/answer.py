@@ -17,7 +17,7 @@ from results.records.point import RecordedPoint
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
 from results.report.causes import Stop, stop_of
 from results.scaling.line import Line, lines
-from results.scaling.reach import Reach, rate_ratio, reach_of
+from results.scaling.reach import ScalingReach, rate_ratio, reach_of
 from results.scaling.speedup import absolute_speedup, relative_speedup, weak_efficiency
 
 NOTHING = "No run is ok: there is nothing to say."
@@ -33,7 +33,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReportAnswer:
     """`drawings` are the names of figures that show it, the best one first."""
 
     sentence: str
@@ -41,7 +41,7 @@ class Answer:
     drawings: tuple[str, ...] = ()
 
 
-def of_sweep(sweep: RecordedSweep) -> Answer:
+def of_sweep(sweep: RecordedSweep) -> ReportAnswer:
     """What a sweep answers; what one rank count does where there is no scaling to measure."""
     found = headline(sweep)
     if found is None:
@@ -51,13 +51,13 @@ def of_sweep(sweep: RecordedSweep) -> Answer:
     facts = (_best_fact(reach.best), _reach_fact(reach), _stop_fact(reach, stop))
     name = slug(series.scaling, series.name)
     drawings = tuple(f"{name}-{figure}" for figure in ("absolute-speedup", "speedup", "time"))
-    return Answer(_sentence(sweep, line, reach, stop), facts, drawings)
+    return ReportAnswer(_sentence(sweep, line, reach, stop), facts, drawings)
 
 
-def of_all(sweeps: Sequence[RecordedSweep]) -> Answer:
+def of_all(sweeps: Sequence[RecordedSweep]) -> ReportAnswer:
     """What several sweeps answer together, with the numbers of each."""
     facts = [_fact_of_sweep(sweep.name, of_sweep(sweep).facts) for sweep in sweeps]
-    return Answer(_versus(sweeps), tuple(facts))
+    return ReportAnswer(_versus(sweeps), tuple(facts))
 
 
 def _fact_of_sweep(name: str, facts: Sequence[Fact]) -> Fact:
@@ -81,7 +81,7 @@ def _versus(sweeps: Sequence[RecordedSweep]) -> str:
     )
 
 
-def headline(sweep: RecordedSweep) -> tuple[RecordedSeries, Line, Reach] | None:
+def headline(sweep: RecordedSweep) -> tuple[RecordedSeries, Line, ScalingReach] | None:
     """The line that answers, with its series; None without points of several rank counts that share no core."""
     for scaling in (STRONG, WEAK):
         found = [
@@ -96,7 +96,7 @@ def headline(sweep: RecordedSweep) -> tuple[RecordedSeries, Line, Reach] | None:
     return None
 
 
-def _weight(reach: Reach) -> float:
+def _weight(reach: ScalingReach) -> float:
     """What lines are chosen by: operations or work per second; else the time, where sizes differ, or the speed."""
     best, experiment = reach.best, reach.best.experiment
     operations = experiment.operations(best.run)
@@ -108,7 +108,7 @@ def _weight(reach: Reach) -> float:
     return reach.base.seconds() if sizes else best.rate
 
 
-def _sentence(sweep: RecordedSweep, line: Line, reach: Reach, stop: Stop | None) -> str:
+def _sentence(sweep: RecordedSweep, line: Line, reach: ScalingReach, stop: Stop | None) -> str:
     best, last = reach.best, reach.last
     reached = f"{best.variant.phrase} reaches {_rate(best)} on {plural(best.run.ranks, 'rank')}"
     reached += _ratios(sweep, line, reach)
@@ -116,7 +116,7 @@ def _sentence(sweep: RecordedSweep, line: Line, reach: Reach, stop: Stop | None)
     return f"{told}; what costs most at {plural(last.run.ranks, 'rank')} {stop.told}." if stop else f"{told}."
 
 
-def _growth(reach: Reach) -> str:
+def _growth(reach: ScalingReach) -> str:
     """How far throughput grows, as far as intervals carry it."""
     last, stop = reach.last.run.ranks, reach.stop.run.ranks
     if reach.grows:
@@ -126,17 +126,17 @@ def _growth(reach: Reach) -> str:
     return f"{_word(reach)} grows up to {stop} ranks, and no gain beyond can be claimed, of up to {last}"
 
 
-def _uncertain(reach: Reach) -> str:
+def _uncertain(reach: ScalingReach) -> str:
     few = f"{plural(reach.launches, 'launch')} a point"
     why = few if reach.launches < MIN_LAUNCHES else "launches ran on cores of different speed"
     return f"how far {_word(reach).lower()} grows is not certain ({why})"
 
 
-def _word(reach: Reach) -> str:
+def _word(reach: ScalingReach) -> str:
     return "Throughput" if reach.best.experiment.rated(reach.best.run) else "Speed"
 
 
-def _ratios(sweep: RecordedSweep, line: Line, reach: Reach) -> str:
+def _ratios(sweep: RecordedSweep, line: Line, reach: ScalingReach) -> str:
     """How the best point stands against fewer ranks and against the serial run, or more ranks against it."""
     best, last = reach.best, reach.last
     told = []
@@ -157,7 +157,7 @@ def _best_fact(point: RecordedPoint) -> Fact:
     return Fact(name, _rate(point), f"{_name(point)}, {point.size_text}")
 
 
-def _reach_fact(reach: Reach) -> Fact:
+def _reach_fact(reach: ScalingReach) -> Fact:
     """The count at which throughput stops growing; its bounds are the counts that cannot be told from the best."""
     stop, last = reach.stop.run.ranks, reach.last.run.ranks
     if not reach.certain:
@@ -177,7 +177,7 @@ def _reach_fact(reach: Reach) -> Fact:
     return Fact("Scaling stops", f"at {plural(stop, 'rank')} [{stop}, {high}]", note)
 
 
-def _stop_fact(reach: Reach, stop: Stop | None) -> Fact:
+def _stop_fact(reach: ScalingReach, stop: Stop | None) -> Fact:
     name = "What stops it" if reach.certain and not reach.grows else "What costs most"
     if stop is None:
         return Fact(name, "unknown", "there is no smaller count to compare with")
@@ -188,18 +188,18 @@ def _stop_fact(reach: Reach, stop: Stop | None) -> Fact:
     return Fact(name, f"{share(stop.share)} of the time", f"{stop.words}{either}; {where}")
 
 
-def _without_scaling(sweep: RecordedSweep) -> Answer:
+def _without_scaling(sweep: RecordedSweep) -> ReportAnswer:
     """What the fastest point does, and why nothing is said of scaling."""
     timed = [point for point in sweep.points if point.counting]
     timed = [point for point in timed if OVERSUBSCRIBED not in point.marks] or timed
     if not timed:
-        return Answer(NOTHING)
+        return ReportAnswer(NOTHING)
     best = max(timed, key=lambda point: point.rate)
     slots = [node.get("slots") for node in sweep.inventory.get("nodes") or [] if isinstance(node, dict)]
     why = "One slot" if slots == [1] else "No series has points of several rank counts that share no core"
     told = f"{why}: there is no scaling to measure, and {_name(best)} does {_rate(best)}."
     drawings = [f"{slug(series.scaling, series.name)}-time" for series in sweep.series if best in series.points]
-    return Answer(told, (_best_fact(best),), tuple(drawings))
+    return ReportAnswer(told, (_best_fact(best),), tuple(drawings))
 
 
 def _rate(point: RecordedPoint) -> str:

@@ -15,7 +15,7 @@ from results.report import causes
 from results.scaling.line import Line, PointLaws, lines
 from results.scaling.noise import resolution
 from results.scaling.power import POWER
-from results.scaling.reach import Reach, rate_ratio, reach_of
+from results.scaling.reach import ScalingReach, rate_ratio, reach_of
 
 HALF = 0.5  # of the rank count: an efficiency that is called good
 COARSE = 0.2  # a smallest difference that hides most of what there is to find
@@ -52,7 +52,7 @@ def _paragraph(sweep: RecordedSweep, series: RecordedSeries, line: Line) -> str:
     return " ".join([head, _reach(reach), _half(shown), *causes.sentences(sweep, line, reach.last)])
 
 
-def _reach(reach: Reach) -> str:
+def _reach(reach: ScalingReach) -> str:
     """The count of most throughput, and the smallest count that cannot be told from it."""
     best, alike = reach.best, reach.stop
     told = f"throughput is highest with {_at(best)}"
@@ -72,7 +72,7 @@ def _at(point: RecordedPoint) -> str:
     return f"{number(point.rate, 3)} {point.work.unit}/s at {plural(point.run.ranks, 'rank')}"
 
 
-def _few(reach: Reach) -> str:
+def _few(reach: ScalingReach) -> str:
     """That no interval tells the best count from the others, where that is so."""
     if reach.launches >= MIN_LAUNCHES:
         return ""

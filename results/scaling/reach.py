@@ -11,7 +11,7 @@ from results.scaling.line import Line
 
 
 @dataclass(frozen=True)
-class Reach:
+class ScalingReach:
     """The points of a line that count and share no core, by rank count; at least one."""
 
     points: tuple[RecordedPoint, ...]
@@ -56,9 +56,9 @@ class Reach:
         return all(rate_ratio(point, self.best).bounds != RANGE for point in others)
 
 
-def reach_of(line: Line) -> Reach | None:
+def reach_of(line: Line) -> ScalingReach | None:
     """None unless points of more than one rank count have a time and share no core."""
-    return Reach(line.unshared) if len({point.run.ranks for point in line.unshared}) > 1 else None
+    return ScalingReach(line.unshared) if len({point.run.ranks for point in line.unshared}) > 1 else None
 
 
 def rate_ratio(point: RecordedPoint, over: RecordedPoint) -> Estimate:

@@ -107,7 +107,7 @@ def test_one_slot_shows_no_scaling(make_maker: Any) -> None:
 
 def test_a_sweep_of_failures_has_nothing_to_say(maker: Any) -> None:
     maker.add("strong", ranks=1, outcome="crashed")
-    assert answer.of_sweep(maker.read()) == answer.Answer(answer.NOTHING)
+    assert answer.of_sweep(maker.read()) == answer.ReportAnswer(answer.NOTHING)
 
 
 def test_the_fastest_movement_answers_for_the_recorded_sweep() -> None:
