@@ -9,6 +9,7 @@ from orchestration.tasks.nodes import check, clean, push, ssh
 from orchestration.tasks.program import begin
 from orchestration.tasks.pull import pull, status
 from orchestration.tasks.results import audit, compare, report
+from orchestration.tasks.submit import submit
 from orchestration.tasks.sweep import studies, sweep
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ssh",
     "status",
     "studies",
+    "submit",
     "sweep",
     "trust",
     "up",

@@ -44,10 +44,7 @@ def read(environment: Mapping[str, str]) -> Allocation | None:
     if JOB not in environment:
         return None
 
-    def run(words: Sequence[str]) -> str:
-        return _run(words, {**environment, "TZ": "UTC0"})  # times in UTC
-
-    return told(environment, run)
+    return told(environment, lambda words: run(words, {**environment, "TZ": "UTC0"}))  # times in UTC
 
 
 def told(environment: Mapping[str, str], run: Run) -> Allocation:
@@ -113,17 +110,17 @@ def _numbers(text: str) -> list[int]:
     return [number for span in spans for number in range(span[0], span[-1] + 1)]
 
 
-def _run(words: Sequence[str], environment: Mapping[str, str]) -> str:
+def run(words: Sequence[str], environment: Mapping[str, str]) -> str:
     """What the command prints. Raises Refusal with its own words where it fails."""
     try:
         done = subprocess.run(  # noqa: S603  Slurm's own
             list(words), env=dict(environment), capture_output=True, text=True, timeout=LIMIT_S, check=False
         )
     except FileNotFoundError:
-        raise Refusal(f"{JOB} is set, but there is no {words[0]} on the PATH: load Slurm's module") from None
+        raise Refusal(f"there is no {words[0]} on the PATH: load Slurm's module") from None
     except subprocess.TimeoutExpired:
         raise Refusal(f"{' '.join(words)} gave no answer within {LIMIT_S:.0f} s: is Slurm's controller up?") from None
     if done.returncode != 0:
         said = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        raise Refusal(f"{' '.join(words)} fails: {said}")
+        raise Refusal(f"{words[0]} refuses: {said.removeprefix(f'{words[0]}: error: ')}")
     return done.stdout

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from workload.agent import environment as job_environment
 
+SLURM_SETTINGS = (Path("/etc/slurm/slurm.conf"), Path("/etc/slurm-llnl/slurm.conf"), Path("/run/slurm/conf/slurm.conf"))
 PARAMETER_FILES = (".openmpi/mca-params.conf", ".prte/mca-params.conf", ".pmix/mca-params.conf")
 SETTINGS = ("OMPI_MCA_", "PRTE_MCA_", "PMIX_MCA_", "OPAL_PREFIX")
 PYTHON_SETTINGS = ("PYTHONPATH", "PYTHONHOME")
@@ -23,6 +25,21 @@ def outside_slurm(environment: Mapping[str, str]) -> dict[str, str]:
     """A person's environment without the words of Slurm on a job and its steps: launchers get these only when asked."""
     theirs = ("SLURM_", "SLURMD_", "PMI_", "PMIX_")
     return {name: value for name, value in environment.items() if name == "SLURM_CONF" or not name.startswith(theirs)}
+
+
+def of_slurm(environment: Mapping[str, str], configured: bool) -> tuple[str, ...]:
+    """A line where a sweep of this machine may measure a login node; `configured`: Slurm's commands work here."""
+    if not configured or "SLURMD_NODENAME" in environment:
+        return ()
+    if job := environment.get("SLURM_JOB_ID"):
+        return (f"this machine is no node of Slurm's job {job}: --cluster slurm measures the job's nodes",)
+    return ("is this a login node of Slurm's? then others work on it, too: 'fab submit' measures nodes of its own",)
+
+
+def slurm_is_configured(environment: Mapping[str, str]) -> bool:
+    """Whether Slurm's commands are here, and a cluster that they are for."""
+    named = "SLURM_CONF" in environment or any(path.exists() for path in SLURM_SETTINGS)
+    return named and shutil.which("sbatch", path=environment.get("PATH")) is not None
 
 
 def unused(environment: Mapping[str, str]) -> tuple[str, ...]:

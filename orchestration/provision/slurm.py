@@ -16,6 +16,7 @@ from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.provider import Provider, UpFlags
 from orchestration.errors import Refusal
 from orchestration.operator import Operator
+from orchestration.provision import batch
 
 NAME = "slurm"
 
@@ -44,7 +45,16 @@ class SlurmAllocation(Provider):
         raise Refusal(f"cluster {cluster} is the job that fab runs in, and ends with it")
 
     def down(self, cluster: str, discard: bool, operator: Operator) -> None:
-        self.check_down(cluster, operator)
+        """Cancels the jobs that `fab submit` brought into the queue, and no other."""
+        slurm = batch.SlurmQueue(operator.environment)
+        jobs = [(paths, job) for paths in batch.submitted_sweeps(operator.runs) for job in slurm.jobs(paths)]
+        if not jobs:
+            raise Refusal("no job that 'fab submit' made waits or runs: there is nothing to cancel")
+        for paths, job in jobs:
+            operator.person.say(f"job {job.number}: {job.state}, {paths.folder}")
+        if not operator.person.agrees(f"Cancel {len(jobs)} job{'s' * (len(jobs) > 1)}? Records are kept."):
+            raise Refusal("nothing is cancelled")
+        slurm.cancel([job for _, job in jobs])
 
 
 def describe(found: Allocation, root: Path, utc: str) -> Inventory:

@@ -105,13 +105,14 @@ def find_remote(cluster: str) -> Inventory:
 
 def surroundings() -> Surroundings:
     """The surroundings of a sweep that is started from this terminal."""
-    from orchestration.jobs.environment import kept_environment, unused
+    from orchestration.jobs.environment import kept_environment, of_slurm, slurm_is_configured, unused
     from orchestration.paths import RunsFolder
     from orchestration.sweep.prepare import Surroundings
 
     environment = dict(os.environ)
     elsewhere = f"{short(PROJECT_RUNS)} cannot be written here: sweeps, pictures and probes lie in {RUNS.parent}"
-    remarks = (*unused(environment), *([] if RUNS == PROJECT_RUNS else [elsewhere]))
+    slurm = of_slurm(environment, slurm_is_configured(environment))
+    remarks = (*unused(environment), *slurm, *([] if RUNS == PROJECT_RUNS else [elsewhere]))
     kept = kept_environment(environment)
     return Surroundings(known_clusters(), RunsFolder(RUNS), utc_now, kept, person=environment, remarks=remarks)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from orchestration.errors import Refusal, Stopped
-from orchestration.tasks.arguments import LOCAL_CLUSTER, NEWEST, sweep_paths
+from orchestration.tasks.arguments import LOCAL_CLUSTER, NEWEST, sweep_at, sweep_paths
 from orchestration.tasks.common import RUNS, known_clusters, operator, reports_errors, surroundings
 from orchestration.tasks.printing import short
+
+if TYPE_CHECKING:
+    from orchestration.paths import SweepPaths
 
 
 @task(
@@ -49,7 +54,12 @@ def status(_context: Context, cluster: str = "local", sweep: str = "") -> None:
     from orchestration.sweep.status import status as status_of
     from workload.record.outcomes import OK, SKIPPED
 
-    found = status_of(sweep_paths(cluster, sweep))
+    begun, waiting = _jobs(cluster, sweep)
+    for line in waiting:
+        print(line)
+    if begun is None:
+        return
+    found = status_of(begun)
     print(f"{short(found.paths.folder)}: {found.planned} runs on {found.cluster}")
     for outcome, count in sorted(found.outcomes.items()):
         print(f"  {count} {outcome}")
@@ -58,3 +68,20 @@ def status(_context: Context, cluster: str = "local", sweep: str = "") -> None:
     print(f"  {found.waiting} waiting")
     if set(found.outcomes) - {OK, SKIPPED}:
         raise Exit(code=1)
+
+
+def _jobs(cluster: str, sweep: str) -> tuple[SweepPaths | None, list[str]]:
+    """The sweep that is meant, None where it has not begun; and lines on its jobs in Slurm's queue. Raises Refusal."""
+    from orchestration.paths import RunsFolder, SweepPaths
+    from orchestration.provision import batch
+    from orchestration.provision.slurm import NAME
+
+    named = [SweepPaths(sweep_at(sweep).resolve())] if sweep else []
+    candidates = named or (batch.submitted_sweeps(RunsFolder(RUNS)) if cluster == NAME else [])
+    if not candidates or batch.words_of(paths := candidates[0]) is None:
+        return sweep_paths(cluster, sweep), []
+    lines = [f"job {job.number}: {job.state} ({job.reason})" for job in batch.SlurmQueue(os.environ).jobs(paths)]
+    lines = lines or ["no job of it waits or runs: 'fab submit' goes on"] if not batch.finished(paths) else lines
+    if paths.ledger.exists():
+        return paths, lines
+    return None, [f"{short(paths.folder)}: not begun", *lines]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -18,6 +18,7 @@ from orchestration.tasks.results import print_report
 from orchestration.tasks.within import goal_of
 
 if TYPE_CHECKING:
+    from orchestration.planning.study import Overrides
     from orchestration.sweep.prepare import Sweep
     from orchestration.sweep.progress import Progress
 
@@ -89,31 +90,12 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     threads: str = "",
 ) -> None:
     """Measure how a program scales, ours or your own: carry out a study, or go on with an unfinished sweep."""
-    from orchestration.planning.study import Overrides
     from orchestration.sweep.locks import Turn
     from orchestration.sweep.prepare import Request, prepare
     from orchestration.sweep.resume import Flags
 
     goal = goal_of(find_living(cluster), within, max_launches, max_time, max_cost)
-    overrides = Overrides(
-        series=words(series),
-        ranks=numbers("--ranks", ranks),
-        launches=number("--launches", launches),
-        values={
-            "batch": numbers("--batch", batch),
-            "repeats": number("--repeats", repeats),
-            "images": images_of(images),
-            "backend": words(backend),
-            "movement": words(movement),
-            "command": command,
-            "parameter": tuple(parameter),
-            "metric": tuple(metric),
-            "scaling": scaling,
-            "size": size,
-            "mpi": mpi,
-            "threads": number("--threads", threads),
-        },
-    )
+    overrides = overrides_of(locals())  # the flags, by their names
     folder = Path(out).expanduser() if out else None
     turn = Turn(wait, concurrent, print_line)
     request = Request(cluster, study or None, folder, new, Flags(retry, force), overrides, turn, goal)
@@ -125,6 +107,28 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
             _list_runs(prepared)
         else:
             _carry_out(prepared, down_after)
+
+
+def overrides_of(flags: Mapping[str, Any]) -> Overrides:
+    """What the flags change of the study. Raises Refusal."""
+    from orchestration.planning.study import Overrides
+
+    return Overrides(
+        series=words(flags["series"]),
+        ranks=numbers("--ranks", flags["ranks"]),
+        launches=number("--launches", flags["launches"]),
+        values={
+            "batch": numbers("--batch", flags["batch"]),
+            "repeats": number("--repeats", flags["repeats"]),
+            "images": images_of(flags["images"]),
+            "backend": words(flags["backend"]),
+            "movement": words(flags["movement"]),
+            "parameter": tuple(flags["parameter"]),
+            "metric": tuple(flags["metric"]),
+            "threads": number("--threads", flags["threads"]),
+            **{name: flags[name] for name in ("command", "scaling", "size", "mpi")},
+        },
+    )
 
 
 @task(auto_shortflags=False)

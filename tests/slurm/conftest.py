@@ -19,6 +19,7 @@ class Login(Desk):
 
     hosts: Slurm = field(kw_only=True)
     python = sys.executable
+    runs = ROOT / "results" / "runs"
 
     def salloc(self, *asked: str, behaviour: str = "bare", **flags: object) -> subprocess.CompletedProcess[str]:
         """A sweep in an allocation, from here."""

@@ -125,6 +125,7 @@ def test_a_program_on_this_machine_hears_nothing_of_a_job(login: Login) -> None:
         ["--nodes=2", "--ntasks=2"], "sweep", "--cluster", "local", "--command", " ".join(words), *flags
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "--cluster slurm measures the job's nodes" in done.stdout
     record = login.records()[2]
     # SLURM_CONF, which names no job
     assert {metric["name"]: metric["value"] for metric in record["metrics"]} == {"hosts": 1, "variables": 2}

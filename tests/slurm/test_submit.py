@@ -1,0 +1,113 @@
+"""`fab submit` from a login node: one job for a whole sweep, and what becomes of it in the queue."""
+
+import pytest
+
+from tests.cluster.host import wait_for
+from tests.slurm.conftest import Login
+
+
+def submit(login: Login, status: int = 0, alone: tuple[str, ...] = (), **flags: object) -> str:
+    """What `fab submit` of the login's study prints; `alone`: flags without a value."""
+    given = {"nodes": 2, "time": "20m", "study": login.folder / "small.toml", "out": login.paths.folder} | flags
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    done = login.fab_in([], "submit", *words, *alone)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def number(said: str) -> int:
+    return int(next(line for line in said.splitlines() if line.startswith("job ")).split()[1].rstrip(":"))
+
+
+def test_a_submitted_sweep_is_carried_out_and_its_state_is_told(login: Login) -> None:
+    login.study([1, 4])
+    said = submit(login)
+    assert "at most 1.33 core-hours: 2 nodes of 2 CPUs for 20 min; 25% of it idles" in said
+    job = number(said)
+    status = login.fab_in([], "status", "--cluster", "slurm", "--sweep", str(login.paths.folder))
+    assert f"job {job}: " in status.stdout
+    assert login.waits(job) == "COMPLETED"
+    assert {ranks: record["outcome"] for ranks, record in login.records().items()} == {1: "ok", 4: "ok"}
+    assert (login.paths.folder / "submitted" / "job.sh").read_text().startswith("#!/bin/bash\n#SBATCH --job-name=")
+    assert "2 runs: 2 ok" in (login.paths.folder / "submitted" / f"{job}.log").read_text()
+    status = login.fab_in([], "status", "--cluster", "slurm", "--sweep", str(login.paths.folder))
+    assert status.stdout.splitlines()[1:] == ["  2 ok", "  0 waiting"]
+
+
+def test_a_dry_run_shows_the_script_and_submits_nothing(login: Login) -> None:
+    said = submit(login, alone=("--dry-run",), account="phys", sbatch_option="--comment=mine", module="gcc")
+    for line in ("#SBATCH --nodes=2", "#SBATCH --account=phys", "#SBATCH --comment=mine", "module load gcc"):
+        assert line in said.splitlines()
+    assert not login.paths.folder.exists()
+    assert not login.hosts.run("squeue", "--noheader")
+
+
+def test_the_same_command_goes_on_where_a_job_ended(login: Login) -> None:
+    login.study([1, 2, 4], repeats=100)
+    first = number(submit(login))
+    wait_for(login.records, 120)
+    login.hosts.run("scontrol", "update", f"JobId={first}", "EndTime=now+1")
+    assert login.waits(first) == "TIMEOUT"
+    before = login.records()
+    assert len(before) < 3
+    second = number(submit(login))
+    assert login.waits(second) == "COMPLETED"
+    after = login.records()
+    assert {ranks: record["outcome"] for ranks, record in after.items()} == {1: "ok", 2: "ok", 4: "ok"}
+    assert {ranks: after[ranks] for ranks in before} == before
+
+
+def test_one_job_of_a_sweep_at_a_time_beside_other_sweeps(login: Login) -> None:
+    """Two sweeps wait in the queue, for all nodes are taken; a second job of one of them is refused."""
+    whole = login.folder / "asleep"
+    whole.write_text("#!/bin/sh\nsleep 300\n")
+    other = login.hosts.run(
+        "sbatch", "--parsable", "--output=/dev/null", "--nodes=4", "--exclusive", "--mem=0", str(whole)
+    )
+    login.study([1])
+    first = number(submit(login))
+    second = number(submit(login, out=login.folder / "second"))
+    said = submit(login, status=2)
+    assert f"job {first} of {login.paths.folder} is PENDING: wait for it" in said
+    status = login.fab_in([], "status", "--sweep", str(login.paths.folder))
+    assert status.stdout.splitlines() == [f"{login.paths.folder}: not begun", f"job {first}: PENDING (Resources)"]
+    login.hosts.run("scancel", other.strip())
+    assert {login.waits(first), login.waits(second)} == {"COMPLETED"}
+
+
+def test_down_cancels_what_was_submitted_and_nothing_else(login: Login) -> None:
+    stranger = login.folder / "asleep"
+    stranger.write_text("#!/bin/sh\nsleep 300\n")
+    theirs = login.hosts.run("sbatch", "--parsable", "--output=/dev/null", str(stranger)).strip()
+    login.study([4], repeats=100_000)
+    name = f"submitted-{login.folder.name}"
+    out = login.runs / name
+    try:
+        ours = number(submit(login, out=out))
+        refused = login.fab_in([], "down", "--cluster", "slurm")
+        assert refused.returncode == 2
+        assert "give --yes" in refused.stderr
+        done = login.fab_in([], "down", "--cluster", "slurm", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"job {ours}: " in done.stdout
+        assert login.waits(ours) == "CANCELLED"
+        assert login.hosts.run("squeue", "--noheader", "--format=%i").split() == [theirs]
+    finally:
+        login.hosts.run("rm", "-rf", str(out))
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"nodes": 9}, "--nodes 9: partition main has 4"),
+        ({"nodes": 0}, "--nodes 0: give a whole number of at least 1"),
+        ({"time": "2h"}, "--time 120 min: partition main ends jobs after 60 min"),
+        ({"partition": "mian"}, "partition 'mian' is unknown (did you mean main?)"),
+        ({"ranks": "1,x"}, "--ranks '1,x' is no list of whole numbers"),
+        ({"sbatch_option": "--constraint=none"}, "sbatch refuses: Batch job submission failed: Invalid feature"),
+    ],
+)
+def test_bad_input_is_one_line(login: Login, flags: dict, said: str) -> None:
+    found = submit(login, status=2, **flags).strip().splitlines()
+    assert said in found[-1]
+    assert found[-1].startswith("convscale: ")
