@@ -21,7 +21,11 @@ _BANNER = re.compile(
 )
 _LOST_NODE = re.compile(r"unable to write data to proxy.*?\bhost (\S+)")
 _LOST = ("lost connection to proxy", "assert (!closed) failed")
+NO_PROXY = "no proxy could be started"
+START_S = 30
+
 _NOT_STARTED = (
+    NO_PROXY,
     "execvp error on file",
     "unable to start proxies",
     "unrecognized argument",
@@ -80,11 +84,22 @@ def _binding(placement: Placement) -> list[str]:
 
 
 def _script(shell: RemoteShell, hosts: Hosts) -> str:
-    """What Hydra calls for ssh: `-x HOST COMMAND ..`; the command is a proxy, which is attended over there."""
+    """What Hydra calls for ssh: `-x HOST COMMAND ..`; the command is a proxy, which is attended over there.
+
+    Hydra waits for a proxy that never comes until the run's limit, and so is ended where one cannot start: 255 is ssh's
+    own status, 125 to 127 are env's, and the attendant's are lower. Later on a lost node is Hydra's to tell.
+    """
     words, attended = ["ssh", "-x", *ssh_options(shell)], attendant(shell, hosts.python, ours=False)
     return (
         "#!/bin/sh\n"
         'while [ "${1#-}" != "$1" ]; do shift; done\n'
         "host=$1; shift\n"
-        f'exec {shlex.join(words)} -- "$host" {shlex.join(attended)} "$@"\n'
+        "begun=$(date +%s)\n"
+        f'{shlex.join(words)} -- "$host" {shlex.join(attended)} "$@"\n'
+        "status=$?\n"
+        f'if [ "$status" -ge 125 ] && [ "$(($(date +%s) - begun))" -lt {START_S} ]; then\n'
+        f'  echo "convscale: {NO_PROXY} on $host (ssh ended with status $status)" >&2\n'
+        '  kill -TERM "$PPID"; sleep 3; kill -KILL "$PPID"\n'
+        "fi\n"
+        'exit "$status"\n'
     )

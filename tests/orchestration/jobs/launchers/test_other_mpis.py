@@ -1,5 +1,8 @@
 """Open MPI 4.1 and MPICH: their argument lists, and what their logs prove; the logs are those of 4.1.4 and 4.0.2."""
 
+import dataclasses
+import shutil
+import subprocess
 from pathlib import PurePosixPath
 
 import pytest
@@ -144,3 +147,34 @@ def test_versions_of_library_and_program(launcher, library, program):
     assert launcher.library.search(library)
     assert launcher.version.search(program)
     assert not any(other.library.search(library) or other.version.search(program) for other in others)
+
+
+@pytest.mark.skipif(shutil.which("mpiexec.mpich") is None, reason="mpiexec.mpich is not installed")
+@pytest.mark.parametrize("status", [255, 127])
+def test_mpiexec_does_not_wait_for_a_proxy_that_cannot_start(tmp_path, status):
+    """The real mpiexec, with an ssh that fails for one of the two hosts; the other's proxy never comes either."""
+    (tmp_path / "ssh").write_text(
+        f'#!/bin/sh\ncase "$*" in *10.0.0.3*) echo refused >&2; exit {status};; esac\nsleep 200\n'
+    )
+    hosts = dataclasses.replace(
+        CLUSTER, job=PurePosixPath(tmp_path), program=PurePosixPath(shutil.which("mpiexec.mpich"))
+    )
+    command = Mpich().command(Placement(4, 2, 2, 1, "none"), hosts, SCRATCH, ["true"])
+    for name, text in {"ssh": (tmp_path / "ssh").read_text(), **command.scripts}.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o700)
+    with subprocess.Popen(
+        command.argv, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            code = process.wait(timeout=60)
+        finally:
+            subprocess.run(["pkill", "-s", str(process.pid)], check=False)
+        log = process.stdout.read()
+    found = Mpich().evidence(code, log)
+    assert code != 0
+    assert found.not_started == (
+        f"mpiexec could not start: convscale: no proxy could be started on 10.0.0.3 (ssh ended with status {status})"
+    )
+    assert not found.lost_nodes
