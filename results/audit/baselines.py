@@ -15,6 +15,8 @@ BOOT = "boot_id"
 KEYS = (
     "cpu_model", "cores", "threads", "memory_bytes", "cgroup_memory_bytes", "kernel", "python", "numpy", "mpi", "blas",
 )  # fmt: skip
+# What a node of a Slurm job is, another of which the next job has; memory is in whole GiB
+KIND_KEYS = ("cpu_model", "cores", "threads", "memory_bytes", "python", "numpy", "mpi", "blas")
 
 
 def elsewhere(sweep: RecordedSweep) -> Iterator[Case]:
@@ -33,7 +35,10 @@ def elsewhere(sweep: RecordedSweep) -> Iterator[Case]:
             own = launch.experiment.own_software
             for machine in launch.machines:
                 found = {key: value for key, value in machine.details.items() if key not in own}
-                words = _unlike(machine.node, {**found, BOOT: machine.boot_id}, facts, _rebooted(sweep))
+                if _of_slurm(sweep):
+                    words = _of_no_kind(machine.node, found, facts)
+                else:
+                    words = _unlike(machine.node, {**found, BOOT: machine.boot_id}, facts, _rebooted(sweep))
                 yield Case(place(launch), (launch.run_id,), words)
 
 
@@ -46,7 +51,8 @@ def baselines(sweep: RecordedSweep) -> Iterator[Case]:
                 for one in ones:
                     same = one.experiment.family(one.run) == point.experiment.family(point.run)
                     if same:
-                        yield Case(place(point.launches[0]), (*one.run_ids, *point.run_ids), _apart(one, point))
+                        words = _of_two_kinds(one, point) if _of_slurm(sweep) else _apart(one, point)
+                        yield Case(place(point.launches[0]), (*one.run_ids, *point.run_ids), words)
 
 
 def _unlike(node: str, found: Mapping[str, Any], facts: Mapping[str, Any], rebooted: bool) -> str:
@@ -59,6 +65,37 @@ def _unlike(node: str, found: Mapping[str, Any], facts: Mapping[str, Any], reboo
         if key in found and found[key] != value:
             return f"{key} of {node} was {found[key]!r}, that of the sweep is {value!r}"
     return ""
+
+
+def _of_slurm(sweep: RecordedSweep) -> bool:
+    """Whether its nodes are those of Slurm jobs, of which any of a kind is as good as another."""
+    return bool(sweep.inventory.get("slurm"))
+
+
+def _of_no_kind(node: str, found: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    """Why the node is unlike every one that the sweep was planned for."""
+    planned: dict[str, dict[str, Any]] = {}
+    for name, value in facts.items():
+        of, _, key = name.rpartition(".")
+        planned.setdefault(of, {})[key] = value
+    size = found.get("memory_bytes")
+    rounded = {**found, "memory_bytes": round(size / 2**30) * 2**30} if isinstance(size, int) else found
+    keys = [key for key in KIND_KEYS if key in rounded]
+    if any(all(rounded[key] == known.get(key) for key in keys) for known in planned.values()):
+        return ""
+    return f"it ran on {node}, which is of no kind that the sweep was planned for"
+
+
+def _of_two_kinds(one: RecordedPoint, point: RecordedPoint) -> str:
+    """What tells the processors of the two apart, whichever nodes they were."""
+    first, second = (
+        {tuple(details.get(key) for key in KIND_KEYS[:3]) for details in _machines(item.counting).values()}
+        for item in (one, point)
+    )
+    if first == second:
+        return ""
+    models = [", ".join(sorted(str(model) for model, *_ in kinds)) for kinds in (first, second)]
+    return f"its one-rank run took place on {models[0]}, this one on {models[1]}"
 
 
 def _rebooted(sweep: RecordedSweep) -> bool:

@@ -57,6 +57,20 @@ def test_the_same_command_goes_on_where_a_job_ended(login: Login) -> None:
     assert {ranks: after[ranks] for ranks in before} == before
 
 
+def test_a_requeued_job_goes_on_by_itself(login: Login) -> None:
+    login.study([1, 2, 4], repeats=100)
+    job = number(submit(login))
+    wait_for(login.records, 120)
+    login.hosts.run("scontrol", "requeue", str(job))
+    wait_for(lambda: "PENDING" in login.hosts.run("squeue", "--noheader", f"--jobs={job}", "--format=%T"), 60)
+    login.hosts.run("scontrol", "update", f"JobId={job}", "StartTime=now")
+    assert login.waits(job) == "COMPLETED"
+    assert {ranks: record["outcome"] for ranks, record in login.records().items()} == {1: "ok", 2: "ok", 4: "ok"}
+    assert login.events().count("interrupted") == 1
+    audit = login.fab_in([], "audit", "--sweep", str(login.paths.folder))
+    assert "findings: 0" in audit.stdout, audit.stdout
+
+
 def test_one_job_of_a_sweep_at_a_time_beside_other_sweeps(login: Login) -> None:
     """Two sweeps wait in the queue, for all nodes are taken; a second job of one of them is refused."""
     whole = login.folder / "asleep"

@@ -28,7 +28,7 @@ class Asker(Protocol):
     def ask(self, argv: Sequence[str], *, stdin: str = "", limit_s: float = 30.0) -> list[Answer]: ...
 
 
-class Reach(Protocol):
+class NodeAccess(Protocol):
     """What reaches the nodes of a cluster: its head over SSH, or srun."""
 
     @property
@@ -52,7 +52,7 @@ class Reach(Protocol):
 class SurveyedNodes:
     """The nodes of a cluster. After `forget` they are asked again."""
 
-    def __init__(self, head: Reach) -> None:
+    def __init__(self, head: NodeAccess) -> None:
         self._head = head
         self._surveys: list[dict[str, Any] | Answer] | None = None
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestration.jobs import launchers
 from orchestration.jobs.evidence import Ending, log_tail, no_evidence
 from orchestration.jobs.executor import Traces
 from orchestration.jobs.launchers.openmpi5 import OpenMpi5
@@ -125,6 +126,14 @@ def test_out_of_memory_on_another_node(log, found_there, outcome):
     found = verdict(14, None, log, node="n1", traces=found_there, names=NAMES)
     assert found.outcome == outcome
     assert found.evidence["oom_kills"] == ({"second": 1} if outcome == "out_of_memory" else {})
+
+
+def test_out_of_memory_by_slurms_word_needs_no_counter():
+    log = "srun: error: n2: task 3: Out Of Memory\n"
+    launch = launchers.find("openmpi5", slurm=True).evidence(1, log)
+    found = classify(Ending("login", 1, names={"n2": "second"}), launch, NOTHING, log)
+    assert (found.outcome, found.reason) == ("out_of_memory", "the kernel killed rank 3 on second for memory on second")
+    assert (found.evidence["oom_kills"], found.evidence["oom_counters"]) == ({"second": 1}, {})
 
 
 def test_a_full_disk_is_named_by_the_supervisor():

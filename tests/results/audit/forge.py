@@ -187,6 +187,31 @@ def take_baseline_elsewhere_without_facts(forgery: Forgery) -> None:
         del event["facts"]
 
 
+def spread_over_slurm_jobs(forgery: Forgery) -> None:
+    """No forgery: a sweep of two Slurm jobs, whose nodes are of one kind, and have other names and boots."""
+    path = forgery.folder / "inventory.json"
+    inventory = json.loads(path.read_text())
+    path.write_text(json.dumps(inventory | {"executor": "slurm", "slurm": {"job": 7, "partition": "main"}}))
+    for event in forgery.of("planned"):
+        kept = {f"main-1.{name.rpartition('.')[2]}": value for name, value in event["facts"].items()}
+        whole = round(kept["main-1.memory_bytes"] / 2**30) * 2**30
+        event["facts"] = kept | {
+            "main-1.node": "main-1",
+            "main-1.boot_id": "machine 1",
+            "main-1.memory_bytes": gib * 2**30,
+        }
+    for record in forgery.launches():
+        node = f"node{1 + record['launch'] % 2}"
+        record["machines"][0] |= {"node": node, "boot_id": f"boot of {node}"}
+
+
+def take_another_kind_of_node(forgery: Forgery) -> None:
+    """One-rank runs of a Slurm job whose nodes are older."""
+    spread_over_slurm_jobs(forgery)
+    for record in forgery.launches(most_ranks=1):
+        record["machines"][0]["cpu_model"] = "Older CPU"
+
+
 def change_boot(forgery: Forgery) -> None:
     for record in forgery.launches(most_ranks=1):
         record["machines"][0]["boot_id"] = "another"

@@ -76,6 +76,7 @@ FORGERIES: dict[str, tuple[str, Callable[[Forgery], None], set[str]]] = {
     "the best repeat copied": ("paper-simd", forge.copy_best_repeat, {gates.COPIES}),
     "baseline of another node": ("paper-simd", forge.rename_baselines_node, {gates.BASELINE}),
     "baseline from elsewhere": ("paper-simd", forge.take_baseline_elsewhere, {gates.ELSEWHERE}),
+    "another kind of node": ("paper-simd", forge.take_another_kind_of_node, {gates.ELSEWHERE}),
     "baseline from elsewhere, no facts": (
         "paper-simd",
         forge.take_baseline_elsewhere_without_facts,
@@ -140,6 +141,11 @@ def test_what_may_have_an_honest_reason_is_suspicious(copies: Path, tmp_path: Pa
     found = forged(copies, "paper-simd", change, tmp_path / "sweep")
     assert {finding.gate for finding in found.findings} == expected
     assert not found.certain
+
+
+def test_a_sweep_of_two_slurm_jobs_is_not_accused(copies: Path, tmp_path: Path) -> None:
+    found = forged(copies, "paper-simd", forge.spread_over_slurm_jobs, tmp_path / "sweep")
+    assert [(finding.gate, finding.words) for finding in found.findings] == []
 
 
 @pytest.mark.parametrize("name", ["paper-simd", "paper-naive"])
