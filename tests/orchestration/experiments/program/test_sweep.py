@@ -110,6 +110,7 @@ def exported(folder: Path) -> None:
     (table,) = [path for path in (folder / "tables").glob("*.csv") if path.name.startswith("strong-strong")]
     times = {int(row["ranks"]): float(row["time_s"]) for row in csv.DictReader(table.read_text().splitlines())}
     assert times == {1: pytest.approx(10.0), 2: pytest.approx(5.25)}
+    assert "MPI time needs a program that is linked with mpiP" in (folder / "tables" / "check.md").read_text()
     (extra_p,) = (folder / "exports").glob("*.extrap.json")
     paths = json.loads(extra_p.read_text())["measurements"]
     assert set(paths) == {"time_s", "wall", "wall->user", "wall->system", "wall->waiting"}
@@ -136,3 +137,23 @@ def test_much_output_is_cut_and_its_end_is_read(place: Place, source: str) -> No
     (log,) = place.paths.logs.glob("*.log")
     assert b"bytes of this rank's output are left out here" in log.read_bytes()
     assert log.stat().st_size < 6 * 2**20
+
+
+MPIP = """@ mpiP
+@ Version                  : 3.5.0
+@--- MPI Time (seconds) ---------------------------------------------------
+Task    AppTime    MPITime     MPI%
+   0       1.25       0.25    20.00
+   *       1.25       0.25    20.00
+"""
+
+
+def test_a_report_of_mpip_becomes_the_table_of_mpi_time(place: Place) -> None:
+    (place.folder / "profiled.sh").write_text(f"cat > prog.1.1.1.mpiP <<'END'\n{MPIP}END\n")
+    flags = ("--mpi", "openmpi5", "--ranks", "1", "--launches", "1")
+    done = place.sweep("--command", "sh profiled.sh", *flags)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = place.paths.folder / "tables" / "mpi-strong.md"
+    text = table.read_text()
+    assert "| 0 | 1.25" in text
+    assert "tested on one made by hand after the form of mpiP 3.5" in text
