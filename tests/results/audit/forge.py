@@ -198,7 +198,7 @@ def spread_over_slurm_jobs(forgery: Forgery) -> None:
         event["facts"] = kept | {
             "main-1.node": "main-1",
             "main-1.boot_id": "machine 1",
-            "main-1.memory_bytes": gib * 2**30,
+            "main-1.memory_bytes": whole,
         }
     for record in forgery.launches():
         node = f"node{1 + record['launch'] % 2}"
