@@ -46,6 +46,15 @@ THOROUGH = (
     "tests/benchmarks/",
     "tests/orchestration/sweep/test_killed_fab.py",
     "tests/results/report/test_browser.py",
+    # further sweeps of what is swept once without them
+    "tests/orchestration/experiments/program/test_head.py::test_a_run_that_fails_is_cleaned_up_after",
+    "tests/orchestration/experiments/program/test_head.py::test_after_ctrl_c",
+    "tests/orchestration/experiments/program/test_head.py::test_launches_that_are_added",
+    "tests/orchestration/sweep/test_extension.py::test_a_persons_own_program",
+    "tests/orchestration/sweep/test_extension.py::test_another_limit",
+    "tests/orchestration/sweep/test_extension.py::test_what_is_left_of_a_block",
+    "tests/recipes/test_executor.py",
+    "tests/recipes/test_provider.py",
 )
 # What imports the cloud packages, which `make test` does without where they are not installed
 CLOUD = (

@@ -19,7 +19,7 @@ from workload.record.run import Workload
 
 
 @dataclass(frozen=True)
-class Ground:
+class PlanBasis:
     """What a plan is made for: the cluster, the descriptions of its nodes, and the version of our code.
 
     `cache` is a folder of the operator's for files that several sweeps share.
@@ -65,7 +65,7 @@ class Experiment(Protocol):
         """The checked study of a file, with the command line's overrides. Raises Refusal."""
         ...
 
-    def plan(self, loaded: LoadedStudy, ground: Ground) -> tuple[LoadedStudy, Plan]:
+    def plan(self, loaded: LoadedStudy, basis: PlanBasis) -> tuple[LoadedStudy, Plan]:
         """The runs of the study on the cluster, and the study as it is carried out there. Raises Refusal."""
         ...
 

@@ -17,7 +17,7 @@ from orchestration.clusters.registry import Clusters
 from orchestration.errors import Refusal
 from orchestration.executors.connect import connect
 from orchestration.experiments import EXPERIMENTS
-from orchestration.experiments.experiment import Experiment, Ground
+from orchestration.experiments.experiment import Experiment, PlanBasis
 from orchestration.jobs.environment import outside_slurm
 from orchestration.jobs.executor import Executor
 from orchestration.jobs.loop import JobLoop, job_loop
@@ -75,7 +75,7 @@ class Sweep:
     request: Request
     experiment: Experiment
     loaded: LoadedStudy
-    ground: Ground
+    basis: PlanBasis
     plan: Plan
     executor: Executor
     identity: Identity
@@ -83,17 +83,17 @@ class Sweep:
     @property
     def inventory(self) -> Inventory:
         """The cluster's."""
-        return self.ground.inventory
+        return self.basis.inventory
 
     @property
     def machines(self) -> Sequence[Mapping[str, Any]]:
         """What the cluster's nodes say of themselves."""
-        return self.ground.machines
+        return self.basis.machines
 
     @property
     def loop(self) -> JobLoop:
         """What carries jobs through on the cluster."""
-        return job_loop(self.executor, self.inventory, self.ground.cpus)
+        return job_loop(self.executor, self.inventory, self.basis.cpus)
 
     def wanted(self, paths: SweepPaths) -> Wanted:
         """What the nodes are held against before the sweep in that folder."""
@@ -187,7 +187,7 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         machines = executor.machines()
     elif len(machines) != len(inventory.nodes):
         raise Refusal(f"that sweep had {len(machines)} nodes, {inventory.cluster} has {len(inventory.nodes)}")
-    ground = Ground(
+    basis = PlanBasis(
         inventory,
         machines,
         node_cpus(machines),
@@ -196,7 +196,7 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         executor=executor if asked else None,
         environment=None if inventory.executor == "ssh" else outside_slurm(surroundings.person),
     )
-    loaded, plan = experiment.plan(loaded, ground)
+    loaded, plan = experiment.plan(loaded, basis)
     identity = Identity(
         study=resume.study_digest(loaded.document),
         cluster=inventory.cluster,
@@ -206,7 +206,7 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
     plan = replace(
         plan, notes=(*_remarks(inventory, surroundings), *_of_machines(machines), *_no_scaling(inventory), *plan.notes)
     )
-    return Sweep(surroundings, request, experiment, loaded, ground, plan, executor, identity)
+    return Sweep(surroundings, request, experiment, loaded, basis, plan, executor, identity)
 
 
 def _slots(machines: Sequence[Mapping[str, Any]], inventory: Inventory) -> list[int]:

@@ -12,7 +12,7 @@ from typing import Any
 from orchestration.errors import Refusal
 from orchestration.experiments.convolution import images, plan, study
 from orchestration.experiments.convolution.study import ConvolutionStudy
-from orchestration.experiments.experiment import Ground
+from orchestration.experiments.experiment import PlanBasis
 from orchestration.jobs.executor import Executor
 from orchestration.jobs.job import MEASUREMENT, JobFolders, JobRequest
 from orchestration.jobs.outcome import Reading
@@ -49,11 +49,11 @@ class Convolution:
         """The checked study of a file, with the command line's overrides. Raises Refusal."""
         return study.load(file, overrides)
 
-    def plan(self, loaded: LoadedStudy, ground: Ground) -> tuple[LoadedStudy, Plan]:
+    def plan(self, loaded: LoadedStudy, basis: PlanBasis) -> tuple[LoadedStudy, Plan]:
         """The runs of the study on the cluster; makes the pools of pictures that they need. Raises Refusal."""
-        loaded, notes = _usable(loaded, ground.machines)
-        pools = images.Pools(ground.cache / ".images")
-        context = plan.ConvolutionContext(ground.inventory, ground.cpus, pools.get, ground.workload)
+        loaded, notes = _usable(loaded, basis.machines)
+        pools = images.Pools(basis.cache / ".images")
+        context = plan.ConvolutionContext(basis.inventory, basis.cpus, pools.get, basis.workload)
         try:
             made = plan.make(_checked(loaded), loaded.source, context)
         except OSError as error:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from orchestration.errors import Refusal
-from orchestration.experiments.experiment import Ground
+from orchestration.experiments.experiment import PlanBasis
 from orchestration.experiments.program import environment, files, head, mpi, plan, study
 from orchestration.experiments.program.files import Archive
 from orchestration.experiments.program.flags import FLAGS
@@ -56,7 +56,7 @@ class ProgramExperiment:
         """The checked study of a file, with the command line's overrides. Raises Refusal."""
         return study.load(file, overrides)
 
-    def plan(self, loaded: LoadedStudy, ground: Ground) -> tuple[LoadedStudy, Plan]:
+    def plan(self, loaded: LoadedStudy, basis: PlanBasis) -> tuple[LoadedStudy, Plan]:
         """The runs of the study on the cluster; builds and packs the program, and asks the nodes about it.
 
         Where no node is to be asked, what the study's own sweep found out holds. Raises Refusal.
@@ -68,34 +68,34 @@ class ProgramExperiment:
             plan.check_placeholders(found, templates)
         except ValueError as error:
             raise Refusal(f"study {loaded.source}: {error}") from error
-        cache = ground.cache / ".programs"
-        if ground.executor is None and program.resolved:
+        cache = basis.cache / ".programs"
+        if basis.executor is None and program.resolved:
             known = program.resolved
             archive = Archive(cache / f"{known['files']}.tar", known["files"], {})
             started = Started(known["mpi"], PurePosixPath(known["launcher"]) if known["launcher"] else None, "")
             provenance: Mapping[str, Any] = {}
         else:
             archive = _archive(found, folder, cache)
-            archive = head.built(found, archive, ground, cache)
-            started, provenance = _started(found, archive, ground)
+            archive = head.built(found, archive, basis, cache)
+            started, provenance = _started(found, archive, basis)
             document = {**loaded.document, study.TABLE: {**loaded.document[study.TABLE], "resolved": {
                 "files": archive.digest, "mpi": started.launcher, "launcher": str(started.path or ""),
             }}}  # fmt: skip
             loaded = LoadedStudy(study.check(document, loaded.source), document, loaded.source)
         context = plan.PlanContext(
-            inventory=ground.inventory,
-            cpus=ground.cpus,
-            machines=tuple(ground.machines),
+            inventory=basis.inventory,
+            cpus=basis.cpus,
+            machines=tuple(basis.machines),
             archive=archive,
             templates=templates,
             render=lambda texts: files.pack_texts(texts, cache),
             launcher=started.launcher,
             launcher_path=None if started.path is None else str(started.path),
-            environment=_environment(started, ground),
+            environment=_environment(started, basis),
             provenance=provenance,
-            workload=_source(folder, ground.workload),
+            workload=_source(folder, basis.workload),
         )
-        return loaded, _surrounded(plan.make(found, loaded.source, context), found, archive, ground)
+        return loaded, _surrounded(plan.make(found, loaded.source, context), found, archive, basis)
 
     def request(
         self, planned: PlannedRun, python: str, files: Sequence[PurePosixPath], paths: SweepPaths
@@ -205,45 +205,45 @@ def _archive(found: ProgramStudy, folder: Path, cache: Path) -> Archive:
     return files.pack(folder, [name for name in names if name not in program.templates], cache, large=program.large)
 
 
-def _surrounded(made: Plan, found: ProgramStudy, archive: Archive, ground: Ground) -> Plan:
+def _surrounded(made: Plan, found: ProgramStudy, archive: Archive, basis: PlanBasis) -> Plan:
     """The plan with what is done on the head before and after its runs."""
-    executor, logs = ground.executor, {} if archive.log is None else {"build": archive.log}
+    executor, logs = basis.executor, {} if archive.log is None else {"build": archive.log}
     if executor is None:
         return made
 
     def chore(commands: list[list[str]]) -> JobRequest | None:
         path = executor.bring(archive.path)
-        return head.request(commands, path, ground, executor, products=False) if commands else None
+        return head.request(commands, path, basis, executor, products=False) if commands else None
 
     return replace(made, setup=chore(found.program.setup), cleanup=chore(found.program.cleanup), logs=logs)
 
 
-def _started(found: ProgramStudy, archive: Archive, ground: Ground) -> tuple[Started, dict[str, Any]]:
+def _started(found: ProgramStudy, archive: Archive, basis: PlanBasis) -> tuple[Started, dict[str, Any]]:
     """How the program is started, and what is known of where it came from."""
     program = found.program
-    if ground.executor is None:
+    if basis.executor is None:
         name = program.mpi or launchers.DEFAULT
         return Started(name, None, name), {}
-    words = [ground.inventory.python if word == "{python}" else word for word in program.command[:2]]
-    path = ground.executor.bring(archive.path)
-    answers = ground.executor.ask("workload.agent.linked", [str(path), "--", *words], ground.environment)
-    names = [node.name for node in ground.inventory.nodes]
+    words = [basis.inventory.python if word == "{python}" else word for word in program.command[:2]]
+    path = basis.executor.bring(archive.path)
+    answers = basis.executor.ask("workload.agent.linked", [str(path), "--", *words], basis.environment)
+    names = [node.name for node in basis.inventory.nodes]
     started = mpi.settle(program.command[0], program.mpi, names, answers)
     libraries = {
         name: answer["libraries"] for name, answer in zip(names, answers, strict=True) if isinstance(answer, dict)
     }
-    kept = environment.recorded({**(ground.environment or {}), **program.environment})
+    kept = environment.recorded({**(basis.environment or {}), **program.environment})
     return started, {"files": dict(archive.files), "libraries": libraries, "environment": kept, "mpi": started.words}
 
 
-def _environment(started: Started, ground: Ground) -> dict[str, str] | None:
+def _environment(started: Started, basis: PlanBasis) -> dict[str, str] | None:
     """The launcher's environment; None for the executor's own, where no node is to be asked."""
-    prefix = PurePosixPath(ground.inventory.python).parents[1]
-    if ground.executor is None:
+    prefix = PurePosixPath(basis.inventory.python).parents[1]
+    if basis.executor is None:
         return None
-    if ground.environment is not None:
-        return environment.job_environment(ground.environment, started.launcher, prefix)
-    return environment.node_environment(ground.executor.site.environment, started.launcher, prefix)
+    if basis.environment is not None:
+        return environment.job_environment(basis.environment, started.launcher, prefix)
+    return environment.node_environment(basis.executor.site.environment, started.launcher, prefix)
 
 
 def _set(item: ProgramPlan, run: ProgramRun) -> dict[str, str]:

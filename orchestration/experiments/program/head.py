@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from orchestration.errors import Refusal, Stopped
-from orchestration.experiments.experiment import Ground
+from orchestration.experiments.experiment import PlanBasis
 from orchestration.experiments.program.files import Archive
 from orchestration.experiments.program.study import ProgramStudy
 from orchestration.jobs import chore
@@ -30,15 +30,15 @@ TIMEOUT_S = 1800.0
 PRODUCTS = "products.tar"
 
 
-def built(study: ProgramStudy, sources: Archive, ground: Ground, cache: Path) -> Archive:
+def built(study: ProgramStudy, sources: Archive, basis: PlanBasis, cache: Path) -> Archive:
     """The archive with what the study's build commands make of it; the sources where it has none. Raises Refusal.
 
     What the same cluster made of the same sources by the same commands is not made again.
     """
     commands = study.program.build
-    if not commands or ground.executor is None:
+    if not commands or basis.executor is None:
         return sources
-    key = document_digest([sources.digest, commands, ground.inventory.cluster, ground.inventory.created_at])[:16]
+    key = document_digest([sources.digest, commands, basis.inventory.cluster, basis.inventory.created_at])[:16]
     made, log = cache / f"build-{key}.json", cache / f"build-{key}.log"
     try:
         known = json.loads(made.read_text())
@@ -47,34 +47,34 @@ def built(study: ProgramStudy, sources: Archive, ground: Ground, cache: Path) ->
             return archive
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    archive = replace(_build(commands, sources, ground, cache, key), log=log)
+    archive = replace(_build(commands, sources, basis, cache, key), log=log)
     write_json(made, {"schema_version": 1, "digest": archive.digest, "files": dict(archive.files)})
     return archive
 
 
 def request(
-    commands: Sequence[Sequence[str]], archive: PurePosixPath, ground: Ground, executor: Executor, *, products: bool
+    commands: Sequence[Sequence[str]], archive: PurePosixPath, basis: PlanBasis, executor: Executor, *, products: bool
 ) -> JobRequest:
     """The job of commands among the files of the archive, which lies on the head; `products`: pack what they make."""
 
     def program(folders: JobFolders) -> list[str]:
-        words = isolated(ground.inventory.python, "-m", "workload.agent.commands", str(archive))
+        words = isolated(basis.inventory.python, "-m", "workload.agent.commands", str(archive))
         return [*words, str(folders.session / "commands"), str(folders.job)]
 
-    environment = ground.environment if ground.environment is not None else executor.site.environment
+    environment = basis.environment if basis.environment is not None else executor.site.environment
     document = {"schema_version": 1, "commands": commands, "products": products}
     starter = Starter(Direct.name, environment=environment)
     return JobRequest(Placement(1, 1, 1), TIMEOUT_S, program, {supervise.RUN: document}, starter=starter)
 
 
-def _build(commands: list[list[str]], sources: Archive, ground: Ground, cache: Path, key: str) -> Archive:
-    executor, paths = ground.executor, SweepPaths(cache / ground.inventory.cluster)
+def _build(commands: list[list[str]], sources: Archive, basis: PlanBasis, cache: Path, key: str) -> Archive:
+    executor, paths = basis.executor, SweepPaths(cache / basis.inventory.cluster)
     if executor is None:
         raise TypeError("nothing can be built where no node is to be asked")
     paths.jobs.mkdir(parents=True, exist_ok=True)
     job, target = paths.job(key), cache / f".{key}.tar"
-    wanted = request(commands, executor.bring(sources.path), ground, executor, products=True)
-    loop = job_loop(executor, ground.inventory, ground.cpus)
+    wanted = request(commands, executor.bring(sources.path), basis, executor, products=True)
+    loop = job_loop(executor, basis.inventory, basis.cpus)
     try:
         status, said = chore.carry_out(loop, job, wanted, cache / f"build-{key}.log", (PRODUCTS, target))
     except (HeadLostError, OSError, ValueError) as error:

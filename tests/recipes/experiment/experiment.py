@@ -13,7 +13,7 @@ from pydantic import Field
 from workload.record.barrier import KIND, MEASUREMENT_SHAPE, BarrierRun
 
 from orchestration.errors import Refusal
-from orchestration.experiments.experiment import Ground
+from orchestration.experiments.experiment import PlanBasis
 from orchestration.jobs.executor import Executor
 from orchestration.jobs.job import MEASUREMENT, JobFolders, JobRequest
 from orchestration.jobs.outcome import Reading
@@ -54,7 +54,7 @@ class Barrier:
         document = study.override(file.document, overrides)
         return LoadedStudy(study.check(document, file.path.name, BarrierStudy), document, file.path.name)
 
-    def plan(self, loaded: LoadedStudy, ground: Ground) -> tuple[LoadedStudy, plan.Plan]:
+    def plan(self, loaded: LoadedStudy, basis: PlanBasis) -> tuple[LoadedStudy, plan.Plan]:
         """A run for each rank count and launch. Raises Refusal."""
         found = loaded.study
         if not isinstance(found, BarrierStudy):
@@ -62,18 +62,20 @@ class Barrier:
         points = [
             (found.launches, (series, ranks))
             for series in found.series
-            for ranks in plan.rank_counts(series, ground.inventory.slots)
+            for ranks in plan.rank_counts(series, basis.inventory.slots)
         ]
         names = [series.name for series in found.series]
         return loaded, plan.make_plan(
-            found.seed, points, lambda launch, point: self._planned(found, *point, launch, ground), names
+            found.seed, points, lambda launch, point: self._planned(found, *point, launch, basis), names
         )
 
-    def _planned(self, found: BarrierStudy, series: Series, ranks: int, launch: int, ground: Ground) -> plan.PlannedRun:
-        nodes, ranks_per_node = plan.spread(ranks, ground.inventory)
-        workload = replace(ground.workload, kind=KIND)
+    def _planned(
+        self, found: BarrierStudy, series: Series, ranks: int, launch: int, basis: PlanBasis
+    ) -> plan.PlannedRun:
+        nodes, ranks_per_node = plan.spread(ranks, basis.inventory)
+        workload = replace(basis.workload, kind=KIND)
         run = BarrierRun(found.barrier.count, ranks, nodes, ranks_per_node, found.threads, "none", launch, workload)
-        allowed = ground.inventory.slots * (series.oversubscribe or 1)
+        allowed = basis.inventory.slots * (series.oversubscribe or 1)
         label = f"{run.count} barriers"
         return plan.PlannedRun(
             run, (series.name,), found.timeout_s, allowed, point=ranks, label=label, cells=(str(run.count),)
