@@ -21,7 +21,7 @@ class RankRepeat:
     """One rank in one repeat, in seconds; `parts_s` is by PARTS.
 
     `yardstick_flops_per_s`: speed of its core in the yardstick before and after the repeat; None if the record does
-    not have it.
+    not have it. `profiled_s`: of which `mpi_s` is a part, where a profiler measured both; None where that is `app_s`.
     """
 
     rank: int
@@ -31,6 +31,7 @@ class RankRepeat:
     cpu_s: float
     convolve_cpu_s: float
     yardstick_flops_per_s: tuple[float, float] | None
+    profiled_s: float | None = None
 
     @property
     def core_flops_per_s(self) -> float | None:

@@ -176,7 +176,8 @@ def _rank(item: Mapping[str, Any], times: Mapping[str, Any]) -> RankRepeat:
     wall_s, user_s, system_s = (_finite(item[name], name) for name in ("wall_s", "user_s", "system_s"))
     parts = {"user": user_s, "system": system_s, "waiting": max(0.0, wall_s - user_s - system_s)}
     mpi_s = _finite(times.get("mpi_s", 0.0), "mpi_s")
-    return RankRepeat(item["rank"], parts, wall_s, mpi_s, user_s + system_s, user_s, None)
+    profiled_s = _finite(times["app_s"], "app_s") if "app_s" in times else None
+    return RankRepeat(item["rank"], parts, wall_s, mpi_s, user_s + system_s, user_s, None, profiled_s)
 
 
 def _headline_s(record: Mapping[str, Any], run: ProgramRun, wall_s: float) -> float:

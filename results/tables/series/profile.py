@@ -108,7 +108,8 @@ def tasks(point: RecordedPoint) -> list[TaskRow]:
     for launch in point.timed:
         for repeat in launch.repeats:
             for rank in repeat.ranks:
-                samples.setdefault(rank.rank, []).append((rank.app_s, rank.mpi_s))
+                whole_s = rank.app_s if rank.profiled_s is None else rank.profiled_s
+                samples.setdefault(rank.rank, []).append((whole_s, rank.mpi_s))
     rows = [
         TaskRow(point, str(rank), *(statistics.median(column) for column in zip(*times, strict=True)))
         for rank, times in sorted(samples.items())

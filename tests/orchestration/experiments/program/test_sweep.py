@@ -155,5 +155,5 @@ def test_a_report_of_mpip_becomes_the_table_of_mpi_time(place: Place) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     table = place.paths.folder / "tables" / "mpi-strong.md"
     text = table.read_text()
-    assert "| 0 | 1.25" in text
+    assert "| 0 | 1.250 | 0.2500 | 20.00 |" in text
     assert "tested on one made by hand after the form of mpiP 3.5" in text
