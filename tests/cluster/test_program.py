@@ -14,7 +14,7 @@ import pytest
 
 from orchestration.paths import SweepPaths
 from tests.cluster.conftest import Desk
-from tests.cluster.host import GROUPS, wait_for
+from tests.cluster.host import GROUPS, HOME, wait_for
 from tests.orchestration.support import FAB, ROOT
 from workload.record.kinds import read_record
 
@@ -110,6 +110,79 @@ def test_a_program_runs_on_every_node_that_it_needs(desk: Desk, folder: Path, la
         assert [rank["rank"] for rank in record["ranks"]] == list(range(ranks))
         assert {rank["node"] for rank in record["ranks"]} == {f"node{n + 1}" for n in range(ranks)}
         assert record["metrics"][0]["value"] > 0.0
+    assert desk.clear()
+
+
+def test_what_one_node_lacks_is_named_with_it(desk: Desk, folder: Path, launcher: str) -> None:
+    """A library that all nodes have but the third, and a program that all may execute but the second."""
+    (folder / "empty.c").write_text("int there(void) { return 0; }\n")
+    (folder / "prog.c").write_text("int there(void); int main(void) { return there(); }\n")
+    for words in ("-shared -o libthere.so empty.c", f"-o prog prog.c -L. -lthere -Wl,-rpath,{HOME}/lib"):
+        subprocess.run([COMPILERS[launcher], *words.split()], cwd=folder, check=True)
+    for number, host in enumerate(desk.hosts.hosts, start=1):
+        (host.folder / "lib").mkdir(exist_ok=True)
+        shutil.copy(folder / "prog", host.folder / "prog")
+        if number != 3:
+            shutil.copy(folder / "libthere.so", host.folder / "lib")
+    (desk.hosts.hosts[1].folder / "prog").chmod(0o644)
+    try:
+        out, err = begin(desk, folder, f"{HOME}/prog", "--ranks", "4").communicate(timeout=240)
+    finally:
+        for host in desk.hosts.hosts:
+            shutil.rmtree(host.folder / "lib")
+            (host.folder / "prog").unlink()
+    lines = [line.removeprefix("convscale: ") for line in err.strip().splitlines()]
+    assert lines == [
+        f"node2: {HOME}/prog is not executable: chmod +x {HOME}/prog",
+        f"{HOME}/prog needs libthere.so, which node3 does not find: install it there, or name its folder by "
+        "LD_LIBRARY_PATH or an rpath",
+    ], out + err
+
+
+PLACED = """
+schema_version = 1
+name = "placed"
+launches = 1
+[program]
+command = ["sh", "placed.sh"]
+mpi = "openmpi5"
+files = ["placed.sh"]
+stdin = "input"
+[program.metrics.time_s]
+file = "times.csv"
+csv = "seconds"
+headline = true
+[[series]]
+name = "strong"
+scaling = "strong"
+nodes = [1, 3]
+ranks_per_node = [1, 2]
+oversubscribe = 2
+"""
+# rank 0 alone has the input; its table's last row is the time
+READS = """
+[ "$OMPI_COMM_WORLD_RANK" = 0 ] || exit "$(wc -c)"
+read -r number
+printf 'step, seconds\\n1, 99\\n2, %s\\n' "$number" > times.csv
+"""
+
+
+def test_nodes_and_ranks_on_each_input_and_a_table_of_times(desk: Desk, tmp_path: Path) -> None:
+    for name, text in (("placed.sh", READS), ("input", "4.5\n"), ("placed.toml", PLACED)):
+        (tmp_path / name).write_text(text)
+    words = [str(FAB), "--search-root", str(ROOT), "sweep", "--cluster", str(desk.hosts.inventory)]
+    words += ["--study", "placed.toml", "--out", str(desk.paths.folder)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = [read_record(path) for path in SweepPaths(desk.paths.folder).records.glob("*.json")]
+    assert sorted((r["run"]["nodes"], r["run"]["ranks_per_node"], r["outcome"]) for r in found) == [
+        (1, 1, "ok"), (1, 2, "ok"), (3, 1, "ok"), (3, 2, "ok"),
+    ]  # fmt: skip
+    for record in found:
+        nodes = [rank["node"] for rank in record["ranks"]]
+        assert {nodes.count(node) for node in nodes} == {record["run"]["ranks_per_node"]}
+        assert len(set(nodes)) == record["run"]["nodes"]
+        assert record["metrics"] == [{"name": "time_s", "value": 4.5, "matches": 2}]
     assert desk.clear()
 
 
