@@ -29,6 +29,12 @@ def cpu_quota() -> float:
     return min(map(_quota, _groups("cpu")), default=math.inf)
 
 
+def cpuset() -> str:
+    """The CPUs of the process's own group, as the kernel lists them; empty where that says nothing."""
+    names = ("cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus")
+    return next((text for group in _groups("cpuset") for name in names if (text := _text(group / name))), "")
+
+
 def oom_kills() -> dict[str, int]:
     """Out-of-memory kills so far, by the file that counts them: of the process's groups, and of the whole kernel.
 

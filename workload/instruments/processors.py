@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workload.instruments.cgroup import cpu_quota
+from workload.instruments.cgroup import cpu_quota, cpuset
 
 CPUS = Path("/sys/devices/system/cpu")
 NUMA = Path("/sys/devices/system/node")
@@ -51,7 +51,7 @@ class Processors:
 def usable() -> Processors:
     """The CPUs that this process may use."""
     mask, quota = sorted(os.sched_getaffinity(0)), cpu_quota()
-    cores = machine_cores()
+    cores = visible(machine_cores(), _numbers(cpuset()))
     ours = [core for core in cores if not core.isdisjoint(mask)] or [frozenset({cpu}) for cpu in mask]
     return Processors(
         cpus=tuple(mask),
@@ -60,6 +60,12 @@ def usable() -> Processors:
         quota=None if math.isinf(quota) else quota,
         core_list=core_list(cores, mask),
     )
+
+
+def visible(cores: Iterable[Collection[int]], allowed: Collection[int]) -> list[frozenset[int]]:
+    """The cores as hwloc finds and numbers them: it leaves out what a control group's cpuset does not allow."""
+    found = (frozenset(core) & frozenset(allowed) if allowed else frozenset(core) for core in cores)
+    return [core for core in found if core]
 
 
 def core_list(cores: Iterable[Collection[int]], mask: Iterable[int]) -> str | None:

@@ -72,3 +72,13 @@ def test_a_mask_is_what_counts():
     words = ["taskset", "--cpu-list", str(last), sys.executable, "-c", program]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(last)
+
+
+def test_cores_that_a_cpuset_leaves_out_are_not_counted():
+    """hwloc numbers what is left from 0: of four cores, two are all that there is."""
+    cores = [{0}, {1}, {2}, {3}]
+    assert processors.visible(cores, []) == cores
+    left = processors.visible(cores, [1, 3])
+    assert left == [{1}, {3}]
+    assert processors.core_list(left, [1, 3]) is None
+    assert processors.core_list(left, [3]) == "1"
