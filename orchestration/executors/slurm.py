@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import os
 import socket
@@ -134,13 +135,15 @@ class Steps:
         found = fields(self._slurm("scontrol", "show", "job", "--oneliner", str(self.job)))
         left = self._slurm("scontrol", "show", "hostnames", found.get("NodeList", "")).split()
         if found.get("JobState") == RUNNING:
+            if _passed(found.get("EndTime", "")):
+                return "TIMEOUT"  # steps are refused from then on, a while before the state says so
             self.down = {node.name for node in self.inventory.nodes} - set(left)
         return found.get("JobState", "")
 
     def _slurm(self, *words: str) -> str:
         """What a command of Slurm's prints."""
         done = subprocess.run(  # noqa: S603  Slurm's own
-            words, env=dict(self.environment), capture_output=True, text=True, timeout=LIMIT_S, check=False
+            words, env={**self.environment, "TZ": "UTC0"}, capture_output=True, text=True, timeout=LIMIT_S, check=False
         )
         return done.stdout
 
@@ -238,6 +241,14 @@ class SlurmExecutor(LocalExecutor):
             words = "; ".join(f"{name}: {why}" for name, why in wrong.items())
             raise Refusal(f"not all nodes share {folder} ({words}): put it where they do, or give another --out")
         self._shared.add(folder)
+
+
+def _passed(end: str) -> bool:
+    """Whether a time of scontrol's, in UTC, is over; False of a word in its place."""
+    try:
+        return datetime.datetime.fromisoformat(f"{end}+00:00").timestamp() <= time.time()
+    except ValueError:
+        return False
 
 
 def _answer(node: Node, folder: Path, why: str, began: float) -> Answer:
