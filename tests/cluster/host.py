@@ -219,9 +219,9 @@ class Host:
         self.run("rm", "-rf", "--", f"{WORKDIR}/jobs/lease.json", *self.leftovers(), check=False)
 
     def leftovers(self) -> list[str]:
-        """Files of runs of ours on its disk and in its memory."""
+        """Files of runs of ours on its disk and in its memory; not those of the checkout, which this machine shares."""
         words = self.run("find", "/tmp", "/dev/shm", f"{WORKDIR}/jobs", "-mindepth", "1", check=False).split()
-        return [word for word in words if TOKEN.search(word)]
+        return [word for word in words if TOKEN.search(word) and not word.startswith(f"{ROOT}/")]
 
     def run(self, *argv: str, check: bool = True) -> str:
         """Runs a command inside, as a person at its keyboard would; returns what it printed."""
