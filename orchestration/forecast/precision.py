@@ -7,7 +7,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestration.errors import Refusal
 from orchestration.forecast import earlier
@@ -15,9 +15,10 @@ from orchestration.paths import SweepPaths
 from orchestration.sweep.extension import Goal, Judgement, durations_s
 from results.estimates import MIN_LAUNCHES
 from results.formats import plural
-from results.records.point import RecordedPoint, parameters
+from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep, SweepError, read_sweep
 from results.scaling.precision import Precision, Width, launches_needed, noise_of, precision
+from workload.record.kinds import parameters
 
 if TYPE_CHECKING:
     from orchestration.planning.plan import PlannedRun
@@ -51,14 +52,14 @@ def outlook(sweep: Sweep, goal: Goal, pending: Sequence[PlannedRun], runs: Seque
     noise = noise_of({point: one.times for point, one in known.items()})
     planned: dict[str, list[PlannedRun]] = defaultdict(list)
     for item in runs:
-        planned[_point(item)].append(item)
+        planned[parameters(item.run)].append(item)
     told = [point for point in planned if point in noise and known[point].took_s]
     asked = f"--within {_share(goal.within)}"
     if not told:
         return f"{asked}: no earlier sweep of study {study} on cluster {cluster} says how many launches that takes"
     needed = {point: max(launches_needed(noise[point], goal.within), len(planned[point])) for point in told}
     made = {point: max(len(planned[point]), min(needed[point], goal.most_launches)) for point in told}
-    done = Counter(_point(item) for item in runs if item not in pending)
+    done = Counter(parameters(item.run) for item in runs if item not in pending)
     left = {point: made[point] - done[point] for point in told}
     minutes = sum(count * statistics.fmean(known[point].took_s) for point, count in left.items()) / 60.0
     late = sum(needed[point] > made[point] for point in told)
@@ -91,11 +92,6 @@ def _known(sweeps: Sequence[RecordedSweep]) -> dict[str, Known]:
             known.times.append(width.point.medians_s())
             known.took_s += [took[run_id] for run_id in width.point.run_ids if run_id in took]
     return found
-
-
-def _point(item: PlannedRun) -> str:
-    run: Any = item.run
-    return parameters(run)
 
 
 def _span(counts: Collection[int]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from orchestration.errors import Refusal
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import Plan, PlannedRun
-from workload.record.digest import canonical_json
+from workload.record.kinds import parameters
 
 EXTENDED, LOOK = "extended", "look"
 PRECISE = "precise"
@@ -113,11 +113,13 @@ def _block(plan: Plan, runs: Sequence[PlannedRun], wide: frozenset[str], most: i
     """One launch of every point that is not precise enough and has had none of that number, in the launch's order."""
     launches: dict[str, set[int]] = defaultdict(set)
     for item in runs:
-        launches[_point(item)].add(item.run.launch)
-    points = {_point(item) for item in runs if item.run.run_id in wide}
+        launches[parameters(item.run)].add(item.run.launch)
+    points = {parameters(item.run) for item in runs if item.run.run_id in wide}
     for number in range(min((len(launches[point]) for point in points), default=most), most):
         wanted = [
-            item for item in plan.block(number) if _point(item) in points and number not in launches[_point(item)]
+            item
+            for item in plan.block(number)
+            if parameters(item.run) in points and number not in launches[parameters(item.run)]
         ]
         if wanted:
             return tuple(replace(item, sequence=len(runs) + n) for n, item in enumerate(wanted))
@@ -129,9 +131,9 @@ def _takes_s(block: Iterable[PlannedRun], runs: Iterable[PlannedRun], events: It
     took = dict(durations_s(events))
     of_points: dict[str, list[float]] = defaultdict(list)
     for item in runs:
-        of_points[_point(item)] += [took[item.run.run_id]] if item.run.run_id in took else []
+        of_points[parameters(item.run)] += [took[item.run.run_id]] if item.run.run_id in took else []
     every = _mean(list(took.values()))
-    return sum(_mean(of_points[_point(item)]) or every for item in block)
+    return sum(_mean(of_points[parameters(item.run)]) or every for item in block)
 
 
 def durations_s(events: Iterable[Event]) -> Iterator[tuple[str, float]]:
@@ -151,9 +153,3 @@ def _mean(values: Sequence[float]) -> float:
 def _apart_s(before: Event, after: Event) -> float:
     first, second = (datetime.datetime.fromisoformat(str(event["utc"])) for event in (before, after))
     return max(0.0, (second - first).total_seconds())
-
-
-def _point(item: PlannedRun) -> str:
-    """What the launches of a point share: its run without its launch number."""
-    document = item.run.as_dict()
-    return canonical_json({key: value for key, value in document.items() if key not in ("launch", "workload")})

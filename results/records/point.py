@@ -14,7 +14,7 @@ from results.records.experiment import RecordedExperiment, Variant, Work
 from results.records.kinds import experiment_of
 from results.records.launch import RecordedLaunch
 from results.records.marks import CORES_DIFFER, STREAMED, SUSPECT
-from workload.record.digest import canonical_json
+from workload.record.kinds import parameters
 from workload.record.outcomes import OK
 from workload.record.run import Run
 
@@ -232,13 +232,6 @@ def ratio_of(numerator: RecordedPoint, denominator: RecordedPoint, clock: str = 
     if numerator.cores_differ or denominator.cores_differ:
         return ratio.ranged(min(above) / max(below), max(above) / min(below))
     return ratio
-
-
-def parameters(run: Run) -> str:
-    """What the launches of a point share: the run without its launch number and the version of the code."""
-    document = run.as_dict()
-    del document["launch"], document["workload"]
-    return canonical_json(document)
 
 
 def group(launches: Iterable[RecordedLaunch], looks: int = 0) -> tuple[RecordedPoint, ...]:

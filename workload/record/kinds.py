@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from workload.record import program
+from workload.record.digest import canonical_json
 from workload.record.files import read_object
 from workload.record.outcomes import OUTCOMES
 from workload.record.run import Run, Workload
@@ -49,6 +50,12 @@ class RecordedRun(Protocol):
     def as_dict(self) -> dict[str, Any]:
         """The `run` of its record."""
         ...
+
+
+def parameters(run: RecordedRun) -> str:
+    """What the launches of a point share: the run without its launch number and the version of the code."""
+    document = run.as_dict()
+    return canonical_json({key: value for key, value in document.items() if key not in ("launch", "workload")})
 
 
 @dataclass(frozen=True)
