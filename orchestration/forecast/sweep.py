@@ -75,7 +75,11 @@ class SweepForecast:
             found = canary.between(prepared.loop, paths)
             return {**found, "multiply_adds_per_s": canary.by_node(found, prepared.executor.names)}
 
-        return LedgerExtras(lambda runs: forecast_sweep(prepared, runs).values, ask)
+        def forecast(runs: Sequence[PlannedRun]) -> Mapping[str, Any] | None:
+            # that of the planned runs is known, and was shown; reading the probe or earlier sweeps again takes time
+            return self.values if runs is prepared.plan.runs else forecast_sweep(prepared, runs).values
+
+        return LedgerExtras(forecast, ask)
 
     def keep(self, folder: Path) -> str:
         """Saves the errors of the forecasts beside the probe; returns the reason if that fails."""
