@@ -72,7 +72,9 @@ def forecast(case: ForecastCase, probe: Probe) -> Forecast:
         raise ForecastError(f"movement {case.movement} is wrong on purpose: nothing is forecast of it")
     model = model_of(case.movement)
     footprint = predict(case.problem, case.grid, case.movement, case.options, case.ranks_per_node, backend=case.backend)
-    ranks = ForecastRanks(case.problem, case.grid, case.ranks_per_node, probe, probe.rates_of(case.backend))
+    ranks = ForecastRanks(
+        case.problem, case.grid, case.ranks_per_node, probe, probe.rates_of(case.backend), case.options
+    )
     found = model(ranks)
     phases_s = dict(zip(PHASES, (found.load_s, found.distribute_s, found.convolve_s, found.collect_s), strict=True))
     forward_s = found.total_s if description.streams(case.options) else found.total_s - found.load_s

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from results.forecast.probe import ForecastError
 from results.forecast.ranks import ForecastRanks
+from workload.domain.movements.scatter_gather import x_in_place, y_in_place
 
 
 class UnknownMovementError(ForecastError):
@@ -53,11 +54,12 @@ def serial(ranks: ForecastRanks) -> ForecastPhases:
 
 
 def scatter_gather(ranks: ForecastRanks) -> ForecastPhases:
+    x_stays, y_stays = x_in_place(ranks.options), y_in_place(ranks.options, ranks.grid)
     return ForecastPhases(
         ranks.root_load_s(),
-        ranks.announce_s() + ranks.star_s(ranks.x_bytes),
+        ranks.announce_s() + ranks.star_s(ranks.x_bytes, in_place=x_stays),
         ranks.convolve_s(),
-        ranks.sums_s() + ranks.star_s(ranks.y_bytes),
+        ranks.sums_s() + ranks.star_s(ranks.y_bytes, in_place=y_stays),
     )
 
 

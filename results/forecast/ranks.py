@@ -6,7 +6,7 @@ Nodes are filled one after the other. Ranks beyond the cores of a node share the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from results.forecast.probe import BETWEEN, WITHIN, ForecastError, Probe, ProbedLink, Rates
 from workload.domain.grid import Block, Grid, block_of, finisher
@@ -19,12 +19,22 @@ class ForecastRanks:
     """The ranks of one run on a probed cluster. `rates` are those of the code that convolves.
 
     Attributes:
+        grid, options: of the run; options are the movement's.
         x_bytes: of each rank's block.
         y_bytes: of each rank's block; 0 for a rank that does not finish its block.
     """
 
-    def __init__(self, problem: Problem, grid: Grid, ranks_per_node: int, probe: Probe, rates: Rates) -> None:
-        self._problem, self._grid, self._probe, self._rates = problem, grid, probe, rates
+    def __init__(
+        self,
+        problem: Problem,
+        grid: Grid,
+        ranks_per_node: int,
+        probe: Probe,
+        rates: Rates,
+        options: Mapping[str, int | str | bool] | None = None,
+    ) -> None:
+        self._problem, self.grid, self._probe, self._rates = problem, grid, probe, rates
+        self.options = options or {}
         busy = min(ranks_per_node, grid.ranks)
         self._active = min(busy, probe.memory.most_active)
         self._crowd = busy / self._active
@@ -53,7 +63,7 @@ class ForecastRanks:
 
     def announce_s(self) -> float:
         """Weights and barriers: a few short messages down a tree of all ranks."""
-        steps = math.ceil(math.log2(self._grid.ranks))
+        steps = math.ceil(math.log2(self.grid.ranks))
         return 0.0 if steps == 0 else steps * self._link(self._farthest).latency_s
 
     def star_s(self, sizes: Sequence[float], *, in_place: bool = False) -> float:
@@ -82,7 +92,7 @@ class ForecastRanks:
 
     def sums_s(self) -> float:
         """Partial sums of the largest block are added along a binary tree of the ranks that share it."""
-        parts = self._grid.sum_parts
+        parts = self.grid.sum_parts
         if parts == 1:
             return 0.0
         largest = float(max(block.y_bytes for block in self._blocks))
@@ -106,7 +116,7 @@ class ForecastRanks:
     def _link(self, scope: str) -> ProbedLink:
         link = self._probe.link(scope)
         if link is None:
-            needed = f"which {self._grid.ranks} ranks need"
+            needed = f"which {self.grid.ranks} ranks need"
             raise ForecastError(f"the probe has no link {scope} nodes, {needed}: probe a cluster that has one")
         return link
 

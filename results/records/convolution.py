@@ -104,10 +104,12 @@ def holds_shared_pages(run: Run) -> bool:
 
 def variant_of(movement: str, backend: str, options: Mapping[str, object], key: str = "") -> Variant:
     """The variant of these settings; without a key if it is only forecast and belongs to no line."""
-    told = ", ".join(f"{name} {value}" for name, value in sorted(options.items()))
+    # a switch is there only where it is on
+    told = ", ".join(name if value is True else f"{name} {value}" for name, value in sorted(options.items()))
+    switches = "".join(f" {name.replace('_', ' ')}" for name, value in sorted(options.items()) if value is True)
     return Variant(
         names={"movement": movement, "backend": backend},
         detailed={"movement": f"{movement} ({told})" if told else movement, "backend": backend},
-        phrase=f"{movement} with {backend}",
+        phrase=f"{movement}{switches} with {backend}",
         key=key,
     )

@@ -37,6 +37,7 @@ def measure(mpirun: Callable[..., Any], tmp_path: Path) -> Callable[[Run], dict[
     [
         ("scatter-gather", {}, "numpy"),
         ("scatter-gather", {}, "naive"),
+        ("scatter-gather", {"in_place": True}, "numpy"),
         ("tree", {"group_ranks": 1}, "numpy"),
         ("pipeline", {"chunk_bytes": 150 * 10**6}, "numpy"),
         ("shared", {}, "numpy"),

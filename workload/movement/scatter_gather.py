@@ -2,6 +2,7 @@
 
 All data begins and ends at the root. If the grid cuts the batch alone, counts are in whole images, so the batch need
 not divide evenly; with another grid each rank's part is one message. Partial sums are reduced before they are gathered.
+With the option `in_place` (MPI_IN_PLACE) the root's own part is copied neither out of x nor into y.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from mpi4py import MPI
 
 from workload.domain.grid import Block, block_of, finisher, whole
+from workload.domain.movements.scatter_gather import x_in_place, y_in_place
 from workload.instruments.clock import Clock
 from workload.movement import ROOT, Float32, Sink, Spans, Task, index, touched
 from workload.movement.partial_sums import PartialSums
@@ -39,17 +41,18 @@ class ScatterGather:
         self._x_spread = self._spread(task.problem.x_shape, [block.x_spans for block in blocks])
         self._y_spread = self._spread(task.problem.y_shape, finished)
         self._w, self._w_block = task.weights.copy(), touched(self._block.w_shape)
-        self._x, self._y = touched(self._block.x_shape), touched(self._block.y_shape)
         # Only the root holds the whole batch.
         self._whole_x = touched(self._whole.x_shape) if self._is_root else None
         self._whole_y = touched(self._whole.y_shape) if self._is_root else None
+        self._x, self._own_x = _part(self._whole_x, self._block.x_spans, x_in_place(task.options))
+        self._y, self._own_y = _part(self._whole_y, self._block.y_spans, y_in_place(task.options, task.grid))
 
     def _spread(self, shape: tuple[int, ...], parts: Sequence[Spans | None]) -> PartsSpread:
         """How the parts of a whole array at the root get to their ranks and back."""
         return Spread(self._task.comm, shape, parts)
 
     def poison(self) -> None:
-        buffers = [self._x, self._y, self._whole_x, self._whole_y, self._w_block]
+        buffers = [self._own_x, self._own_y, self._whole_x, self._whole_y, self._w_block]
         buffers += [self._x_spread.packed, self._y_spread.packed]
         if not self._is_root:
             buffers.append(self._w)
@@ -67,12 +70,12 @@ class ScatterGather:
             receivers = comm.size - 1 if self._is_root else 1
             clock.mpi(comm.Bcast, [self._w, MPI.FLOAT], root=ROOT, moved_bytes=self._w.nbytes * receivers)
             self._w_block[...] = self._w[index(self._block.w_spans)]
-            self._x_spread.scatter(clock, self._whole_x, self._x)
+            self._x_spread.scatter(clock, self._whole_x, self._own_x)
         with clock.phase("convolve"):
             self._task.convolve(self._x, self._w_block, self._y)
         with clock.phase("collect"):
             self._sums.complete(clock, self._y)
-            self._y_spread.gather(clock, self._y if self._sums.finishes else None, self._whole_y)
+            self._y_spread.gather(clock, self._own_y if self._sums.finishes else None, self._whole_y)
         clock.forward_ends()
         if self._whole_y is not None and self._sink is not None:
             with clock.phase("save"):
@@ -89,3 +92,11 @@ class ScatterGather:
         self._sums.close()
         self._x_spread.close()
         self._y_spread.close()
+
+
+def _part(everything: Float32 | None, spans: Spans, in_place: bool) -> tuple[Float32, Float32 | None]:
+    """A rank's part of x or y, and the buffer that holds it: none at a root that works in place."""
+    if everything is not None and in_place:
+        return everything[index(spans)], None
+    own = touched(tuple(map(len, spans)))
+    return own, own

@@ -18,11 +18,11 @@ class PartsSpread(Protocol):
 
     packed: Float32 | None
 
-    def scatter(self, clock: Clock, whole: Float32 | None, mine: Float32) -> None:
-        """Fills every rank's part from the root's whole array."""
+    def scatter(self, clock: Clock, whole: Float32 | None, mine: Float32 | None) -> None:
+        """Fills every rank's part from the root's whole array; None where the root's part stays in place."""
 
     def gather(self, clock: Clock, mine: Float32 | None, whole: Float32 | None) -> None:
-        """Fills the root's whole array from every rank's part."""
+        """Fills the root's whole array from every rank's part; None for no part, or the root's in place."""
 
     def close(self) -> None:
         """Frees datatypes."""
@@ -51,14 +51,14 @@ class Spread:
         elif self._mine is not None:
             self._types = {comm.rank: run_type(_elements(self._mine))}
 
-    def scatter(self, clock: Clock, whole: Float32 | None, mine: Float32) -> None:
-        """Fills every rank's part from the root's whole array."""
+    def scatter(self, clock: Clock, whole: Float32 | None, mine: Float32 | None) -> None:
+        """Fills every rank's part from the root's whole array; None where the root's part stays in place."""
         if self._by_images:
             send = None if whole is None else [whole, self._counts, self._displacements, self._image]
-            receive = [mine, self._counts[self._comm.rank], self._image]
+            receive = MPI.IN_PLACE if mine is None else [mine, self._counts[self._comm.rank], self._image]
             clock.mpi(self._comm.Scatterv, send, receive, root=ROOT, moved_bytes=self._moved())
         elif whole is None:
-            if self._mine is not None:
+            if self._mine is not None and mine is not None:
                 message = [mine, 1, self._types[self._comm.rank]]
                 clock.mpi(self._comm.Recv, message, source=ROOT, moved_bytes=mine.nbytes)
         else:
@@ -66,7 +66,7 @@ class Spread:
                 clock.mpi(self._comm.Isend, [whole, 1, kind], dest=rank, moved_bytes=kind.Get_size())
                 for rank, kind in self._types.items()
             ]
-            if self._mine is not None:
+            if self._mine is not None and mine is not None:
                 mine[...] = whole[index(self._mine)]
             clock.mpi(MPI.Request.Waitall, requests)
 
@@ -74,7 +74,7 @@ class Spread:
         """Fills the root's whole array from every rank's part."""
         if self._by_images:
             receive = None if whole is None else [whole, self._counts, self._displacements, self._image]
-            send = [mine, self._counts[self._comm.rank], self._image]
+            send = MPI.IN_PLACE if mine is None else [mine, self._counts[self._comm.rank], self._image]
             clock.mpi(self._comm.Gatherv, send, receive, root=ROOT, moved_bytes=self._moved())
         elif whole is None:
             if self._mine is not None and mine is not None:

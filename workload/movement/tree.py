@@ -85,7 +85,7 @@ class _PartTree:
         part = self._parts[self._comm.rank]
         return None if part is None else run_type(_elements(part))
 
-    def scatter(self, clock: Clock, whole: Float32 | None, mine: Float32) -> None:
+    def scatter(self, clock: Clock, whole: Float32 | None, mine: Float32 | None) -> None:
         """Fills every rank's part from the root's whole array."""
         if self._up is not None:
             held = self.packed if self._leads else mine
@@ -95,7 +95,7 @@ class _PartTree:
             for rank, kind, offset in self._peers
         ]
         own = self._own(whole)
-        if own is not None:
+        if own is not None and mine is not None:
             mine[...] = own
         clock.mpi(MPI.Request.Waitall, requests)
 
@@ -106,7 +106,7 @@ class _PartTree:
             for rank, kind, offset in self._peers
         ]
         own = self._own(whole)
-        if own is not None:
+        if own is not None and mine is not None:
             own[...] = mine
         clock.mpi(MPI.Request.Waitall, requests)
         if self._up is not None:

@@ -105,7 +105,7 @@ class Settled:
     backend: tuple[str, ...]
     movement: tuple[str, ...]
     save: bool
-    options: Mapping[str, int]
+    options: Mapping[str, int | bool]
     sizes: Mapping[str, int | None]
 
 
@@ -223,7 +223,7 @@ def _planned(launch: int, settings: Settled, point: ConvolutionPoint, context: C
         (point.series,),
         settings.timeout_s,
         point.allowed_ranks,
-        point=(run.problem, run.ranks, run.movement, run.backend, run.grid),
+        point=(run.problem, run.ranks, run.movement, run.backend, run.grid, *sorted(run.options.items())),
         label=f"batch {run.problem.batch}, {run.movement}, {run.backend}",
         cells=(str(run.problem.batch), run.movement, run.backend),
         peak_bytes=tuple(footprint.peak_bytes),
@@ -236,6 +236,7 @@ def _planned(launch: int, settings: Settled, point: ConvolutionPoint, context: C
     )
 
 
-def options_of(movement: str, options: Mapping[str, int]) -> dict[str, int]:
-    """Those of the options that the movement has; others' would make one run look like two."""
-    return {name: value for name, value in options.items() if name in movements.describe(movement).options}
+def options_of(movement: str, options: Mapping[str, int | bool]) -> dict[str, int | bool]:
+    """Those of the options that the movement has and that change it; others would make one run look like two."""
+    known = movements.describe(movement).options
+    return {name: value for name, value in options.items() if name in known and value is not False}

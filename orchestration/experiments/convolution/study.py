@@ -25,7 +25,7 @@ from orchestration.planning.study import (
 from workload.domain.backends import names as backend_names
 from workload.domain.grid import AXES
 from workload.domain.movements import names as movement_names
-from workload.domain.movements import option_names
+from workload.domain.movements import option_names, switch_names
 from workload.record.run import WEIGHTS
 
 AUTO = "auto"
@@ -61,12 +61,15 @@ def _known_options(value: Any) -> Any:
         for name, given in value.items():
             if name not in option_names():
                 raise ValueError(unknown("option", name, option_names()))
-            if type(given) is not int or given < 1:
+            if name in switch_names():
+                if type(given) is not bool:
+                    raise ValueError(f"{name} = {given!r} is no switch: give true or false")
+            elif type(given) is not int or given < 1:
                 raise ValueError(f"{name} = {given!r} is out of range: give a whole number of at least 1")
     return value
 
 
-Options = Annotated[dict[str, int], BeforeValidator(_known_options)]
+Options = Annotated[dict[str, int | bool], BeforeValidator(_known_options)]
 BackendNames = Annotated[list[str], Field(min_length=1), _known("backend", backend_names())]
 MovementNames = Annotated[list[str], Field(min_length=1), _known("movement", movement_names())]
 WeightsName = Annotated[str, _known("weights", WEIGHTS)]

@@ -23,6 +23,7 @@ clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
 PROBLEM = Problem(11, 9, 10, 20, 19, 8)  # every axis is at least 8 long, and 8 ranks divide none evenly
 CASES = [
     ("scatter-gather", {}),
+    ("scatter-gather", {"in_place": True}),
     ("tree", {}),
     ("tree", {"group_ranks": 1}),
     ("tree", {"group_ranks": 3}),

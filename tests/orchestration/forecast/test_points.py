@@ -65,8 +65,12 @@ def test_counts_that_a_series_cannot_take_are_named_and_the_others_kept():
 
 def test_a_points_options_are_those_that_its_movement_has():
     found, _ = forecast.points(load_study("movements"), inventory(1, 2), (1, 2))
-    assert {wanted.point.movement for wanted in found if wanted.options} == {"pipeline", "distributed"}
-    assert {wanted.point.series for wanted in found if wanted.options} == {"streamed"}
+    assert {wanted.point.movement for wanted in found if wanted.options} == {
+        "scatter-gather",
+        "pipeline",
+        "distributed",
+    }
+    assert {wanted.point.series for wanted in found if wanted.options} == {"in-place", "streamed"}
     assert {wanted.repeats for wanted in found} == {3 * (1 + 3)}, "launches of warm-ups and repeats"
 
 

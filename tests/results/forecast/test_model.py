@@ -60,6 +60,16 @@ def test_scatter_gather_is_what_the_root_sends_copies_and_takes_in() -> None:
     assert found.total_s == pytest.approx(found.forward_s + found.phases_s["load"])
 
 
+def test_scatter_gather_in_place_copies_nothing_of_the_roots_own_part_but_partial_sums() -> None:
+    alone, in_place = (replace(case(1), options=options) for options in ({}, {"in_place": True}))
+    copied_s = COPY * (PAPER.x_bytes + PAPER.y_bytes) / MEMORY
+    assert forecast(alone, machine()).forward_s - forecast(in_place, machine()).forward_s == pytest.approx(copied_s)
+    summed = replace(in_place, grid=Grid(in_channel=3))
+    plain = replace(summed, options={})
+    collected = [forecast(each, machine()).phases_s["collect"] for each in (summed, plain)]
+    assert collected[0] == collected[1]
+
+
 def test_serial_moves_nothing() -> None:
     found = forecast(case(1, "serial"), machine())
     assert found.phases_s["distribute"] == found.phases_s["collect"] == 0.0

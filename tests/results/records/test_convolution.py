@@ -26,6 +26,11 @@ def test_a_variant_has_its_options_where_they_are_asked_for() -> None:
     assert (found.label, found.phrase) == ("pipeline, simd", "pipeline with simd")
     assert found.full_label == "pipeline (chunk_bytes 48, group_ranks 2), simd"
     assert variant_of("tree", "simd", {}).full_label == "tree, simd"
+    switched = variant_of("scatter-gather", "simd", {"in_place": True})
+    assert (switched.phrase, switched.full_label) == (
+        "scatter-gather in place with simd",
+        "scatter-gather (in_place), simd",
+    )
 
 
 def test_families_differ_in_all_but_the_batch(maker: Any) -> None:

@@ -22,6 +22,17 @@ def test_the_papers_killed_case_needs_8_gb_of_arrays() -> None:
     assert found.moved_bytes == 15 * (10 * (PAPER.x_image_bytes + PAPER.y_image_bytes) + PAPER.w_bytes)
 
 
+def test_in_place_the_root_holds_its_part_once() -> None:
+    alone = predict(PAPER, Grid(), "scatter-gather", {"in_place": True})
+    assert alone.array_bytes[0] == PAPER.x_bytes + PAPER.y_bytes + 3 * PAPER.w_bytes
+    for grid, kept in ((Grid(batch=16), 0), (Grid(in_channel=3), 1)):  # partial sums have a buffer of their own
+        plain, found = (predict(PAPER, grid, "scatter-gather", options) for options in ({}, {"in_place": True}))
+        own = block_of(PAPER, grid, 0)
+        assert plain.array_bytes[0] - found.array_bytes[0] == own.x_bytes + (0 if kept else own.y_bytes)
+        assert plain.array_bytes[1:] == found.array_bytes[1:]
+        assert plain.moved_bytes == found.moved_bytes
+
+
 @pytest.mark.parametrize("movement", MOVEMENTS)
 def test_one_rank_moves_nothing(movement: str) -> None:
     assert predict(PAPER, Grid(), movement).moved_bytes == 0

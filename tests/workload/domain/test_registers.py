@@ -28,7 +28,8 @@ def test_a_backend_has_its_code(name: str) -> None:
 
 
 def test_every_option_belongs_to_a_movement() -> None:
-    assert set(movements.option_names()) == {"chunk_bytes", "group_ranks"}
+    assert set(movements.option_names()) == {"chunk_bytes", "group_ranks", "in_place"}
+    assert movements.switch_names() == ("in_place",)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,11 @@ def option_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(option for each in _DESCRIPTIONS.values() for option in each.options))
 
 
+def switch_names() -> tuple[str, ...]:
+    """Those of the options that are true or false."""
+    return tuple(dict.fromkeys(option for each in _DESCRIPTIONS.values() for option in each.switches))
+
+
 def describe(name: str) -> MovementDescription:
     """The movement of that name. Raises ValueError for an unknown one, naming those there are."""
     if name not in _DESCRIPTIONS:

@@ -96,7 +96,8 @@ class MovementDescription:
         name: as studies and records spell it.
         implementation: "module:class" of the code that moves, built from a `workload.movement.Task`.
         demand: what it needs for a decomposition; raises ValueError for an option out of range.
-        options: names of the options it takes.
+        options: names of the options it takes: whole numbers of at least 1, but for switches.
+        switches: those of the options that are true or false.
         streams: with these options, y is never whole anywhere and so there is no forward section.
         max_ranks: the most ranks it runs on, None without a limit.
         batch_only: the grid may cut the batch and no other axis.
@@ -107,6 +108,7 @@ class MovementDescription:
     implementation: str
     demand: Callable[[Decomposition], Demand]
     options: tuple[str, ...] = ()
+    switches: tuple[str, ...] = ()
     streams: Callable[[Options], bool] = _never
     max_ranks: int | None = None
     batch_only: bool = False

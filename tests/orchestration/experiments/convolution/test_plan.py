@@ -169,6 +169,22 @@ def test_options_reach_the_movements_that_have_them():
         made(STRONG + "options = { chunk_bytes = 0 }\n")
 
 
+def test_a_switch_is_part_of_a_run_only_where_it_is_on():
+    def scattered(options: str):
+        runs = made(STRONG + options).runs
+        return next(item.run for item in runs if item.run.movement == "scatter-gather")
+
+    plain, on, off = (
+        scattered(text) for text in ("", "options = { in_place = true }\n", "options = { in_place = false }\n")
+    )
+    assert dict(on.options) == {"in_place": True}
+    assert on.run_id != plain.run_id == off.run_id
+    with pytest.raises(Refusal, match="in_place = 1 is no switch: give true or false"):
+        scattered("options = { in_place = 1 }\n")
+    with pytest.raises(Refusal, match="chunk_bytes = True is out of range"):
+        scattered("options = { chunk_bytes = true }\n")
+
+
 def test_profiles_hold_series_back():
     fat = STRONG + 'profiles = ["fat"]\n'
     assert [item.series for item in made(fat + WEAK, profile="light").runs if "strong" in item.series] == []
