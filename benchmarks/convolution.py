@@ -32,6 +32,7 @@ from benchmarks.common.limits import Copy
 from benchmarks.common.timing import Timing, interleaved
 from workload.convolve import load
 from workload.convolve.simd import Compiler
+from workload.domain.backends import NON_TEMPORAL, ORDINARY
 from workload.probe.multiply_add import MultiplyAdd
 from workload.record.files import write_json
 from workload.record.schema import SCHEMA_VERSION
@@ -105,9 +106,9 @@ def backend(name: str) -> Maker:
     return make
 
 
-def simd(features: str) -> Maker:
+def simd(features: str | None = None, stores: str = ORDINARY) -> Maker:
     def make(_: Case, data: Data) -> Contender:
-        compiler = Compiler(features=features)
+        compiler = Compiler(features=features, stores=stores)
         return Contender(lambda: compiler.convolve(data.x, data.w, data.y), lambda places: data.y[places])
 
     return make
@@ -169,7 +170,9 @@ CONTENDERS: dict[str, Maker] = {
     "naive": backend("naive"),
     "numpy": backend("numpy"),
     "simd": backend("simd"),
+    "simd-non-temporal": simd(stores=NON_TEMPORAL),
     "simd-avx2": simd("avx2"),
+    "simd-avx2-non-temporal": simd("avx2", NON_TEMPORAL),
     "torch-nchw": torch_contender(channels_last=False),
     "torch-nhwc": torch_contender(channels_last=True),
     "onnxruntime": onnxruntime_contender,

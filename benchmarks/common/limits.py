@@ -10,7 +10,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from workload.convolve.codegen import Function, compile_module, host
-from workload.convolve.emitter import I32, Emitter, Value, constant, vector
+from workload.convolve.emitter import Emitter, Value, constant, vector
 
 LINE = 64  # bytes of a cache line
 LINE_FLOATS = LINE // 4
@@ -36,10 +36,11 @@ def _emit_copy(name: str, streamed: bool) -> str:
     both = code.minimum(x_lines, y_lines)
 
     def store(value: Value, number: Value) -> None:
-        pointer = builder.inttoptr(code.offset(y, number, LINE), line.as_pointer())
-        written = builder.store(value, pointer, align=LINE)
+        address = code.offset(y, number, LINE)
         if streamed:
-            written.set_metadata("nontemporal", code.module.add_metadata([ir.Constant(I32, 1)]))
+            code.stream(value, address, LINE)
+        else:
+            code.store(value, address)
 
     code.loop(both, lambda number, _: store(code.load(code.offset(x, number, LINE), line), number))
     with builder.if_then(builder.icmp_signed("<", both, x_lines)):
@@ -53,6 +54,5 @@ def _emit_copy(name: str, streamed: bool) -> str:
         zero = ir.Constant(line, None)
         code.loop(builder.sub(y_lines, both), lambda number, _: store(zero, builder.add(both, number)))
     if streamed and host().triple.startswith("x86_64"):
-        fence = ir.Function(code.module, ir.FunctionType(ir.VoidType(), []), "llvm.x86.sse.sfence")
-        builder.call(fence, [])
+        code.fence()
     return code.finish()

@@ -33,12 +33,19 @@ class Backend:
     compile: Callable[[Shape, Shape], None]
 
 
-def load(name: str, kernels: Path | None = None) -> Backend:
-    """The backend of that name. Raises ValueError for an unknown one, ImportError if its library is missing.
+def load(name: str, kernels: Path | None = None, stores: str = backends.ORDINARY) -> Backend:
+    """The backend of that name with these stores.
+
+    Raises ValueError for an unknown one or stores that it cannot use, ImportError if its library is missing.
 
     A backend that compiles a kernel for each shape keeps them in the folder `kernels`, if one is given.
     """
-    module = import_module(backends.describe(name).module)
+    described = backends.describe(name)
+    if stores not in described.stores:
+        raise ValueError(f"stores = {stores!r}: backend {name} has {', '.join(described.stores)}; give one of them")
+    module = import_module(described.module)
     if kernels is not None and hasattr(module, "configure"):
         module.configure(kernels)
+    if stores != backends.ORDINARY:
+        module = module.compiler(stores)
     return Backend(name, module.convolve, module.compile_for)

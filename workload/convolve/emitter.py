@@ -59,6 +59,16 @@ class Emitter:
         """A scalar or vector to an address of any alignment."""
         self.builder.store(value, self.builder.inttoptr(address, value.type.as_pointer()), align=1)
 
+    def stream(self, value: Value, address: Value, alignment: int) -> None:
+        """A non-temporal store of a vector to an aligned address: `fence` once after the last."""
+        pointer = self.builder.inttoptr(address, value.type.as_pointer())
+        written = self.builder.store(value, pointer, align=alignment)
+        written.set_metadata("nontemporal", self.module.add_metadata([ir.Constant(I32, 1)]))
+
+    def fence(self) -> None:
+        """Makes non-temporal stores visible before whatever is stored afterwards (x86)."""
+        self.call("llvm.x86.sse.sfence", ir.VoidType(), [], [])
+
     def broadcast(self, address: Value, lanes: int) -> Value:
         """The scalar at an address in every lane of a vector."""
         one = self.builder.insert_element(
@@ -69,15 +79,14 @@ class Emitter:
     def multiply_add(self, left: Value, right: Value, total: Value) -> Value:
         """left * right + total, fused if the CPU can."""
         kind = total.type
-        function = self._intrinsic(f"llvm.fmuladd.v{kind.count}f32", kind, [kind] * 3)
-        return self.builder.call(function, [left, right, total])
+        return self.call(f"llvm.fmuladd.v{kind.count}f32", kind, [kind] * 3, [left, right, total])
 
     def prefetch(self, address: Value) -> None:
         """Prefetches the cache line of an address. Any address will do, since a prefetch never faults."""
         pointer = ir.IntType(8).as_pointer()
-        function = self._intrinsic("llvm.prefetch.p0", ir.VoidType(), [pointer, I32, I32, I32])
         read, keep, data = (ir.Constant(I32, value) for value in (0, 3, 1))
-        self.builder.call(function, [self.builder.inttoptr(address, pointer), read, keep, data])
+        values = [self.builder.inttoptr(address, pointer), read, keep, data]
+        self.call("llvm.prefetch.p0", ir.VoidType(), [pointer, I32, I32, I32], values)
 
     def hidden(self, value: Value) -> Value:
         """The same integer, its origin hidden from the optimiser by an empty assembly statement.
@@ -87,9 +96,10 @@ class Emitter:
         """
         return self.builder.asm(ir.FunctionType(I64, [I64]), "", "=r,0", [value], side_effect=False)
 
-    def _intrinsic(self, name: str, result: ir.Type, arguments: Sequence[ir.Type]) -> ir.Function:
+    def call(self, name: str, result: ir.Type, kinds: Sequence[ir.Type], values: Sequence[Value]) -> Value:
+        """Calls one of LLVM's intrinsics."""
         known = self.module.globals.get(name)
-        return known or ir.Function(self.module, ir.FunctionType(result, arguments), name)
+        return self.builder.call(known or ir.Function(self.module, ir.FunctionType(result, kinds), name), values)
 
     def loop(
         self,

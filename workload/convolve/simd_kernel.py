@@ -15,8 +15,8 @@ The last tile and the last block of rows are moved back so that they end where y
 neighbours is computed twice, with the same result, and nothing outside x and y is touched. So y must be at least as
 large as a tile; `simd_plan.choose` takes care of that.
 
-Stores are ordinary ones. Rows of y rarely begin at a cache line, so non-temporal stores would need finished rows to be
-staged and copied; on one Zen 4 core that took 1.0 to 2.4 times as long as the same plan with ordinary stores.
+Stores are ordinary ones, or non-temporal ones (`simd_streams`) but at the ends of rows. Those keep memory from being
+read before it is overwritten, which helps where many ranks share its bandwidth, and hurts where y stays in a cache.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from llvmlite import ir
 from workload.convolve import Array, Shape
 from workload.convolve.emitter import Emitter, Value, constant, vector
 from workload.convolve.simd_plan import Tiling
+from workload.convolve.simd_streams import Streams
 
 NAME = "convolve"
 # addresses of x, packed w, y; batch, rows and columns of y; byte strides of x and y along batch, channel, row;
@@ -44,16 +45,20 @@ def pack(w: Array, out_block: int) -> Array:
     return np.concatenate([block.transpose(1, 2, 3, 0).ravel() for block in blocks])
 
 
-def emit(plan: Tiling, w_shape: Shape) -> str:
-    """IR of the kernel for weights of shape (O, C, KH, KW)."""
-    return _Kernel(plan, w_shape).emit()
+def emit(plan: Tiling, w_shape: Shape, streamed: bool = False) -> str:
+    """IR of the kernel for weights of shape (O, C, KH, KW). `streamed`: by non-temporal stores, on x86-64 with AVX2.
+
+    These want rows of y whose addresses are whole numbers of elements, and one of `simd_streams.LANES`.
+    """
+    return _Kernel(plan, w_shape, streamed).emit()
 
 
 class _Kernel:
-    def __init__(self, plan: Tiling, w_shape: Shape) -> None:
+    def __init__(self, plan: Tiling, w_shape: Shape, streamed: bool) -> None:
         self.plan = plan
         self.out_channels, self.in_channels, self.tap_rows, self.tap_columns = w_shape
         self.code = Emitter(NAME, ARGUMENTS)
+        self.streams = Streams(self.code, plan) if streamed else None
         self.add, self.multiply = self.code.builder.add, self.code.builder.mul
         (self.x, self.w, self.y, self.batch, self.out_rows, self.out_columns) = self.code.arguments[:6]
         (self.x_image, self.x_channel, self.x_row, self.y_image, self.y_channel, self.y_row) = self.code.arguments[6:12]
@@ -67,6 +72,8 @@ class _Kernel:
             self._image(self.code.offset(self.x, b, self.x_image), self.code.offset(self.y, b, self.y_image))
 
         self.code.loop(self.batch, image)
+        if self.streams is not None:
+            self.code.fence()
         return self.code.finish()
 
     def _image(self, x: Value, y: Value) -> None:
@@ -98,9 +105,24 @@ class _Kernel:
                 start = self.multiply(self.add(first, number), constant(self.plan.columns))
                 column = self.multiply(self.code.minimum(start, self.last_column), constant(ITEM))
                 sums = self._sums(channels, self.add(x, column), w, ahead)
-                self._store(sums, channels, self.add(out, column))
+                rows = self._rows(channels, self.add(out, column))
+                if self.streams is None:
+                    self._store(sums, rows)
+                    return
+                # a last tile that is moved back begins off the others' places
+                whole = self.code.builder.icmp_signed("<=", start, self.last_column)
+                with self.code.builder.if_else(whole) as (in_place, moved):
+                    with in_place:
+                        self.streams.tile(number, rows, sums)
+                    with moved:
+                        self._store(sums, rows)
 
+            begin = self.multiply(first, constant(ITEM * self.plan.columns))
+            if self.streams is not None:
+                self.streams.begin(self._rows(channels, self.add(out, begin)))
             self.code.loop(count, tile)
+            if self.streams is not None:
+                self._end(self.streams, channels, out, first, count)
 
         size = self.plan.out_block
         whole = self.out_channels - self.out_channels % size
@@ -182,11 +204,22 @@ class _Kernel:
         starts = (self.add(start, constant(ITEM * (column + v * plan.lanes))) for v in range(plan.vectors))
         return [self.code.load(address, vector(plan.lanes)) for address in starts]
 
-    def _store(self, sums: Sequence[Value], channels: int, y: Value) -> None:
-        plan = self.plan
+    def _rows(self, channels: int, y: Value) -> list[Value]:
+        """Addresses of a tile's rows in every output channel, in the order of its sums; its first element is at y."""
+        starts = (self.code.offset(y, o, self.y_channel) for o in range(channels))
+        return [self.code.offset(start, r, self.y_row) for start in starts for r in range(self.plan.rows)]
+
+    def _store(self, sums: Sequence[Value], rows: Sequence[Value]) -> None:
         values = iter(sums)
-        for o in range(channels):
-            for r in range(plan.rows):
-                row = self.code.offset(self.code.offset(y, o, self.y_channel), r, self.y_row)
-                for v in range(plan.vectors):
-                    self.code.store(next(values), self.add(row, constant(ITEM * v * plan.lanes)))
+        for row in rows:
+            for v in range(self.plan.vectors):
+                self.code.store(next(values), self.add(row, constant(ITEM * v * self.plan.lanes)))
+
+    def _end(self, streams: Streams, channels: int, y: Value, first: Value, count: Value) -> None:
+        """Stores what the strip's tiles have carried, if any of them was not moved back."""
+        columns = constant(self.plan.columns)
+        tiles = self.code.builder.sdiv(self.out_columns, columns)
+        behind = self.code.minimum(self.add(first, count), tiles)
+        column = self.multiply(behind, self.multiply(columns, constant(ITEM)))
+        with self.code.builder.if_then(self.code.builder.icmp_signed("<", first, behind)):
+            streams.end(self._rows(channels, self.add(y, column)))

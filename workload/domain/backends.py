@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ORDINARY, NON_TEMPORAL = "ordinary", "non-temporal"
+STORES = (ORDINARY, NON_TEMPORAL)  # how y is written; the second does not read a line before it overwrites it
+
 
 @dataclass(frozen=True)
 class BackendDescription:
@@ -18,17 +21,19 @@ class BackendDescription:
         module: has `convolve(x, w, y)` and `compile_for(x_shape, w_shape)`, see `workload.convolve`.
         baseline_bytes: resident size of a rank after imports and MPI start, measured with Python 3.11 on x86-64.
             Shared libraries are counted in every rank, so that sums err on the safe side.
+        stores: those of STORES that it can use, the first unless told otherwise.
     """
 
     name: str
     module: str
     baseline_bytes: int
+    stores: tuple[str, ...] = (ORDINARY,)
 
 
 _REGISTER = (
     BackendDescription("naive", "workload.convolve.naive", 126 * 2**20),  # with LLVM
     BackendDescription("numpy", "workload.convolve.tiles", 50 * 2**20),
-    BackendDescription("simd", "workload.convolve.simd", 126 * 2**20),  # with LLVM
+    BackendDescription("simd", "workload.convolve.simd", 126 * 2**20, STORES),  # with LLVM
 )
 _DESCRIPTIONS = {each.name: each for each in _REGISTER}
 

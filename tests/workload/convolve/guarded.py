@@ -1,6 +1,8 @@
 """A program: convolves drawn shapes in arrays that lie flush against unreadable pages, then says how many.
 
-    python -m tests.workload.convolve.guarded LEVEL SHAPES
+    python -m tests.workload.convolve.guarded LEVEL STORES SHAPES
+
+Rows of any length are streamed.
 
 A read or write one byte outside x, y or the packed weights ends it with SIGSEGV.
 """
@@ -17,7 +19,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 
 from tests.workload.convolve.reference import Case, Float32, Layout, cases, eq1, rounding_bound
-from workload.convolve import simd, simd_kernel
+from workload.convolve import Convolve, simd, simd_kernel
 
 PAGE = mmap.PAGESIZE
 PROT_NONE = 0
@@ -45,17 +47,18 @@ def view(layout: Layout, shape: tuple[int, ...], at_end: bool) -> Float32:
     return flush.view(shape, np.nan, lambda extents, fill: guarded(extents, fill, at_end))[0]
 
 
-def convolve_guarded(case: Case, at_end: bool) -> None:
+def convolve_guarded(convolve: Convolve, case: Case, at_end: bool) -> None:
     values, w = case.operands()
     x, y = view(case.x_layout, case.x_shape, at_end), view(case.y_layout, case.y_shape, at_end)
     x[...] = values
-    simd.convolve(x, w, y)
+    convolve(x, w, y)
     if not (np.abs(y - eq1(x, w)) <= rounding_bound(x, w)).all():
         raise SystemExit(f"wrong answer for {case}")
 
 
-def main(level: str, shapes: int) -> None:
-    simd.configure(features=level)
+def main(level: str, stores: str, shapes: int) -> None:
+    simd.SHORTEST_STREAMED = 1
+    convolve = simd.Compiler(features=level, stores=stores).convolve
     pack = simd_kernel.pack
     ends = [False]
 
@@ -75,11 +78,11 @@ def main(level: str, shapes: int) -> None:
         seen += 1
         for at_end in (True, False):
             ends[0] = at_end
-            convolve_guarded(case, at_end)
+            convolve_guarded(convolve, case, at_end)
 
     every()
     print(f"{seen} shapes stayed inside")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from tests.workload.convolve.reference import Case, cases, eq1, rounding_bound
-from workload.convolve import simd, simd_kernel
+from tests.workload.convolve.reference import Case, Layout, cases, eq1, rounding_bound
+from workload.convolve import simd, simd_kernel, simd_streams
 from workload.convolve.codegen import CpuTarget, host, parse, target_machine
 from workload.convolve.simd_plan import AVX2, AVX512, LEVELS, SSE2, choose
+from workload.domain.backends import NON_TEMPORAL, ORDINARY, STORES
 
 ROOT = Path(__file__).parents[3]
 WIDEST = simd.level_of(host())
@@ -39,21 +40,31 @@ def _as_it_was() -> Iterator[None]:
     simd.configure()
 
 
-def right(case: Case) -> bool:
+def right(case: Case, stores: str = ORDINARY) -> bool:
     x, w = case.operands()
-    y = np.full(case.y_shape, np.nan, np.float32)
-    simd.convolve(x, w, y)
-    return bool((np.abs(y - eq1(x, w)) <= rounding_bound(x, w)).all())
+    y, buffer = case.y_layout.view(case.y_shape, np.nan)
+    simd.compiler(stores).convolve(x, w, y)
+    within = bool((np.abs(y - eq1(x, w)) <= rounding_bound(x, w)).all())
+    y[...] = np.nan
+    return within and bool(np.isnan(buffer).all())  # nothing was written beside y
 
 
+@pytest.fixture
+def rows_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets rows that are too short to gain by it be streamed too."""
+    monkeypatch.setattr(simd, "SHORTEST_STREAMED", 1)
+
+
+@pytest.mark.parametrize("stores", STORES)
 @every_level
-def test_equals_eq1_at_every_level(level: str) -> None:
+@pytest.mark.usefixtures("rows_of_any_length")
+def test_equals_eq1_at_every_level(level: str, stores: str) -> None:
     simd.configure(features=level)
 
     @settings(max_examples=40, deadline=None)
     @given(case=cases())
     def every(case: Case) -> None:
-        assert right(case)
+        assert right(case, stores)
 
     every()
 
@@ -68,17 +79,51 @@ def test_equals_eq1_at_every_level(level: str) -> None:
         Case((1, 200, 4, 600), (9, 200, 2, 2)),  # several strips
         Case((2, 300, 7, 9), (10, 300, 1, 1)),  # adjoining rows as one
         Case((1, 3, 40, 300), (3, 3, 3, 3)),  # rows wide enough to prefetch
+        Case((2, 3, 9, 1024), (3, 3, 3, 3)),  # 1022 columns: every row begins at another place of its line
+        Case((1, 1, 3, 258), (1, 1, 3, 3)),  # rows of whole tiles
+        Case((1, 1, 7, 600), (2, 1, 1, 1), y_layout=Layout(gaps=(0, 0, 0, 3))),  # K = 1, rows apart
+        Case((1, 400, 2, 700), (3, 400, 2, 2)),  # several strips of a long row
     ],
 )
+@pytest.mark.parametrize("stores", STORES)
 @every_level
-def test_large_kernels_and_long_rows(case: Case, level: str) -> None:
+@pytest.mark.usefixtures("rows_of_any_length")
+def test_large_kernels_and_long_rows(case: Case, level: str, stores: str) -> None:
     simd.configure(features=level)
-    assert right(case)
+    assert right(case, stores)
 
 
+@pytest.mark.parametrize("start", range(16))
 @every_level
-def test_stays_inside_its_arrays(level: str) -> None:
-    program = [sys.executable, "-m", "tests.workload.convolve.guarded", level, "200"]
+def test_rows_may_begin_anywhere_in_a_line(level: str, start: int) -> None:
+    x, w = Case((1, 2, 6, 301), (3, 2, 3, 3)).operands()
+    memory = np.full(3 * 4 * 299 + 32, np.nan, np.float32)
+    first = start + (-memory.ctypes.data // 4) % 16
+    y = memory[first : first + 3 * 4 * 299].reshape(1, 3, 4, 299)
+    simd.Compiler(features=level, stores=NON_TEMPORAL).convolve(x, w, y)
+    assert (np.abs(y - eq1(x, w)) <= rounding_bound(x, w)).all()
+    assert np.isnan(memory[:first]).all()
+    assert np.isnan(memory[first + y.size :]).all()
+
+
+def test_elements_off_their_own_alignment_are_stored_in_the_ordinary_way() -> None:
+    x, w = Case((1, 1, 5, 302), (1, 1, 3, 3)).operands()
+    memory = np.zeros(4 * 3 * 300 + 1, np.uint8)
+    y = memory[1:].view(np.float32).reshape(1, 1, 3, 300)
+    assert not y.flags.aligned
+    simd.Compiler(stores=NON_TEMPORAL).convolve(x, w, y)
+    assert (np.abs(y - eq1(x, w)) <= rounding_bound(x, w)).all()
+
+
+def test_unknown_stores_are_refused() -> None:
+    with pytest.raises(ValueError, match="stores = 'fast' is unknown: it is one of ordinary, non-temporal"):
+        simd.Compiler(stores="fast")
+
+
+@pytest.mark.parametrize("stores", STORES)
+@every_level
+def test_stays_inside_its_arrays(level: str, stores: str) -> None:
+    program = [sys.executable, "-m", "tests.workload.convolve.guarded", level, stores, "200"]
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) >= 200
@@ -95,6 +140,8 @@ def test_code_keeps_to_its_instruction_set(level: str, used: str, unused: str | 
     plan = choose(compiler.level, CASE.w_shape, 18, 38)
     assembly = machine.emit_assembly(parse(simd_kernel.emit(plan, CASE.w_shape)))
     assert used in assembly
+    streamed = machine.emit_assembly(parse(simd_kernel.emit(plan, CASE.w_shape, plan.lanes in simd_streams.LANES)))
+    assert ("movntps" in streamed) is ("sfence" in streamed) is (level != "sse2")
     assert unused is None or unused not in assembly
     assert "fmaf" not in assembly, "a multiply-add became a library call"
 
@@ -179,14 +226,15 @@ def test_unusable_directory_is_no_failure(tmp_path: Path) -> None:
 def test_key_holds_all_that_code_follows_from(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = choose(AVX2, (4, 3, 3, 3), 18, 38)
     keys = [
-        simd._key(plan, (4, 3, 3, 3), X86),
-        simd._key(replace(plan, vectors=plan.vectors + 1), (4, 3, 3, 3), X86),
-        simd._key(plan, (4, 3, 3, 4), X86),
-        simd._key(plan, (4, 3, 3, 3), replace(X86, cpu="other-cpu")),
-        simd._key(plan, (4, 3, 3, 3), replace(X86, features="+sse2,+avx")),
+        simd._key(plan, (4, 3, 3, 3), False, X86),
+        simd._key(replace(plan, vectors=plan.vectors + 1), (4, 3, 3, 3), False, X86),
+        simd._key(plan, (4, 3, 3, 4), False, X86),
+        simd._key(plan, (4, 3, 3, 3), True, X86),
+        simd._key(plan, (4, 3, 3, 3), False, replace(X86, cpu="other-cpu")),
+        simd._key(plan, (4, 3, 3, 3), False, replace(X86, features="+sse2,+avx")),
     ]
     monkeypatch.setattr(simd, "_generator", lambda: "another version")
-    keys.append(simd._key(plan, (4, 3, 3, 3), X86))
+    keys.append(simd._key(plan, (4, 3, 3, 3), False, X86))
     assert len(set(keys)) == len(keys)
 
 
