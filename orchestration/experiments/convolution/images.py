@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
@@ -84,10 +85,11 @@ class Pools:
 
 
 def sample_path() -> Path:
-    """The photograph that matplotlib carries, found without importing matplotlib's drawing side."""
-    import matplotlib as mpl
-
-    return Path(mpl.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    """The photograph that matplotlib carries, found without importing it, which takes longer than a small run."""
+    package = find_spec("matplotlib")
+    if package is None or package.origin is None:
+        raise Refusal("the sample picture comes with matplotlib, which is not installed: run 'make' again")
+    return Path(package.origin).with_name("mpl-data") / "sample_data" / "grace_hopper.jpg"
 
 
 def synthetic(problem: Problem, seed: int) -> Bytes:
