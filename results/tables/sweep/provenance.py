@@ -92,7 +92,7 @@ def _network(value: object) -> str:
 def _cluster(sweep: RecordedSweep) -> list[tuple[str, str]]:
     inventory = sweep.inventory
     nodes = inventory.get("nodes") if isinstance(inventory.get("nodes"), list) else []
-    kinds = _all(str(node.get("machine_type", "")) for node in nodes or [] if isinstance(node, dict))
+    kinds = _all(str(node.get("machine_type") or "") for node in nodes or [] if isinstance(node, dict))
     slots = _all(str(node.get("slots", "")) for node in nodes or [] if isinstance(node, dict))
     return [
         ("Cluster", str(inventory.get("cluster", ""))),
@@ -109,7 +109,7 @@ def _cluster(sweep: RecordedSweep) -> list[tuple[str, str]]:
 
 def _software(sweep: RecordedSweep) -> list[tuple[str, str]]:
     details = {
-        key: _all(str(machine.details.get(key, "")) for launch in sweep.launches for machine in launch.machines)
+        key: _all(str(machine.details.get(key) or "") for launch in sweep.launches for machine in launch.machines)
         for key in ("cpu_model", "python", "numpy", "mpi", "blas")
     }
     return [

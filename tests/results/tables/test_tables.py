@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from results.records.sweep import read_sweep
 from results.report.contents import of_series, of_sweep
 from results.tables.across import joint
 from results.tables.series import memory, profile, share
 from results.tables.sweep import check, provenance
 from workload.domain.grid import Grid, output_elements
+from workload.record.files import read_json, write_json
 from workload.record.outcomes import OK
 
 
@@ -101,7 +103,10 @@ def test_failed_runs_have_their_reason(full: Any) -> None:
 
 
 def test_the_environment_says_what_ran_where(full: Any) -> None:
-    items = dict(row for row in provenance.environment(full.read()).rows)  # rows are pairs of text
+    inventory = full.finish() / "inventory.json"
+    write_json(inventory, {**read_json(inventory), "nodes": [{"name": "node1", "slots": 4, "machine_type": None}]})
+    items = dict(row for row in provenance.environment(read_sweep(inventory.parent)).rows)  # rows are pairs of text
+    assert "Machine type" not in items
     assert items["Processor"] == "Synthetic CPU"
     assert items["Binding"] == "none"
     assert items["MPI"] == "Open MPI v5.0.11"
