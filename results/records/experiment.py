@@ -59,6 +59,7 @@ class RecordedExperiment(Protocol):
     part_words: Mapping[str, str] = {}  # what a part is, for sentences
     probed: bool = True  # whether a cluster's probe foretells its times
     own_software: tuple[str, ...] = ()  # of what is known of a node: what the runs bring in place of ours
+    headline_is_rate: bool = False  # more is better: it is the work per second itself
     smallest_baseline: bool = False  # speedups stand against the smallest rank count, not against one rank alone
 
     @property
@@ -114,6 +115,10 @@ class RecordedExperiment(Protocol):
     def title(self, run: Run) -> str:
         """What is run, without its size: for headings."""
         return run.workload.kind
+
+    def rate_unit(self, run: Run) -> str:
+        """What follows a rate: work per second, or the headline's unit where that is the rate."""
+        return f" {self.work(run).unit}/s"
 
     def rated(self, _run: Run) -> bool:
         """Whether work per second tells readers something, and can be compared between sizes."""

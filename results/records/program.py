@@ -42,7 +42,7 @@ class RecordedProgram(RecordedExperiment):
     smallest_baseline = True
 
     def __init__(self, name: str = WALL, unit: str = "s", *, higher: bool = False) -> None:
-        self.name, self.unit, self.higher = name, unit, higher
+        self.name, self.unit, self.headline_is_rate = name, unit, higher
         self.clocks = ("headline_s",) if name == WALL else ("headline_s", "total_s")
 
     def measured(self, record: Mapping[str, Any], run: ProgramRun) -> Measured:
@@ -86,17 +86,20 @@ class RecordedProgram(RecordedExperiment):
         wall = "wall time is that of the longest rank, from its start to its end by its own node's monotonic clock"
         if self.name == WALL:
             return f"No metric is the headline: {wall}. It holds the start and the end of MPI."
-        rate = " More is better: speedups rest on the work over it." if self.higher else ""
+        rate = " More is better: speedups rest on the work over it." if self.headline_is_rate else ""
         return f"{self.name} is what the program itself says; {wall}.{rate}"
 
     def told(self, time: Estimate | None, work: Work) -> Estimate | None:
-        return time if time is None or not self.higher else time.inverse(work.amount)
+        return time if time is None or not self.headline_is_rate else time.inverse(work.amount)
 
     def title(self, run: Any) -> str:
         return " ".join(run.command)
 
+    def rate_unit(self, run: Any) -> str:
+        return self.headline_unit if self.headline_is_rate else super().rate_unit(run)
+
     def rated(self, run: Any) -> bool:
-        return self.higher or bool(run.states_size)
+        return self.headline_is_rate or bool(run.states_size)
 
     def variant(self, run: Any) -> Variant:
         names = {

@@ -210,7 +210,7 @@ def _rate(point: RecordedPoint) -> str:
     told = experiment.told(time, point.work)
     if told is not time or not experiment.rated(point.run):
         return f"{estimate(told, 3)}{experiment.headline_unit}"
-    return f"{estimate(time.inverse(point.work.amount), 3)} {point.work.unit}/s"
+    return f"{estimate(time.inverse(point.work.amount), 3)}{experiment.rate_unit(point.run)}"
 
 
 def _name(point: RecordedPoint) -> str:

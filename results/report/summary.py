@@ -77,7 +77,7 @@ def _fastest(sweep: RecordedSweep) -> list[str]:
     operations = experiment.operations(point.run)
     gflops = "" if operations is None else f"{number(operations / point.seconds() / 1e9, 3)} GFLOP/s, "
     return [
-        f"Highest rate: {number(point.rate, 3)} {point.work.unit}/s ({gflops}{experiment.headline_phrase} "
+        f"Highest rate: {number(point.rate, 3)}{experiment.rate_unit(point.run)} ({gflops}{experiment.headline_phrase} "
         f"{estimate(experiment.told(point.time(), point.work), 3)}{experiment.headline_unit}) by {_name(point)} in "
         f"series {', '.join(sorted(point.series))}."
     ]

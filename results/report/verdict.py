@@ -69,7 +69,8 @@ def _reach(reach: ScalingReach) -> str:
 
 
 def _at(point: RecordedPoint) -> str:
-    return f"{number(point.rate, 3)} {point.work.unit}/s at {plural(point.run.ranks, 'rank')}"
+    unit = point.experiment.rate_unit(point.run)
+    return f"{number(point.rate, 3)}{unit} at {plural(point.run.ranks, 'rank')}"
 
 
 def _few(reach: ScalingReach) -> str:

@@ -186,7 +186,10 @@ def _clock(experiment: RecordedExperiment, clock: str) -> Column[ScalingRow]:
 
 
 def _rates(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
-    """Work per second, one column for each unit of work, and operations per second if known."""
+    """Work per second, one column for each unit of work, and operations per second if known.
+
+    A headline that is itself a rate has its column already.
+    """
 
     def work(row: ScalingRow) -> float | None:
         return row.point.work.amount / row.time.value if row.time else None
@@ -195,7 +198,7 @@ def _rates(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
         operations = row.point.experiment.operations(row.point.run)
         return operations / row.time.value / GIGA if row.time and operations is not None else None
 
-    units = dict.fromkeys(point.work.unit for point in points)
+    units = dict.fromkeys(point.work.unit for point in points if not point.experiment.headline_is_rate)
     found = [numeric(f"{unit.capitalize()}/s", f"{unit}_per_s", work) for unit in units]
     if any(point.experiment.operations(point.run) is not None for point in points):
         found.append(numeric("GFLOP/s", "gflops_per_s", gflops))

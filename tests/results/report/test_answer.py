@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from results.records.sweep import RecordedSweep, read_sweep
-from results.report import answer
+from results.report import answer, summary, verdict
 from results.report.title import title
+from results.tables.series import scaling
 from tests.results.conftest import ProgramSweep
 from tests.results.report.test_verdict import IMAGE_S, losing
 from workload.record.files import read_json, write_json
@@ -180,9 +181,17 @@ def test_a_metric_of_which_more_is_better_is_told_as_it_is(tmp_path: Path) -> No
     for launch in range(3):
         for ranks, value in ((1, 100.0), (2, 180.0)):
             maker.add(ranks, 1.0, value=value + launch, launch=launch)
-    found = answer.of_sweep(maker.read())
+    sweep = maker.read()
+    found = answer.of_sweep(sweep)
     assert found.facts[0].value.startswith("181 [")
     assert found.facts[0].value.endswith("] MLUP/s")
+    (series,) = sweep.series
+    table = scaling.full(sweep, series)
+    assert "rate (MLUP/s)" in table.columns
+    assert not [column for column in table.columns if column.endswith("/s")]
+    told = " ".join(summary.sentences(sweep))
+    assert "Highest rate: 181 MLUP/s (rate 181 [" in told
+    assert "runs/s" not in told + " ".join(verdict.sentences(sweep))
 
 
 @pytest.mark.parametrize(
