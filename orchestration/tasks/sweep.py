@@ -37,7 +37,7 @@ SWEEP_HELP = {
     "ranks": "these rank counts in every series, comma-separated",
     "batch": "this batch in every strong series, a rank in every weak one; several, comma-separated, for size series",
     "repeats": "timed repeats inside each launch",
-    "launches": "launches (separate mpiruns) of each point",
+    "launches": "launches (separate mpiruns) of each point: 5 make intervals 1.8 times narrower than 3",
     "within": "go on in blocks of launches until each point's 95 % interval lies this close around its time, as 5%",
     "max-launches": "with --within: the most launches of a point (default: 30)",
     "max-time": "with --within: the longest time at work on this sweep, as 90s, 30m or 2h",
