@@ -1,41 +1,44 @@
 """Carries out a study's commands on the head: `python -m workload.agent.commands ARCHIVE FOLDER JOB_FOLDER`.
 
 Unpacks the archive of the program's files and runs the `commands` of the job's run.json there, one after the other.
-What they print is the job's log; the exit status is that of the first that fails. Where `products` is true, all that
-lies there then is packed into the job's folder. The compilers of our own MPI come last on the commands' PATH.
+What they print is the job's log, cut as a run's; the exit status is that of the first that fails. Where `products` is
+true, all that lies there then is packed into the job's folder. The compilers of our own MPI come last on the commands'
+PATH.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from workload.agent.rank_parent import unpack
+from workload.agent.output import BoundedLog, OutputPipe
+from workload.agent.rank_parent import MARK, unpack
 from workload.record.files import read_json
 
-PRODUCTS, RUN = "products.tar", "run.json"
+LOG, PRODUCTS, RUN = "log", "products.tar", "run.json"
 
 
-def carry_out(archive: Path, folder: Path, commands: Sequence[Sequence[str]]) -> int:
+def carry_out(archive: Path, folder: Path, commands: Sequence[Sequence[str]], log: BoundedLog) -> int:
     """Runs the commands among the archive's files; 0 where all went well. Raises OSError, TarError."""
     folder.mkdir(parents=True)
     unpack(archive, folder)
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:{Path(sys.executable).parent}"}
-    for words in commands:
-        print("+", *words, flush=True)
-        try:
-            done = subprocess.run(  # noqa: S603  the person's own
-                list(words), cwd=folder, env=environment, stdin=subprocess.DEVNULL, check=False
-            )
-        except OSError as error:
-            print(f"{words[0]}: {error.strerror}", flush=True)
-            return 127
-        if done.returncode != 0:
-            return done.returncode if done.returncode > 0 else 128 - done.returncode
+    pipe = OutputPipe(log)
+    try:
+        for words in commands:
+            log.write(f"+ {' '.join(words)}\n".encode())
+            try:
+                status = pipe.run(words, folder, environment)
+            except OSError as error:
+                log.write(f"{words[0]}: {error.strerror}\n".encode())
+                return 127
+            if status != 0:
+                return status
+    finally:
+        pipe.close()
     return 0
 
 
@@ -55,7 +58,9 @@ def pack(folder: Path, target: Path) -> None:
 if __name__ == "__main__":
     given, where, job = map(Path, sys.argv[1:4])
     request = read_json(job / RUN)
-    status = carry_out(given, where, request["commands"])
+    kept = BoundedLog(job / LOG, f"{MARK} {job.name}")
+    status = carry_out(given, where, request["commands"], kept)
+    kept.close()
     if status == 0 and request["products"]:
         pack(where, job / PRODUCTS)
     sys.exit(status)

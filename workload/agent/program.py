@@ -7,19 +7,15 @@ say, and afterwards writes the measurement: metrics, ranks, kept files. Ends wit
 from __future__ import annotations
 
 import json
-import os
-import select
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from workload.agent import metrics
-from workload.agent.output import BoundedLog
+from workload.agent.output import BoundedLog, OutputPipe
 from workload.agent.rank_parent import MARK
 from workload.record.arithmetic import evaluate
 from workload.record.digest import file_digest
@@ -31,8 +27,6 @@ LOG, MEASUREMENT, RUN = "log", "measurement.json", "run.json"
 PATTERNS_S = 20.0
 KEEP_BYTES = 2**30
 OURS = ("python", "numpy", "blas", "simd")  # of a node: what the convolution uses, and no other program
-DRAIN_S = 2.0  # for what was printed last, once the launcher is gone
-PIECE_BYTES = 2**20
 
 
 def carry_through(folder: Path, where: Path, argv: Sequence[str]) -> int:
@@ -47,36 +41,14 @@ def carry_through(folder: Path, where: Path, argv: Sequence[str]) -> int:
 
 def run(argv: Sequence[str], log: BoundedLog) -> int:
     """Starts the launcher, takes what it prints until it ends; returns 128 + n where signal n ended it."""
+    pipe = OutputPipe(log)
     try:
-        process = subprocess.Popen(  # noqa: S603  the launcher's own arguments
-            list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
-        )
+        return pipe.run(argv)
     except OSError as error:
         log.write(f"convscale: {argv[0]}: {error.strerror}\n".encode())
         return 127
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda got, _: process.send_signal(got))
-    pipe = process.stdout
-    assert pipe is not None  # noqa: S101  as asked for above
-    handle = os.pidfd_open(process.pid)
-    try:
-        while handle not in select.select([pipe.fileno(), handle], [], [])[0]:
-            if not (piece := pipe.read(PIECE_BYTES)):
-                break
-            log.write(piece)
-        _drain(pipe, log)
     finally:
-        os.close(handle)
-    code = process.wait()
-    return code if code >= 0 else 128 - code
-
-
-def _drain(pipe: IO[bytes], log: BoundedLog) -> None:
-    deadline = time.monotonic() + DRAIN_S
-    while (left := deadline - time.monotonic()) > 0 and select.select([pipe], [], [], left)[0]:
-        if not (piece := pipe.read(PIECE_BYTES)):
-            return
-        log.write(piece)
+        pipe.close()
 
 
 def measurement(folder: Path, where: Path, job: Mapping[str, Any], log: BoundedLog) -> dict[str, Any]:

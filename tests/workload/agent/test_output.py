@@ -1,8 +1,8 @@
-"""What is kept of a program's output: its end, never twice 16 MiB, without what the ranks' parents say."""
+"""What is kept of the output of programs: its end, never twice 16 MiB, without what the ranks' parents say."""
 
 from pathlib import Path
 
-from workload.agent.output import BoundedLog
+from workload.agent.output import BoundedLog, OutputPipe
 
 MARK = "@convscale-rank T"
 
@@ -29,10 +29,11 @@ def test_much_output_is_cut_to_its_end(tmp_path: Path) -> None:
         most = max(most, sum(path.stat().st_size for path in tmp_path.iterdir()))
     log.close()
     assert most <= 2000
-    assert log.cut
-    kept = (tmp_path / "log").read_bytes()
-    assert 900 <= len(kept) <= 1000
+    said, kept = (tmp_path / "log").read_bytes().split(b"\n", 1)
+    assert len(kept) == 1000
     assert kept.endswith(b"line 4999\n")
+    printed = sum(len(f"line {number}\n") for number in range(5000))
+    assert said == f"[convscale: {printed - 1000} bytes of earlier output are left out here]".encode()
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
 
 
@@ -41,3 +42,26 @@ def test_a_line_without_end_is_kept_in_pieces(tmp_path: Path) -> None:
     log.write(b"\0\xff" * 200_000)
     assert (tmp_path / "log").stat().st_size > 0
     log.close()
+
+
+def test_commands_print_into_one_log_also_what_they_leave_at_work(tmp_path: Path) -> None:
+    log = BoundedLog(tmp_path / "log", MARK, kept_bytes=10**6)
+    pipe = OutputPipe(log)
+    go = tmp_path / "go"
+    assert pipe.run(["sh", "-c", "echo one; (until [ -e go ]; do sleep 0.05; done; echo left) & exit 3"], tmp_path) == 3
+    assert pipe.run(["sh", "-c", "echo $WHO; kill -TERM $$"], tmp_path, {"WHO": "two"}) == 128 + 15
+    go.touch()
+    pipe.close()
+    log.close()
+    assert (tmp_path / "log").read_text() == "one\ntwo\nleft\n"
+
+
+def test_output_without_end_is_cut_while_it_comes(tmp_path: Path) -> None:
+    log = BoundedLog(tmp_path / "log", MARK, kept_bytes=10**5)
+    pipe = OutputPipe(log)
+    watch = "for n in 1 2 3 4 5 6 7 8 9; do head -c 1000000 /dev/zero; du -sb log* | cut -f1 >> sizes; done"
+    assert pipe.run(["sh", "-c", watch], tmp_path) == 0
+    pipe.close()
+    log.close()
+    assert max(map(int, (tmp_path / "sizes").read_text().split())) <= 2 * 10**5
+    assert (tmp_path / "log").stat().st_size <= 10**5 + 100
