@@ -39,6 +39,11 @@ def estimate(value: Estimate | None, digits: int = 4) -> str:
     return f"{number(value.value, digits)} {bounds}"
 
 
+def signed_percent(value: float | None) -> str:
+    """A share as a whole number of percent, with its sign."""
+    return NONE if value is None else f"{100 * value:+.0f}"
+
+
 def percent(value: float | None) -> str:
     """A share as a percentage with one decimal, without the sign."""
     return NONE if value is None else f"{100 * value:.1f}"

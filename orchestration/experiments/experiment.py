@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -81,6 +81,13 @@ class Experiment(Protocol):
 
     def keep(self, executor: Executor, job: Path, paths: SweepPaths) -> None:
         """Brings home what else the run left, where it belongs into the sweep's folder. Raises OSError."""
+        ...
+
+    def forebears(self, loaded: LoadedStudy) -> Callable[[Mapping[str, Any]], bool] | None:
+        """Tells the documents of studies from whose sweeps this one's times are forecast, by a law that fits them.
+
+        None where the cluster's probe foretells the times, or nothing does.
+        """
         ...
 
     def told(self, record: Mapping[str, Any]) -> str:

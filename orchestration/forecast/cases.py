@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from orchestration.experiments.convolution.plan import ConvolutionPoint
 from orchestration.planning.plan import PlannedRun
 from results.forecast.model import ForecastCase
-from workload.record.program import ProgramRun
 from workload.record.run import Run
 
 
 def of_planned(runs: Iterable[PlannedRun]) -> dict[str, ForecastCase]:
     """The cases of planned runs by run id; runs of other experiments have none."""
     return {item.run.run_id: of_run(item.run) for item in runs if isinstance(item.run, Run)}
-
-
-def programs(runs: Iterable[PlannedRun], scalings: Mapping[str, str]) -> dict[str, tuple[ProgramRun, str]]:
-    """The runs of a person's own program by run id, each with its kind of scaling; `scalings` has those of series."""
-    return {item.run.run_id: (item.run, scalings[item.series[0]]) for item in runs if isinstance(item.run, ProgramRun)}
 
 
 def of_run(run: Run) -> ForecastCase:

@@ -9,7 +9,6 @@ from typing import Any
 
 from orchestration.clusters.inventory import read as read_inventory
 from orchestration.errors import Refusal
-from orchestration.experiments.program.study import TABLE
 from orchestration.paths import RunsFolder, SweepPaths
 from results.forecast.residuals import MOST_SWEEPS
 from results.records.sweep import RecordedSweep, SweepError, read_sweep
@@ -20,11 +19,6 @@ Study = Mapping[str, Any]
 def sweeps(runs: RunsFolder, cluster: str, alike: Callable[[Study], bool]) -> list[RecordedSweep]:
     """The newest sweeps there that are finished, of the studies that `alike` takes."""
     return list(islice(_finished(runs, cluster, alike), MOST_SWEEPS))
-
-
-def command_is(command: list[str]) -> Callable[[Study], bool]:
-    """Of a person's own program: the studies of the same command."""
-    return lambda study: study.get(TABLE, {}).get("command") == command
 
 
 def _finished(runs: RunsFolder, cluster: str, alike: Callable[[Study], bool]) -> Iterator[RecordedSweep]:

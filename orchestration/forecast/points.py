@@ -44,10 +44,7 @@ def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> t
     """The study's points at these counts, and one line for each count that a series cannot take. Raises Refusal."""
     study = loaded.study
     if not isinstance(study, ConvolutionStudy):
-        raise Refusal(
-            f"study {loaded.source} is not of the convolution, which alone a probe foretells: 'fab sweep --dry-run' "
-            "forecasts a program from its earlier sweeps"
-        )
+        raise Refusal(f"study {loaded.source} is not of the convolution, which alone a probe foretells")
     found: list[WantedPoint] = []
     notes: list[str] = []
     for series in study.series:

@@ -4,7 +4,7 @@ forecasts. If it fails, the reason is printed and the sweep goes on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.checks import canary, nodes
 from orchestration.errors import Refusal
 from orchestration.forecast import earlier, probe
-from orchestration.forecast.cases import of_planned, programs
+from orchestration.forecast.cases import of_planned
 from orchestration.planning.study import series_of
 from orchestration.sweep.runner import LedgerExtras
 from results.estimates import time_estimate
@@ -20,7 +20,6 @@ from results.forecast import accuracy, law, residuals
 from results.forecast.probe import ForecastError, parse
 from results.records.kinds import experiment_of
 from results.records.sweep import read_sweep
-from workload.record.program import ProgramRun
 from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
@@ -99,11 +98,11 @@ class SweepForecast:
 def forecast_sweep(prepared: Sweep, runs: Sequence[PlannedRun] = ()) -> SweepForecast:
     """The forecast of these runs, by default of all that are planned.
 
-    From the cluster's probe; of a program from its earlier sweeps.
+    From the cluster's probe, or from earlier sweeps: the experiment says which.
     """
     runs = runs or prepared.plan.runs
-    if any(isinstance(item.run, ProgramRun) for item in runs):
-        return _by_law(prepared, runs)
+    if (alike := prepared.experiment.forebears(prepared.loaded)) is not None:
+        return _by_law(prepared, runs, alike)
     cluster, root = prepared.request.cluster, prepared.surroundings.root
     if not probe.path_of(cluster, root).exists():
         return SweepForecast(prepared, None, f"no forecast: 'fab probe --cluster {cluster}' measures what one rests on")
@@ -117,13 +116,12 @@ def forecast_sweep(prepared: Sweep, runs: Sequence[PlannedRun] = ()) -> SweepFor
         return SweepForecast(prepared, None, f"no forecast: {error}")
 
 
-def _by_law(prepared: Sweep, runs: Sequence[PlannedRun]) -> SweepForecast:
-    """Of a program, from the law of its earlier sweeps."""
+def _by_law(prepared: Sweep, runs: Sequence[PlannedRun], alike: Callable[[earlier.Study], bool]) -> SweepForecast:
+    """From the law of the earlier sweeps of such studies."""
     scalings = {series.name: series.scaling for series in series_of(prepared.loaded.study)}
-    wanted = programs(runs, scalings)
-    command = list(next(iter(wanted.values()))[0].command)
+    wanted = {item.run.run_id: (item.run, scalings[item.series[0]]) for item in runs}
     try:
-        found = earlier.sweeps(prepared.surroundings.runs, prepared.inventory.cluster, earlier.command_is(command))
+        found = earlier.sweeps(prepared.surroundings.runs, prepared.inventory.cluster, alike)
         return SweepForecast(prepared, law.document(wanted, found))
     except ForecastError as error:
         return SweepForecast(prepared, None, f"no forecast: {error}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from orchestration.errors import Refusal
-from orchestration.tasks.arguments import LOCAL_CLUSTER, SWEEP, TURN, sweep_folder, words
+from orchestration.tasks.arguments import LOCAL_CLUSTER, SWEEP, TURN, sweep_folder
 from orchestration.tasks.common import (
     ROOT,
     find,
@@ -23,12 +23,19 @@ from orchestration.tasks.common import (
     utc_now,
 )
 from orchestration.tasks.printing import print_line, print_tables, short
+from orchestration.tasks.sweep import SWEEP_HELP, overrides_of
 from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
     from orchestration.clusters.inventory import Inventory
     from orchestration.forecast.points import WantedPoint
+    from orchestration.planning.study import LoadedStudy, Overrides
+    from results.figures.forecast import ForecastAxis, ForecastMark
     from results.forecast.predict import Asked, Terms
+    from results.table import Table
+
+
+PROGRAM_FLAGS = ("command", "parameter", "metric", "scaling", "size", "mpi", "threads")
 
 
 @task(help={"cluster": LOCAL_CLUSTER, **TURN}, auto_shortflags=False)
@@ -54,54 +61,116 @@ def probe(_context: Context, cluster: str = "local", wait: bool = False, concurr
         "series": "only these series of the study, comma-separated",
         "movement": "how blocks travel, comma-separated",
         "backend": "code that convolves a block, comma-separated",
-        "extrapolate": "forecast also beyond 8 times the ranks that were probed",
+        **{name: SWEEP_HELP[name] for name in PROGRAM_FLAGS},
+        "extrapolate": "forecast also beyond 8 times the ranks that were probed, or measured of a program",
         "sweep": f"measured times to show beside the forecast: {SWEEP}",
         "out": "folder for the table and the figure (default: print the table alone)",
     },
+    iterable=["parameter", "metric"],
     auto_shortflags=False,
 )
 @reports_errors
 def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     _context: Context,
+    parameter: Sequence[str],
+    metric: Sequence[str],
     cluster: str = "local",
     study: str = "",
     ranks: str = "1..16",
     series: str = "",
     movement: str = "",
     backend: str = "",
+    command: str = "",
+    scaling: str = "",
+    size: str = "",
+    mpi: str = "",
+    threads: str = "",
     extrapolate: bool = False,
     sweep: str = "",
     out: str = "",
 ) -> None:
-    """Forecast a study's runs from the cluster's probe: time by phase, memory, price, and where scaling stops."""
+    """Forecast a study's runs from the cluster's probe, or a program's from its earlier sweeps there."""
     from orchestration.experiments import load
-    from orchestration.forecast.points import counts, points
-    from orchestration.planning.study import Overrides
-    from results.figures.forecast import write
-    from results.forecast.predict import rows
+    from orchestration.forecast.points import counts
     from results.forecast.probe import ForecastError
     from results.records.sweep import SweepError
+
+    wanted = counts(ranks)
+    overrides = overrides_of({**locals(), "ranks": ""})  # the flags, by their names
+    name = study or ("" if command else _known(cluster).inventory.default_study)
+    experiment, loaded = load(name, overrides)
+    try:
+        if experiment.forebears(loaded) is not None:
+            asked = replace(overrides, ranks=wanted, launches=1)
+            found = _by_law(cluster, name, asked, sweep, extrapolate=extrapolate)
+        else:
+            found = _by_probe(cluster, loaded, wanted, sweep, extrapolate=extrapolate)
+    except (ForecastError, SweepError, SchemaError) as error:
+        raise Refusal(str(error)) from error
+    print_tables([found.table], ())
+    if out:
+        _write(found, Path(out).expanduser())
+    for line in found.notes:
+        print_line(line)
+
+
+@dataclass(frozen=True)
+class MadeForecast:
+    """A forecast as it is shown: its table, lines beside that, and what a figure draws on which axis."""
+
+    table: Table
+    notes: Sequence[str]
+    marks: Sequence[ForecastMark]
+    axis: ForecastAxis
+
+
+def _write(found: MadeForecast, folder: Path) -> None:
+    """Raises Refusal."""
+    from results.figures.forecast import write
+
+    try:
+        print(f"forecast: {short(write(found.marks, found.table, folder, found.axis))}")
+    except OSError as error:
+        raise Refusal(f"{error.filename or folder}: {error.strerror}: give another --out") from error
+
+
+def _by_probe(
+    cluster: str, loaded: LoadedStudy, counts: Sequence[int], sweep: str, *, extrapolate: bool
+) -> MadeForecast:
+    """Raises Refusal, ForecastError, SweepError, SchemaError."""
+    from orchestration.forecast.points import points
+    from results.figures.forecast import FORWARD, of_probe
+    from results.forecast.predict import rows
     from results.tables.sweep.forecast import table
 
     known = _known(cluster)
-    _, loaded = load(
-        study or known.inventory.default_study,
-        Overrides(series=words(series), values={"movement": words(movement), "backend": words(backend)}),
-    )
-    wanted, left_out = points(loaded, known.inventory, counts(ranks))
-    try:
-        terms = _terms(cluster, known, extrapolate, sweep)
-        found = rows(_asked(wanted, known.inventory), terms)
-        made = table(found, terms)
-        print_tables([made], ())
-        if out:
-            print(f"forecast: {short(write(found, made, Path(out).expanduser()))}")
-    except (ForecastError, SweepError, SchemaError) as error:
-        raise Refusal(str(error)) from error
-    except OSError as error:
-        raise Refusal(f"{error.filename or out}: {error.strerror}: give another --out") from error
-    for line in (*known.notes, _priced(known.inventory), *left_out):
-        print_line(line)
+    wanted, left_out = points(loaded, known.inventory, counts)
+    terms = _terms(cluster, known, extrapolate, sweep)
+    found = rows(_asked(wanted, known.inventory), terms)
+    notes = (*known.notes, _priced(known.inventory), *left_out)
+    return MadeForecast(table(found, terms), notes, of_probe(found), FORWARD)
+
+
+def _by_law(cluster: str, study: str, overrides: Overrides, sweep: str, *, extrapolate: bool) -> MadeForecast:
+    """From the law of earlier sweeps. Raises Refusal, ForecastError, SweepError."""
+    from orchestration.forecast.sweep import forecast_sweep
+    from orchestration.sweep.prepare import Request, prepare
+    from results.figures.forecast import ForecastAxis, of_law
+    from results.forecast.law import rows
+    from results.records.sweep import read_sweep
+    from results.tables.sweep.law_forecast import table
+
+    prepared = prepare(Request(cluster, study or None, overrides=overrides), surroundings())
+    forecast = forecast_sweep(prepared)
+    if forecast.values is None:
+        raise Refusal(forecast.why)
+    runs = [("+".join(item.series), item.run) for item in prepared.plan.runs]
+    measured = read_sweep(sweep_folder(sweep)) if sweep else None
+    found = rows(runs, forecast.values["forecasts"], measured, extrapolate=extrapolate)
+    first = found[0].experiment
+    axis = ForecastAxis(first.headline_header, first.headline_unit, first.headline_key)
+    notes = tuple(dict.fromkeys(forecast.values["left_out"].values()))
+    return MadeForecast(table(found, forecast.values), notes, of_law(found), axis)
 
 
 @dataclass(frozen=True)

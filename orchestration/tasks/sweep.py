@@ -110,23 +110,24 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
 
 
 def overrides_of(flags: Mapping[str, Any]) -> Overrides:
-    """What the flags change of the study. Raises Refusal."""
+    """What the flags change of the study; a task need not have all of them. Raises Refusal."""
     from orchestration.planning.study import Overrides
 
+    given = {**dict.fromkeys(("ranks", "launches", "batch", "repeats", "images"), ""), **flags}
     return Overrides(
-        series=words(flags["series"]),
-        ranks=numbers("--ranks", flags["ranks"]),
-        launches=number("--launches", flags["launches"]),
+        series=words(given["series"]),
+        ranks=numbers("--ranks", given["ranks"]),
+        launches=number("--launches", given["launches"]),
         values={
-            "batch": numbers("--batch", flags["batch"]),
-            "repeats": number("--repeats", flags["repeats"]),
-            "images": images_of(flags["images"]),
-            "backend": words(flags["backend"]),
-            "movement": words(flags["movement"]),
-            "parameter": tuple(flags["parameter"]),
-            "metric": tuple(flags["metric"]),
-            "threads": number("--threads", flags["threads"]),
-            **{name: flags[name] for name in ("command", "scaling", "size", "mpi")},
+            "batch": numbers("--batch", given["batch"]),
+            "repeats": number("--repeats", given["repeats"]),
+            "images": images_of(given["images"]),
+            "backend": words(given["backend"]),
+            "movement": words(given["movement"]),
+            "parameter": tuple(given["parameter"]),
+            "metric": tuple(given["metric"]),
+            "threads": number("--threads", given["threads"]),
+            **{name: given[name] for name in ("command", "scaling", "size", "mpi")},
         },
     )
 

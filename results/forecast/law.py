@@ -1,4 +1,4 @@
-"""Forecasts without a model of what is run: the law of a line, fitted to earlier sweeps of the same program.
+"""Forecasts without a model of what is run: the law of a line, fitted to earlier sweeps of the same runs.
 
 The interval comes from how far each of those sweeps was off the law of the others.
 """
@@ -11,19 +11,100 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from results.estimates import Estimate, time_estimate
 from results.forecast import residuals
+from results.forecast.predict import FAR, TOO_FAR
 from results.forecast.probe import ForecastError
 from results.forecast.residuals import LEAST_SWEEPS, Band, Residual
 from results.formats import plural
+from results.records.experiment import RecordedExperiment
 from results.records.kinds import experiment_of
+from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
 from results.scaling import fits
 from results.scaling.fits import Fit, NoFitError
 from results.scaling.line import lines
-from workload.record.digest import canonical_json
-from workload.record.program import ProgramRun
 
+FAR_WORDS = "far beyond the measured ranks"
 Times = Sequence[tuple[int, float]]  # ranks and headline of every launch
+
+
+@dataclass(frozen=True)
+class LawRow:
+    """A run that a law foretells: its series, the ledger's entry of it, and what a sweep measured of the same."""
+
+    series: str
+    run: Any
+    entry: Mapping[str, Any]
+    measured: RecordedPoint | None
+
+    @property
+    def experiment(self) -> RecordedExperiment:
+        return experiment_of(self.run)
+
+    @property
+    def value(self) -> float:
+        """The headline as tables show it: the time, or the rate that stands in its place."""
+        return self._told(self.entry["headline_s"])
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        low, high = sorted(map(self._told, self.entry["interval_s"] or ())) or (None, None)
+        return None if low is None or high is None else (low, high)
+
+    @property
+    def measured_value(self) -> Estimate | None:
+        point = self.measured
+        return None if point is None else point.experiment.told(point.time(), point.work)
+
+    @property
+    def error(self) -> float | None:
+        """Forecast over measured, minus one."""
+        measured = self.measured_value
+        return None if measured is None else self.value / measured.value - 1.0
+
+    @property
+    def basis(self) -> str:
+        """Whether earlier sweeps had as many ranks."""
+        ranks, most = self.run.ranks, self.entry["most_ranks"]
+        if ranks <= most:
+            return "measured"
+        return FAR_WORDS if ranks > FAR * most else "beyond the measured ranks"
+
+    def _told(self, time_s: float) -> float:
+        found = self.experiment.told(time_estimate([time_s]), self.experiment.work(self.run))
+        return time_s if found is None else found.value
+
+
+def rows(
+    runs: Iterable[tuple[str, Any]], forecasts: Mapping[str, Any], sweep: RecordedSweep | None, *, extrapolate: bool
+) -> list[LawRow]:
+    """The runs that have a forecast, each with its series. Raises ForecastError far beyond the measured ranks."""
+    found = []
+    for series, run in runs:
+        if (entry := forecasts.get(run.run_id)) is None:
+            continue
+        if run.ranks > TOO_FAR * entry["most_ranks"] and not extrapolate:
+            raise ForecastError(
+                f"{run.ranks} ranks are more than {TOO_FAR} times the {entry['most_ranks']} that earlier sweeps had: "
+                "sweep more ranks, or give --extrapolate"
+            )
+        found.append(LawRow(series, run, entry, _measured(run, sweep)))
+    return found
+
+
+def _measured(run: Any, sweep: RecordedSweep | None) -> RecordedPoint | None:
+    """The sweep's point of the same run, on as many ranks."""
+    experiment = experiment_of(run)
+
+    def same(point: RecordedPoint) -> bool:
+        if point.run.workload.kind != run.workload.kind or point.run.ranks != run.ranks or not point.counting:
+            return False
+        return experiment.problem(point.run) == experiment.problem(run) and (
+            experiment.lineage(point.run) == experiment.lineage(run)
+        )
+
+    return next(filter(same, sweep.points if sweep else ()), None)
 
 
 @dataclass(frozen=True)
@@ -33,6 +114,7 @@ class LawForecast:
     fit: Fit
     sweeps: tuple[str, ...]
     band: Band | None
+    most_ranks: int  # that those sweeps had
 
     def entry(self, ranks: int) -> dict[str, Any]:
         """What the ledger keeps of a run on so many ranks. Raises ForecastError."""
@@ -40,7 +122,9 @@ class LawForecast:
         if not 0.0 < headline_s < math.inf:
             raise ForecastError(f"{self.fit.law.name}'s law of the earlier sweeps has no time on {ranks} ranks")
         interval_s = None if self.band is None else [headline_s * factor for factor in self.band.at(ranks)]
-        return {"headline_s": headline_s, "interval_s": interval_s, "law": self.fit.law.name}
+        return {
+            "headline_s": headline_s, "interval_s": interval_s, "law": self.fit.law.name, "most_ranks": self.most_ranks,
+        }  # fmt: skip
 
 
 def of_line(scaling: str, sweeps: Mapping[str, Times]) -> LawForecast:
@@ -59,7 +143,7 @@ def of_line(scaling: str, sweeps: Mapping[str, Times]) -> LawForecast:
     if not found:
         raise ForecastError(why)
     best = min(found, key=lambda fit: fit.noise)
-    return LawForecast(best, tuple(sweeps), _band(best.law, sweeps))
+    return LawForecast(best, tuple(sweeps), _band(best.law, sweeps), max(ranks for ranks, _ in together))
 
 
 def _band(law: fits.Law, sweeps: Mapping[str, Times]) -> Band | None:
@@ -81,11 +165,9 @@ def _band(law: fits.Law, sweeps: Mapping[str, Times]) -> Band | None:
 
 
 def key(run: Any, scaling: str) -> str:
-    """The same for runs of one line, in whatever sweep: command, files, parameters as the study has them, headline."""
-    headline = run.headline or {}
-    told = [headline.get("name"), headline.get("pattern"), headline.get("file")]
-    # what is made of templates differs from point to point
-    return canonical_json([scaling, experiment_of(run).variant(run).key, run.files.partition("+")[0], told])
+    """The same for runs of one line, in whatever sweep; empty where no law foretells them."""
+    lineage = experiment_of(run).lineage(run)
+    return f"{scaling} {lineage}" if lineage else ""
 
 
 def history(earlier: Iterable[RecordedSweep]) -> dict[str, dict[str, list[tuple[int, float]]]]:
@@ -93,10 +175,9 @@ def history(earlier: Iterable[RecordedSweep]) -> dict[str, dict[str, list[tuple[
     found: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for sweep in earlier:
         for line in (line for series in sweep.series for line in lines(series)):
-            run = line.points[0].run
             times = [(point.run.ranks, time_s) for point in line.fitted for time_s in point.medians_s()]
-            if isinstance(run, ProgramRun) and times:
-                found.setdefault(key(run, line.scaling), {}).setdefault(sweep.name, []).extend(times)
+            if times and (name := key(line.points[0].run, line.scaling)):
+                found.setdefault(name, {}).setdefault(sweep.name, []).extend(times)
     return found
 
 
@@ -118,7 +199,7 @@ def document(wanted: Mapping[str, tuple[Any, str]], earlier: Sequence[RecordedSw
             if isinstance(law, str):
                 raise ForecastError(law)
             forecasts[run_id] = law.entry(run.ranks)
-            if run.headline is None:  # then it is the wall time
+            if experiment_of(run).clocks == ("headline_s",):  # which is the wall time then
                 forecasts[run_id]["total_s"] = forecasts[run_id]["headline_s"]
         except ForecastError as error:
             made.setdefault(line, str(error))

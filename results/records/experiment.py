@@ -132,6 +132,10 @@ class RecordedExperiment(Protocol):
         """The size in a sentence."""
         return f"{self.size_symbol} = {self.size(run)}"
 
+    def lineage(self, _run: Run) -> str:
+        """Equal for runs whose times one law may follow, in whatever sweep; empty where no law foretells any."""
+        return ""
+
     def variant(self, run: Run) -> Variant: ...
 
     def size(self, run: Run) -> int: ...

@@ -101,6 +101,12 @@ class RecordedProgram(RecordedExperiment):
     def rated(self, run: Any) -> bool:
         return self.headline_is_rate or bool(run.states_size)
 
+    def lineage(self, run: Any) -> str:
+        headline = run.headline or {}
+        told = [headline.get("name"), headline.get("pattern"), headline.get("file")]
+        # what is made of templates differs from point to point
+        return canonical_json([self.variant(run).key, run.files.partition("+")[0], told])
+
     def variant(self, run: Any) -> Variant:
         names = {
             name: str(run.ranks_per_node if name == "ranks_per_node" else run.parameters.get(name))

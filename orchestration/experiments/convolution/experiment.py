@@ -101,6 +101,9 @@ class Convolution:
                 partial.write_bytes(images.png(arrays[name]))
                 partial.replace(paths.picture(name))
 
+    def forebears(self, loaded: LoadedStudy) -> None:
+        """None: a probe foretells the times."""
+
     def told(self, record: Mapping[str, Any]) -> str:
         """The median forward time of the repeats."""
         return f"forward {median(repeat['forward_s'] for repeat in record['repeats']):.4g} s"

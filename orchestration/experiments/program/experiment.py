@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -165,6 +166,16 @@ class ProgramExperiment:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             executor.fetch_file(job, f"kept-{index}", target)
+
+    def forebears(self, loaded: LoadedStudy) -> Callable[[Mapping[str, Any]], bool]:
+        """The studies of the same command."""
+        command = _checked(loaded).program.command
+
+        def same(document: Mapping[str, Any]) -> bool:
+            given = document.get(study.TABLE, {}).get("command")
+            return command == (shlex.split(given) if isinstance(given, str) else given)
+
+        return same
 
     def told(self, record: Mapping[str, Any]) -> str:
         """The headline with its unit."""

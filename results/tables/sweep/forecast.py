@@ -11,7 +11,7 @@ from results.forecast.model import PHASES
 from results.forecast.predict import ForecastRow, Terms
 from results.forecast.probe import SHAPE_NOTE
 from results.forecast.residuals import LEAST_SWEEPS
-from results.formats import NONE, mib, number, plural
+from results.formats import NONE, mib, number, plural, signed_percent
 from results.table import Column, Table, build, hidden, numeric, plain, shown
 from results.tables import columns
 
@@ -35,7 +35,7 @@ def table(rows: Sequence[ForecastRow], terms: Terms) -> Table:
         shown("Moved (MiB)", "moved_bytes", lambda row: row.found.moved_bytes, mib),
         _where(numeric(f"A repeat ({currency})", "price", lambda row: row.price, 3), terms.price is not None),
         _where(numeric("Measured forward (s)", "measured_s", lambda row: row.measured_s, 3), beside),
-        _where(shown("Error (%)", "error", lambda row: row.error, _percent), beside),
+        _where(shown("Error (%)", "error", lambda row: row.error, signed_percent), beside),
         plain("Fits", "fits", lambda row: "yes" if outlook.fits(row, terms) else "no"),
         _where(plain("Basis", "basis", lambda row: row.basis), len({row.basis for row in rows}) > 1),
         hidden("run_ids", lambda row: " ".join(row.measured.run_ids) if row.measured else ""),
@@ -103,7 +103,3 @@ def _interval(row: ForecastRow) -> str:
 def _bounds(row: ForecastRow) -> dict[str, object]:
     low, high = row.interval_s or (None, None)
     return {"forward_low_s": low, "forward_high_s": high}
-
-
-def _percent(value: float | None) -> str:
-    return NONE if value is None else f"{100 * value:+.0f}"

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from orchestration.errors import Refusal
+from orchestration.experiments.convolution.experiment import Convolution
 from orchestration.forecast import probe
 from orchestration.forecast.sweep import forecast_sweep
 from results.forecast import accuracy
@@ -25,6 +26,8 @@ def cluster(tmp_path):
 def prepared(cluster, runs):
     items = [SimpleNamespace(run=run, repeats=run.warmups + run.repeats) for run in runs]
     return SimpleNamespace(
+        experiment=Convolution(),
+        loaded=None,
         request=SimpleNamespace(cluster=str(cluster)),
         surroundings=SimpleNamespace(root=ROOT),
         plan=SimpleNamespace(runs=items),

@@ -29,7 +29,7 @@ def forecast(cluster, capsys):
     def run(**flags):
         given = {"cluster": str(cluster), "study": "quick", "backend": "simd", "ranks": "1,2"}
         try:
-            forecast_tasks.forecast(Context(), **given | {name: str(value) for name, value in flags.items()})
+            forecast_tasks.forecast(Context(), (), (), **given | {name: str(value) for name, value in flags.items()})
         except Exit as exit_:
             return exit_.code, capsys.readouterr().out, exit_.message
         return 0, capsys.readouterr().out, ""
@@ -120,3 +120,15 @@ def test_a_cluster_that_is_only_described_is_forecast_from_stated_figures(monkey
     assert len(known.inventory.nodes) == 8
     assert known.probe["ranks"] == 8
     assert any("Nobody has measured light" in note for note in known.notes)
+
+
+def test_a_program_without_earlier_sweeps_is_refused_in_one_line(tmp_path):
+    inventory = tmp_path / "inventory.json"
+    write_json(inventory, make_inventory(2).model_dump(mode="json", exclude_none=True))
+    line = refused("forecast", "--cluster", str(inventory), "--command", "true", "--mpi", "openmpi5")
+    assert line == "convscale: no forecast: 0 earlier sweeps of this program on this cluster: 3 make a forecast\n"
+
+
+def test_flags_of_the_convolution_are_refused_for_a_program():
+    line = refused("forecast", "--command", "true", "--movement", "tree")
+    assert "--movement: study --command is of a program, which has none" in line

@@ -105,6 +105,9 @@ class Barrier:
     def keep(self, executor: Executor, job: Path, paths: SweepPaths) -> None:
         """Nothing else is left."""
 
+    def forebears(self, loaded: LoadedStudy) -> None:
+        """None: nothing foretells them."""
+
     def told(self, record: Mapping[str, Any]) -> str:
         """The median of the barriers."""
         return f"barrier {median(record['barrier_s']):.3g} s"

@@ -33,7 +33,7 @@ def drawn(conditions: Terms, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str,
         return plot(self, *given, **how)
 
     monkeypatch.setattr(Axes, "plot", spy)
-    forecast_files.draw("strong", forecast(conditions))
+    forecast_files.draw("strong", forecast_files.of_probe(forecast(conditions)))
     return found
 
 
@@ -53,21 +53,21 @@ def rows_of(drawing: Drawing) -> list[dict[str, str]]:
 def test_the_figures_values_are_the_forecasts_with_interval_and_basis() -> None:
     known = band([[(ranks, 0.1 * sign) for ranks in (1, 2)] for sign in (-1.0, 0.0, 1.0)])
     rows = forecast(terms(band=known))
-    values = rows_of(forecast_files.draw("strong", rows))
+    values = rows_of(forecast_files.draw("strong", forecast_files.of_probe(rows)))
     assert [int(value["ranks"]) for value in values] == [1, 2, 4, 8, 16]
     for value, row in zip(values, rows, strict=True):
         assert float(value["forward_s"]) == pytest.approx(row.found.forward_s)
         assert row.interval_s is not None
         assert [float(value["low_s"]), float(value["high_s"])] == pytest.approx(list(row.interval_s))
         assert value["basis"] == row.basis
-    bare = rows_of(forecast_files.draw("strong", forecast(terms())))
+    bare = rows_of(forecast_files.draw("strong", forecast_files.of_probe(forecast(terms()))))
     assert {value["low_s"] for value in bare} == {""}
 
 
 def test_table_and_figure_are_written(tmp_path: Path) -> None:
     conditions = terms()
     rows = forecast(conditions)
-    folder = forecast_files.write(rows, table(rows, conditions), tmp_path / "new" / "folder")
+    folder = forecast_files.write(forecast_files.of_probe(rows), table(rows, conditions), tmp_path / "new" / "folder")
     names = {path.name for path in folder.iterdir()}
     assert names == {"forecast.md", "forecast.csv", *(f"forecast-strong.{kind}" for kind in ("svg", "png", "csv"))}
     with (folder / "forecast.csv").open() as file:

@@ -25,8 +25,8 @@ def test_three_sweeps_foretell_the_fourth(tmp_path: Path) -> None:
     (mine / "law.sh").write_text(PROGRAM)
     write_json(mine / "inventory.json", make_inventory(8).model_dump(mode="json", exclude_none=True))
 
-    def sweep(*flags: str) -> str:
-        words = [str(FAB), "--search-root", str(checkout), "sweep", "--cluster", "inventory.json", "--launches", "1"]
+    def fab(task: str, *flags: str, status: int = 0) -> str:
+        words = [str(FAB), "--search-root", str(checkout), task, "--cluster", "inventory.json"]
         words += ["--command", "sh law.sh {ranks}", "--mpi", "openmpi5", "--metric", "time_s=Elapsed: {number}", *flags]
         done = subprocess.run(
             words,
@@ -37,13 +37,30 @@ def test_three_sweeps_foretell_the_fourth(tmp_path: Path) -> None:
             timeout=300,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def sweep(*flags: str) -> str:
+        return fab("sweep", "--launches", "1", *flags)
 
     for number in range(3):
-        said = sweep("--new", "--ranks", "1,2,3,4,5,6")
         told = f"no forecast: {number} earlier sweep{'s' * (number != 1)} of this program on this cluster: "
+        if number == 2:
+            assert fab("forecast", status=2) == f"convscale: {told}3 make a forecast\n"
+        said = sweep("--new", "--ranks", "1,2,3,4,5,6")
         assert f"{told}3 make a forecast" in said
+
+    said = fab("forecast", "--ranks", "1,8,16", "--out", "foretold", "--sweep", str(checkout / "results/runs/latest"))
+    rows = {row[2].strip(): row for row in (line.split("│") for line in said.splitlines()) if len(row) > 5}
+    assert 1.6 < float(rows["8"][5]) < 1.8
+    assert "beyond the measured ranks" in rows["8"][8]
+    assert "Beside 1 measured point: median error" in said
+    assert "best: sh-" in said
+    made = {path.name for path in (mine / "foretold").iterdir()}
+    assert {"forecast.csv", "forecast.md", "forecast-strong.svg", "forecast-strong.csv"} <= made
+    said = fab("forecast", "--ranks", "64", status=2)
+    assert "64 ranks are more than 8 times the 6 that earlier sweeps had" in said
+    assert fab("forecast", "--ranks", "64", "--extrapolate")
 
     listed = sweep("--dry-run", "--new", "--ranks", "2,8")
     (row,) = [line.split("│") for line in listed.splitlines() if "sh law.sh 8" in line]
