@@ -172,3 +172,27 @@ def test_between_two_runs_the_cluster_is_held_too(desk, tmp_path):
     done = desk.sweep()
     assert done.returncode == 0, done.stderr
     assert not (desk.hosts.head.folder / "convscale" / "jobs" / "lease.json").exists()
+
+
+def test_launches_are_added_on_the_nodes_until_the_clusters_price_ends_it(desk):
+    document = json.loads(desk.hosts.inventory.read_text())
+    price = {"amount_per_hour": 3600.0, "currency": "EUR", "date": "2026-01-01"}  # a second costs 1
+    desk.hosts.inventory.write_text(json.dumps({**document, "price": price}))
+    desk.study([4])
+    done = desk.sweep(within="0.001%", max_launches="4", max_cost="100000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "--max-launches 4 ends the sweep here" in done.stdout
+    done = desk.sweep(within="0.001%", max_cost="0.5")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "--max-cost 0.5 ends the sweep here" in done.stdout
+    looks = [event for event in desk.ledger() if event["event"] == "look"]
+    assert [(look["end"], look["max_s"]) for look in looks] == [
+        (None, 100000.0),
+        (None, 100000.0),
+        (None, 100000.0),
+        ("--max-launches 4", 100000.0),
+        ("--max-cost 0.5", 0.5),
+    ]
+    assert [event["launch"] for event in desk.ledger() if event["event"] == "extended"] == [1, 2, 3]
+    assert len([name for name in desk.events() if name == "started"]) == 4
+    assert desk.clear()
