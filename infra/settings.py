@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from durations import duration_s
+
 NAMESPACE = "convscale"
-UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class SettingError(ValueError):
@@ -109,7 +110,7 @@ class StackConfig:
         found = duration_s(default if value is None else value)
         if found is None or not _known(least) <= found <= _known(most):
             raise self.wrong(key, f"a duration from {least} to {most}, such as 5400s, 90m or 4h")
-        return found
+        return int(found)
 
     def words(self, key: str) -> list[str]:
         """A list of words, or one text with commas between them; empty where there is none."""
@@ -151,13 +152,7 @@ class StackConfig:
             raise self.wrong(key, allowed) from None
 
 
-def duration_s(text: object) -> int | None:
-    """Seconds of `5400s`, `90m`, `4h` or `1d`; None for anything else."""
-    found = re.fullmatch(r"([0-9]{1,9})([smhd])", str(text))
-    return None if found is None else int(found[1]) * UNITS_S[found[2]]
-
-
-def _known(text: str) -> int:
+def _known(text: str) -> float:
     seconds = duration_s(text)
     if seconds is None:
         raise ValueError(text)

@@ -66,6 +66,7 @@ ACROSS = {
         "workload.agent.supervise": None,
         "workload.agent.standalone.bundle": None,
         "workload.instruments.processors": None,
+        "infra.durations": None,
         "infra.hostfile": None,
         "results": ("tasks", "forecast"),
     },

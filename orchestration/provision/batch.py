@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.durations import duration_s
 from orchestration.clusters import allocation
 from orchestration.errors import Refusal
 from orchestration.messages import unknown
@@ -20,7 +21,6 @@ from orchestration.sweep.ledger import Ledger
 from workload.record.files import read_json, write_json, write_whole
 from workload.record.schema import SCHEMA_VERSION, SchemaError
 
-UNITS = {"m": 1, "h": 60, "d": 1440}  # minutes
 _DAYS = re.compile(r"(\d+)-(\d+)(?::(\d+))?(?::(\d+))?")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+)(?::(\d+))?")
 
@@ -121,15 +121,15 @@ def _numbers(paths: SweepPaths) -> Path:
 
 
 def minutes_of(text: str) -> int:
-    """Whole minutes of a time as Slurm takes it (30, 30:00, 1:30:00, 1-0, 1-12:00), or as 90m, 4h or 1d.
+    """Whole minutes of a time as Slurm takes it (30, 30:00, 1:30:00, 1-0, 1-12:00), or as 90m, 1.5h or 1d.
 
     Raises Refusal.
     """
-    if (found := re.fullmatch(r"(\d+)([mhd])", text)) is not None:
-        minutes = float(int(found[1]) * UNITS[found[2]])
+    if (seconds := duration_s(text)) is not None:
+        minutes = seconds / 60
     elif (found := _DAYS.fullmatch(text)) is not None:
-        days, hours, rest, seconds = (int(part or 0) for part in found.groups())
-        minutes = (days * 24 + hours) * 60 + rest + seconds / 60
+        days, hours, rest, more_s = (int(part or 0) for part in found.groups())
+        minutes = (days * 24 + hours) * 60 + rest + more_s / 60
     elif (found := _CLOCK.fullmatch(text)) is not None:
         first, second, third = found.groups()
         if first is not None and third is not None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING
 
+from infra.durations import duration_s
 from orchestration.errors import Refusal
 from orchestration.tasks.arguments import amount, number, percentage
 
 if TYPE_CHECKING:
     from orchestration.clusters.inventory import Inventory
     from orchestration.sweep.extension import Goal
-
-UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def goal_of(inventory: Inventory, within: str, max_launches: str, max_time: str, max_cost: str) -> Goal | None:
@@ -42,10 +40,10 @@ def _seconds(text: str) -> float | None:
     """Of a duration; None for no text. Raises Refusal."""
     if not text:
         return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if found is None or not 0.0 < float(found[1]) < math.inf:
+    found = duration_s(text)
+    if not found:
         raise Refusal(f"--max-time {text!r} is no duration: give for example --max-time 30m, 90s or 2h")
-    return float(found[1]) * UNITS_S[found[2]]
+    return found
 
 
 def _paid_s(inventory: Inventory, text: str) -> float | None:
