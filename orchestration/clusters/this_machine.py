@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -65,17 +66,27 @@ def describe(root: Path, utc: str, grant: GrantedNode | None = None) -> Inventor
         "slots": slots() if grant is None else min(slots(), grant.slots),
         "memory_bytes": memory_bytes if grant is None else min(memory_bytes, grant.memory_bytes),
     }
+    return of_checkout(NAME, root, utc, [node], NAME, executor="local")
+
+
+def of_checkout(
+    name: str, root: Path, utc: str, nodes: Sequence[Mapping[str, Any]], source: str, **further: Any
+) -> Inventory:
+    """The inventory of nodes that use this very checkout and Python; `further` keys are the kind of cluster's own.
+
+    Raises Refusal, which names the source.
+    """
     cluster = {
-        "cluster": NAME,
-        "profile": NAME,
+        "cluster": name,
+        "profile": name,
         "default_study": "quick",
         "python": str(Path(sys.prefix) / "bin" / "python"),
         "workdir": str(root),
-        "executor": "local",
         "transport": "auto",
         "created_at": utc,
+        **further,
     }
-    return inventory.parse(hostfile.describe(cluster, [node])[1], NAME)
+    return inventory.parse(hostfile.describe(cluster, nodes)[1], source)
 
 
 def slots() -> int:

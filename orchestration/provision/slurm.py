@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra import hostfile
-from orchestration.clusters import allocation, inventory
+from orchestration.clusters import allocation
 from orchestration.clusters.allocation import Allocation
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.provider import Provider, UpFlags
+from orchestration.clusters.this_machine import of_checkout
 from orchestration.errors import Refusal
 from orchestration.operator import Operator
 from orchestration.provision import batch
@@ -63,20 +62,17 @@ def describe(found: Allocation, root: Path, utc: str) -> Inventory:
         {"name": node.name, "address": node.name, "slots": node.slots, "memory_bytes": node.memory_bytes}
         for node in found.nodes
     ]
-    cluster = {
-        "cluster": NAME,
-        "profile": NAME,
-        "default_study": "quick",
-        "python": str(Path(sys.prefix) / "bin" / "python"),
-        "workdir": str(root),
-        "interface_subnet": network([_resolved(node.address) for node in found.nodes]),
-        "executor": NAME,
-        "transport": "auto",
-        "slurm": {"job": found.job, "partition": found.partition},
-        "created_at": utc,
-        "expires_at": found.ends_at,
-    }
-    return inventory.parse(hostfile.describe(cluster, nodes)[1], f"Slurm's job {found.job}")
+    return of_checkout(
+        NAME,
+        root,
+        utc,
+        nodes,
+        f"Slurm's job {found.job}",
+        executor=NAME,
+        interface_subnet=network([_resolved(node.address) for node in found.nodes]),
+        slurm={"job": found.job, "partition": found.partition},
+        expires_at=found.ends_at,
+    )
 
 
 def network(addresses: Sequence[str | None]) -> str | None:
