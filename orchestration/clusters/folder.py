@@ -29,6 +29,11 @@ class ClusterFolder:
         return self.folder / "inventory.json"
 
     @property
+    def description(self) -> Path:
+        """Of a cluster with Slurm, whose inventory each job has of its own."""
+        return self.folder / "cluster.toml"
+
+    @property
     def hostfile(self) -> Path:
         return self.folder / "hostfile"
 

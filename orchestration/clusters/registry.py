@@ -49,8 +49,8 @@ class Clusters:
         """What sweeps on the cluster call it; it need not be up. Raises Refusal."""
         return cluster if cluster in self.names() else self.find(cluster, utc).cluster
 
-    def check_free(self, name: str, newcomer: Provider) -> None:
-        """Raises Refusal where the name cannot be a cluster's, or is one of another provider's."""
+    def check_free(self, name: str, newcomer: Provider | None = None) -> None:
+        """Raises Refusal where the name cannot be a cluster's, or is one of a provider's that is not the newcomer."""
         folder_of(name, self.root)
         owner = self.owner(name)
         if owner is not None and owner is not newcomer:

@@ -6,6 +6,7 @@ A sweep's folder keeps them in `submitted/`: job.sh, command.json, and the jobs'
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from workload.record.files import read_json, write_json, write_whole
 from workload.record.schema import SCHEMA_VERSION, SchemaError
 
 _DAYS = re.compile(r"(\d+)-(\d+)(?::(\d+))?(?::(\d+))?")
+TIMES = "give for example 90m, 4h, 1:30:00 or 1-12:00"
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+)(?::(\d+))?")
 
 
@@ -35,6 +37,14 @@ class BatchRequest:
     account: str = ""
     options: Sequence[str] = ()
     modules: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class SubmittedCommand:
+    """What says which sweep is submitted: where to, and the flags of `fab sweep`. Older sweeps name no cluster."""
+
+    cluster: str
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,7 @@ class SlurmQueue:
             name, cpus, nodes, limit = line.strip().split("|")
             item = Partition(
                 name.rstrip("*"), name.endswith("*"), int(cpus.rstrip("+")), int(nodes),
-                None if limit in ("infinite", "n/a") else minutes_of(limit),
+                minutes_of(limit),
             )  # fmt: skip
             if (before := found.get(item.name)) is not None:
                 both = min(before.cpus, item.cpus), before.nodes + item.nodes
@@ -120,11 +130,8 @@ def _numbers(paths: SweepPaths) -> Path:
     return submitted(paths) / "jobs"
 
 
-def minutes_of(text: str) -> int:
-    """Whole minutes of a time as Slurm takes it (30, 30:00, 1:30:00, 1-0, 1-12:00), or as 90m, 1.5h or 1d.
-
-    Raises Refusal.
-    """
+def minutes_of(text: str) -> int | None:
+    """Whole minutes of a time as Slurm takes it (30, 30:00, 1:30:00, 1-0, 1-12:00), or as 90m or 1.5h; else None."""
     if (seconds := duration_s(text)) is not None:
         minutes = seconds / 60
     elif (found := _DAYS.fullmatch(text)) is not None:
@@ -139,20 +146,23 @@ def minutes_of(text: str) -> int:
         else:
             minutes = int(second) + int(third or 0) / 60
     else:
-        minutes = 0.0
-    if minutes <= 0:
-        raise Refusal(f"--time {text!r} is no time: give for example 90m, 4h, 1:30:00 or 1-12:00")
-    return -int(-minutes // 1)
+        return None
+    return math.ceil(minutes) or None
+
+
+def partition_of(name: str, partitions: Sequence[Partition]) -> Partition:
+    """The partition of that name, of no name the default. Raises Refusal."""
+    for item in partitions:
+        if item.name == name if name else item.is_default:
+            return item
+    names = [item.name for item in partitions]
+    words = unknown("partition", name, names) if name else f"name one of {', '.join(names)}"
+    raise Refusal(f"--partition: {words}")
 
 
 def check(asked: BatchRequest, partitions: Sequence[Partition]) -> Partition:
     """The partition that the job goes to. Raises Refusal where it is unknown, too small, or ends jobs earlier."""
-    named = [item for item in partitions if (item.name == asked.partition if asked.partition else item.is_default)]
-    if not named:
-        names = [item.name for item in partitions]
-        words = unknown("partition", asked.partition, names) if asked.partition else f"name one of {', '.join(names)}"
-        raise Refusal(f"--partition: {words}")
-    found = named[0]
+    found = partition_of(asked.partition, partitions)
     if asked.nodes > found.nodes:
         raise Refusal(f"--nodes {asked.nodes}: partition {found.name} has {found.nodes}")
     if found.minutes is not None and asked.minutes > found.minutes:
@@ -189,35 +199,38 @@ def script(asked: BatchRequest, paths: SweepPaths, where: Path, argv: Sequence[s
     return "\n".join([*lines, f"cd {shlex.quote(str(where))} || exit 2", f"exec {shlex.join(argv)}", ""])
 
 
-def prepare(paths: SweepPaths, text: str, words: Sequence[str]) -> None:
+def prepare(paths: SweepPaths, text: str, command: SubmittedCommand) -> None:
     """Writes the script and what was typed into the sweep's folder. Raises Refusal."""
     try:
         submitted(paths).mkdir(parents=True, exist_ok=True)
         write_whole(script_of(paths), text)
-        write_json(submitted(paths) / "command.json", {"schema_version": SCHEMA_VERSION, "words": list(words)})
+        document = {"cluster": command.cluster, "words": list(command.words)}
+        write_json(submitted(paths) / "command.json", {"schema_version": SCHEMA_VERSION, **document})
     except OSError as error:
         raise Refusal(f"{error.filename or paths.folder}: {error.strerror}: give another --out") from error
 
 
-def submitted_sweeps(runs: RunsFolder) -> list[SweepPaths]:
-    """The sweeps that were submitted, the newest first."""
+def submitted_sweeps(runs: RunsFolder, cluster: str) -> list[SweepPaths]:
+    """The sweeps that were submitted to the cluster, the newest first."""
     found = [path for path in runs.folder.glob("*/submitted/command.json") if not path.parents[1].is_symlink()]
     found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    return [SweepPaths(path.parents[1].resolve()) for path in found]
+    every = [SweepPaths(path.parents[1].resolve()) for path in found]
+    return [paths for paths in every if (given := command_of(paths)) is not None and given.cluster == cluster]
 
 
-def unfinished(runs: RunsFolder, words: Sequence[str]) -> SweepPaths | None:
-    """The newest submitted sweep of the same words that is not finished."""
-    for paths in submitted_sweeps(runs):
-        if words_of(paths) == list(words) and not finished(paths):
+def unfinished(runs: RunsFolder, command: SubmittedCommand) -> SweepPaths | None:
+    """The newest submitted sweep of the same command that is not finished."""
+    for paths in submitted_sweeps(runs, command.cluster):
+        if command_of(paths) == command and not finished(paths):
             return paths
     return None
 
 
-def words_of(paths: SweepPaths) -> list[str] | None:
+def command_of(paths: SweepPaths) -> SubmittedCommand | None:
     """What was typed when the sweep was submitted; None where it never was."""
     try:
-        return [str(word) for word in read_json(submitted(paths) / "command.json").get("words", [])]
+        document = read_json(submitted(paths) / "command.json")
+        return SubmittedCommand(str(document.get("cluster", "slurm")), tuple(map(str, document.get("words", []))))
     except (OSError, SchemaError, json.JSONDecodeError):
         return None
 

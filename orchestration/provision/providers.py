@@ -11,7 +11,7 @@ from orchestration.clusters.this_machine import ThisMachine
 from orchestration.provision.cloud.provider import GoogleCloud
 from orchestration.provision.containers.provider import ContainerClusters
 from orchestration.provision.own_machines import OwnMachines
-from orchestration.provision.slurm import SlurmAllocation
+from orchestration.provision.slurm import SlurmClusters
 
 OWN_MACHINES = OwnMachines()
 
@@ -20,7 +20,7 @@ def providers(environment: Mapping[str, str]) -> tuple[Provider, ...]:
     """All of them, in this order: the first that owns a name has it. `environment` is the one that `fab` runs in."""
     return (
         ThisMachine(environment),
-        SlurmAllocation(environment),
+        SlurmClusters(environment),
         ContainerClusters(),
         GoogleCloud(),
         OWN_MACHINES,

@@ -1,4 +1,4 @@
-"""The Slurm allocation that `fab` was started in, as a cluster: it ends with the job."""
+"""Clusters of Slurm's: each is the allocation that `fab` was started in, and ends with the job."""
 
 from __future__ import annotations
 
@@ -14,31 +14,45 @@ from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.provider import Provider, UpFlags
 from orchestration.clusters.this_machine import of_checkout
 from orchestration.errors import Refusal
+from orchestration.messages import unknown
 from orchestration.operator import Operator
-from orchestration.provision import batch
+from orchestration.provision import batch, slurm_cluster
+from orchestration.provision.slurm_cluster import SlurmCluster
 
 NAME = "slurm"
 
 
 @dataclass(frozen=True)
-class SlurmAllocation(Provider):
-    """The provider of the one cluster `slurm`; its inventory is made anew each time."""
+class SlurmClusters(Provider):
+    """The provider of `slurm`, whatever job `fab` is in, and of the clusters that a person describes.
+
+    Their inventories are made anew in each job.
+    """
 
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    kind = "this Slurm job"
+    kind = "Slurm"
 
     def names(self, root: Path) -> Sequence[str]:
-        return (NAME,)
+        return (NAME, *slurm_cluster.names(root))
 
     def find(self, cluster: str, root: Path, utc: str) -> Inventory:
+        described = description(cluster, root)
         found = allocation.read(self.environment)
         if found is None:
-            raise Refusal("there is no Slurm job here: start fab inside one, with salloc or sbatch")
-        return describe(found, root, utc)
+            raise Refusal(
+                f"there is no Slurm job here: 'fab submit --cluster {cluster}' makes one, or start fab inside one, "
+                "with salloc or sbatch"
+            )
+        if described.partitions and found.partition not in described.partitions:
+            raise Refusal(
+                f"Slurm's job {found.job} is in partition {found.partition}, cluster {cluster} is "
+                f"{', '.join(described.partitions)}: give --cluster {NAME}, or another job"
+            )
+        return describe(found, root, utc, cluster)
 
     def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
-        raise Refusal(f"cluster {cluster} is the job that fab runs in: start one with salloc or sbatch")
+        raise Refusal(f"cluster {cluster} is Slurm's: 'fab submit' makes a job there, or salloc and sbatch do")
 
     def check_down(self, cluster: str, operator: Operator) -> None:
         raise Refusal(f"cluster {cluster} is the job that fab runs in, and ends with it")
@@ -46,9 +60,11 @@ class SlurmAllocation(Provider):
     def down(self, cluster: str, discard: bool, operator: Operator) -> None:
         """Cancels the jobs that `fab submit` brought into the queue, and no other."""
         slurm = batch.SlurmQueue(operator.environment)
-        jobs = [(paths, job) for paths in batch.submitted_sweeps(operator.runs) for job in slurm.jobs(paths)]
+        jobs = [(paths, job) for paths in batch.submitted_sweeps(operator.runs, cluster) for job in slurm.jobs(paths)]
         if not jobs:
-            raise Refusal("no job that 'fab submit' made waits or runs: there is nothing to cancel")
+            raise Refusal(
+                f"no job that 'fab submit --cluster {cluster}' made waits or runs: there is nothing to cancel"
+            )
         for paths, job in jobs:
             operator.person.say(f"job {job.number}: {job.state}, {paths.folder}")
         if not operator.person.agrees(f"Cancel {len(jobs)} job{'s' * (len(jobs) > 1)}? Records are kept."):
@@ -56,18 +72,30 @@ class SlurmAllocation(Provider):
         slurm.cancel([job for _, job in jobs])
 
 
-def describe(found: Allocation, root: Path, utc: str) -> Inventory:
+def description(cluster: str, root: Path) -> SlurmCluster:
+    """What a person says of the cluster, nothing of `slurm`. Raises Refusal, also where there is no such cluster."""
+    if cluster == NAME:
+        return SlurmCluster()
+    if cluster not in (known := slurm_cluster.names(root)):
+        raise Refusal(
+            f"{unknown('Slurm cluster', cluster, (NAME, *known))}; 'fab inventory --slurm --name NAME' describes one"
+        )
+    return slurm_cluster.read(cluster, root)
+
+
+def describe(found: Allocation, root: Path, utc: str, cluster: str = NAME) -> Inventory:
     """The inventory of an allocation. Raises Refusal."""
     nodes = [
         {"name": node.name, "address": node.name, "slots": node.slots, "memory_bytes": node.memory_bytes}
         for node in found.nodes
     ]
     return of_checkout(
-        NAME,
+        cluster,
         root,
         utc,
         nodes,
         f"Slurm's job {found.job}",
+        profile=NAME,
         executor=NAME,
         interface_subnet=network([_resolved(node.address) for node in found.nodes]),
         slurm={"job": found.job, "partition": found.partition},

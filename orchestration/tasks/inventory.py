@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from invoke.context import Context
@@ -18,6 +20,7 @@ from orchestration.tasks.printing import print_line, short
     help={
         "cluster": "a stack on Google Cloud that another machine brought up: write its files here too",
         "hosts": "names or addresses, comma-separated, the head first: as this machine and the nodes reach them",
+        "slurm": "describe a cluster with Slurm, for 'fab submit', in place of a list of hosts",
         "name": "name of the new cluster",
         "user": "user name there (default: yours here)",
         "key-file": "private key (default: your agent, or the keys in ~/.ssh)",
@@ -27,6 +30,11 @@ from orchestration.tasks.printing import print_line, short
         "memory-gib": "memory of a machine (default: what it has)",
         "subnet": "network between the machines, as 10.0.0.0/24 (default: where the head reaches them all)",
         "expect": "fingerprints SHA256:... read on the machines, comma-separated: compared instead of asking you",
+        "partition": "with --slurm: where jobs go, comma-separated, the usual one first (default: Slurm's default)",
+        "account": "with --slurm: what jobs are charged to",
+        "time": "with --slurm: how long a job is without 'fab submit --time'",
+        "module": "with --slurm: modules to load before, comma-separated",
+        "shared-folder": "with --slurm: folders that all nodes share, comma-separated (default: this checkout)",
     },
     auto_shortflags=False,
 )
@@ -44,14 +52,23 @@ def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
     memory_gib: str = "",
     subnet: str = "",
     expect: str = "",
+    slurm: bool = False,
+    partition: str = "",
+    account: str = "",
+    time: str = "",
+    module: str = "",
+    shared_folder: str = "",
 ) -> None:
-    """Make a cluster of your own machines: pin their host keys, ask them for cores and memory."""
+    """Make a cluster of your own machines: pin their host keys, ask them for cores and memory; or describe Slurm's."""
     from orchestration.clusters.folder import folder_of
     from orchestration.provision.host_keys import confirm
     from orchestration.provision.own_machines import Login, Machines, add
     from orchestration.provision.providers import OWN_MACHINES
 
     known, us = known_clusters(), operator()
+    if slurm:
+        _describe(name, words(partition), account, time, words(module), words(shared_folder) or (str(ROOT),))
+        return
     if cluster:
         found = known.provider(cluster).inventory(cluster, us)
         folder = short(folder_of(found.cluster, ROOT).folder)
@@ -67,6 +84,40 @@ def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
     print_line(
         f"{name}: {len(added.nodes)} nodes, {added.slots} slots; 'fab check --cluster {name}' says what is missing"
     )
+
+
+def _describe(
+    name: str,
+    partitions: Sequence[str],
+    account: str,
+    time: str,
+    modules: Sequence[str],
+    shared: Sequence[str],
+) -> None:
+    """Describes a cluster with Slurm, whose controller is asked for its partitions. Raises Refusal."""
+    from orchestration.provision import batch, slurm_cluster
+
+    if not name:
+        raise Refusal("give --name, the name of the new cluster")
+    if (path := slurm_cluster.path_of(name, ROOT)).exists():
+        raise Refusal(f"{short(path)} describes {name}: change it there, or remove it and describe the cluster anew")
+    known_clusters().check_free(name)
+    found = batch.SlurmQueue(os.environ).partitions()
+    chosen = [batch.partition_of(word, found) for word in partitions or ("",)]
+    given = {
+        "partitions": [item.name for item in chosen],
+        "account": account,
+        "time": time,
+        "modules": list(modules),
+        "shared_folders": [str(Path(folder).expanduser().absolute()) for folder in shared],
+    }
+    described = slurm_cluster.parse({key: value for key, value in given.items() if value}, "fab inventory")
+    batch.check(batch.BatchRequest(1, batch.minutes_of(time) or 1, chosen[0].name), found)
+    print_line(f"{name}: {short(slurm_cluster.write(name, ROOT, described))}")
+    for item in chosen:
+        limit = "without a time limit" if item.minutes is None else f"for at most {item.minutes} min"
+        print_line(f"partition {item.name}: {item.nodes} nodes of {item.cpus} CPUs, {limit}")
+    print_line(f"'fab submit --cluster {name} --nodes {chosen[0].nodes} --time 1h --dry-run' shows what a sweep takes")
 
 
 @task(

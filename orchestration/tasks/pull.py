@@ -74,11 +74,10 @@ def _jobs(cluster: str, sweep: str) -> tuple[SweepPaths | None, list[str]]:
     """The sweep that is meant, None where it has not begun; and lines on its jobs in Slurm's queue. Raises Refusal."""
     from orchestration.paths import RunsFolder, SweepPaths
     from orchestration.provision import batch
-    from orchestration.provision.slurm import NAME
 
     named = [SweepPaths(sweep_at(sweep).resolve())] if sweep else []
-    candidates = named or (batch.submitted_sweeps(RunsFolder(RUNS)) if cluster == NAME else [])
-    if not candidates or batch.words_of(paths := candidates[0]) is None:
+    candidates = named or batch.submitted_sweeps(RunsFolder(RUNS), cluster)
+    if not candidates or batch.command_of(paths := candidates[0]) is None:
         return sweep_paths(cluster, sweep), []
     lines = [f"job {job.number}: {job.state} ({job.reason})" for job in batch.SlurmQueue(os.environ).jobs(paths)]
     lines = lines or ["no job of it waits or runs: 'fab submit' goes on"] if not batch.finished(paths) else lines

@@ -13,6 +13,7 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from orchestration.errors import Refusal
+from orchestration.messages import unknown
 from orchestration.tasks import sweep as sweep_task
 from orchestration.tasks.arguments import number, words
 from orchestration.tasks.common import ROOT, RUNS, reports_errors, utc_now
@@ -21,12 +22,14 @@ from orchestration.tasks.printing import print_line, short
 if TYPE_CHECKING:
     from orchestration.paths import SweepPaths
     from orchestration.planning.study import LoadedStudy
-    from orchestration.provision.batch import BatchRequest
+    from orchestration.provision.batch import BatchRequest, SubmittedCommand
+    from orchestration.provision.slurm_cluster import SlurmCluster
 
 OWN_HELP = {
+    "cluster": "a cluster that 'fab inventory --slurm' described; its file says what is not given (default: slurm)",
     "nodes": "how many nodes, whole ones",
     "time": "how long, as Slurm takes it (30, 1:30:00, 1-12:00), or as 90m, 4h, 1d",
-    "partition": "Slurm's partition (default: its default)",
+    "partition": "Slurm's partition (default: the cluster's, else Slurm's default)",
     "account": "what the time is charged to",
     "sbatch-option": "an option of sbatch's own, as --qos=high; may be repeated",
     "module": "modules to load before, comma-separated",
@@ -59,6 +62,7 @@ HELP = {key: text for key, text in sweep_task.SWEEP_HELP.items() if key.replace(
 def submit(  # noqa: PLR0913, PLR0917  one argument a flag
     _context: Context,
     sbatch_option: Sequence[str],
+    cluster: str = "slurm",
     nodes: str = "",
     time: str = "",
     partition: str = "",
@@ -70,21 +74,20 @@ def submit(  # noqa: PLR0913, PLR0917  one argument a flag
     **flags: Any,
 ) -> None:
     """Submit a sweep as one batch job of Slurm's; the same command again goes on where a job ended."""
-    from orchestration.provision import batch
+    from orchestration.provision import batch, slurm_cluster
+    from orchestration.provision.slurm import description
 
-    if not nodes or not time:
-        raise Refusal("--nodes and --time are needed: give for example --nodes 4 --time 1h")
-    count = number("--nodes", nodes) or 0
-    if count < 1:
-        raise Refusal(f"--nodes {nodes}: give a whole number of at least 1")
-    asked = batch.BatchRequest(count, batch.minutes_of(time), partition, account, tuple(sbatch_option), words(module))
+    described = description(cluster, ROOT)
+    asked = _request(described, cluster, nodes, time, partition, account, module, sbatch_option)
     loaded = _loaded(flags)
     slurm = batch.SlurmQueue(os.environ)
     found = batch.check(asked, slurm.partitions())
     typed = _typed(flags)
-    paths = _paths(out, new, loaded, typed)
+    command = batch.SubmittedCommand(cluster, tuple(typed))
+    paths = _paths(out, new, loaded, command)
+    slurm_cluster.check_shared(described, cluster, ROOT, [ROOT, paths.folder])
     argv = [str(Path(sys.prefix) / "bin" / "python"), "-E", "-s", str(ROOT / "fabfile.py")]
-    argv += ["sweep", "--cluster", "slurm", "--out", str(paths.folder), *typed]
+    argv += ["sweep", "--cluster", cluster, "--out", str(paths.folder), *typed]
     text = batch.script(asked, paths, Path.cwd(), argv)
     if dry_run:
         print(text, end="")
@@ -94,11 +97,44 @@ def submit(  # noqa: PLR0913, PLR0917  one argument a flag
     if at_work := slurm.jobs(paths):
         raise Refusal(
             f"job {at_work[0].number} of {short(paths.folder)} is {at_work[0].state}: wait for it, or "
-            "'fab down --cluster slurm' cancels it"
+            f"'fab down --cluster {cluster}' cancels it"
         )
-    batch.prepare(paths, text, typed)
+    batch.prepare(paths, text, command)
     number_ = slurm.submit(paths)
     print_line(f"job {number_}: {short(paths.folder)}; 'fab status --sweep {short(paths.folder)}' says how far it is")
+
+
+def _request(  # noqa: PLR0913, PLR0917  one argument a flag
+    described: SlurmCluster,
+    cluster: str,
+    nodes: str,
+    time: str,
+    partition: str,
+    account: str,
+    module: str,
+    options: Sequence[str],
+) -> BatchRequest:
+    """What is asked of Slurm: what is typed, else what the cluster's description says. Raises Refusal."""
+    from orchestration.provision import batch
+
+    if partition and described.partitions and partition not in described.partitions:
+        raise Refusal(unknown(f"partition of {cluster}", partition, described.partitions))
+    if not nodes or not (time or described.time):
+        raise Refusal("--nodes and --time are needed: give for example --nodes 4 --time 1h")
+    count = number("--nodes", nodes) or 0
+    if count < 1:
+        raise Refusal(f"--nodes {nodes}: give a whole number of at least 1")
+    minutes = batch.minutes_of(time or described.time)
+    if minutes is None:
+        raise Refusal(f"--time {time!r} is no time: {batch.TIMES}")
+    return batch.BatchRequest(
+        count,
+        minutes,
+        partition or next(iter(described.partitions), ""),
+        account or described.account,
+        (*described.sbatch_options, *options),
+        words(module) or described.modules,
+    )
 
 
 def _loaded(flags: Mapping[str, Any]) -> LoadedStudy:
@@ -122,8 +158,8 @@ def _typed(flags: Mapping[str, Any]) -> list[str]:
     return typed
 
 
-def _paths(out: str, new: bool, loaded: LoadedStudy, typed: Sequence[str]) -> SweepPaths:
-    """The folder of the sweep: the one given, that of the unfinished sweep of the same words, or a new one."""
+def _paths(out: str, new: bool, loaded: LoadedStudy, command: SubmittedCommand) -> SweepPaths:
+    """The folder of the sweep: the one given, that of the unfinished sweep of the same command, or a new one."""
     from orchestration.paths import RunsFolder, SweepPaths
     from orchestration.provision import batch
 
@@ -132,13 +168,13 @@ def _paths(out: str, new: bool, loaded: LoadedStudy, typed: Sequence[str]) -> Sw
         paths = SweepPaths(Path(out).expanduser().absolute())
         if new and paths.folder.exists():
             raise Refusal(f"--new, but {out} is there: give another --out")
-        if batch.words_of(paths) not in (None, list(typed)):
+        if batch.command_of(paths) not in (None, command):
             raise Refusal(f"{out} was submitted with other flags: give another --out, or the same flags")
         return paths
-    if not new and (found := batch.unfinished(runs, typed)) is not None:
+    if not new and (found := batch.unfinished(runs, command)) is not None:
         return found
     utc = utc_now()[:19].replace("-", "").replace(":", "")
-    folder = RUNS.absolute() / f"{loaded.study.name}-slurm-{utc}Z"
+    folder = RUNS.absolute() / f"{loaded.study.name}-{command.cluster}-{utc}Z"
     numbered = (folder, *(folder.with_name(f"{folder.name}-{n}") for n in range(2, 1000)))
     return SweepPaths(next(path for path in numbered if not path.exists()))
 

@@ -1,8 +1,12 @@
 """`fab submit` from a login node: one job for a whole sweep, and what becomes of it in the queue."""
 
+import shutil
+from collections.abc import Iterator
+
 import pytest
 
 from tests.cluster.host import wait_for
+from tests.orchestration.support import ROOT
 from tests.slurm.conftest import Login
 
 
@@ -19,18 +23,34 @@ def number(said: str) -> int:
     return int(next(line for line in said.splitlines() if line.startswith("job ")).split()[1].rstrip(":"))
 
 
-def test_a_submitted_sweep_is_carried_out_and_its_state_is_told(login: Login) -> None:
+@pytest.fixture
+def described(login: Login) -> Iterator[str]:
+    """The name of a cluster as `fab inventory --slurm` describes it, with what nodes and the login node share."""
+    name = f"tests-{login.paths.mark}"
+    shared = f"{ROOT},{login.hosts.shared}"
+    asked = ["--partition=main", "--time=20m", f"--shared-folder={shared}"]
+    done = login.fab_in([], "inventory", "--slurm", f"--name={name}", *asked)
+    assert done.returncode == 0, done.stderr
+    assert "partition main: 4 nodes of 2 CPUs, for at most 60 min" in done.stdout
+    yield name
+    shutil.rmtree(ROOT / "infra" / "clusters" / name)
+
+
+def test_a_sweep_on_a_described_cluster_is_carried_out_and_its_state_is_told(login: Login, described: str) -> None:
     login.study([1, 4])
-    said = submit(login)
+    outside = submit(login, status=2, cluster=described, time="", out="/etc/sweep")
+    assert f"/etc/sweep lies in no folder that the nodes of {described} share" in outside
+    said = submit(login, cluster=described, time="")
     assert "at most 1.33 core-hours: 2 nodes of 2 CPUs for 20 min; 25% of it idles" in said
     job = number(said)
-    status = login.fab_in([], "status", "--cluster", "slurm", "--sweep", str(login.paths.folder))
+    status = login.fab_in([], "status", "--sweep", str(login.paths.folder))
     assert f"job {job}: " in status.stdout
     assert login.waits(job) == "COMPLETED"
     assert {ranks: record["outcome"] for ranks, record in login.records().items()} == {1: "ok", 4: "ok"}
     assert (login.paths.folder / "submitted" / "job.sh").read_text().startswith("#!/bin/bash\n#SBATCH --job-name=")
     assert "2 runs: 2 ok" in (login.paths.folder / "submitted" / f"{job}.log").read_text()
-    status = login.fab_in([], "status", "--cluster", "slurm", "--sweep", str(login.paths.folder))
+    status = login.fab_in([], "status", "--sweep", str(login.paths.folder))
+    assert status.stdout.splitlines()[0].endswith(f": 2 runs on {described}")
     assert status.stdout.splitlines()[1:] == ["  2 ok", "  0 waiting"]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from orchestration.clusters.allocation import GrantedNode, told
 from orchestration.errors import Refusal
-from orchestration.provision.slurm import SlurmAllocation, describe, network
+from orchestration.provision.slurm import SlurmClusters, describe, network
 
 JOB = (
     "JobId=7 JobName=interactive UserId=root(0) GroupId=root(0) MCS_label=N/A Priority=4294901759 Nice=0 "
@@ -100,7 +100,7 @@ def test_the_cluster_ends_with_the_job():
 
 
 def test_without_slurm_a_job_is_refused_in_one_line(tmp_path):
-    provider = SlurmAllocation({"SLURM_JOB_ID": "7", "PATH": str(tmp_path)})
+    provider = SlurmClusters({"SLURM_JOB_ID": "7", "PATH": str(tmp_path)})
     assert "there is no scontrol on the PATH: load Slurm's module" in provider.status("slurm", tmp_path, "")
 
 

@@ -17,6 +17,10 @@ from tests.orchestration.support import ROOT, refused
         (["inventory", "--hosts", "a", "--name", "fat"], "the name 'fat' is taken (Google Cloud)"),
         (["inventory", "--hosts", "a", "--name", "tests-wrong", "--slots", "many"], "--slots 'many' is no whole"),
         (["inventory", "--hosts", "a", "--name", "tests-wrong", "--slots", "0", "--memory-gib", "1"], "slots = 0"),
+        (["inventory", "--slurm"], "give --name, the name of the new cluster"),
+        (["inventory", "--slurm", "--name", "slurm"], "the name 'slurm' is taken (Slurm)"),
+        (["inventory", "--slurm", "--name", "../x"], "'../x'"),
+        (["submit", "--cluster", "no-such"], "Slurm cluster 'no-such' is unknown: it is one of slurm"),
         (["trust", "--cluster", "no-such"], "cluster 'no-such' is unknown"),
     ],
 )
