@@ -104,6 +104,11 @@ class RunsFolder:
     def latest(self) -> Path:
         return self.folder / "latest"
 
+    @property
+    def submitted(self) -> Path:
+        """Holds a link to each sweep elsewhere that `fab submit` made, named by the sweep's mark."""
+        return self.folder / ".submitted"
+
     def sweeps(self) -> list[SweepPaths]:
         """The sweeps here, the one worked at last first."""
         ledgers = [path for path in self.folder.glob("*/ledger.jsonl") if not path.parent.is_symlink()]

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,14 +101,16 @@ class SlurmQueue:
             file.write(f"{number}\n")
         return number
 
-    def jobs(self, paths: SweepPaths) -> list[QueuedJob]:
-        """The jobs of the sweep that wait or run: of the numbers that it kept, those whose name carries its mark."""
-        if not _numbers(paths).exists():
-            return []
-        ours = set(_numbers(paths).read_text(encoding="utf-8").split())
-        listed = self.run("squeue", "--noheader", f"--name={name_of(paths)}", "--format=%i|%T|%r")
-        found = [QueuedJob(*line.strip().split("|", 2)) for line in listed.splitlines() if line.strip()]
-        return [job for job in found if job.number in ours]
+    def jobs(self, sweeps: Sequence[SweepPaths]) -> list[tuple[SweepPaths, QueuedJob]]:
+        """The jobs of the sweeps that wait or run: of the numbers that each kept, those whose name carries its mark."""
+        listed = self.run("squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%T|%r|%j") if sweeps else ""
+        queued = [line.strip().split("|", 3) for line in listed.splitlines() if line.strip()]
+        return [
+            (paths, QueuedJob(number, state, reason))
+            for paths in sweeps
+            for number, state, reason, name in queued
+            if name == name_of(paths) and number in _kept_numbers(paths)
+        ]
 
     def cancel(self, jobs: Sequence[QueuedJob]) -> None:
         """Ends the jobs."""
@@ -128,6 +132,10 @@ def script_of(paths: SweepPaths) -> Path:
 
 def _numbers(paths: SweepPaths) -> Path:
     return submitted(paths) / "jobs"
+
+
+def _kept_numbers(paths: SweepPaths) -> list[str]:
+    return _numbers(paths).read_text(encoding="utf-8").split() if _numbers(paths).exists() else []
 
 
 def minutes_of(text: str) -> int | None:
@@ -199,29 +207,42 @@ def script(asked: BatchRequest, paths: SweepPaths, where: Path, argv: Sequence[s
     return "\n".join([*lines, f"cd {shlex.quote(str(where))} || exit 2", f"exec {shlex.join(argv)}", ""])
 
 
-def prepare(paths: SweepPaths, text: str, command: SubmittedCommand) -> None:
-    """Writes the script and what was typed into the sweep's folder. Raises Refusal."""
+def prepare(runs: RunsFolder, paths: SweepPaths, text: str, command: SubmittedCommand) -> None:
+    """Writes the script and what was typed into the sweep's folder, which results/runs remembers. Raises Refusal."""
+    document = {"schema_version": SCHEMA_VERSION, "cluster": command.cluster, "words": list(command.words)}
     try:
         submitted(paths).mkdir(parents=True, exist_ok=True)
         write_whole(script_of(paths), text)
-        document = {"cluster": command.cluster, "words": list(command.words)}
-        write_json(submitted(paths) / "command.json", {"schema_version": SCHEMA_VERSION, **document})
+        write_json(submitted(paths) / "command.json", document)
+        if paths.folder.parent != runs.folder.resolve():
+            _remember(runs, paths)
     except OSError as error:
         raise Refusal(f"{error.filename or paths.folder}: {error.strerror}: give another --out") from error
 
 
+def _remember(runs: RunsFolder, paths: SweepPaths) -> None:
+    """Links to a sweep that lies elsewhere; links to those that are gone are removed. Raises OSError."""
+    runs.submitted.mkdir(parents=True, exist_ok=True)
+    for link in runs.submitted.iterdir():
+        if not link.exists():
+            link.unlink(missing_ok=True)
+    with suppress(FileExistsError):
+        (runs.submitted / paths.mark).symlink_to(paths.folder)
+
+
 def submitted_sweeps(runs: RunsFolder, cluster: str) -> list[SweepPaths]:
-    """The sweeps that were submitted to the cluster, the newest first."""
-    found = [path for path in runs.folder.glob("*/submitted/command.json") if not path.parents[1].is_symlink()]
+    """The sweeps that were submitted to the cluster, wherever they lie, the newest first."""
+    here = [path for path in runs.folder.glob("*/submitted/command.json") if not path.parents[1].is_symlink()]
+    found = [*here, *runs.submitted.glob("*/submitted/command.json")]
     found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     every = [SweepPaths(path.parents[1].resolve()) for path in found]
     return [paths for paths in every if (given := command_of(paths)) is not None and given.cluster == cluster]
 
 
 def unfinished(runs: RunsFolder, command: SubmittedCommand) -> SweepPaths | None:
-    """The newest submitted sweep of the same command that is not finished."""
+    """The newest sweep in results/runs that was submitted by the same command and is not finished."""
     for paths in submitted_sweeps(runs, command.cluster):
-        if command_of(paths) == command and not finished(paths):
+        if paths.folder.parent == runs.folder.resolve() and command_of(paths) == command and not finished(paths):
             return paths
     return None
 

@@ -60,7 +60,7 @@ class SlurmClusters(Provider):
     def down(self, cluster: str, discard: bool, operator: Operator) -> None:
         """Cancels the jobs that `fab submit` brought into the queue, and no other."""
         slurm = batch.SlurmQueue(operator.environment)
-        jobs = [(paths, job) for paths in batch.submitted_sweeps(operator.runs, cluster) for job in slurm.jobs(paths)]
+        jobs = slurm.jobs(batch.submitted_sweeps(operator.runs, cluster))
         if not jobs:
             raise Refusal(
                 f"no job that 'fab submit --cluster {cluster}' made waits or runs: there is nothing to cancel"

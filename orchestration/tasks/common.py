@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT_RUNS = ROOT / "results" / "runs"
-RUNS = own_folder(PROJECT_RUNS, "runs", os.environ, inside=(".images", ".checks", ".probes"))
+RUNS = own_folder(PROJECT_RUNS, "runs", os.environ, inside=(".images", ".checks", ".probes", ".submitted"))
 P = ParamSpec("P")
 
 

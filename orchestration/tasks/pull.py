@@ -79,8 +79,13 @@ def _jobs(cluster: str, sweep: str) -> tuple[SweepPaths | None, list[str]]:
     candidates = named or batch.submitted_sweeps(RunsFolder(RUNS), cluster)
     if not candidates or batch.command_of(paths := candidates[0]) is None:
         return sweep_paths(cluster, sweep), []
-    lines = [f"job {job.number}: {job.state} ({job.reason})" for job in batch.SlurmQueue(os.environ).jobs(paths)]
-    lines = lines or ["no job of it waits or runs: 'fab submit' goes on"] if not batch.finished(paths) else lines
+    try:
+        jobs = [job for _, job in batch.SlurmQueue(os.environ).jobs([paths])]
+        lines = [f"job {job.number}: {job.state} ({job.reason})" for job in jobs]
+        if not jobs and not batch.finished(paths):
+            lines = ["no job of it waits or runs: 'fab submit' goes on"]
+    except Refusal as refusal:  # where there is no Slurm, records tell as much as they do anywhere
+        lines = [str(refusal)]
     if paths.ledger.exists():
         return paths, lines
     return None, [f"{short(paths.folder)}: not begun", *lines]

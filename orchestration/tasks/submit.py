@@ -74,6 +74,7 @@ def submit(  # noqa: PLR0913, PLR0917  one argument a flag
     **flags: Any,
 ) -> None:
     """Submit a sweep as one batch job of Slurm's; the same command again goes on where a job ended."""
+    from orchestration.paths import RunsFolder
     from orchestration.provision import batch, slurm_cluster
     from orchestration.provision.slurm import description
 
@@ -94,12 +95,11 @@ def submit(  # noqa: PLR0913, PLR0917  one argument a flag
     print_line(_cost(asked, found.cpus, loaded))
     if dry_run:
         return
-    if at_work := slurm.jobs(paths):
+    for _, job in slurm.jobs([paths]):
         raise Refusal(
-            f"job {at_work[0].number} of {short(paths.folder)} is {at_work[0].state}: wait for it, or "
-            f"'fab down --cluster {cluster}' cancels it"
+            f"job {job.number} of {short(paths.folder)} is {job.state}: wait for it, or 'scancel {job.number}' ends it"
         )
-    batch.prepare(paths, text, command)
+    batch.prepare(RunsFolder(RUNS), paths, text, command)
     number_ = slurm.submit(paths)
     print_line(f"job {number_}: {short(paths.folder)}; 'fab status --sweep {short(paths.folder)}' says how far it is")
 
@@ -165,7 +165,7 @@ def _paths(out: str, new: bool, loaded: LoadedStudy, command: SubmittedCommand) 
 
     runs = RunsFolder(RUNS)
     if out:
-        paths = SweepPaths(Path(out).expanduser().absolute())
+        paths = SweepPaths(Path(out).expanduser().resolve())
         if new and paths.folder.exists():
             raise Refusal(f"--new, but {out} is there: give another --out")
         if batch.command_of(paths) not in (None, command):
@@ -174,7 +174,7 @@ def _paths(out: str, new: bool, loaded: LoadedStudy, command: SubmittedCommand) 
     if not new and (found := batch.unfinished(runs, command)) is not None:
         return found
     utc = utc_now()[:19].replace("-", "").replace(":", "")
-    folder = RUNS.absolute() / f"{loaded.study.name}-{command.cluster}-{utc}Z"
+    folder = RUNS.resolve() / f"{loaded.study.name}-{command.cluster}-{utc}Z"
     numbered = (folder, *(folder.with_name(f"{folder.name}-{n}") for n in range(2, 1000)))
     return SweepPaths(next(path for path in numbered if not path.exists()))
 

@@ -102,7 +102,7 @@ def test_one_job_of_a_sweep_at_a_time_beside_other_sweeps(login: Login) -> None:
     first = number(submit(login))
     second = number(submit(login, out=login.folder / "second"))
     said = submit(login, status=2)
-    assert f"job {first} of {login.paths.folder} is PENDING: wait for it" in said
+    assert f"job {first} of {login.paths.folder} is PENDING: wait for it, or 'scancel {first}' ends it" in said
     status = login.fab_in([], "status", "--sweep", str(login.paths.folder))
     begun, waiting = status.stdout.splitlines()
     assert begun == f"{login.paths.folder}: not begun"
@@ -116,20 +116,17 @@ def test_down_cancels_what_was_submitted_and_nothing_else(login: Login) -> None:
     stranger.write_text("#!/bin/sh\nsleep 300\n")
     theirs = login.hosts.run("sbatch", "--parsable", "--output=/dev/null", str(stranger)).strip()
     login.study([4], repeats=100_000)
-    name = f"submitted-{login.folder.name}"
-    out = login.runs / name
-    try:
-        ours = number(submit(login, out=out))
-        refused = login.fab_in([], "down", "--cluster", "slurm")
-        assert refused.returncode == 2
-        assert "give --yes" in refused.stderr
-        done = login.fab_in([], "down", "--cluster", "slurm", "--yes")
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert f"job {ours}: " in done.stdout
-        assert login.waits(ours) == "CANCELLED"
-        assert login.hosts.run("squeue", "--noheader", "--format=%i").split() == [theirs]
-    finally:
-        login.hosts.run("rm", "-rf", str(out))
+    ours = number(submit(login))
+    told = login.fab_in([], "status", "--cluster", "slurm")
+    assert f"job {ours}: " in told.stdout
+    refused = login.fab_in([], "down", "--cluster", "slurm")
+    assert refused.returncode == 2
+    assert "give --yes" in refused.stderr
+    done = login.fab_in([], "down", "--cluster", "slurm", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"job {ours}: " in done.stdout
+    assert login.waits(ours) == "CANCELLED"
+    assert login.hosts.run("squeue", "--noheader", "--format=%i").split() == [theirs]
 
 
 @pytest.mark.parametrize(

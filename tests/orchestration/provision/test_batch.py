@@ -1,6 +1,7 @@
 """A sweep as a batch job: times, partitions and the script, without Slurm."""
 
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.provision.batch import (
     BatchRequest,
     Partition,
+    QueuedJob,
+    SlurmQueue,
     SubmittedCommand,
     check,
     finished,
@@ -108,7 +111,7 @@ def test_the_same_command_goes_on_until_the_sweep_is_finished(tmp_path):
     runs = RunsFolder(tmp_path)
     command = SubmittedCommand("birch", ("--study", "quick"))
     paths = SweepPaths(tmp_path / "quick-birch")
-    prepare(paths, "#!/bin/bash\n", command)
+    prepare(runs, paths, "#!/bin/bash\n", command)
     assert [item.folder for item in submitted_sweeps(runs, "birch")] == [paths.folder]
     assert unfinished(runs, command) == paths
     assert unfinished(runs, SubmittedCommand("birch", ("--study", "paper"))) is None
@@ -124,6 +127,37 @@ def test_the_same_command_goes_on_until_the_sweep_is_finished(tmp_path):
 
 def test_a_sweep_that_was_submitted_before_clusters_had_names_is_slurms(tmp_path):
     paths = SweepPaths(tmp_path / "quick-slurm")
-    prepare(paths, "#!/bin/bash\n", SubmittedCommand("birch", ()))
+    prepare(RunsFolder(tmp_path), paths, "#!/bin/bash\n", SubmittedCommand("birch", ()))
     write_json(paths.folder / "submitted" / "command.json", {"schema_version": 1, "words": ["--study", "quick"]})
     assert unfinished(RunsFolder(tmp_path), SubmittedCommand("slurm", ("--study", "quick"))) == paths
+
+
+def test_sweeps_elsewhere_are_remembered_while_they_are_there(tmp_path):
+    runs, command = RunsFolder(tmp_path / "runs"), SubmittedCommand("birch", ())
+    gone, kept = SweepPaths(tmp_path / "gone"), SweepPaths(tmp_path / "kept")
+    prepare(runs, gone, "#!/bin/bash\n", command)
+    shutil.rmtree(gone.folder)
+    for _ in range(2):
+        prepare(runs, kept, "#!/bin/bash\n", command)
+    assert submitted_sweeps(runs, "birch") == [kept]
+    assert [link.name for link in runs.submitted.iterdir()] == [kept.mark]
+    assert not runs.sweeps()
+    assert unfinished(runs, command) is None
+
+
+def test_only_jobs_of_a_kept_number_and_the_sweeps_name_are_its_own(tmp_path):
+    runs, command = RunsFolder(tmp_path), SubmittedCommand("birch", ())
+    ours, other = SweepPaths(tmp_path / "ours"), SweepPaths(tmp_path / "other")
+    for paths, numbers in ((ours, "7\n8\n"), (other, "9\n")):
+        prepare(runs, paths, "#!/bin/bash\n", command)
+        (paths.folder / "submitted" / "jobs").write_text(numbers)
+    lines = [
+        f"7|RUNNING|None|{name_of(ours)}", "8|RUNNING|None|a|b", f"9|PENDING|Priority|{name_of(ours)}",
+        f"10|PENDING|Priority|{name_of(ours)}", f"9|PENDING|Resources|{name_of(other)}",
+    ]  # fmt: skip
+    squeue = tmp_path / "bin" / "squeue"
+    squeue.parent.mkdir()
+    squeue.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines))
+    squeue.chmod(0o755)
+    found = SlurmQueue({"PATH": f"{squeue.parent}:/bin:/usr/bin"}).jobs([ours, other])
+    assert found == [(ours, QueuedJob("7", "RUNNING", "None")), (other, QueuedJob("9", "PENDING", "Resources"))]
