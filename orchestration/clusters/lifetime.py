@@ -7,6 +7,8 @@ import datetime
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 
+EXPIRED = "expired"  # begins the reason of a run that is skipped because the cluster ends before it
+
 
 def too_late(expires_at: str | None, utc: str, takes_s: float | None) -> str | None:
     """Why a run must not start so close to the cluster's end; None where it may.
@@ -17,9 +19,9 @@ def too_late(expires_at: str | None, utc: str, takes_s: float | None) -> str | N
         return None
     left_s = lifetime_left_s(expires_at, utc)
     if left_s <= 0:
-        return f"expired: the cluster's lifetime ended at {expires_at}"
+        return f"{EXPIRED}: the cluster's lifetime ended at {expires_at}"
     if takes_s is not None and takes_s > left_s:
-        return f"expired: the run takes about {takes_s:.0f} s, {left_s:.0f} s are left of the cluster's lifetime"
+        return f"{EXPIRED}: the run takes about {takes_s:.0f} s, {left_s:.0f} s are left of the cluster's lifetime"
     return None
 
 

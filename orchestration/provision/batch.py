@@ -16,16 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.durations import duration_s
-from orchestration.clusters import allocation
+from orchestration.clusters import allocation, inventory
+from orchestration.clusters.lifetime import EXPIRED
 from orchestration.errors import Refusal
 from orchestration.messages import unknown
 from orchestration.paths import RunsFolder, SweepPaths
+from orchestration.sweep import resume
 from orchestration.sweep.ledger import Ledger
+from orchestration.sweep.prepare import NODE_LOST
+from orchestration.sweep.runner import CLEANUP
 from workload.record.files import read_json, write_json, write_whole
+from workload.record.outcomes import SKIPPED
 from workload.record.schema import SCHEMA_VERSION, SchemaError
 
 _DAYS = re.compile(r"(\d+)-(\d+)(?::(\d+))?(?::(\d+))?")
 TIMES = "give for example 90m, 4h, 1:30:00 or 1-12:00"
+ANEW = "--new or another --out for another sweep"
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+)(?::(\d+))?")
 
 
@@ -239,12 +245,29 @@ def submitted_sweeps(runs: RunsFolder, cluster: str) -> list[SweepPaths]:
     return [paths for paths in every if (given := command_of(paths)) is not None and given.cluster == cluster]
 
 
-def unfinished(runs: RunsFolder, command: SubmittedCommand) -> SweepPaths | None:
-    """The newest sweep in results/runs that was submitted by the same command and is not finished."""
+def going_on(runs: RunsFolder, command: SubmittedCommand, further: bool) -> SweepPaths | None:
+    """The newest sweep in results/runs that was submitted by the same command and is not finished.
+
+    Where there is `further` work even for a finished one, the newest of all.
+    """
     for paths in submitted_sweeps(runs, command.cluster):
-        if paths.folder.parent == runs.folder.resolve() and command_of(paths) == command and not finished(paths):
+        same = paths.folder.parent == runs.folder.resolve() and command_of(paths) == command
+        if same and (further or not finished(paths)):
             return paths
     return None
+
+
+def check_same_nodes(paths: SweepPaths, asked: BatchRequest, partition: str) -> None:
+    """Raises Refusal where the sweep was begun on another number of nodes, or in another partition."""
+    if not paths.ledger.exists():
+        return
+    begun = inventory.read(paths.inventory)
+    if len(begun.nodes) != asked.nodes:
+        raise Refusal(f"--nodes {asked.nodes}: {paths.folder} was begun on {len(begun.nodes)}; give as many, or {ANEW}")
+    if begun.slurm is not None and begun.slurm.partition != partition:
+        raise Refusal(
+            f"--partition {partition}: {paths.folder} was begun in {begun.slurm.partition}; give that, or {ANEW}"
+        )
 
 
 def command_of(paths: SweepPaths) -> SubmittedCommand | None:
@@ -257,6 +280,10 @@ def command_of(paths: SweepPaths) -> SubmittedCommand | None:
 
 
 def finished(paths: SweepPaths) -> bool:
-    """Whether the sweep's last event is that it finished."""
-    events = list(Ledger(paths.ledger).events()) if paths.ledger.exists() else []
-    return bool(events) and events[-1]["event"] == "finished"
+    """Whether the sweep was carried through, and another job would make no run that was skipped."""
+    events = [event["event"] for event in Ledger(paths.ledger).events()] if paths.ledger.exists() else []
+    ends = [event for event in events if event != CLEANUP]
+    if not ends or ends[-1] != "finished":
+        return False
+    skipped = [record["reason"] for record in resume.records(paths).values() if record["outcome"] == SKIPPED]
+    return not any(str(reason).startswith((EXPIRED, NODE_LOST)) for reason in skipped)

@@ -39,6 +39,9 @@ OWN_HELP = {
 }
 # what is the job's, or makes no sense in one
 NOT_PASSED = ("cluster", "out", "new", "dry_run", "wait", "concurrent", "down_after")
+# with other ones of these it is the same sweep; the first three find work in a finished one, too
+FURTHER = ("retry", "force", "within")
+LIMITS = ("max_launches", "max_time", "max_cost")
 
 
 def _with_flags_of_sweep(body: Any) -> Any:
@@ -83,12 +86,12 @@ def submit(  # noqa: PLR0913, PLR0917  one argument a flag
     loaded = _loaded(flags)
     slurm = batch.SlurmQueue(os.environ)
     found = batch.check(asked, slurm.partitions())
-    typed = _typed(flags)
-    command = batch.SubmittedCommand(cluster, tuple(typed))
-    paths = _paths(out, new, loaded, command)
+    command = batch.SubmittedCommand(cluster, tuple(_typed(flags, (*FURTHER, *LIMITS))))
+    paths = _paths(out, new, loaded, command, any(flags[name] for name in FURTHER))
+    batch.check_same_nodes(paths, asked, found.name)
     slurm_cluster.check_shared(described, cluster, ROOT, [ROOT, paths.folder])
     argv = [str(Path(sys.prefix) / "bin" / "python"), "-E", "-s", str(ROOT / "fabfile.py")]
-    argv += ["sweep", "--cluster", cluster, "--out", str(paths.folder), *typed]
+    argv += ["sweep", "--cluster", cluster, "--out", str(paths.folder), *_typed(flags)]
     text = batch.script(asked, paths, Path.cwd(), argv)
     if dry_run:
         print(text, end="")
@@ -144,10 +147,12 @@ def _loaded(flags: Mapping[str, Any]) -> LoadedStudy:
     return load(flags["study"] or None, sweep_task.overrides_of(flags), EXPERIMENTS, "quick")[1]
 
 
-def _typed(flags: Mapping[str, Any]) -> list[str]:
+def _typed(flags: Mapping[str, Any], without: Sequence[str] = ()) -> list[str]:
     """The flags of `fab sweep` as they were typed."""
     typed: list[str] = []
     for name, value in flags.items():
+        if name in without:
+            continue
         flag = f"--{name.replace('_', '-')}"
         if value is True:
             typed.append(flag)
@@ -158,8 +163,8 @@ def _typed(flags: Mapping[str, Any]) -> list[str]:
     return typed
 
 
-def _paths(out: str, new: bool, loaded: LoadedStudy, command: SubmittedCommand) -> SweepPaths:
-    """The folder of the sweep: the one given, that of the unfinished sweep of the same command, or a new one."""
+def _paths(out: str, new: bool, loaded: LoadedStudy, command: SubmittedCommand, further: bool) -> SweepPaths:
+    """The folder of the sweep: the one given, that of the sweep of the same command that goes on, or a new one."""
     from orchestration.paths import RunsFolder, SweepPaths
     from orchestration.provision import batch
 
@@ -170,8 +175,10 @@ def _paths(out: str, new: bool, loaded: LoadedStudy, command: SubmittedCommand) 
             raise Refusal(f"--new, but {out} is there: give another --out")
         if batch.command_of(paths) not in (None, command):
             raise Refusal(f"{out} was submitted with other flags: give another --out, or the same flags")
+        if batch.finished(paths) and not further:
+            raise Refusal(f"{out} is finished: give another --out, or --retry for what did not end ok")
         return paths
-    if not new and (found := batch.unfinished(runs, command)) is not None:
+    if not new and (found := batch.going_on(runs, command, further)) is not None:
         return found
     utc = utc_now()[:19].replace("-", "").replace(":", "")
     folder = RUNS.resolve() / f"{loaded.study.name}-{command.cluster}-{utc}Z"

@@ -70,8 +70,10 @@ def test_the_same_command_goes_on_where_a_job_ended(login: Login) -> None:
     assert login.waits(first) in ("TIMEOUT", "FAILED")  # FAILED where the sweep has ended in order before
     before = login.records()
     assert len(before) < 3
+    assert "--nodes 3: " in submit(login, status=2, nodes=3)
     second = number(submit(login))
     assert login.waits(second) == "COMPLETED"
+    assert "is finished: give another --out" in submit(login, status=2)
     after = login.records()
     assert {ranks: record["outcome"] for ranks, record in after.items()} == {1: "ok", 2: "ok", 4: "ok"}
     assert {ranks: after[ranks] for ranks in before} == before

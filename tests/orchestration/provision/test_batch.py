@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestration.clusters.inventory import SlurmJob
 from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.provision.batch import (
@@ -17,17 +18,21 @@ from orchestration.provision.batch import (
     SlurmQueue,
     SubmittedCommand,
     check,
+    check_same_nodes,
     finished,
+    going_on,
     idle_share,
     minutes_of,
     name_of,
     prepare,
     script,
     submitted_sweeps,
-    unfinished,
 )
 from orchestration.sweep.ledger import Ledger
+from tests.orchestration.support import make_inventory
+from tests.results.conftest import SweepMaker
 from workload.record.files import write_json
+from workload.record.outcomes import SKIPPED
 
 MAIN = Partition("main", True, 8, 4, 60)
 LONG = Partition("long", False, 8, 2, None)
@@ -113,23 +118,24 @@ def test_the_same_command_goes_on_until_the_sweep_is_finished(tmp_path):
     paths = SweepPaths(tmp_path / "quick-birch")
     prepare(runs, paths, "#!/bin/bash\n", command)
     assert [item.folder for item in submitted_sweeps(runs, "birch")] == [paths.folder]
-    assert unfinished(runs, command) == paths
-    assert unfinished(runs, SubmittedCommand("birch", ("--study", "paper"))) is None
-    assert unfinished(runs, SubmittedCommand("slurm", command.words)) is None
+    assert going_on(runs, command, False) == paths
+    assert going_on(runs, SubmittedCommand("birch", ("--study", "paper")), False) is None
+    assert going_on(runs, SubmittedCommand("slurm", command.words), False) is None
     ledger = Ledger(paths.ledger)
     ledger.append("planned", "2026-01-01T00:00:00Z")
     ledger.append("interrupted", "2026-01-01T00:00:01Z")
-    assert unfinished(runs, command) == paths
+    assert going_on(runs, command, False) == paths
     ledger.append("finished", "2026-01-01T00:00:02Z")
     assert finished(paths)
-    assert unfinished(runs, command) is None
+    assert going_on(runs, command, False) is None
+    assert going_on(runs, command, True) == paths
 
 
 def test_a_sweep_that_was_submitted_before_clusters_had_names_is_slurms(tmp_path):
     paths = SweepPaths(tmp_path / "quick-slurm")
     prepare(RunsFolder(tmp_path), paths, "#!/bin/bash\n", SubmittedCommand("birch", ()))
     write_json(paths.folder / "submitted" / "command.json", {"schema_version": 1, "words": ["--study", "quick"]})
-    assert unfinished(RunsFolder(tmp_path), SubmittedCommand("slurm", ("--study", "quick"))) == paths
+    assert going_on(RunsFolder(tmp_path), SubmittedCommand("slurm", ("--study", "quick")), False) == paths
 
 
 def test_sweeps_elsewhere_are_remembered_while_they_are_there(tmp_path):
@@ -142,7 +148,7 @@ def test_sweeps_elsewhere_are_remembered_while_they_are_there(tmp_path):
     assert submitted_sweeps(runs, "birch") == [kept]
     assert [link.name for link in runs.submitted.iterdir()] == [kept.mark]
     assert not runs.sweeps()
-    assert unfinished(runs, command) is None
+    assert going_on(runs, command, False) is None
 
 
 def test_only_jobs_of_a_kept_number_and_the_sweeps_name_are_its_own(tmp_path):
@@ -161,3 +167,34 @@ def test_only_jobs_of_a_kept_number_and_the_sweeps_name_are_its_own(tmp_path):
     squeue.chmod(0o755)
     found = SlurmQueue({"PATH": f"{squeue.parent}:/bin:/usr/bin"}).jobs([ours, other])
     assert found == [(ours, QueuedJob("7", "RUNNING", "None")), (other, QueuedJob("9", "PENDING", "Resources"))]
+
+
+def test_a_sweep_goes_on_on_as_many_nodes_of_the_same_partition(tmp_path):
+    paths = SweepPaths(tmp_path)
+    check_same_nodes(paths, BatchRequest(9, 10), "long")
+    job = SlurmJob(job=7, partition="main")
+    write_json(paths.inventory, make_inventory(1, 2).model_copy(update={"slurm": job}).model_dump(mode="json"))
+    Ledger(paths.ledger).append("planned", "2026-01-01T00:00:00Z")
+    check_same_nodes(paths, BatchRequest(2, 10), "main")
+    with pytest.raises(Refusal, match=r"--nodes 4: .* was begun on 2; give as many, or --new"):
+        check_same_nodes(paths, BatchRequest(4, 10), "main")
+    with pytest.raises(Refusal, match=r"--partition long: .* was begun in main; give that, or --new"):
+        check_same_nodes(paths, BatchRequest(2, 10), "long")
+
+
+@pytest.mark.parametrize(
+    ("reason", "done"),
+    [
+        ("expired: the run takes about 60 s, 20 s are left of the cluster's lifetime", False),
+        ("node lost: node2", False),
+        ("8 ranks on 4 slots", True),
+    ],
+)
+def test_what_the_end_of_a_job_kept_from_a_sweep_is_left_to_the_next(tmp_path, reason, done):
+    paths = SweepPaths(tmp_path)
+    maker = SweepMaker(paths.folder)
+    maker.add("strong", ranks=1)
+    maker.add("strong", ranks=2, outcome=SKIPPED, change=lambda record: record.update(reason=reason))
+    Ledger(paths.ledger).append("finished", "2026-01-01T00:00:00Z")
+    Ledger(paths.ledger).append("cleanup", "2026-01-01T00:00:01Z", exit_status=0)
+    assert finished(paths) is done
