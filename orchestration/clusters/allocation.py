@@ -31,12 +31,16 @@ class GrantedNode:
 
 @dataclass(frozen=True)
 class Allocation:
-    """A running job's nodes, in Slurm's order. `ends_at` is in UTC, None where the job has no time limit."""
+    """A running job's nodes, in Slurm's order. `ends_at` is in UTC, None where the job has no time limit.
+
+    `shared`: a node has CPUs that were not granted, on which other jobs may run.
+    """
 
     job: int
     partition: str
     ends_at: str | None
     nodes: tuple[GrantedNode, ...]
+    shared: bool = False
 
 
 def read(environment: Mapping[str, str]) -> Allocation | None:
@@ -68,7 +72,8 @@ def told(environment: Mapping[str, str], run: Run) -> Allocation:
         raise Refusal(f"scontrol does not say what job {job} was granted of each node: is its Slurm older than 22?")
     granted = [_granted(nodes[name], *grants[name], tasks[i] if tasks else None) for i, name in enumerate(names)]
     ends_at = f"{facts['EndTime']}Z" if _TIME.fullmatch(facts.get("EndTime", "")) else None
-    return Allocation(int(job), facts["Partition"], ends_at, tuple(granted))
+    shared = any(grants[name][0] < _cpus(nodes[name]) for name in names)
+    return Allocation(int(job), facts["Partition"], ends_at, tuple(granted), shared)
 
 
 def fields(line: str) -> dict[str, str]:
@@ -98,6 +103,11 @@ def _granted(node: Mapping[str, str], cpus: int, mib: int, tasks: int | None) ->
     cores = max(1, cpus // int(node.get("ThreadsPerCore", "1")))
     memory_bytes = (mib or int(node["RealMemory"])) * MIB
     return GrantedNode(node["NodeName"], node.get("NodeAddr", node["NodeName"]), tasks or cores, memory_bytes)
+
+
+def _cpus(node: Mapping[str, str]) -> int:
+    """Those that jobs may have of a node; what Slurm itself keeps for the system is not among them."""
+    return int(node.get("CPUEfctv", node.get("CPUTot", "0")))
 
 
 def _lines(run: Run, nodes: str) -> list[str]:

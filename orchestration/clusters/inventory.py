@@ -62,10 +62,11 @@ class Node(_Strict):
 
 
 class SlurmJob(_Strict):
-    """The job whose allocation the nodes are."""
+    """The job whose allocation the nodes are; `shared` where other jobs may run on one of them at the same time."""
 
     job: Annotated[int, Field(ge=1)]
     partition: Name
+    shared: bool = False
 
 
 THIS_MACHINE = "local"  # the executor whose only node is the operator's own machine

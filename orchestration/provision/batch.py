@@ -12,7 +12,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.durations import duration_s
@@ -37,7 +37,7 @@ _CLOCK = re.compile(r"(?:(\d+):)?(\d+)(?::(\d+))?")
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """What is asked of Slurm: whole nodes, for so long."""
+    """What is asked of Slurm: nodes, whole ones unless only so many tasks are to run on each, for so long."""
 
     nodes: int
     minutes: int
@@ -45,6 +45,8 @@ class BatchRequest:
     account: str = ""
     options: Sequence[str] = ()
     modules: Sequence[str] = ()
+    tasks_per_node: int | None = None
+    cpus_per_task: int = 1
 
 
 @dataclass(frozen=True)
@@ -184,22 +186,33 @@ def check(asked: BatchRequest, partitions: Sequence[Partition]) -> Partition:
     return found
 
 
-def idle_share(asked: BatchRequest, cpus: int, ranks: Sequence[Sequence[int] | str]) -> float:
-    """The share of the nodes that idles if all runs take equally long: small counts use the first nodes alone.
+def of_shared_nodes(asked: BatchRequest, cpus: int, largest: int | None, threads: int) -> BatchRequest:
+    """The request for no more of each node than so many ranks take, spread over all; for all its CPUs where None."""
+    most = max(1, cpus // threads)
+    tasks = most if largest is None else min(most, -(-largest // asked.nodes))
+    return replace(asked, tasks_per_node=tasks, cpus_per_task=threads)
 
-    `ranks` are the counts of each series, text where they are powers of two up to the slots.
+
+def cpus_taken(asked: BatchRequest, cpus: int) -> int:
+    """How many CPUs of each node the job has."""
+    return cpus if asked.tasks_per_node is None else min(cpus, asked.tasks_per_node * asked.cpus_per_task)
+
+
+def idle_share(nodes: int, slots: int, counts: Sequence[int]) -> float:
+    """The share of the nodes that idles if all points take equally long: small counts use the first nodes alone.
+
+    `slots` are those of each node, `counts` the ranks of every point.
     """
-    slots = asked.nodes * cpus
-    powers = [2**power for power in range(slots.bit_length()) if 2**power < slots] + [slots]
-    counts = [count for series in ranks for count in (powers if isinstance(series, str) else series)]
-    used = [min(asked.nodes, -(-count // cpus)) for count in counts]
-    return 1.0 - sum(used) / (len(used) * asked.nodes) if used else 0.0
+    used = [min(nodes, -(-count // slots)) for count in counts]
+    return 1.0 - sum(used) / (len(used) * nodes) if used else 0.0
 
 
 def script(asked: BatchRequest, paths: SweepPaths, where: Path, argv: Sequence[str]) -> str:
-    """The batch script: whole nodes, and one sweep that goes on in its folder however often the job is begun."""
+    """The batch script: the nodes, and one sweep that goes on in its folder however often the job is begun."""
+    shared = [f"--ntasks-per-node={asked.tasks_per_node}", f"--cpus-per-task={asked.cpus_per_task}"]
     options = [
-        f"--job-name={name_of(paths)}", f"--nodes={asked.nodes}", f"--time={asked.minutes}", "--exclusive", "--mem=0",
+        f"--job-name={name_of(paths)}", f"--nodes={asked.nodes}", f"--time={asked.minutes}",
+        *(["--exclusive", "--mem=0"] if asked.tasks_per_node is None else shared),
         f"--output={submitted(paths)}/%j.log", "--open-mode=append",
         *([f"--partition={asked.partition}"] if asked.partition else []),
         *([f"--account={asked.account}"] if asked.account else []),
@@ -257,17 +270,21 @@ def going_on(runs: RunsFolder, command: SubmittedCommand, further: bool) -> Swee
     return None
 
 
-def check_same_nodes(paths: SweepPaths, asked: BatchRequest, partition: str) -> None:
-    """Raises Refusal where the sweep was begun on another number of nodes, or in another partition."""
+def check_same_nodes(paths: SweepPaths, asked: BatchRequest, partition: Partition) -> None:
+    """Raises Refusal where the sweep was begun on another number of nodes, in another partition, or shared or not."""
     if not paths.ledger.exists():
         return
     begun = inventory.read(paths.inventory)
     if len(begun.nodes) != asked.nodes:
         raise Refusal(f"--nodes {asked.nodes}: {paths.folder} was begun on {len(begun.nodes)}; give as many, or {ANEW}")
-    if begun.slurm is not None and begun.slurm.partition != partition:
-        raise Refusal(
-            f"--partition {partition}: {paths.folder} was begun in {begun.slurm.partition}; give that, or {ANEW}"
-        )
+    if begun.slurm is None:
+        return
+    if begun.slurm.partition != partition.name:
+        words = f"was begun in {begun.slurm.partition}; give that, or {ANEW}"
+        raise Refusal(f"--partition {partition.name}: {paths.folder} {words}")
+    if begun.slurm.shared != (cpus_taken(asked, partition.cpus) < partition.cpus):
+        had, lacks = ("shared", "without") if begun.slurm.shared else ("whole", "with")
+        raise Refusal(f"{lacks} --shared: {paths.folder} was begun on {had} nodes; go on with such, or give {ANEW}")
 
 
 def command_of(paths: SweepPaths) -> SubmittedCommand | None:

@@ -204,7 +204,14 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         facts=resume.facts(_lasting(machines, inventory), _slots(machines, inventory)),
     )
     plan = replace(
-        plan, notes=(*_remarks(inventory, surroundings), *_of_machines(machines), *_no_scaling(inventory), *plan.notes)
+        plan,
+        notes=(
+            *_remarks(inventory, surroundings),
+            *_of_machines(machines),
+            *_no_scaling(inventory),
+            *_shared(inventory),
+            *plan.notes,
+        ),
     )
     return Sweep(surroundings, request, experiment, loaded, basis, plan, executor, identity)
 
@@ -231,6 +238,13 @@ def _no_scaling(inventory: Inventory) -> tuple[str, ...]:
     if inventory.slots > 1:
         return ()
     return ("one slot: there is no scaling to measure here, only what one rank does (more ranks would share its core)",)
+
+
+def _shared(inventory: Inventory) -> tuple[str, ...]:
+    """The line that says that other jobs of Slurm's may disturb the runs."""
+    if inventory.slurm is None or not inventory.slurm.shared:
+        return ()
+    return ("shared nodes: other jobs of Slurm's may run on them, and take time of every run, which is marked",)
 
 
 def _of_machines(machines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

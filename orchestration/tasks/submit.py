@@ -21,18 +21,19 @@ from orchestration.tasks.printing import print_line, short
 
 if TYPE_CHECKING:
     from orchestration.paths import SweepPaths
-    from orchestration.planning.study import LoadedStudy
+    from orchestration.planning.study import LoadedStudy, Series
     from orchestration.provision.batch import BatchRequest, SubmittedCommand
     from orchestration.provision.slurm_cluster import SlurmCluster
 
 OWN_HELP = {
     "cluster": "a cluster that 'fab inventory --slurm' described; its file says what is not given (default: slurm)",
-    "nodes": "how many nodes, whole ones",
+    "nodes": "how many nodes, whole ones unless --shared",
     "time": "how long, as Slurm takes it (30, 1:30:00, 1-12:00), or as 90m, 4h, 1d",
     "partition": "Slurm's partition (default: the cluster's, else Slurm's default)",
     "account": "what the time is charged to",
     "sbatch-option": "an option of sbatch's own, as --qos=high; may be repeated",
     "module": "modules to load before, comma-separated",
+    "shared": "of each node no more than the largest count takes: other jobs may disturb the runs, which are marked",
     "new": "another sweep, even where an unfinished one could go on",
     "dry-run": "print the script and what it costs, and submit nothing",
     "out": "folder of the sweep, which all nodes share (default: under results/runs)",
@@ -71,6 +72,7 @@ def submit(  # noqa: PLR0913, PLR0917  one argument a flag
     partition: str = "",
     account: str = "",
     module: str = "",
+    shared: bool = False,
     new: bool = False,
     dry_run: bool = False,
     out: str = "",
@@ -78,6 +80,7 @@ def submit(  # noqa: PLR0913, PLR0917  one argument a flag
 ) -> None:
     """Submit a sweep as one batch job of Slurm's; the same command again goes on where a job ended."""
     from orchestration.paths import RunsFolder
+    from orchestration.planning.study import series_of
     from orchestration.provision import batch, slurm_cluster
     from orchestration.provision.slurm import description
 
@@ -86,16 +89,17 @@ def submit(  # noqa: PLR0913, PLR0917  one argument a flag
     loaded = _loaded(flags)
     slurm = batch.SlurmQueue(os.environ)
     found = batch.check(asked, slurm.partitions())
+    if shared:
+        asked = _shared(asked, found.cpus, loaded)
     command = batch.SubmittedCommand(cluster, tuple(_typed(flags, (*FURTHER, *LIMITS))))
     paths = _paths(out, new, loaded, command, any(flags[name] for name in FURTHER))
-    batch.check_same_nodes(paths, asked, found.name)
+    batch.check_same_nodes(paths, asked, found)
     slurm_cluster.check_shared(described, cluster, ROOT, [ROOT, paths.folder])
-    argv = [str(Path(sys.prefix) / "bin" / "python"), "-E", "-s", str(ROOT / "fabfile.py")]
-    argv += ["sweep", "--cluster", cluster, "--out", str(paths.folder), *_typed(flags)]
-    text = batch.script(asked, paths, Path.cwd(), argv)
+    text = batch.script(asked, paths, Path.cwd(), _sweep(cluster, paths, flags))
+    cost = _cost(asked, found.cpus, series_of(loaded.study))
     if dry_run:
         print(text, end="")
-    print_line(_cost(asked, found.cpus, loaded))
+    print_line(cost)
     if dry_run:
         return
     for _, job in slurm.jobs([paths]):
@@ -105,6 +109,12 @@ def submit(  # noqa: PLR0913, PLR0917  one argument a flag
     batch.prepare(RunsFolder(RUNS), paths, text, command)
     number_ = slurm.submit(paths)
     print_line(f"job {number_}: {short(paths.folder)}; 'fab status --sweep {short(paths.folder)}' says how far it is")
+
+
+def _sweep(cluster: str, paths: SweepPaths, flags: Mapping[str, Any]) -> list[str]:
+    """The command that the job becomes."""
+    ours = [str(Path(sys.prefix) / "bin" / "python"), "-E", "-s", str(ROOT / "fabfile.py")]
+    return [*ours, "sweep", "--cluster", cluster, "--out", str(paths.folder), *_typed(flags)]
 
 
 def _request(  # noqa: PLR0913, PLR0917  one argument a flag
@@ -138,6 +148,17 @@ def _request(  # noqa: PLR0913, PLR0917  one argument a flag
         (*described.sbatch_options, *options),
         words(module) or described.modules,
     )
+
+
+def _shared(asked: BatchRequest, cpus: int, loaded: LoadedStudy) -> BatchRequest:
+    """The request for what the study's largest count takes; all CPUs where it takes all slots."""
+    from orchestration.planning.study import SLOTS, series_of
+    from orchestration.provision import batch
+
+    series = series_of(loaded.study)
+    listed = all(item.ranks != SLOTS for item in series)
+    threads = max([loaded.study.threads, *(item.threads or 1 for item in series)])
+    return batch.of_shared_nodes(asked, cpus, max(max(item.ranks) for item in series) if listed else None, threads)
 
 
 def _loaded(flags: Mapping[str, Any]) -> LoadedStudy:
@@ -186,14 +207,30 @@ def _paths(out: str, new: bool, loaded: LoadedStudy, command: SubmittedCommand, 
     return SweepPaths(next(path for path in numbered if not path.exists()))
 
 
-def _cost(asked: BatchRequest, cpus: int, loaded: LoadedStudy) -> str:
+def _points(series: Sequence[Series], nodes: int, slots: int) -> list[int]:
+    """The rank counts of the series' points on nodes of so many slots."""
+    from orchestration.planning.plan import rank_counts
+
+    found = []
+    for item in series:
+        if whole := getattr(item, "nodes", None):  # a program's, which names nodes in place of ranks
+            found += [count * slots for count in whole]
+        else:
+            counts = rank_counts(item, nodes * slots)
+            found += [count for count in counts if item.max_ranks is None or count <= item.max_ranks]
+    return found
+
+
+def _cost(asked: BatchRequest, cpus: int, series: Sequence[Series]) -> str:
     """What the job may cost, in a line."""
-    from orchestration.planning.study import series_of
     from orchestration.provision import batch
 
-    hours = asked.nodes * cpus * asked.minutes / 60
-    idle = batch.idle_share(asked, cpus, [item.ranks for item in series_of(loaded.study)])
+    taken = batch.cpus_taken(asked, cpus)
+    slots = max(1, taken // asked.cpus_per_task)
+    idle = batch.idle_share(asked.nodes, slots, _points(series, asked.nodes, slots))
+    whole = f"{asked.nodes} nodes of {cpus} CPUs"
+    nodes = whole if asked.tasks_per_node is None else f"{taken} CPUs of each of {whole}, shared with other jobs,"
     return (
-        f"at most {hours:.3g} core-hours: {asked.nodes} nodes of {cpus} CPUs for {asked.minutes} min; "
+        f"at most {asked.nodes * taken * asked.minutes / 60:.3g} core-hours: {nodes} for {asked.minutes} min; "
         f"{idle:.0%} of it idles if all runs take equally long, for small counts use the first nodes alone"
     )

@@ -16,6 +16,7 @@ PACKAGES = "package manager"
 STREAMED = "streamed"
 CLOCKS_DISAGREE = "clocks disagree"
 BESIDE = "beside another sweep"
+SHARED_NODES = "shared nodes"
 CORES_DIFFER = "cores differ"
 MARKS = {
     SUSPECT: "more CPU time than its threads could use in the wall time: it enters no speedup",
@@ -27,6 +28,7 @@ MARKS = {
     STREAMED: "no moment when all input or all output is in place: its forward time is its total time",
     CLOCKS_DISAGREE: "MPI's clock and the system's monotonic clock differ by more than 1 %",
     BESIDE: "it was started while another sweep was at work on the machine (--concurrent): both took each other's time",
+    SHARED_NODES: "Slurm did not grant its nodes whole (--shared): other jobs there may have taken time of its ranks",
     CORES_DIFFER: "its launches ran on cores of different speed: the range of its times stands in place of an interval",
 }
 CPU_EXCESS = 1.1
@@ -43,7 +45,8 @@ def marks_of(
     clocks_s: tuple[float, float] | None,
     slots: Mapping[str, int],
 ) -> list[str]:
-    """Keys of MARKS, without BESIDE, which the ledger tells, and CORES_DIFFER, which only several launches show.
+    """Keys of MARKS, without BESIDE, which the ledger tells, SHARED_NODES, which the inventory does, and CORES_DIFFER,
+    which only several launches show.
 
     `slots`: of each node by every name it has; `clocks_s`: by MPI's and the system's.
     """

@@ -12,7 +12,7 @@ from typing import Any
 from results.records.experiment import RecordedExperiment
 from results.records.kinds import CONVOLUTION
 from results.records.launch import RecordedLaunch
-from results.records.marks import BESIDE
+from results.records.marks import BESIDE, SHARED_NODES
 from results.records.parse import parse
 from results.records.point import RecordedPoint, group
 from workload.record.files import read_json
@@ -116,6 +116,8 @@ def read_sweep(folder: Path) -> RecordedSweep:
     events = _events(folder / "ledger.jsonl", problems)
     beside = _beside(events)
     launches = [each.marked(BESIDE) if each.run_id in beside else each for each in launches]
+    if _is_shared(inventory):
+        launches = [each.marked(SHARED_NODES) for each in launches]
     mentioned = _mentioned(events)
     present = {path.stem for path in records.glob("*.json")}
     return RecordedSweep(
@@ -202,6 +204,12 @@ def _events(path: Path, problems: list[str]) -> tuple[Mapping[str, Any], ...]:
         return ()
     problems += found.problems
     return found.events
+
+
+def _is_shared(inventory: Mapping[str, Any]) -> bool:
+    """Whether the nodes were granted by Slurm, and not whole."""
+    job = inventory.get("slurm")
+    return isinstance(job, Mapping) and bool(job.get("shared"))
 
 
 def _beside(events: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -1,5 +1,6 @@
 """`fab submit` from a login node: one job for a whole sweep, and what becomes of it in the queue."""
 
+import json
 import shutil
 from collections.abc import Iterator
 
@@ -102,7 +103,7 @@ def test_one_job_of_a_sweep_at_a_time_beside_other_sweeps(login: Login) -> None:
     )
     login.study([1])
     first = number(submit(login))
-    second = number(submit(login, out=login.folder / "second"))
+    second = number(submit(login, out=login.folder / "second", alone=("--shared", "--ranks=2")))
     said = submit(login, status=2)
     assert f"job {first} of {login.paths.folder} is PENDING: wait for it, or 'scancel {first}' ends it" in said
     status = login.fab_in([], "status", "--sweep", str(login.paths.folder))
@@ -111,6 +112,17 @@ def test_one_job_of_a_sweep_at_a_time_beside_other_sweeps(login: Login) -> None:
     assert waiting in {f"job {first}: PENDING ({why})" for why in ("Resources", "Priority")}
     login.hosts.run("scancel", other.strip())
     assert {login.waits(first), login.waits(second)} == {"COMPLETED"}
+    # of two CPUs a node the second job had one
+    told = [
+        json.loads((folder / "inventory.json").read_text()) for folder in (login.paths.folder, login.folder / "second")
+    ]
+    assert [(found["slurm"]["shared"], [node["slots"] for node in found["nodes"]]) for found in told] == [
+        (False, [2, 2]),
+        (True, [1, 1]),
+    ]
+    log = (login.folder / "second" / "submitted" / f"{second}.log").read_text()
+    assert "shared nodes: other jobs of Slurm's may run on them" in log
+    assert "Marked shared nodes" in (login.folder / "second" / "report.html").read_text()
 
 
 def test_down_cancels_what_was_submitted_and_nothing_else(login: Login) -> None:

@@ -53,6 +53,21 @@ def test_tasks_are_slots_where_they_were_asked_for():
 
 
 @pytest.mark.parametrize(
+    ("cpus", "shared"),
+    [("CPUEfctv=2 CPUTot=2", False), ("CPUEfctv=3 CPUTot=3", True), ("CPUEfctv=2 CPUTot=4", False), ("CPUTot=3", True)],
+)
+def test_nodes_with_cpus_that_were_not_granted_are_shared(cpus, shared):
+    """What Slurm keeps for the system (CPUTot less CPUEfctv) runs nobody's job."""
+
+    def run(words):
+        return scontrol()(words).replace("CPUEfctv=2 CPUTot=2", cpus)
+
+    found = told(ENVIRONMENT, run)
+    assert found.shared is shared
+    assert describe(found, Path("/home/ada"), "2026-11-30T00:41:00+00:00").slurm.shared is shared
+
+
+@pytest.mark.parametrize(
     "environment",
     [
         {"SLURM_JOB_ID": "7", "SLURM_TASKS_PER_NODE": "1(x3)"},
@@ -94,7 +109,7 @@ def test_what_is_no_allocation_is_refused(environment, job, said):
 def test_the_cluster_ends_with_the_job():
     found = describe(told(ENVIRONMENT, scontrol()), Path("/home/ada/convscale"), "2026-11-30T00:41:00+00:00")
     assert (found.cluster, found.executor, found.slots) == ("slurm", "slurm", 5)
-    assert found.slurm.model_dump() == {"job": 7, "partition": "main"}
+    assert found.slurm.model_dump() == {"job": 7, "partition": "main", "shared": False}
     assert found.expires_at == "2026-11-30T02:40:37Z"
     assert found.interface_subnet == "127.0.0.0/30"
 

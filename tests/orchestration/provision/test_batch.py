@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,13 @@ from orchestration.provision.batch import (
     SubmittedCommand,
     check,
     check_same_nodes,
+    cpus_taken,
     finished,
     going_on,
     idle_share,
     minutes_of,
     name_of,
+    of_shared_nodes,
     prepare,
     script,
     submitted_sweeps,
@@ -84,13 +87,23 @@ def test_a_partition_without_a_limit_takes_any_time():
     assert check(BatchRequest(2, 10**6, "long"), [MAIN, LONG]) is LONG
 
 
+@pytest.mark.parametrize(("counts", "share"), [([32], 0.0), ([8, 32], 0.375), ([1], 0.75), ([64], 0.0), ([], 0.0)])
+def test_small_counts_leave_nodes_idle(counts, share):
+    """On four nodes of eight slots up to 8 ranks need one node, 16 two, 32 all."""
+    assert idle_share(4, 8, counts) == pytest.approx(share)
+
+
 @pytest.mark.parametrize(
-    ("ranks", "share"),
-    [([[32]], 0.0), ([[8, 32]], 0.375), ([[1]], 0.75), (["slots"], 1 - 10 / 24), ([], 0.0)],
+    ("largest", "threads", "tasks", "cpus"),
+    [(8, 1, 2, 2), (9, 1, 3, 3), (8, 3, 2, 6), (None, 1, 8, 8), (None, 3, 2, 6), (1000, 1, 8, 8), (1, 16, 1, 8)],
 )
-def test_small_counts_leave_nodes_idle(ranks, share):
-    """Four nodes of eight CPUs: 1, 2, 4, 8 ranks need one node, 16 two, 32 all."""
-    assert idle_share(BatchRequest(4, 10), 8, ranks) == pytest.approx(share)
+def test_of_shared_nodes_no_more_is_taken_than_the_largest_count_needs(largest, threads, tasks, cpus):
+    asked = of_shared_nodes(BatchRequest(4, 10), 8, largest, threads)
+    assert (asked.tasks_per_node, asked.cpus_per_task) == (tasks, threads)
+    assert cpus_taken(asked, 8) == cpus
+    options = script(asked, SweepPaths(Path("/shared/out")), Path("/"), ["true"]).splitlines()
+    assert f"#SBATCH --ntasks-per-node={tasks}" in options
+    assert not {"#SBATCH --exclusive", "#SBATCH --mem=0"} & set(options)
 
 
 def test_the_script_asks_for_whole_nodes_and_becomes_the_sweep(tmp_path):
@@ -169,17 +182,24 @@ def test_only_jobs_of_a_kept_number_and_the_sweeps_name_are_its_own(tmp_path):
     assert found == [(ours, QueuedJob("7", "RUNNING", "None")), (other, QueuedJob("9", "PENDING", "Resources"))]
 
 
-def test_a_sweep_goes_on_on_as_many_nodes_of_the_same_partition(tmp_path):
+@pytest.mark.parametrize(
+    ("asked", "partition", "said"),
+    [
+        (BatchRequest(4, 10), MAIN, r"--nodes 4: .* was begun on 2; give as many, or --new"),
+        (BatchRequest(2, 10), LONG, r"--partition long: .* was begun in main; give that, or --new"),
+        (BatchRequest(2, 10, tasks_per_node=7), MAIN, r"with --shared: .* was begun on whole nodes; go on with such"),
+        (BatchRequest(2, 10), MAIN, None),
+        (BatchRequest(2, 10, tasks_per_node=8), MAIN, None),  # all of them
+    ],
+)
+def test_a_sweep_goes_on_on_nodes_as_it_had(tmp_path, asked, partition, said):
     paths = SweepPaths(tmp_path)
-    check_same_nodes(paths, BatchRequest(9, 10), "long")
+    check_same_nodes(paths, asked, partition)  # not begun
     job = SlurmJob(job=7, partition="main")
     write_json(paths.inventory, make_inventory(1, 2).model_copy(update={"slurm": job}).model_dump(mode="json"))
     Ledger(paths.ledger).append("planned", "2026-01-01T00:00:00Z")
-    check_same_nodes(paths, BatchRequest(2, 10), "main")
-    with pytest.raises(Refusal, match=r"--nodes 4: .* was begun on 2; give as many, or --new"):
-        check_same_nodes(paths, BatchRequest(4, 10), "main")
-    with pytest.raises(Refusal, match=r"--partition long: .* was begun in main; give that, or --new"):
-        check_same_nodes(paths, BatchRequest(2, 10), "long")
+    with pytest.raises(Refusal, match=said) if said else nullcontext():
+        check_same_nodes(paths, asked, partition)
 
 
 @pytest.mark.parametrize(

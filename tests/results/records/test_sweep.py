@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from results.records.marks import BESIDE
+from results.records.marks import BESIDE, SHARED_NODES
 from results.records.sweep import SweepError, read_sweep, read_sweeps
 from results.report import summary
 from results.tables.series import scaling
+from workload.record.files import read_json, write_json
 
 
 def test_a_whole_folder_is_read_without_a_problem(full: Any) -> None:
@@ -110,6 +111,17 @@ def test_runs_that_were_started_beside_another_sweep_are_marked(maker: Any) -> N
     assert [BESIDE in launch.marks for launch in sweep.launches] == [False, True, False]
     assert "Marked beside another sweep" in " ".join(summary.sentences(sweep))
     assert any("beside another sweep" in row[-1] for row in scaling.compact(sweep, sweep.series[0]).rows)
+
+
+def test_runs_on_nodes_that_slurm_did_not_grant_whole_are_marked(maker: Any) -> None:
+    maker.add_strong()
+    assert not any(SHARED_NODES in launch.marks for launch in maker.read().launches)
+    path = maker.folder / "inventory.json"
+    write_json(path, read_json(path) | {"slurm": {"job": 7, "partition": "main", "shared": True}})
+    sweep = read_sweep(maker.folder)
+    assert all(SHARED_NODES in launch.marks for launch in sweep.launches)
+    assert "Marked shared nodes (Slurm did not grant its nodes whole" in " ".join(summary.sentences(sweep))
+    assert any("shared nodes" in row[-1] for row in scaling.compact(sweep, sweep.series[0]).rows)
 
 
 def test_a_changed_ledger_is_named(full: Any) -> None:
