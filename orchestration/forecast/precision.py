@@ -101,8 +101,7 @@ def _span(counts: Collection[int]) -> str:
 
 def _state(found: Precision, within: float) -> str:
     """How many points are precise, and why others are left out."""
-    reasons = "; ".join(dict.fromkeys(why for _, why in found.left_out))
-    left_out = f" ({plural(len(found.left_out), 'point')} left out: {reasons})" if reasons else ""
+    left_out = f" ({found.told_left_out})" if found.left_out else ""
     if not found.widths:
         return f"no point is made more precise by more launches{left_out}"
     wide = len(found.wide(within))

@@ -65,6 +65,7 @@ def _looked(sweep: RecordedSweep) -> list[str]:
         wide, points = len(found.wide(within)), plural(len(found.widths), "point")
         told.append(f"{len(found.widths) - wide} of {points} lie within {100 * within:.3g} % of their time.")
         told += [f"What ended it: {ended}."] if wide and ended else []
+        told += [f"{found.told_left_out}."] if found.left_out else []
     return told
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from results.estimates import AFTER_LOOKS, MIN_LAUNCHES, RANGE, t_quantile
+from results.formats import plural
 from results.records.marks import CORES_DIFFER, MARKS, OVERSUBSCRIBED
 from results.records.point import RecordedPoint
 from results.scaling.variances import pooled, shrunk
@@ -28,6 +29,12 @@ class Precision:
 
     widths: tuple[Width, ...]
     left_out: tuple[tuple[RecordedPoint, str], ...]
+
+    @property
+    def told_left_out(self) -> str:
+        """How many points are left out, and why; empty where none is."""
+        reasons = "; ".join(dict.fromkeys(why for _, why in self.left_out))
+        return f"{plural(len(self.left_out), 'point')} left out: {reasons}" if reasons else ""
 
     def wide(self, within: float) -> list[RecordedPoint]:
         """The points that are not yet that precise."""
@@ -82,7 +89,10 @@ def _squares(times: Sequence[float]) -> float:
 
 
 def _why_left_out(point: RecordedPoint) -> str:
-    """Why more launches would make the point no more precise, or are not worth their time; empty where they are."""
+    """Why more launches would make the point no more precise, or are not worth their time; empty where they are.
+
+    Cores of different speed stay so, however many launches follow.
+    """
     if not all(launch.ok for launch in point.launches):
         return f"its outcome is {point.outcome}"
     if point.why_no_speedup:

@@ -109,6 +109,21 @@ def test_points_that_launches_make_no_more_precise_are_left_out(maker: Any) -> N
     assert [point.run.ranks for point in found.wide(0.5)] == [8]
 
 
+def test_a_point_on_cores_of_different_speed_gets_no_more_launches_and_the_report_says_so(maker: Any) -> None:
+    def slow(record: dict[str, Any]) -> None:
+        if record["run"]["launch"] == 0 and record["run"]["ranks"] == 2:
+            for repeat in record["repeats"]:
+                repeat["ranks"][0]["yardstick_flops_per_s"] = [0.5e9, 0.5e9]
+
+    maker.add_strong(counts=(1, 2), change=slow)
+    sweep = looked(maker, within=0.5, end="precise")
+    found = precision(sweep.points)
+    assert {point.run.ranks for point, _ in found.left_out} == {2}
+    assert [width.point.run.ranks for width in found.widths] == [1]
+    told = "1 point left out: its launches ran on cores of different speed: the range of its times stands in place of"
+    assert any(line.startswith(told) for line in sentences(sweep))
+
+
 def test_noise_is_that_between_launches_of_one_sweep() -> None:
     rng = random.Random(1)  # noqa: S311  # noise, not secrets
     levels = {f"point {number}": 0.04 for number in range(12)}
