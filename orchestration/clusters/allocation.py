@@ -14,6 +14,7 @@ LIMIT_S = 30.0
 MIB = 2**20
 RUNNING = "RUNNING"
 _GRANT = re.compile(r"\bNodes=(\S+) CPU_IDs=(\S+) Mem=(\d+)")
+_CLUSTER = re.compile(r"^ClusterName\s*=\s*(.*?)\s*$", re.MULTILINE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 Run = Callable[[Sequence[str]], str]
@@ -33,9 +34,11 @@ class GrantedNode:
 class Allocation:
     """A running job's nodes, in Slurm's order. `ends_at` is in UTC, None where the job has no time limit.
 
-    `shared`: a node has CPUs that were not granted, on which other jobs may run.
+    `cluster` is Slurm's own name: job numbers of two clusters may be the same. `shared`: a node has CPUs that were not
+    granted, on which other jobs may run.
     """
 
+    cluster: str
     job: int
     partition: str
     ends_at: str | None
@@ -73,7 +76,8 @@ def told(environment: Mapping[str, str], run: Run) -> Allocation:
     granted = [_granted(nodes[name], *grants[name], tasks[i] if tasks else None) for i, name in enumerate(names)]
     ends_at = f"{facts['EndTime']}Z" if _TIME.fullmatch(facts.get("EndTime", "")) else None
     shared = any(grants[name][0] < _cpus(nodes[name]) for name in names)
-    return Allocation(int(job), facts["Partition"], ends_at, tuple(granted), shared)
+    name = _CLUSTER.search(run(["scontrol", "show", "config"]))
+    return Allocation(name[1] if name else "", int(job), facts["Partition"], ends_at, tuple(granted), shared)
 
 
 def fields(line: str) -> dict[str, str]:

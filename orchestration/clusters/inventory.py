@@ -62,8 +62,12 @@ class Node(_Strict):
 
 
 class SlurmJob(_Strict):
-    """The job whose allocation the nodes are; `shared` where other jobs may run on one of them at the same time."""
+    """The job whose allocation the nodes are. `cluster` is Slurm's name for itself; older inventories lack it.
 
+    `shared`: other jobs may run on one of the nodes at the same time.
+    """
+
+    cluster: str = ""
     job: Annotated[int, Field(ge=1)]
     partition: Name
     shared: bool = False

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from orchestration.clusters.allocation import RUNNING, fields
 from orchestration.clusters.inventory import Inventory, Node
@@ -30,6 +31,7 @@ from orchestration.python import isolated
 LIMIT_S = 30.0
 SURVEY_S = 60.0
 ASK_S = 120.0
+NAME_LENGTH = 200  # of a cluster's name in a file's, which may have 255 characters
 GO_ON = "records are kept, the run at work left none, and the same command in another job goes on"
 # each node writes its answer into a folder that all are to share: $0
 ANSWER = (
@@ -51,6 +53,7 @@ class Steps:
         if inventory.slurm is None:
             raise Refusal(f"the inventory of {inventory.cluster} names no job: executor 'slurm' is for fab in a job")
         self.job = inventory.slurm.job
+        self.slurm_name = inventory.slurm.cluster
         self.down: set[str] = set()  # nodes that Slurm has taken from the job, for they failed
 
     @property
@@ -157,7 +160,9 @@ class SlurmExecutor(LocalExecutor):
         self.steps = Steps(inventory, environment, runs / ".slurm")
         self.nodes = SurveyedNodes(self.steps)
         self._shared: set[Path] = set()  # folders that all nodes were seen to share
-        super().__init__(root, Path(inventory.python), environment, self.steps.folder / f"job-{self.steps.job}.lock")
+        # two clusters that share the checkout have jobs of the same number
+        lock = f"job-{self.steps.job}-{quote(self.steps.slurm_name, safe='')[:NAME_LENGTH]}.lock"
+        super().__init__(root, Path(inventory.python), environment, self.steps.folder / lock)
 
     @property
     def node(self) -> str:

@@ -45,7 +45,7 @@ mount --rbind /run/shared "$4"
 exec slurmd -D -N "$2"
 """
 SETTINGS = """
-ClusterName=tests
+ClusterName={cluster}
 SlurmctldHost={host}({subnet}.254)
 SlurmctldPort={port}
 SlurmUser=root
@@ -166,8 +166,8 @@ class Slurm(Hosts):
         number = int(self.subnet.rpartition(".")[2])
         self.settings.write_text(
             SETTINGS.format(
-                host=socket.gethostname(), subnet=self.subnet, port=16000 + number, folder=self.folder,
-                count=self.count, cpus=CPUS, memory=MEMORY_MIB,
+                cluster=self.prefix, host=socket.gethostname(), subnet=self.subnet, port=16000 + number,
+                folder=self.folder, count=self.count, cpus=CPUS, memory=MEMORY_MIB,
                 tasks="task/affinity,task/cgroup" if limits_memory() else "task/affinity",
                 tracking="proctrack/cgroup" if limits_memory() else "proctrack/linuxproc",
             )

@@ -32,7 +32,7 @@ def test_an_allocation_is_the_cluster(login: Login) -> None:
     assert {node: sorted(found) for node, found in cores(records[4]).items()} == {"node1": [0, 1], "node2": [0, 1]}
     inventory = json.loads(login.paths.inventory.read_text())
     assert inventory["executor"] == "slurm"
-    assert inventory["slurm"]["partition"] == "main"
+    assert (inventory["slurm"]["cluster"], inventory["slurm"]["partition"]) == (login.hosts.prefix, "main")
     assert [(node["name"], node["slots"], node["memory_bytes"]) for node in inventory["nodes"]] == [
         ("node1", 2, 2000 * 2**20),
         ("node2", 2, 2000 * 2**20),

@@ -29,6 +29,11 @@ NODE = (
     "AllocMem=1000 FreeMem=20512 Sockets=1 Boards=1 State=MIXED ThreadsPerCore={1} TmpDisk=0 Weight=1 Owner=N/A "
     "Partitions=main BootTime=2026-11-30T00:32:18\n"
 )
+CONFIG = """Configuration data as of 2026-11-30T00:41:00
+AccountingStorageBackupHost = (null)
+ClusterName             = birch
+CommunicationParameters = (null)
+"""
 ENVIRONMENT = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "5", "SLURM_TASKS_PER_NODE": "2(x2),1"}
 NAMES = {"node[1-3]": "node1\nnode2\nnode3\n", "node[1-2]": "node1\nnode2\n", "node3": "node3\n"}
 
@@ -38,6 +43,8 @@ def scontrol(job=JOB, threads=1):
         kind, subject = words[2], words[-1]
         if kind == "hostnames":
             return NAMES[subject]
+        if kind == "config":
+            return CONFIG
         return job if kind == "job" else "".join(NODE.format(n, threads) for n in (1, 2, 3))
 
     return run
@@ -45,7 +52,7 @@ def scontrol(job=JOB, threads=1):
 
 def test_tasks_are_slots_where_they_were_asked_for():
     found = told(ENVIRONMENT, scontrol())
-    assert (found.job, found.partition, found.ends_at) == (7, "main", "2026-11-30T02:40:37Z")
+    assert (found.cluster, found.job, found.partition, found.ends_at) == ("birch", 7, "main", "2026-11-30T02:40:37Z")
     assert found.nodes == tuple(
         GrantedNode(f"node{n}", f"127.0.0.{n}", slots, mib * 2**20)
         for n, slots, mib in ((1, 2, 1000), (2, 2, 1000), (3, 1, 500))
@@ -109,7 +116,7 @@ def test_what_is_no_allocation_is_refused(environment, job, said):
 def test_the_cluster_ends_with_the_job():
     found = describe(told(ENVIRONMENT, scontrol()), Path("/home/ada/convscale"), "2026-11-30T00:41:00+00:00")
     assert (found.cluster, found.executor, found.slots) == ("slurm", "slurm", 5)
-    assert found.slurm.model_dump() == {"job": 7, "partition": "main", "shared": False}
+    assert found.slurm.model_dump() == {"cluster": "birch", "job": 7, "partition": "main", "shared": False}
     assert found.expires_at == "2026-11-30T02:40:37Z"
     assert found.interface_subnet == "127.0.0.0/30"
 
