@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,8 @@ class SweepPaths:
         return self.folder / "ledger.jsonl"
 
     @property
-    def lock(self) -> Path:
-        return self.folder / ".lock"
+    def lease(self) -> Path:
+        return self.folder / ".lease"
 
     @property
     def records(self) -> Path:
@@ -89,7 +90,7 @@ class SweepPaths:
     def unmake(self) -> None:
         """Removes the folders of a sweep that never began, as far as they are empty."""
         with suppress(OSError):
-            self.lock.unlink(missing_ok=True)
+            shutil.rmtree(self.lease, ignore_errors=True)
             for folder in (self.superseded, self.records, self.logs, self.jobs, self.pictures, self.folder):
                 folder.rmdir()
 

@@ -20,7 +20,7 @@ import psutil
 
 from orchestration.errors import Refusal
 from orchestration.executors.machine_lease import MACHINE_LOCK, MachineLease
-from orchestration.jobs.executor import Site, State, Traces
+from orchestration.jobs.executor import Lease, Site, State, Traces
 from orchestration.python import isolated
 from workload.agent import supervise
 from workload.record.files import read_json
@@ -39,7 +39,7 @@ class LocalExecutor:
     lock: Path = MACHINE_LOCK
 
     def __post_init__(self) -> None:
-        self.lease = MachineLease(self.lock)
+        self.lease: Lease = MachineLease(self.lock)
         self._children: dict[Path, subprocess.Popen[bytes]] = {}
 
     @property

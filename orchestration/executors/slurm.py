@@ -18,6 +18,7 @@ from urllib.parse import quote
 from orchestration.clusters.allocation import RUNNING, fields
 from orchestration.clusters.inventory import Inventory, Node
 from orchestration.errors import Refusal, Stopped
+from orchestration.executors.folder_lease import FolderLease
 from orchestration.executors.local import LocalExecutor
 from orchestration.executors.remote.executor import traces_of
 from orchestration.executors.remote.fanout import Answer
@@ -128,10 +129,17 @@ class Steps:
 
     def cancel(self, name: str) -> None:
         """Ends the steps of that name."""
-        listed = self._slurm("squeue", f"--jobs={self.job}", "--steps", "--noheader", "--format=%i %j")
-        found = [line.split() for line in listed.splitlines()]
-        if steps := [words[0] for words in found if words[1:] == [name]]:
+        if steps := [step for step, its in self._steps() if its == name]:
             self._slurm("scancel", *steps)
+
+    def at_work(self, lease: Mapping[str, Any]) -> bool:
+        """Whether a run of the lease's sweep is a step of the job."""
+        return any(name.endswith(f"-{lease.get('sweep')}") for _, name in self._steps())
+
+    def _steps(self) -> list[tuple[str, str]]:
+        """The job's steps, each with its name."""
+        listed = self._slurm("squeue", f"--jobs={self.job}", "--steps", "--noheader", "--format=%i %j")
+        return [(step, name) for step, _, name in (line.partition(" ") for line in listed.splitlines())]
 
     def look(self) -> str:
         """The job's state in Slurm's word, empty where the controller does not say; finds out which nodes it lost."""
@@ -161,8 +169,9 @@ class SlurmExecutor(LocalExecutor):
         self.nodes = SurveyedNodes(self.steps)
         self._shared: set[Path] = set()  # folders that all nodes were seen to share
         # two clusters that share the checkout have jobs of the same number
-        lock = f"job-{self.steps.job}-{quote(self.steps.slurm_name, safe='')[:NAME_LENGTH]}.lock"
-        super().__init__(root, Path(inventory.python), environment, self.steps.folder / lock)
+        lease = f"job-{self.steps.job}-{quote(self.steps.slurm_name, safe='')[:NAME_LENGTH]}"
+        super().__init__(root, Path(inventory.python), environment)
+        self.lease = FolderLease(self.steps.folder / lease, self.steps.at_work)
 
     @property
     def node(self) -> str:

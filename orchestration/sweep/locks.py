@@ -1,12 +1,11 @@
-"""Locks: one `fab` in a sweep's folder, and one sweep, probe or check on a cluster.
+"""Leases: one `fab` in a sweep's folder, and one sweep, probe or check on a cluster.
 
-The second is held on the cluster's head, or on this machine for all its accounts, so that it holds against other
-checkouts and other people.
+The second is held on the cluster's head, on this machine for all its accounts, or beside the sweeps of an allocation,
+so that it holds against other checkouts and other people.
 """
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import os
 import socket
@@ -19,8 +18,10 @@ from typing import Any
 import psutil
 
 from orchestration.clusters.inventory import Inventory
-from orchestration.errors import Refusal
+from orchestration.errors import Refusal, Stopped
+from orchestration.executors.folder_lease import FolderLease
 from orchestration.executors.remote.lease import SHAPE, whose
+from orchestration.executors.remote.survey import printable
 from orchestration.jobs.executor import Executor, HeadLostError
 from orchestration.paths import SweepPaths
 from workload.agent import supervise
@@ -30,25 +31,29 @@ LOOK_S = 2.0  # between two looks at a cluster that another sweep has
 
 
 @contextmanager
-def locked(paths: SweepPaths) -> Iterator[None]:
-    """Makes the folder and holds its lock: one `fab` at a time. Raises Refusal."""
+def locked(paths: SweepPaths) -> Iterator[Callable[[], None]]:
+    """Makes the folder and holds it: one `fab` at a time, on whichever machine. Raises Refusal.
+
+    Yields what raises Stopped where another took the folder meanwhile.
+    """
+    lease = FolderLease(paths.lease)
     try:
         paths.make()
-        file = os.fdopen(os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "r+")
+        other = lease.take(_document(paths))
     except OSError as error:
         raise Refusal(f"{paths.folder} cannot be written ({error.strerror}): give another --out") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise Refusal(
-                f"{paths.folder} is being worked at by process {file.read().strip()}: wait for it, or give --new"
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
+    if other is not None:
+        who = str(printable(str(other.get("who"))))[:200]
+        raise Refusal(f"{paths.folder} is being worked at by {who}: wait for it, or give --new")
+
+    def check() -> None:
+        if lease.lost():
+            raise Stopped(f"{paths.folder} was taken over by another fab while this one was held up: it goes on there")
+
+    try:
+        yield check
+    finally:
+        lease.release(paths.mark)
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,7 @@ def held(
     Raises Refusal naming the sweep that has it; a sweep that never began leaves no folder then.
     """
     turn, beside, told = turn or Turn(), "", False
-    who = f"{_user()}@{socket.gethostname()}, process {os.getpid()}"
-    fab = supervise.identity(psutil.Process())
-    document = {"sweep": paths.mark, "folder": str(paths.folder), "who": who, "since_utc": utc, "fab": fab}
+    document = {**_document(paths), "since_utc": utc}
     try:
         while (other := _taken_by(executor, inventory, document)) is not None:
             words = f"cluster {inventory.cluster} {whose(other)}"
@@ -119,6 +122,13 @@ def this_machine_held(
         return
     with held(executor, inventory, paths, utc, turn) as beside:
         yield beside
+
+
+def _document(paths: SweepPaths) -> dict[str, Any]:
+    """Which sweep this process works at, and who it is."""
+    who = f"{_user()}@{socket.gethostname()}, process {os.getpid()}"
+    fab = supervise.identity(psutil.Process())
+    return {"sweep": paths.mark, "folder": str(paths.folder), "who": who, "fab": fab}
 
 
 def _taken_by(executor: Executor, inventory: Inventory, document: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -257,7 +257,7 @@ def _of_machines(machines: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 def _refuse_foreign(folder: Path) -> None:
     """Raises Refusal where the folder holds files of something else."""
     try:
-        holds = folder.exists() and any(path.name not in (".lock", "submitted") for path in folder.iterdir())
+        holds = folder.exists() and any(path.name not in (".lease", "submitted") for path in folder.iterdir())
     except OSError as error:
         raise Refusal(f"--out {folder} cannot be read ({error.strerror}): give another --out") from error
     if holds:

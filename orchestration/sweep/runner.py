@@ -56,13 +56,14 @@ class LedgerExtras:
 
 @dataclass
 class SweepRunner:
-    """Carries out a sweep in its folder. The caller holds the lock."""
+    """Carries out a sweep in its folder. The caller holds that; `still_ours` raises Stopped where it no longer does."""
 
     sweep: Sweep
     paths: SweepPaths
     progress: Progress
     extras: LedgerExtras = field(default_factory=LedgerExtras)
     beside: str = ""  # in words, the sweep that is at work on this machine too
+    still_ours: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.paths.ledger)
@@ -216,6 +217,7 @@ class SweepRunner:
     def _one(self, planned: PlannedRun) -> None:
         """One run from start to record. Raises Stopped where a person ended it, OSError where a file failed."""
         job = self.paths.job(planned.run.run_id)
+        self.still_ours()
         self.progress.begin(planned)
         try:
             reason = self.sweep.skip_reason(planned) or self._too_late(planned)
@@ -272,8 +274,8 @@ def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, extras: Ledge
     if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, fewest, existing, of_nodes):
         raise Refusal("\nconvscale: ".join(wrong))
     turn, utc = sweep.request.turn, sweep.surroundings.utc_now()
-    with locked(paths), held(sweep.executor, sweep.inventory, paths, utc, turn) as beside:
-        runner = SweepRunner(sweep, paths, progress, extras or LedgerExtras(), beside)
+    with locked(paths) as still_ours, held(sweep.executor, sweep.inventory, paths, utc, turn) as beside:
+        runner = SweepRunner(sweep, paths, progress, extras or LedgerExtras(), beside, still_ours)
         try:
             sweep.surroundings.runs.point_latest(paths)
         except OSError as error:

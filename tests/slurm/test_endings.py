@@ -1,5 +1,7 @@
 """How runs and jobs of Slurm's end, and what is recorded of that: by Slurm's own words."""
 
+import socket
+
 import pytest
 
 from tests.cluster.host import wait_for
@@ -89,6 +91,9 @@ def test_an_allocation_that_is_cancelled_under_a_run_is_no_outcome_of_it(login: 
     told = {"SLURM_JOB_ID": job, "SLURM_NTASKS": "4", "SLURM_TASKS_PER_NODE": "2(x2)"}
     process = login.start(login.words("bare"), environment=told)
     wait_for_ranks_on(login, "node1", "node2")
+    beside = login.sbatch("--nodes=2", "--ntasks=4")
+    assert login.waits(beside) == "FAILED"  # a job on other nodes, which no process of this one's is seen from
+    assert f"is being worked at by root@{socket.gethostname()}, process {process.pid}: wait" in login.said(beside)
     login.hosts.run("scancel", job)
     done = login.end(process)
     assert done.returncode == 1, done.stdout + done.stderr

@@ -1,9 +1,11 @@
 """The lease of an allocation. What needs a real Slurm is in tests/slurm."""
 
+import psutil
 import pytest
 
 from orchestration.clusters.inventory import Inventory, parse
 from orchestration.executors.slurm import SlurmExecutor
+from workload.agent import supervise
 
 
 def allocation(tmp_path, cluster: str, job: int = 1) -> Inventory:
@@ -28,12 +30,12 @@ def allocation(tmp_path, cluster: str, job: int = 1) -> Inventory:
 @pytest.mark.parametrize("other", ["cedar", "../birch", "birch/x", "", "b" * 300])
 def test_jobs_of_the_same_number_on_two_clusters_are_two_leases(tmp_path, other):
     """Two clusters of a site may share the checkout, and each numbers its jobs from 1."""
-    (tmp_path / "results" / "runs" / ".slurm").mkdir(parents=True)
     mine, again, theirs = (SlurmExecutor(allocation(tmp_path, name), {}) for name in ("birch", "birch", other))
-    assert mine.lease.take({"sweep": "0123abcd"}) is None
-    assert theirs.lease.take({"sweep": "4567cdef"}) is None
-    assert again.lease.take({"sweep": "89ab0123"}) == {"sweep": "0123abcd"}
-    assert {path.parent.name for path in tmp_path.rglob("*.lock")} == {".slurm"}
+    fab = supervise.identity(psutil.Process())
+    assert mine.lease.take({"sweep": "0123abcd", "fab": fab}) is None
+    assert theirs.lease.take({"sweep": "4567cdef", "fab": fab}) is None
+    assert again.lease.take({"sweep": "89ab0123", "fab": fab}) == {"sweep": "0123abcd", "fab": fab}
+    assert {path.parent.parent for path in tmp_path.rglob("1")} == {tmp_path / "results" / "runs" / ".slurm"}
     for executor in (mine, theirs):
         executor.lease.release("0123abcd")
         executor.lease.release("4567cdef")

@@ -30,6 +30,13 @@ def test_a_second_sweep_is_refused_and_told_of_the_first(busy):
     assert not busy.paths.folder.exists()
 
 
+def test_a_second_fab_in_the_same_folder_is_refused_even_beside(busy):
+    done = busy.sweep("hang", out=busy.folder / "first", concurrent="yes")
+    assert done.returncode == 2
+    assert f"{busy.folder / 'first'} is being worked at by " in done.stderr
+    assert f"process {busy.started[0].pid}: wait for it, or give --new" in done.stderr
+
+
 @pytest.mark.parametrize("task", ["probe", "check"])
 def test_neither_a_probe_nor_a_check_is_made_meanwhile(busy, task):
     said = refused(task)
@@ -52,7 +59,7 @@ def test_concurrent_runs_beside_it_and_says_so(busy):
 
 def test_wait_begins_when_the_first_is_over(busy):
     second = busy.begin("bare", wait="yes")
-    busy.wait_for(busy.paths.lock.exists)
+    busy.wait_for(busy.paths.lease.exists)
     assert second.poll() is None
     assert not busy.paths.ledger.exists()
     busy.started[0].send_signal(2)
