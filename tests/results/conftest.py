@@ -311,6 +311,11 @@ def make_maker(tmp_path: Path) -> Callable[..., SweepMaker]:
 @pytest.fixture
 def full(maker: SweepMaker) -> SweepMaker:
     """Strong with a serial baseline, oversubscribed and failed points; weak; a lost last point."""
+    return filled(maker)
+
+
+def filled(maker: SweepMaker) -> SweepMaker:
+    """The sweep of `full`."""
     maker.add_strong(counts=(1, 2, 4, 8))
     maker.add_strong(counts=(1,), movement="serial")
     maker.add("strong", ranks=16, outcome="skipped")

@@ -1,6 +1,5 @@
 """Every movement with many grids, in one mpirun; writes what failed, what it was and the bytes that moved."""
 
-import gc
 import itertools
 import json
 import math
@@ -11,11 +10,11 @@ from pathlib import Path
 
 from mpi4py import MPI
 
+from tests.mpi.small import leave_out_the_machine
 from tests.runs import make_run
 from workload.domain.footprint import predict
 from workload.domain.grid import AXES, Grid
 from workload.domain.problem import Problem
-from workload.instruments import machine, single_copy, yardstick
 from workload.instruments.clock import Clocks
 from workload.measure import measure
 
@@ -39,11 +38,7 @@ CASES = [
     ("distributed", {"chunk_bytes": 20_000}),
 ]
 
-# What a record says of machine and cores takes longer than runs as small as these, and no movement changes it.
-single_copy.works = lambda: None
-machine.package_managers = list
-yardstick.LEAST_S = 1e-6
-gc.freeze()  # modules are not looked through before each repeat
+leave_out_the_machine()
 
 
 def grids(ranks: int) -> list[Grid]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
+from tests.mpi.small import leave_out_the_machine
 from tests.runs import make_run
 from workload.convolve.tiles import convolve
 from workload.data.images import Source, make_weights, open_pool
@@ -35,6 +36,8 @@ MOVEMENTS = [
     ("distributed", {}),
     ("distributed", {"chunk_bytes": 20_000}),
 ]
+
+leave_out_the_machine()
 
 
 def save(grid: Grid, movement: str, options: dict[str, int]) -> bool:

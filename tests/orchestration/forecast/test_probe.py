@@ -34,7 +34,19 @@ def surroundings(tmp_path, monkeypatch):
     )
 
 
-def test_this_machine_is_probed_and_the_answer_kept_beside_its_inventory(surroundings, tmp_path):
+# the same with little to do: by its figures the probe would take a minute of two cores
+LITTLE = """
+from workload.probe import run, scale
+run.Scale = lambda: scale.Scale((8, 2**20), (2**16,), (2**12,), 2**20, (1, 1, 8, 8), (1, 3, 32, 32), 0.005, 1, 2, 0.001)
+run.main()
+"""
+
+
+@pytest.mark.parametrize(
+    "program", [pytest.param(probe.PROGRAM, id="whole"), pytest.param(("-c", LITTLE), id="little")]
+)
+def test_this_machine_is_probed_and_the_answer_kept_beside_its_inventory(program, surroundings, tmp_path, monkeypatch):
+    monkeypatch.setattr(probe, "PROGRAM", program)
     path, document = probe.measure("local", surroundings, Turn())
     assert path == tmp_path / "clusters" / "local" / "probe.json"
     assert json.loads(path.read_text()) == document

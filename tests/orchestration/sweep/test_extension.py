@@ -12,6 +12,7 @@ from orchestration.sweep.extension import Goal, Judgement
 from tests.orchestration.conftest import STUDY
 from tests.orchestration.experiments.convolution.test_plan import HEAD, STRONG, WEAK, made
 from tests.orchestration.support import FAB, ROOT
+from workload.agent.supervise import SUPERVISOR
 from workload.record.kinds import read_record
 
 TWO_SIZES = STUDY[: STUDY.index("[[series]]")] + (
@@ -93,6 +94,7 @@ def test_what_is_left_of_a_block_is_done_without_the_flag(sizes):
 def test_a_block_whose_fab_was_killed_goes_on_and_so_does_the_sweep(sizes):
     process = sizes.begin("slow", within="5%")
     sizes.wait_for(lambda: sizes.paths.ledger.exists() and sizes.events()[-2:] == ["extended", "started"])
+    sizes.wait_for(lambda: list(sizes.paths.jobs.glob(f"*/{SUPERVISOR}")))
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = sizes.sweep("ok", within="5%")

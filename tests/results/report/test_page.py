@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from results.figures import series
 from results.records.sweep import SweepError
 from results.report import page as report
 from results.report.page import make
-from tests.results.conftest import ProgramSweep
+from tests.results.conftest import ProgramSweep, SweepMaker, filled
 
 SCRIPT = "<script>alert(1)</script>"
 CSV = "data:text/csv;base64,"
@@ -46,6 +47,26 @@ class Page(HTMLParser):
         self.text += data
 
 
+@dataclass(frozen=True)
+class Reported:
+    """A sweep and its report, and the files that were there before."""
+
+    sweep: SweepMaker
+    before: set[str]
+    made: report.Report
+
+    @property
+    def folder(self) -> Path:
+        return self.sweep.folder
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
+    """For tests that only read: the drawing takes nearly all the time."""
+    sweep = filled(SweepMaker(tmp_path_factory.mktemp("reported") / "sweep"))
+    return Reported(sweep, files(sweep.folder), make([sweep.folder]))
+
+
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the drawing out, which takes nearly all the time."""
@@ -56,11 +77,9 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_report_is_made_from_the_records_alone(full: Any) -> None:
-    before = files(full.folder)
-    made = make([full.folder])
-    new = files(full.folder) - before
-    assert made.path == full.folder / "report.html"
+def test_a_report_is_made_from_the_records_alone(reported: Reported) -> None:
+    made, new = reported.made, files(reported.folder) - reported.before
+    assert made.path == reported.folder / "report.html"
     assert {"report.html", "samples.csv", "tables/strong-strong.md", "tables/strong-strong.csv"} <= new
     assert {"tables/environment.md", "tables/check.csv", "figures/weak-weak-speedup.svg"} <= new
     assert {name.rsplit(".", 1)[1] for name in new} - {"parquet"} == {"html", "csv", "md", "svg", "png", "json"}
@@ -71,8 +90,8 @@ def test_a_report_is_made_from_the_records_alone(full: Any) -> None:
     ]
 
 
-def test_the_page_begins_with_the_answer_its_figure_and_three_numbers(full: Any) -> None:
-    made = make([full.folder])
+def test_the_page_begins_with_the_answer_its_figure_and_three_numbers(reported: Reported) -> None:
+    made = reported.made
     text = made.path.read_text()
     first = text[text.index("<h1>") : text.index("<details")]
     (sentence,) = made.answer
@@ -84,14 +103,14 @@ def test_the_page_begins_with_the_answer_its_figure_and_three_numbers(full: Any)
     assert first.count('<dd class="value">') == 3
 
 
-def test_the_page_is_whole_in_itself(full: Any) -> None:
-    page = Page(make([full.folder]).path)
+def test_the_page_is_whole_in_itself(reported: Reported) -> None:
+    page = Page(reported.made.path)
     assert page.tags.count("script") == 1, "our own, that sorts"
     assert "link" not in page.tags
     assert [address for address in page.addresses if not address.startswith(("data:", "#"))] == [PAPER]
-    assert page.tags.count("svg") == len(list((full.folder / "figures").glob("*.svg")))
+    assert page.tags.count("svg") == len(list((reported.folder / "figures").glob("*.svg")))
     anchors = {address[1:] for address in page.addresses if address.startswith("#")}
-    text = (full.folder / "report.html").read_text()
+    text = (reported.folder / "report.html").read_text()
     assert all(f'id="{anchor}"' in text for anchor in anchors)
 
 
@@ -110,9 +129,8 @@ def test_a_paper_gets_tables_figures_and_methods(maker: Any) -> None:
     assert "<b>" not in made.path.read_text().replace("</b>", "")
 
 
-def test_without_a_paper_there_is_no_folder_for_it(full: Any) -> None:
-    make([full.folder])
-    assert not (full.folder / "paper").exists()
+def test_without_a_paper_there_is_no_folder_for_it(reported: Reported) -> None:
+    assert not (reported.folder / "paper").exists()
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -142,21 +160,21 @@ def test_what_comes_from_nodes_stays_text(maker: Any) -> None:
         assert "<script" not in path.read_text()
 
 
-def test_the_policy_lets_our_own_script_run_and_no_other(full: Any) -> None:
-    text = make([full.folder]).path.read_text()
+def test_the_policy_lets_our_own_script_run_and_no_other(reported: Reported) -> None:
+    text = reported.made.path.read_text()
     script = text[text.index("<script>") + len("<script>") : text.index("</script>")]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in text
     assert "default-src 'none'" in text
 
 
-def test_the_data_of_every_figure_and_table_is_one_click_away(full: Any) -> None:
-    page = Page(make([full.folder]).path)
+def test_the_data_of_every_figure_and_table_is_one_click_away(reported: Reported) -> None:
+    page = Page(reported.made.path)
     data = [base64.b64decode(each.split(",", 1)[1]).decode() for each in page.addresses if each.startswith(CSV)]
-    written = [path.read_bytes().decode() for path in full.folder.rglob("*.csv") if path.name != "samples.csv"]
+    written = [path.read_bytes().decode() for path in reported.folder.rglob("*.csv") if path.name != "samples.csv"]
     assert set(data) <= set(written)
-    assert len(data) >= len(list((full.folder / "figures").glob("*.csv"))) + 10
-    ids = {launch.run_id for launch in full.read().launches}
+    assert len(data) >= len(list((reported.folder / "figures").glob("*.csv"))) + 10
+    ids = {launch.run_id for launch in reported.sweep.read().launches}
     for text in data:
         rows = list(csv.DictReader(io.StringIO(text)))
         if rows and "run_ids" in rows[0]:
