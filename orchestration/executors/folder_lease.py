@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestration.jobs.executor import Lease
 from workload.agent import supervise
 from workload.record.schema import SchemaError, check_shape
 
@@ -27,7 +28,7 @@ MADE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass
-class FolderLease:
+class FolderLease(Lease):
     """A lease in `folder`, which is made. `at_work`: whether a dead holder left something that still holds it."""
 
     folder: Path

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from workload.record.schema import SchemaError
 
 MACHINE_LOCK = Path("/tmp/convscale.lock")  # noqa: S108  the one folder that every account has; links are not followed
 LIMIT_BYTES = 2**16
+MOST_BESIDE = 16  # sweeps that are remembered
 
 
 @dataclass
@@ -51,6 +52,21 @@ class MachineLease:
         self._held = handle
         _write(handle, document)
         return None
+
+    def join(self, document: Mapping[str, Any]) -> None:
+        """Tells the sweep that has the machine that this one runs beside it. Raises OSError."""
+        handle = _open(self.path)
+        try:
+            other = _read(handle)
+            known = other.get("beside")
+            _write(handle, {**other, "beside": [*(known if isinstance(known, list) else ()), document][-MOST_BESIDE:]})
+        finally:
+            os.close(handle)
+
+    def joined(self) -> Sequence[object]:
+        """The documents of all that told this sweep so, as they came: nothing of them is checked."""
+        found = None if self._held is None else _read(self._held).get("beside")
+        return found if isinstance(found, list) else ()
 
     def release(self, mark: str) -> None:
         """Gives the machine back where this process has it."""

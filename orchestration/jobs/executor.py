@@ -51,7 +51,7 @@ class Traces:
 
 
 class Lease(Protocol):
-    """Which sweep may use a cluster at the moment. Both methods may be called repeatedly."""
+    """Which sweep may use a cluster at the moment. Every method may be called repeatedly."""
 
     def take(self, document: Mapping[str, Any], *dead: str) -> Mapping[str, Any] | None:
         """Takes the cluster for a sweep; returns the lease of another sweep where that holds.
@@ -59,6 +59,14 @@ class Lease(Protocol):
         `dead`: the mark of a sweep whose `fab` is known to be dead. Raises OSError, HeadLostError.
         """
         ...
+
+    def join(self, document: Mapping[str, Any]) -> None:
+        """Tells the sweep that has the cluster that this one runs beside it, where any may."""
+        return
+
+    def joined(self) -> Sequence[object]:
+        """The documents of all that told this sweep so, as they came: nothing of them is checked."""
+        return ()
 
     def release(self, mark: str) -> None:
         """Gives a sweep's lease back. A head that does not answer is not waited for: the lease ends by itself."""

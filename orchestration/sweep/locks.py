@@ -11,8 +11,8 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
@@ -20,13 +20,14 @@ import psutil
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal, Stopped
 from orchestration.executors.folder_lease import FolderLease
-from orchestration.executors.remote.lease import SHAPE, whose
+from orchestration.executors.remote.lease import SHAPE, described, whose
 from orchestration.executors.remote.survey import printable
-from orchestration.jobs.executor import Executor, HeadLostError
+from orchestration.jobs.executor import Executor, HeadLostError, Lease
 from orchestration.paths import SweepPaths
 from workload.agent import supervise
 from workload.record.schema import SchemaError, check_shape
 
+JOINED, LEFT = "joined", "left"  # events of the ledger
 LOOK_S = 2.0  # between two looks at a cluster that another sweep has
 
 
@@ -91,6 +92,7 @@ def held(
             words = f"cluster {inventory.cluster} {whose(other)}"
             if turn.concurrent:
                 beside = f"{words}: both measure each other"
+                _tell(executor.lease, document)
                 break
             if not turn.wait:
                 raise Refusal(f"{words}: {_remedy(inventory)}")
@@ -129,6 +131,32 @@ def _document(paths: SweepPaths) -> dict[str, Any]:
     who = f"{_user()}@{socket.gethostname()}, process {os.getpid()}"
     fab = supervise.identity(psutil.Process())
     return {"sweep": paths.mark, "folder": str(paths.folder), "who": who, "fab": fab}
+
+
+@dataclass
+class Joiners:
+    """Sweeps that were started beside the one that has this machine."""
+
+    lease: Lease
+    _living: dict[str, bool] = field(default_factory=dict, init=False)  # by their words
+
+    def news(self) -> Iterator[tuple[str, str]]:
+        """What is new since it was last asked: JOINED or LEFT, and which sweep in words."""
+        for other in self.lease.joined():
+            if not isinstance(other, dict) or not (words := described(other)):
+                continue
+            if words not in self._living:
+                self._living[words] = True
+                yield JOINED, words
+            if self._living[words] and _is_dead(other):
+                self._living[words] = False
+                yield LEFT, words
+
+
+def _tell(lease: Lease, document: Mapping[str, Any]) -> None:
+    """Tells the sweep that has this machine of the one that the document describes, where its lock can be written."""
+    with suppress(OSError):
+        lease.join(document)
 
 
 def _taken_by(executor: Executor, inventory: Inventory, document: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -22,7 +22,7 @@ from orchestration.planning.cores import fewest_cores
 from orchestration.planning.plan import PlannedRun
 from orchestration.sweep import extension, resume
 from orchestration.sweep.ledger import Ledger
-from orchestration.sweep.locks import held, locked
+from orchestration.sweep.locks import Joiners, held, locked
 from orchestration.sweep.prepare import NODE_LOST, Sweep
 from orchestration.sweep.progress import Progress
 from orchestration.sweep.recorder import Recorder
@@ -70,6 +70,7 @@ class SweepRunner:
         self.utc_now = self.sweep.surroundings.utc_now
         self.recorder = Recorder(self.paths, self.sweep)
         self.loop = self.sweep.loop
+        self.joiners = Joiners(self.sweep.executor.lease)
 
     def carry_out(self) -> Result:
         """Carries out what is pending; returns how the plan's runs ended. Raises Refusal, Stopped, OSError."""
@@ -219,9 +220,11 @@ class SweepRunner:
         job = self.paths.job(planned.run.run_id)
         self.still_ours()
         self.progress.begin(planned)
+        self._note_joiners()
         try:
             reason = self.sweep.skip_reason(planned) or self._too_late(planned)
             record = self._carry_through(planned, job) if reason is None else self.recorder.skipped(planned, reason)
+            self._note_joiners()
             about = {"run_id": planned.run.run_id, "outcome": record["outcome"], "reason": record["reason"]}
             self.ledger.append("ended", self.utc_now(), **about)
         except KeyboardInterrupt:
@@ -235,6 +238,11 @@ class SweepRunner:
                 self.sweep.executor.stop(job)
             raise
         self.progress.end(planned, record)
+
+    def _note_joiners(self) -> None:
+        """The ledger learns of sweeps that were started beside this one, and of their end."""
+        for event, words in self.joiners.news():
+            self.ledger.append(event, self.utc_now(), sweep=words)
 
     def _too_late(self, planned: PlannedRun) -> str | None:
         """Why the run would outlive the cluster, by what others took; None where it would not."""

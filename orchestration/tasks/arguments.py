@@ -21,7 +21,7 @@ SWEEP = "folder of a sweep, or its name under results/runs"
 NEWEST = f"{SWEEP} (default: the cluster's newest)"
 TURN = {
     "wait": "where a sweep is at work on this machine, start when it is over",
-    "concurrent": "run beside a sweep on this machine: both are disturbed, and this one says so",
+    "concurrent": "run beside a sweep on this machine: both are disturbed, and both say so",
 }
 YES = "ask nothing: for scripts"
 

@@ -27,7 +27,7 @@ MARKS = {
     PACKAGES: "a package manager ran on one of its nodes, and may have taken its time",
     STREAMED: "no moment when all input or all output is in place: its forward time is its total time",
     CLOCKS_DISAGREE: "MPI's clock and the system's monotonic clock differ by more than 1 %",
-    BESIDE: "it was started while another sweep was at work on the machine (--concurrent): both took each other's time",
+    BESIDE: "another sweep was at work on the machine meanwhile (--concurrent): both took each other's time",
     SHARED_NODES: "Slurm did not grant its nodes whole (--shared): other jobs there may have taken time of its ranks",
     CORES_DIFFER: "its launches ran on cores of different speed: the range of its times stands in place of an interval",
 }

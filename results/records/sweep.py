@@ -213,17 +213,24 @@ def _is_shared(inventory: Mapping[str, Any]) -> bool:
 
 
 def _beside(events: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Ids of the runs that were started, at last, while another sweep was at work on the machine."""
+    """Ids of the runs, as they were made last, during which another sweep was at work on the machine."""
     found: set[str] = set()
-    beside = False
+    others: set[str] = set()
+    at_work = ""
     for entry in events:
-        name, run_id = entry.get("event"), entry.get("run_id")
+        name, run_id, other = entry.get("event"), entry.get("run_id"), str(entry.get("sweep"))
         if name in ("planned", "resumed"):  # each time `fab` goes on
-            beside = False
-        elif name == "beside":
-            beside = True
+            others, at_work = set(), ""
+        elif name in ("beside", "joined"):
+            others.add(other)
+            found |= {at_work} - {""}
+        elif name == "left":
+            others.discard(other)
         elif name == "started" and isinstance(run_id, str):
-            (found.add if beside else found.discard)(run_id)
+            at_work = run_id
+            (found.add if others else found.discard)(run_id)
+        elif name in ("ended", "interrupted"):
+            at_work = ""
     return found
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from results.forecast import accuracy
 from results.formats import estimate, number, plural
@@ -23,6 +22,8 @@ from results.tables.sweep.check import NOT_FINITE, checks, largest
 from results.tables.sweep.provenance import bindings
 from workload.record.outcomes import OK
 
+BESIDE = {"beside": "Measured beside another sweep", "joined": "Other work was started beside this sweep"}
+
 
 def sentences(sweep: RecordedSweep) -> list[str]:
     """Runs by outcome, the fastest point, speedup at the largest count, the check, binding and marks."""
@@ -32,12 +33,10 @@ def sentences(sweep: RecordedSweep) -> list[str]:
     lines += [*warnings(sweep), *_foretold(sweep), *checked(sweep)]
     if policy := bindings(sweep):
         lines.append(f"Binding policy of all runs: {policy}.")
-    beside = [f"Measured beside another sweep: {event.get('sweep')}." for event in _beside(sweep)]
+    beside = [
+        f"{BESIDE[str(name)]}: {event.get('sweep')}." for event in sweep.events if (name := event["event"]) in BESIDE
+    ]
     return [*lines, *beside, *marked(sweep)]
-
-
-def _beside(sweep: RecordedSweep) -> list[Mapping[str, Any]]:
-    return [event for event in sweep.events if event["event"] == "beside"]
 
 
 def _foretold(sweep: RecordedSweep) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from orchestration.errors import Refusal
 from orchestration.executors.remote.head import ASK_S, Head
 from orchestration.executors.remote.survey import printable
+from orchestration.jobs.executor import Lease
 from orchestration.ssh.connection import UnreachableError
 from workload.record.schema import SchemaError, check_shape
 
@@ -17,7 +18,7 @@ TOLD = ("folder", "who", "since_utc")
 SHAPE = {"sweep": str, "folder": str, "who": str, "since_utc": str, "fab": {"pid": int, "create_time": float}}
 
 
-class HeadLease:
+class HeadLease(Lease):
     """The lease of a cluster, taken and given back on its head."""
 
     def __init__(self, head: Head) -> None:
@@ -51,9 +52,14 @@ def taken(other: Mapping[str, Any]) -> str:
 
 def whose(other: Mapping[str, Any]) -> str:
     """By whom a cluster is held, in words; what comes from elsewhere is not trusted."""
+    return f"is at work in {told}" if (told := described(other)) else "is held by another sweep"
+
+
+def described(other: Mapping[str, Any]) -> str:
+    """A sweep's folder and who started it when; empty where the lease does not say. Nothing in it is trusted."""
     try:
         check_shape(other, SHAPE, "the lease")
     except SchemaError:
-        return "is held by another sweep"
+        return ""
     said = {name: str(printable(other[name]))[:200] for name in TOLD}
-    return f"is at work in {said['folder']} ({said['who']}, since {said['since_utc']})"
+    return f"{said['folder']} ({said['who']}, since {said['since_utc']})"

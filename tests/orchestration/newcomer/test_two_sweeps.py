@@ -2,9 +2,15 @@
 
 import json
 
+import psutil
 import pytest
 
 from orchestration.executors.machine_lease import MachineLease
+from orchestration.paths import SweepPaths
+from orchestration.sweep.locks import Joiners
+from results.records.marks import BESIDE
+from results.records.sweep import read_sweep
+from results.report.summary import sentences
 from tests.orchestration.support import fab, refused
 from workload.agent import supervise
 
@@ -57,6 +63,30 @@ def test_concurrent_runs_beside_it_and_says_so(busy):
     assert str(busy.folder / "first") in beside["sweep"]
 
 
+def test_the_sweep_beside_which_another_runs_learns_of_it_and_of_its_end(lab):
+    first = SweepPaths(lab.folder / "first")
+
+    def events(*names):
+        found = map(json.loads, first.ledger.read_text().splitlines()) if first.ledger.exists() else ()
+        return [event for event in found if event["event"] in names]
+
+    process = lab.begin("ok", out=first.folder, launches="500")
+    lab.wait_for(lambda: events("ended"))
+    done = lab.sweep("ok", concurrent="yes")
+    assert done.returncode == 0, done.stderr
+    lab.wait_for(lambda: [event["event"] for event in events("left", "ended")][-2:-1] == ["left"])
+    process.send_signal(2)
+    process.communicate(timeout=60)
+    (joined,), (left,) = events("joined"), events("left")
+    assert joined["sweep"] == left["sweep"]
+    assert joined["sweep"].startswith(f"{lab.paths.folder} (")
+    sweep = read_sweep(first.folder)
+    marked = [BESIDE in launch.marks for launch in sorted(sweep.launches, key=lambda launch: launch.sequence)]
+    assert not marked[0]
+    assert any(marked)
+    assert f"Other work was started beside this sweep: {lab.paths.folder} (" in " ".join(sentences(sweep))
+
+
 def test_wait_begins_when_the_first_is_over(busy):
     second = busy.begin("bare", wait="yes")
     busy.wait_for(busy.paths.lease.exists)
@@ -86,6 +116,21 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(lab, machine_lock):
     assert done.returncode == 2
     assert str(machine_lock) in done.stderr
     assert target.read_text() == "precious"
+
+
+def test_what_others_say_of_themselves_is_not_trusted(tmp_path):
+    lease = MachineLease(tmp_path / "lock")
+    lease.take({"sweep": "12345678"})
+    other = MachineLease(tmp_path / "lock")
+    fab = {**supervise.identity(psutil.Process()), "create_time": 1.0}  # long over
+    told = {"sweep": "87654321", "folder": "/s\x1b[2J", "who": "me", "since_utc": "now", "fab": fab}
+    for document in ({"folder": 3}, told):
+        other.join(document)
+    joiners = Joiners(lease)
+    assert list(joiners.news()) == [("joined", "/s [2J (me, since now)"), ("left", "/s [2J (me, since now)")]
+    assert list(joiners.news()) == []
+    (tmp_path / "lock").write_text('{"beside": 3}')
+    assert list(joiners.news()) == []
 
 
 @pytest.mark.parametrize("content", ["", "no JSON", "[1]", '{"sweep": 3}', "x" * 2**17])
