@@ -31,12 +31,13 @@ def main() -> None:
     comm = MPI.COMM_WORLD
     try:
         # only the node where mpirun was started has run.json
-        run = Run.from_dict(comm.bcast(read_json(arguments.run)["run"] if comm.rank == 0 else None))
+        document = comm.bcast(read_json(arguments.run) if comm.rank == 0 else None)
+        run, stores = Run.from_dict(document["run"]), document.get("stores")
         convolve.load(run.backend, _kernels_folder())
         gc.disable()  # or a collection inside a repeat would be timed
         clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
         output = _output(arguments.save_to) if run.save else None
-        measurement = measure(comm, run, arguments.images, clocks, output)
+        measurement = measure(comm, run, arguments.images, clocks, output, stores)
         if measurement is not None:
             if arguments.preview is not None:
                 np.savez(arguments.preview, allow_pickle=False, **preview(run, arguments.images))

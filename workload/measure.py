@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from workload.data import checksum
 from workload.data.checksum import Checker, CheckResult
 from workload.data.images import Source, make_weights, open_pool
 from workload.data.output import Output
+from workload.domain import backends
 from workload.domain.grid import Block, block_of, covers_exactly, output_elements
 from workload.instruments import machine, memory, single_copy
 from workload.instruments.clock import CallStatistics, Clocks
@@ -22,20 +24,29 @@ from workload.movement.factory import make
 from workload.record.run import Run
 from workload.record.schema import SCHEMA_VERSION
 from workload.repeats import Readings, Repeater
+from workload.stores import Stores, worth_trying
 
 ROOT = 0
+FoundStores = Mapping[str, Any]
 
 
 def measure(
-    comm: MPI.Intracomm, run: Run, pool_file: Path, clocks: Clocks, output: Output | None
+    comm: MPI.Intracomm,
+    run: Run,
+    pool_file: Path,
+    clocks: Clocks,
+    output: Output | None,
+    stores: FoundStores | None = None,
 ) -> dict[str, Any] | None:
     """The measurement (docs/formats.md) at the root, None on the other ranks.
+
+    `stores` are what another launch found, a measurement's `stores`; without it the ranks find out which are faster.
 
     Raises ValueError if the run does not fit the ranks, the pool, the backend or the movement.
     """
     wtime_begun_s, now_begun_s, steal_begun_s = clocks.wtime(), clocks.now(), machine.steal_s()
     managers_begun = machine.package_managers()
-    repeater = _set_up(comm, run, pool_file, clocks, output)
+    repeater = _set_up(comm, run, pool_file, clocks, output, stores)
     baseline_bytes = _baseline_bytes()
     repeater.mover.prepare()
     warmups, repeats = repeater.all()
@@ -56,6 +67,7 @@ def measure(
         "schema_version": SCHEMA_VERSION,
         "run_id": run.run_id,
         "run": run.as_dict(),
+        "stores": repeater.stores.document(),
         "warmup_repeats": warmups,
         "repeats": repeats,
         "memory": [each["memory"] for each in gathered],
@@ -67,24 +79,40 @@ def measure(
     }
 
 
-def _set_up(comm: MPI.Intracomm, run: Run, pool_file: Path, clocks: Clocks, output: Output | None) -> Repeater:
+def _set_up(
+    comm: MPI.Intracomm, run: Run, pool_file: Path, clocks: Clocks, output: Output | None, stores: FoundStores | None
+) -> Repeater:
     """Everything that the repeats need except the movement's buffers: code, pool, weights, check, output file."""
     if comm.size != run.ranks:
         raise ValueError(f"the run asks for {run.ranks} ranks, but mpirun started {comm.size}")
     block = block_of(run.problem, run.grid, comm.rank)
     backend = convolve.load(run.backend)
-    backend.compile(block.x_shape, block.w_shape)
     yardstick = Yardstick(backend, clocks.cpu_now)
+    chosen = _stores(comm, run, block, clocks, stores)
     source = Source(open_pool(pool_file, run.problem))
     weights = make_weights(run.weights, run.problem, run.seed)
-    task = movement.Task(comm, run.problem, run.grid, backend.convolve, source, output, weights, run.options)
+    task = movement.Task(comm, run.problem, run.grid, chosen, source, output, weights, run.options)
     mover = make(run.movement, task)
     announced = mover.finished_blocks()
     _refuse_gaps(comm, run, announced)
     if output is not None:
         output.begin(comm, run.problem)
     checker = Checker(run.problem, weights, source, run.seed, announced)
-    return Repeater(comm, run, clocks, mover, checker, yardstick)
+    return Repeater(comm, run, clocks, mover, checker, yardstick, chosen)
+
+
+def _stores(comm: MPI.Intracomm, run: Run, block: Block, clocks: Clocks, found: FoundStores | None) -> Stores:
+    """The convolution, compiled, by the stores that were found, or by those of the backend to choose from."""
+    first, *others = backends.describe(run.backend).stores
+    kinds = [first if found is None else found["taken"]]
+    if others and found is None:
+        worth = worth_trying(machine.caches(), run.ranks_per_node, block.y_bytes)
+        kinds += others if comm.allreduce(worth, op=MPI.LOR) else []
+    loaded = {kind: convolve.load(run.backend, stores=kind) for kind in kinds}
+    for each in loaded.values():
+        each.compile(block.x_shape, block.w_shape)
+    convolves = {kind: each.convolve for kind, each in loaded.items()}
+    return Stores(comm, clocks.now, convolves, {} if found is None else found["convolve_s"])
 
 
 def _refuse_gaps(comm: MPI.Intracomm, run: Run, announced: list[Block]) -> None:

@@ -17,6 +17,7 @@ from workload.instruments.clock import CallStatistics, Clock, Clocks, RankTimes
 from workload.instruments.yardstick import Yardstick
 from workload.movement import Movement
 from workload.record.run import Run
+from workload.stores import Stores
 
 ROOT = 0
 
@@ -53,10 +54,13 @@ class Repeater:
     mover: Movement
     checker: Checker
     yardstick: Yardstick
+    stores: Stores
     readings: Readings = field(default_factory=Readings)
 
     def all(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Warm-ups, then timed repeats, as a record's entries; the lists are empty but at the root."""
+        if self.stores.undecided:
+            self._try_stores()
         warmups: list[dict[str, Any]] = []
         repeats: list[dict[str, Any]] = []
         for number in range(self.run.warmups + self.run.repeats):
@@ -77,15 +81,24 @@ class Repeater:
     def _clock(self, after_phase: Callable[[str], None] | None = None) -> Clock:
         return Clock(self.comm, self.clocks.now, self.clocks.cpu_now, after_phase)
 
+    def _try_stores(self) -> None:
+        """One more repeat, untimed, in whose first convolution the ranks find out which stores are faster."""
+        self.mover.poison()
+        self._unseen()
+
     def _stream_into_check(self) -> None:
         """One more repeat, untimed, with the check as its sink: y is never whole, so it cannot be checked later."""
         self.mover.use_sink(self.checker)
         self.checker.begin()
         self.mover.poison()
+        self._unseen()
+        self._gather_results()
+
+    def _unseen(self) -> None:
+        """A repeat that leaves no times."""
         clock = self._clock()
         clock.start()
         self.mover.repeat(clock)
-        self._gather_results()
 
     def _gather_results(self) -> None:
         results = self.comm.gather(self.checker.finish(), root=ROOT)

@@ -90,6 +90,10 @@ class Experiment(Protocol):
         """
         ...
 
+    def settled(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What an ok run found out for the further launches of its point: their `settled`. Empty for nothing."""
+        ...
+
     def told(self, record: Mapping[str, Any]) -> str:
         """What an ok run measured in a few words, for example `forward 0.05 s`."""
         ...

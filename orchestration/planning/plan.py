@@ -27,7 +27,8 @@ class PlannedRun:
     launches have in common. `peak_bytes` are the predicted peaks of memory of each rank, None where nothing is known
     of them; `window_bytes` are each rank's shared windows, empty for none. `predicted` is the record's. `repeats` are
     all passes, warm-ups included. `files` are to lie on every node before the start. `disk_bytes` are what the run
-    writes; `shares_folder` says that it needs a folder that all its nodes see.
+    writes; `shares_folder` says that it needs a folder that all its nodes see. `settled` is what was settled for every
+    launch of the point and is no part of the run's id: stated by the study, or found by the first launch.
     """
 
     run: RecordedRun
@@ -46,6 +47,7 @@ class PlannedRun:
     disk_bytes: int = 0
     shares_folder: bool = False
     launcher: str = launchers.DEFAULT
+    settled: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def placement(self) -> Placement:

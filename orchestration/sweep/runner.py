@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,11 @@ from orchestration.sweep.prepare import NODE_LOST, Sweep
 from orchestration.sweep.progress import Progress
 from orchestration.sweep.recorder import Recorder
 from workload.record.files import write_json
+from workload.record.outcomes import OK
 from workload.record.token import is_token
 
 SETUP, CLEANUP = "setup", "cleanup"
+SETTLED = "settled"  # by a run, for the further launches of its point
 CHORES = {SETUP: "5e70900000000000", CLEANUP: "c1ea900000000000"}  # in the place of a run's id, as tokens have it
 INTERRUPTED = "interrupted: no rank is left; the same command (without --new) goes on where this stopped"
 
@@ -71,10 +73,12 @@ class SweepRunner:
         self.recorder = Recorder(self.paths, self.sweep)
         self.loop = self.sweep.loop
         self.joiners = Joiners(self.sweep.executor.lease)
+        self._settled: dict[Hashable, Mapping[str, Any]] = {}
 
     def carry_out(self) -> Result:
         """Carries out what is pending; returns how the plan's runs ended. Raises Refusal, Stopped, OSError."""
         self._begin()
+        self._settled = self._settled_before()
         if self.beside:
             self.ledger.append("beside", self.utc_now(), sweep=self.beside)
         pending = self._adopted_first(self.sweep.pending(self.paths))
@@ -237,12 +241,27 @@ class SweepRunner:
             if self.sweep.executor.state(job) is State.ALIVE:
                 self.sweep.executor.stop(job)
             raise
+        self._settle(planned, record)
         self.progress.end(planned, record)
 
     def _note_joiners(self) -> None:
         """The ledger learns of sweeps that were started beside this one, and of their end."""
         for event, words in self.joiners.news():
             self.ledger.append(event, self.utc_now(), sweep=words)
+
+    def _settle(self, planned: PlannedRun, record: Mapping[str, Any]) -> None:
+        """Keeps what the run found out for the further launches of its point, once."""
+        if record["outcome"] != OK or planned.settled or planned.point in self._settled:
+            return
+        if found := self.sweep.experiment.settled(record):
+            self.ledger.append(SETTLED, self.utc_now(), run_id=planned.run.run_id, values=found)
+            self._settled[planned.point] = found
+
+    def _settled_before(self) -> dict[Hashable, Mapping[str, Any]]:
+        """What the ledger has of it, by point."""
+        points = {item.run.run_id: item.point for item in self.sweep.runs(self.paths)}
+        settled = (event for event in self.ledger.events() if event["event"] == SETTLED)
+        return {points[event["run_id"]]: event["values"] for event in settled if event["run_id"] in points}
 
     def _too_late(self, planned: PlannedRun) -> str | None:
         """Why the run would outlive the cluster, by what others took; None where it would not."""
@@ -263,7 +282,8 @@ class SweepRunner:
             return
         self.loop.clear(job)
         files = [self.sweep.executor.bring(file) for file in planned.files]
-        request = self.sweep.experiment.request(planned, self.sweep.inventory.python, files, self.paths)
+        known = replace(planned, settled=planned.settled or self._settled.get(planned.point, {}))
+        request = self.sweep.experiment.request(known, self.sweep.inventory.python, files, self.paths)
         self.loop.write(job, request)
         self.ledger.append("started", self.utc_now(), run_id=run_id, sequence=planned.sequence)
         self.sweep.executor.start(job)

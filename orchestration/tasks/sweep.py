@@ -45,6 +45,7 @@ SWEEP_HELP = {
     "images": "sample, synthetic, or a folder of pictures",
     "backend": "code that convolves a block, comma-separated",
     "movement": "how blocks travel, comma-separated",
+    "stores": "how simd writes: ordinary, non-temporal, or the faster of them, found out first at each point (default)",
     "command": "a program of your own, with its arguments, in which {n} is a parameter: './heat {n} 100'",
     "parameter": "NAME=VALUE of the command: a value, several with commas, or arithmetic of ranks; may be repeated",
     "metric": "NAME=TEXT {number} of the program's output; the first is the headline; higher:NAME= if more is better",
@@ -83,6 +84,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     images: str = "",
     backend: str = "",
     movement: str = "",
+    stores: str = "",
     command: str = "",
     scaling: str = "",
     size: str = "",
@@ -113,7 +115,7 @@ def overrides_of(flags: Mapping[str, Any]) -> Overrides:
     """What the flags change of the study; a task need not have all of them. Raises Refusal."""
     from orchestration.planning.study import Overrides
 
-    given = {**dict.fromkeys(("ranks", "launches", "batch", "repeats", "images"), ""), **flags}
+    given = {**dict.fromkeys(("ranks", "launches", "batch", "repeats", "images", "stores"), ""), **flags}
     return Overrides(
         series=words(given["series"]),
         ranks=numbers("--ranks", given["ranks"]),
@@ -124,6 +126,7 @@ def overrides_of(flags: Mapping[str, Any]) -> Overrides:
             "images": images_of(given["images"]),
             "backend": words(given["backend"]),
             "movement": words(given["movement"]),
+            "stores": given["stores"] or None,
             "parameter": tuple(given["parameter"]),
             "metric": tuple(given["metric"]),
             "threads": number("--threads", given["threads"]),

@@ -31,7 +31,8 @@ class Task:
     """What a movement is built from: ranks, sizes, code, and where x comes from and y goes.
 
     `source(block, out)` fills `out`, of shape `block.x_shape`, with the block's part of x. `sink(block, y)` saves
-    finished y; it is None if the run saves nothing. `weights` (O, C, KH, KW) float32 are valid at the root; the other
+    finished y; it is None if the run saves nothing. In a repeat all ranks call `convolve`, or none of them: the first
+    call may wait for the others. `weights` (O, C, KH, KW) float32 are valid at the root; the other
     ranks receive them in every repeat.
     """
 

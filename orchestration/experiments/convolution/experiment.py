@@ -21,7 +21,7 @@ from orchestration.planning.plan import Plan, PlannedRun
 from orchestration.planning.study import LoadedStudy, Overrides, StudyFile
 from orchestration.python import isolated
 from workload.agent import supervise
-from workload.domain import movements
+from workload.domain import backends, movements
 from workload.record.outcomes import OK, SKIPPED, WRONG_ANSWER
 from workload.record.run import Run
 from workload.record.schema import MEASUREMENT_SHAPE, SCHEMA_VERSION, SchemaError, check_shape, check_version
@@ -74,7 +74,7 @@ class Convolution:
             words += ["--save-to", str(folder / SAVED)] if run.save else []
             return words + (["--preview", str(folder / PREVIEW)] if first else [])
 
-        document = {"schema_version": SCHEMA_VERSION, "run_id": run.run_id, "run": run.as_dict()}
+        document = {"schema_version": SCHEMA_VERSION, "run_id": run.run_id, "run": run.as_dict(), **planned.settled}
         folders = (SAVED,) if run.save else ()
         return JobRequest(planned.placement, planned.timeout_s, program, {supervise.RUN: document}, folders)
 
@@ -103,6 +103,11 @@ class Convolution:
 
     def forebears(self, loaded: LoadedStudy) -> None:
         """None: a probe foretells the times."""
+
+    def settled(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """By which stores y is written, where the backend has several."""
+        several = len(backends.describe(record["run"]["backend"]).stores) > 1
+        return {"stores": record["stores"]} if several and "stores" in record else {}
 
     def told(self, record: Mapping[str, Any]) -> str:
         """The median forward time of the repeats."""

@@ -9,12 +9,12 @@ from typing import Any
 
 from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
-from orchestration.experiments.convolution.study import AUTO, ConvolutionSeries, ConvolutionStudy
+from orchestration.experiments.convolution.study import AUTO, FASTER, ConvolutionSeries, ConvolutionStudy
 from orchestration.jobs.launchers.placement import NodeCpus
 from orchestration.planning.binding import NONE, binding_of, described
 from orchestration.planning.plan import Plan, PlannedRun, make_plan, rank_counts, spread
 from orchestration.planning.study import RANKS, SLOTS
-from workload.domain import movements
+from workload.domain import backends, movements
 from workload.domain.footprint import choose_grid, predict
 from workload.domain.grid import Grid, check_grid
 from workload.domain.problem import Problem
@@ -106,6 +106,7 @@ class Settled:
     movement: tuple[str, ...]
     save: bool
     options: Mapping[str, int | bool]
+    stores: str
     sizes: Mapping[str, int | None]
 
 
@@ -115,7 +116,7 @@ def settle(study: ConvolutionStudy, series: ConvolutionSeries) -> Settled:
     for name in Settled.__dataclass_fields__:
         if name == "sizes":
             continue
-        own = getattr(series, name)
+        own = getattr(series, name, None)  # stores are the study's alone
         value = getattr(study, name) if own is None else own
         values[name] = tuple(value) if isinstance(value, list) else value
     sizes = study.problem.model_dump() | series.problem.model_dump(exclude_none=True)
@@ -233,7 +234,15 @@ def _planned(launch: int, settings: Settled, point: ConvolutionPoint, context: C
         files=(file,),
         disk_bytes=run.problem.y_bytes if run.save else 0,
         shares_folder=run.save and run.nodes > 1,
+        settled=_stated(settings.stores, run.backend),
     )
+
+
+def _stated(stores: str, backend: str) -> dict[str, Any]:
+    """What the study says of the stores; nothing where runs find out, or where the backend has no others."""
+    if stores == FASTER or stores not in backends.describe(backend).stores:
+        return {}
+    return {"stores": {"taken": stores, "convolve_s": {}}}
 
 
 def options_of(movement: str, options: Mapping[str, int | bool]) -> dict[str, int | bool]:

@@ -22,6 +22,7 @@ from orchestration.planning.study import (
     StrictModel,
     Study,
 )
+from workload.domain.backends import STORES
 from workload.domain.backends import names as backend_names
 from workload.domain.grid import AXES
 from workload.domain.movements import names as movement_names
@@ -29,7 +30,8 @@ from workload.domain.movements import option_names, switch_names
 from workload.record.run import WEIGHTS
 
 AUTO = "auto"
-FLAGS = ("batch", "repeats", "images", "backend", "movement")  # of `fab sweep`, besides those of every study
+FASTER = "faster"  # of the stores that a backend has, found out by the first launch of each point
+FLAGS = ("batch", "repeats", "images", "backend", "movement", "stores")  # of `fab sweep`, besides those of every study
 IMAGES = ("sample", "synthetic")  # what is no folder
 
 
@@ -111,7 +113,10 @@ class ConvolutionSeries(Series, ConvolutionSettings):
 
 
 class ConvolutionStudy(Study, ConvolutionSettings):
-    """A matrix of runs of one convolution."""
+    """A matrix of runs of one convolution.
+
+    `stores`: by which backends that have several write y, or "faster": the first launch of each point finds out.
+    """
 
     repeats: Count = 3
     warmups: Warmups = 1
@@ -121,6 +126,7 @@ class ConvolutionStudy(Study, ConvolutionSettings):
     movement: MovementNames = Field(default_factory=lambda: ["scatter-gather"])
     save: bool = False
     options: Options = Field(default_factory=dict)
+    stores: Annotated[str, _known("stores", (FASTER, *STORES))] = FASTER
     series: Annotated[list[ConvolutionSeries], Field(min_length=1)]
 
 
@@ -140,7 +146,7 @@ def check(document: Mapping[str, Any], source: str) -> ConvolutionStudy:
 
 def override(document: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
     """The document of the study with the values of the command line in every series. Raises Refusal."""
-    result = studies.override(document, overrides, keys=("repeats", "images", "backend", "movement"))
+    result = studies.override(document, overrides, keys=("repeats", "images", "backend", "movement", "stores"))
     batch = tuple(overrides.values.get("batch") or ())
     for series in studies.tables(result) or []:
         if batch:

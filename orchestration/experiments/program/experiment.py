@@ -177,6 +177,10 @@ class ProgramExperiment:
 
         return same
 
+    def settled(self, _record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Nothing."""
+        return {}
+
     def told(self, record: Mapping[str, Any]) -> str:
         """The headline with its unit."""
         headline = next((metric for metric in record["run"]["metrics"] if metric["headline"]), None)

@@ -71,6 +71,10 @@ def test_the_real_workload_from_study_to_report(lab):
         assert record["check"]["passed"]
         assert sum(block["output_elements"] for block in record["blocks"]) == 4 * 2 * 62 * 46
         assert record["predicted"]["peak_bytes"]
+        assert record["stores"] == {"taken": "ordinary", "convolve_s": {}}  # y stays in the cache
+    settled = [event for event in lab.ledger() if event["event"] == "settled"]
+    assert {event["run_id"] for event in settled} == {each["run_id"] for each in records if each["launch"] == 0}
+    assert all(event["values"] == {"stores": records[0]["stores"]} for event in settled)
     assert lab.paths.picture("input").exists()
     assert lab.paths.picture("output").exists()
     assert (lab.paths.folder / "report.html").exists()

@@ -108,6 +108,10 @@ class Barrier:
     def forebears(self, loaded: LoadedStudy) -> None:
         """None: nothing foretells them."""
 
+    def settled(self, _record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Nothing."""
+        return {}
+
     def told(self, record: Mapping[str, Any]) -> str:
         """The median of the barriers."""
         return f"barrier {median(record['barrier_s']):.3g} s"

@@ -185,6 +185,21 @@ def test_a_switch_is_part_of_a_run_only_where_it_is_on():
         scattered("options = { chunk_bytes = true }\n")
 
 
+def test_stores_are_handed_to_runs_outside_their_ids():
+    def settled(text: str, backend: str = "simd"):
+        runs = made(STRONG + f'backend = ["{backend}"]\n', head=text + HEAD).runs
+        assert len({str(item.settled) for item in runs}) == 1
+        return runs[0].settled, [item.run.run_id for item in runs]
+
+    free, ids = settled("")
+    assert free == {}
+    told, same = settled('stores = "ordinary"\n')
+    assert (told, same) == ({"stores": {"taken": "ordinary", "convolve_s": {}}}, ids)
+    assert settled('stores = "non-temporal"\n', backend="numpy")[0] == {}  # has no others
+    with pytest.raises(Refusal, match="stores 'fast' is unknown"):
+        settled('stores = "fast"\n')
+
+
 def test_profiles_hold_series_back():
     fat = STRONG + 'profiles = ["fat"]\n'
     assert [item.series for item in made(fat + WEAK, profile="light").runs if "strong" in item.series] == []
