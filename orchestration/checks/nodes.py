@@ -106,7 +106,7 @@ def software(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check
 
 def mpirun(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) -> Check:
     if inventory.slurm is not None:
-        return Check("launcher", f"srun --mpi={launchers.find(launchers.DEFAULT).pmi}")
+        return Check("launcher", launchers.told(launchers.DEFAULT, inventory.offered_mpi))
     lacking = [node.name for node, item in told if not item["mpirun"]]
     beside = inventory.python.rpartition("/")[0]
     faults = [f"{name} has no mpirun in {beside}: install the pinned packages there" for name in lacking]

@@ -15,6 +15,7 @@ MIB = 2**20
 RUNNING = "RUNNING"
 _GRANT = re.compile(r"\bNodes=(\S+) CPU_IDs=(\S+) Mem=(\d+)")
 _CLUSTER = re.compile(r"^ClusterName\s*=\s*(.*?)\s*$", re.MULTILINE)
+_MPI = re.compile(r"^\s*([a-z]\w*)$", re.MULTILINE)  # one a line, below a heading
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 Run = Callable[[Sequence[str]], str]
@@ -35,7 +36,7 @@ class Allocation:
     """A running job's nodes, in Slurm's order. `ends_at` is in UTC, None where the job has no time limit.
 
     `cluster` is Slurm's own name: job numbers of two clusters may be the same. `shared`: a node has CPUs that were not
-    granted, on which other jobs may run.
+    granted, on which other jobs may run. `mpi`: the ways in which srun starts ranks; empty where it does not say.
     """
 
     cluster: str
@@ -44,6 +45,7 @@ class Allocation:
     ends_at: str | None
     nodes: tuple[GrantedNode, ...]
     shared: bool = False
+    mpi: tuple[str, ...] = ()
 
 
 def read(environment: Mapping[str, str]) -> Allocation | None:
@@ -76,8 +78,9 @@ def told(environment: Mapping[str, str], run: Run) -> Allocation:
     granted = [_granted(nodes[name], *grants[name], tasks[i] if tasks else None) for i, name in enumerate(names)]
     ends_at = f"{facts['EndTime']}Z" if _TIME.fullmatch(facts.get("EndTime", "")) else None
     shared = any(grants[name][0] < _cpus(nodes[name]) for name in names)
+    mpi = tuple(sorted(set(_MPI.findall(run(["srun", "--mpi=list"]))) - {"none"}))
     name = _CLUSTER.search(run(["scontrol", "show", "config"]))
-    return Allocation(name[1] if name else "", int(job), facts["Partition"], ends_at, tuple(granted), shared)
+    return Allocation(name[1] if name else "", int(job), facts["Partition"], ends_at, tuple(granted), shared, mpi)
 
 
 def fields(line: str) -> dict[str, str]:

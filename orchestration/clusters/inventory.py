@@ -6,6 +6,7 @@ import datetime
 import ipaddress
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -64,13 +65,19 @@ class Node(_Strict):
 class SlurmJob(_Strict):
     """The job whose allocation the nodes are. `cluster` is Slurm's name for itself; older inventories lack it.
 
-    `shared`: other jobs may run on one of the nodes at the same time.
+    `shared`: other jobs may run on one of the nodes at the same time. `mpi`: the ways in which srun starts ranks.
     """
 
     cluster: str = ""
     job: Annotated[int, Field(ge=1)]
     partition: Name
     shared: bool = False
+    mpi: tuple[str, ...] = ()
+
+    @field_validator("mpi", mode="before")
+    @classmethod
+    def _of_json(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
 
 
 THIS_MACHINE = "local"  # the executor whose only node is the operator's own machine
@@ -152,6 +159,11 @@ class Inventory(_Strict):
             if count > 1:
                 raise ValueError(f"{count} nodes have the {what} {value}: list every machine once")
         return nodes
+
+    @property
+    def offered_mpi(self) -> Sequence[str] | None:
+        """Of a Slurm job, the ways in which its srun starts ranks."""
+        return None if self.slurm is None else self.slurm.mpi
 
     @property
     def slots(self) -> int:

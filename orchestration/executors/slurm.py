@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -26,7 +27,7 @@ from orchestration.executors.remote.head import ENV
 from orchestration.executors.remote.nodes import SurveyedNodes, object_of
 from orchestration.folders import own_folder
 from orchestration.jobs.executor import Site, Traces
-from orchestration.jobs.job import folders_made
+from orchestration.jobs.job import TEMPORARY, folders_made
 from orchestration.python import isolated
 
 LIMIT_S = 30.0
@@ -243,7 +244,8 @@ class SlurmExecutor(LocalExecutor):
             raise Stopped(f"Slurm's job {self.steps.job} is over ({state}): {GO_ON}")
         self.steps.cancel(job.name)
         super().end_leftovers(job)
-        folders = [f"{folder}/" for folder in folders_made(self.site, job.name)]
+        local = replace(self.site, temporary=TEMPORARY)  # where mpirun started the ranks
+        folders = [f"{folder}/" for site in (self.site, local) for folder in folders_made(site, job.name)]
         return traces_of(self.steps.ask(self.steps.module("workload.agent.control", "end", *folders)))
 
     def _share(self, folder: Path) -> None:

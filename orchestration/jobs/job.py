@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from infra.hostfile import hostfile
 from orchestration.clusters.inventory import Inventory, Node
+from orchestration.errors import Refusal
 from orchestration.jobs import launchers
 from orchestration.jobs.executor import Executor, Site
-from orchestration.jobs.launchers.launcher import Hosts, RemoteShell, Scratch
+from orchestration.jobs.launchers.launcher import Hosts, Launcher, RemoteShell, Scratch
 from orchestration.jobs.launchers.placement import NodeCpus, Placement
 from workload.agent import supervise
 from workload.record.files import write_json, write_whole
@@ -21,6 +22,7 @@ from workload.record.schema import SCHEMA_VERSION
 LOG = "log"
 MEASUREMENT = "measurement.json"
 HOSTFILE = "hostfile"
+TEMPORARY = PurePosixPath("/tmp")  # noqa: S108  of the nodes: short, because sockets lie in it
 DAEMON_GRACE_S = 30.0  # past the job's limit a node's daemon ends by itself, should nobody tell it to
 
 
@@ -73,13 +75,13 @@ class JobWriter:
 
     def write(self, job: Path, request: JobRequest) -> None:
         """Makes the job's folder, whose name is the token. Raises OSError."""
-        site, there = self.executor.site, self.executor.folder(job)
+        starter = request.starter or Starter(launchers.DEFAULT)
+        launcher = launchers.find(starter.launcher, self.inventory.offered_mpi)
+        site, there = self.site(launcher), self.executor.folder(job)
         session, shared_memory = folders_made(site, job.name)
         scratch = Scratch(PurePosixPath(session), PurePosixPath(shared_memory))
         hosts = self._hosts(job, request, site, scratch)
         folders = JobFolders(there, scratch.session, PurePosixPath(self.inventory.workdir))
-        starter = request.starter or Starter(launchers.DEFAULT)
-        launcher = launchers.find(starter.launcher, self.inventory.slurm is not None)
         command = launcher.command(request.placement, hosts, scratch, request.program(folders))
         job.mkdir(parents=True)
         for name in request.folders:
@@ -111,8 +113,22 @@ class JobWriter:
         # a person's own environment may stand in it
         write_whole(job / supervise.JOB, json.dumps(document, indent=1, allow_nan=False) + "\n", mode=0o600)
 
+    def site(self, launcher: Launcher) -> Site:
+        """What the job depends on. Raises Refusal where mpirun is to start ranks of a Slurm job from elsewhere."""
+        site = self.executor.site
+        if self.inventory.slurm is None or launcher.name not in launchers.OF_RANKS:
+            return site
+        head = self.inventory.nodes[0].name
+        if self.executor.names.get(self.executor.node) != head:
+            raise Refusal(
+                f"{launchers.told(launcher.name, self.inventory.offered_mpi)}, and mpirun starts ranks from the job's "
+                f"first node, {head}, alone: use 'fab submit', or start fab by sbatch"
+            )
+        return replace(site, temporary=TEMPORARY, hosts=[node.address for node in self.inventory.nodes])
+
     def _hosts(self, job: Path, request: JobRequest, site: Site, scratch: Scratch) -> Hosts:
         there = self.executor.folder(job)
+        slurm_job = None if self.inventory.slurm is None else self.inventory.slurm.job
         shell = None
         if site.hosts:
             shell = RemoteShell(
@@ -123,6 +139,7 @@ class JobWriter:
                 token=job.name,
                 make=(scratch.session, scratch.shared_memory),
                 limit_s=request.timeout_s + DAEMON_GRACE_S,
+                slurm_job=slurm_job,
             )
         return Hosts(
             python=PurePosixPath(self.inventory.python),
@@ -134,7 +151,7 @@ class JobWriter:
             job=there,
             program=None if request.starter is None else request.starter.program,
             slots=[(node.address, node.slots) for node in _used(self.inventory, request.placement)],
-            slurm_job=None if self.inventory.slurm is None else self.inventory.slurm.job,
+            slurm_job=slurm_job,
         )
 
 

@@ -98,7 +98,13 @@ def describe(found: Allocation, root: Path, utc: str, cluster: str = NAME) -> In
         profile=NAME,
         executor=NAME,
         interface_subnet=network([_resolved(node.address) for node in found.nodes]),
-        slurm={"cluster": found.cluster, "job": found.job, "partition": found.partition, "shared": found.shared},
+        slurm={
+            "cluster": found.cluster,
+            "job": found.job,
+            "partition": found.partition,
+            "shared": found.shared,
+            "mpi": found.mpi,
+        },
         expires_at=found.ends_at,
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 from orchestration.checks import preflight
 from orchestration.clusters.lifetime import too_late
 from orchestration.errors import Refusal, Stopped
-from orchestration.jobs import chore
+from orchestration.jobs import chore, launchers
 from orchestration.jobs.executor import HeadLostError, State
 from orchestration.jobs.job import JobRequest
 from orchestration.paths import SweepPaths
@@ -285,7 +285,9 @@ class SweepRunner:
         known = replace(planned, settled=planned.settled or self._settled.get(planned.point, {}))
         request = self.sweep.experiment.request(known, self.sweep.inventory.python, files, self.paths)
         self.loop.write(job, request)
-        self.ledger.append("started", self.utc_now(), run_id=run_id, sequence=planned.sequence)
+        offered = self.sweep.inventory.offered_mpi
+        by = {} if offered is None else {"by": launchers.told(planned.launcher, offered)}
+        self.ledger.append("started", self.utc_now(), run_id=run_id, sequence=planned.sequence, **by)
         self.sweep.executor.start(job)
 
     def _interrupt(self, planned: PlannedRun, job: Path, **about: str) -> None:

@@ -1,5 +1,6 @@
 """A cluster of Slurm's with four nodes, and `fab sweep` in its jobs through the real srun."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,11 +26,18 @@ class Login(Desk):
         """A sweep in an allocation, from here."""
         return self.end(self.start(["salloc", "--quiet", *asked, *self.words(behaviour, **flags)]))
 
-    def sbatch(self, *asked: str, behaviour: str = "bare", **flags: object) -> int:
-        """Submits a sweep that runs on the first node of its job; the job's number."""
+    def sbatch(
+        self,
+        *asked: str,
+        words: Sequence[str] = (),
+        settings: Path | None = None,
+        behaviour: str = "bare",
+        **flags: object,
+    ) -> int:
+        """Submits a sweep, or the words, which run on the first node of the job; the job's number."""
         script = self.folder / "batch"
-        line = subprocess.list2cmdline(self.words(behaviour, **flags))
-        script.write_text(f"#!/bin/sh\ncd {ROOT}\nexec {line}\n")
+        line = shlex.join([str(word) for word in words or self.words(behaviour, **flags)])
+        script.write_text(f"#!/bin/sh\ncd {ROOT}\nexport SLURM_CONF={settings or self.hosts.settings}\nexec {line}\n")
         out = f"--output={self.folder}/batch-%j"
         return int(self.hosts.run("sbatch", "--parsable", out, *asked, str(script)))
 

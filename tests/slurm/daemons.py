@@ -19,6 +19,7 @@ from tests.cluster.hosts import Hosts
 from tests.orchestration.support import ROOT
 
 PROGRAMS = ("slurmctld", "slurmd", "srun", "sbatch", "salloc", "munged")
+PLUGINS = Path("/usr/lib/x86_64-linux-gnu/slurm-wlm")
 CPUS = 2
 MEMORY_MIB = 4000
 # shares with the other nodes the folders $3 and $4 alone: what else they write to is its own
@@ -149,6 +150,11 @@ class Slurm(Hosts):
         return self.folder / "slurm.conf"
 
     @property
+    def without_mpi(self) -> Path:
+        """Settings with which srun finds none of its ways to start the ranks of an MPI."""
+        return self.folder / "without-mpi" / "slurm.conf"
+
+    @property
     def environment(self) -> dict[str, str]:
         """For a person's commands."""
         return os.environ | {"SLURM_CONF": str(self.settings), "PATH": path_here()}
@@ -173,6 +179,7 @@ class Slurm(Hosts):
             )
         )  # fmt: skip
         (self.folder / "cgroup.conf").write_text(CGROUP_SETTINGS)
+        self._write_without_mpi()
         self._begin("slurmctld", "-D")
         for n in range(1, self.count + 1):
             folder = self.folder / f"node{n}"
@@ -184,6 +191,15 @@ class Slurm(Hosts):
             (folder / "etc_hosts").write_text(Path("/etc/hosts").read_text() + names)
             node.start(self.bridge_space)
         self.wait_for_idle()
+
+    def _write_without_mpi(self) -> None:
+        plugins = self.without_mpi.parent / "plugins"
+        plugins.mkdir(parents=True)
+        for path in PLUGINS.iterdir():
+            if not path.name.startswith(("mpi_pmix", "mpi_pmi2")):
+                (plugins / path.name).symlink_to(path)
+        self.without_mpi.write_text(f"{self.settings.read_text()}PluginDir={plugins}\n")
+        (self.without_mpi.parent / "cgroup.conf").write_text(CGROUP_SETTINGS)
 
     def _begin_munge(self) -> None:
         folder = self.folder / "munge"

@@ -138,6 +138,33 @@ def test_check_says_what_starts_ranks(login: Login) -> None:
     assert "shared by all nodes" in done.stdout
 
 
+def test_where_srun_starts_no_ranks_mpirun_does_from_the_first_node(login: Login) -> None:
+    login.study([1, 4])
+    job = login.sbatch("--nodes=2", "--ntasks=4", settings=login.hosts.without_mpi)
+    assert login.waits(job) == "COMPLETED", login.said(job)
+    records = login.records()
+    assert {ranks: record["outcome"] for ranks, record in records.items()} == {1: "ok", 4: "ok"}
+    assert {record["run"]["binding"] for record in records.values()} == {"core"}
+    assert {node: sorted(found) for node, found in cores(records[4]).items()} == {"node1": [0, 1], "node2": [0, 1]}
+    by = {event["by"] for event in login.ledger() if event["event"] == "started"}
+    assert by == {"mpirun, for srun offers no pmix (cray_shasta)"}
+    assert login.clear()
+
+
+def test_mpirun_is_not_started_from_elsewhere(login: Login) -> None:
+    done = login.end(
+        login.start(
+            ["salloc", "--quiet", "--nodes=2", "--ntasks=4", *login.words("bare")],
+            environment={"SLURM_CONF": str(login.hosts.without_mpi)},
+        )
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "convscale: mpirun, for srun offers no pmix (cray_shasta), and mpirun starts ranks from the job's first node, "
+        "node1, alone: use 'fab submit', or start fab by sbatch"
+    )
+
+
 @pytest.mark.parametrize(
     ("environment", "said"),
     [

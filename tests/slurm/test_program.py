@@ -1,4 +1,4 @@
-"""A person's own program in an allocation: srun starts it. Not Debian's MPICH, whose ranks often hang when done."""
+"""A person's own program in an allocation: srun starts it, or mpirun. Not Debian's MPICH, whose ranks often hang."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.orchestration.support import ROOT
+from tests.orchestration.support import FAB, ROOT
 from tests.slurm.conftest import Login
 
 COMPILERS = {
@@ -16,22 +16,22 @@ COMPILERS = {
 }
 
 
-@pytest.mark.parametrize("mpi", COMPILERS)
-def test_a_program_runs_on_every_node_that_it_needs(login: Login, mpi: str) -> None:
+@pytest.mark.parametrize(("mpi", "by"), [("openmpi5", "srun"), ("openmpi4", "srun"), ("openmpi4", "mpirun")])
+def test_a_program_runs_on_every_node_that_it_needs(login: Login, mpi: str, by: str) -> None:
     if shutil.which(COMPILERS[mpi]) is None:
         pytest.skip(f"{COMPILERS[mpi]} is not installed")
     source = ROOT / "examples" / "heat" / "heat.c"
     subprocess.run([COMPILERS[mpi], "-O2", "-o", login.folder / "heat", source, "-lm"], check=True)
     command = f"{login.folder}/heat {{n}} 100"
     flags = ["--parameter", "n=256", "--metric", "time_s=Elapsed: {number}", "--ranks", "1,3", "--launches", "1"]
-    done = login.fab_in(
-        ["--nodes=2", "--ntasks=4"],
-        *("sweep", "--cluster", "slurm", "--command", command, *flags, "--out", str(login.paths.folder)),
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    words = [str(FAB), "sweep", "--cluster", "slurm", "--command", command, *flags, "--out", str(login.paths.folder)]
+    settings = login.hosts.without_mpi if by == "mpirun" else login.hosts.settings
+    job = login.sbatch("--nodes=2", "--ntasks=4", words=words, settings=settings)
+    assert login.waits(job) == "COMPLETED", login.said(job)
     records = login.records()
     assert {ranks: record["outcome"] for ranks, record in records.items()} == {1: "ok", 3: "ok"}
     assert [rank["node"] for rank in records[3]["ranks"]] == ["node1", "node1", "node2"]
     assert len({(rank["node"], rank["core"]) for rank in records[3]["ranks"]}) == 3
     assert records[3]["run"]["launcher"] == mpi
+    assert {event["by"].partition(" ")[0].strip(",") for event in login.ledger() if event["event"] == "started"} == {by}
     assert login.clear()

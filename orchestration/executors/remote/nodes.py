@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 from orchestration.clusters.inventory import Inventory, Node
@@ -12,11 +11,11 @@ from orchestration.errors import Refusal
 from orchestration.executors.remote.fanout import Answer
 from orchestration.executors.remote.survey import parse, printable, unreached
 from orchestration.jobs.executor import Site
+from orchestration.jobs.job import TEMPORARY
 from orchestration.python import isolated
 from workload.agent.standalone.bundle import bundle
 
 Result = TypeVar("Result")
-TEMPORARY = PurePosixPath("/tmp")  # noqa: S108  of the nodes: short, because sockets lie in it
 
 
 class Asker(Protocol):

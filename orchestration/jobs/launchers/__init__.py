@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orchestration.errors import Refusal
 from orchestration.jobs.launchers.direct import Direct
@@ -20,9 +20,25 @@ LAUNCHERS: Mapping[str, Launcher] = {
 OF_RANKS = tuple(name for name in LAUNCHERS if name != Direct.name)  # what a study may name as its program's MPI
 
 
-def find(name: str, slurm: bool = False) -> Launcher:
-    """The launcher of that name; in a Slurm job srun, in that one's place. Raises Refusal naming the nearest one."""
+def find(name: str, offered: Sequence[str] | None = None) -> Launcher:
+    """The launcher of that name, or in a Slurm job srun in its place. Raises Refusal naming the nearest one.
+
+    `offered`: in a Slurm job, the ways in which its srun starts ranks; where those of the MPI are not among them, its
+    own launcher does. Empty where srun does not say.
+    """
     if name not in LAUNCHERS:
         raise Refusal(unknown("launcher", name, tuple(LAUNCHERS)))
     found = LAUNCHERS[name]
-    return Srun(found) if slurm and found.pmi != "none" else found
+    if offered is None or found.pmi == "none" or (offered and found.pmi not in offered):
+        return found
+    return Srun(found)
+
+
+def told(name: str, offered: Sequence[str] | None) -> str:
+    """In words, what starts ranks. Raises Refusal."""
+    found = find(name, offered)
+    if offered is None:
+        return found.name
+    if found.name == Srun.name:
+        return f"srun --mpi={found.pmi}"
+    return f"mpirun, for srun offers no {found.pmi} ({', '.join(offered)})"

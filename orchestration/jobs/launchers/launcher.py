@@ -16,7 +16,10 @@ from orchestration.jobs.launchers.placement import NodeCpus, Placement
 
 @dataclass(frozen=True)
 class RemoteShell:
-    """How the launcher starts its daemons on other nodes: over ssh, each run by workload.agent.daemon."""
+    """How the launcher starts its daemons on other nodes, each run by workload.agent.daemon: over ssh, or by srun.
+
+    `slurm_job`: the job whose steps the daemons are, where srun starts them; `known_hosts` and `user` are for ssh.
+    """
 
     known_hosts: PurePosixPath
     user: str
@@ -24,6 +27,7 @@ class RemoteShell:
     token: str = ""  # of the job; without one the daemons are not attended
     make: Sequence[PurePosixPath] = ()  # folders that a daemon's attendant makes, and removes in the end
     limit_s: float = 0.0  # after which an attended daemon ends by itself
+    slurm_job: int | None = None
 
 
 @dataclass(frozen=True)

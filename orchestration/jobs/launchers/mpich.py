@@ -11,7 +11,14 @@ from collections.abc import Sequence
 
 from orchestration.jobs.launchers.launcher import Command, Hosts, KilledRank, LaunchEvidence, RemoteShell, Scratch
 from orchestration.jobs.launchers.placement import Placement
-from orchestration.jobs.launchers.ssh_daemons import THREAD_VARIABLES, attendant, lost_nodes, not_started, ssh_options
+from orchestration.jobs.launchers.ssh_daemons import (
+    HOST,
+    THREAD_VARIABLES,
+    attendant,
+    lost_nodes,
+    not_started,
+    remote_words,
+)
 
 SCRIPT = "start-proxy"
 
@@ -89,13 +96,10 @@ def _script(shell: RemoteShell, hosts: Hosts) -> str:
     Hydra waits for a proxy that never comes until the run's limit, and so is ended where one cannot start: 255 is ssh's
     own status, 125 to 127 are env's, and the attendant's are lower. Later on a lost node is Hydra's to tell.
     """
-    words, attended = ["ssh", "-x", *ssh_options(shell)], attendant(shell, hosts.python, ours=False)
     return (
-        "#!/bin/sh\n"
-        'while [ "${1#-}" != "$1" ]; do shift; done\n'
-        "host=$1; shift\n"
+        f"#!/bin/sh\n{HOST}"
         "begun=$(date +%s)\n"
-        f'{shlex.join(words)} -- "$host" {shlex.join(attended)} "$@"\n'
+        f'{remote_words(shell)} {shlex.join(attendant(shell, hosts.python, ours=False))} "$@"\n'
         "status=$?\n"
         f'if [ "$status" -ge 125 ] && [ "$(($(date +%s) - begun))" -lt {START_S} ]; then\n'
         f'  echo "convscale: {NO_PROXY} on $host (ssh ended with status $status)" >&2\n'

@@ -12,10 +12,11 @@ from orchestration.jobs.launchers.ssh_daemons import (
     ALLOW_ROOT,
     KEEP_ALIVE,
     THREAD_VARIABLES,
+    agents,
     attendant,
     lost_nodes,
     not_started,
-    ssh_options,
+    shell_parameters,
 )
 
 _KILLED = re.compile(r"process rank (\d+) with PID \d+ on node (\S+) exited on signal (\d+)")
@@ -54,7 +55,7 @@ class OpenMpi4:
         arguments += ["--mca", "orte_tmpdir_base", str(scratch.session)]
         for variable in THREAD_VARIABLES:
             arguments += ["-x", f"{variable}={placement.threads}"]
-        return Command([*arguments, *program], dict(ALLOW_ROOT))
+        return Command([*arguments, *program], dict(ALLOW_ROOT), agents(hosts))
 
     def rank_environment(self, placement: Placement, hosts: Hosts, scratch: Scratch) -> dict[str, str]:
         """Parameters of MCA, and threads."""
@@ -90,7 +91,7 @@ def _mapping(placement: Placement, hosts: Hosts) -> list[str]:
 def _daemons(shell: RemoteShell, hosts: Hosts) -> list[str]:
     """How the daemons of other nodes are started; mpirun takes these words apart at spaces."""
     settings = {
-        "plm_rsh_args": " ".join(ssh_options(shell)),
+        **shell_parameters(shell, hosts, "plm_rsh"),
         "plm_rsh_no_tree_spawn": "1",
         # a daemon that detached itself would leave its attendant, which ends with it
         "orte_leave_session_attached": "1",

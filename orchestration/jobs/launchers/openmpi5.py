@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 
 from orchestration.jobs.launchers.launcher import Command, Hosts, KilledRank, LaunchEvidence, RemoteShell, Scratch
 from orchestration.jobs.launchers.placement import Placement
@@ -12,10 +11,11 @@ from orchestration.jobs.launchers.ssh_daemons import (
     ALLOW_ROOT,
     KEEP_ALIVE,
     THREAD_VARIABLES,
+    agents,
     attendant,
     lost_nodes,
     not_started,
-    ssh_options,
+    shell_parameters,
 )
 from workload.agent.environment import LIBRARY_PATH, NO_HOME, library_path
 
@@ -60,12 +60,12 @@ class OpenMpi5:
         if placement.nodes > 1 and hosts.interface_subnet is not None:
             arguments += ["--prtemca", "oob_tcp_if_include", hosts.interface_subnet]
         if hosts.shell is not None and placement.nodes > 1:
-            arguments += _daemons(hosts.shell, hosts.python)
+            arguments += _daemons(hosts.shell, hosts)
         arguments += as_words("--mca", _parameters(placement, hosts, scratch))
         arguments += ["--prtemca", "prte_tmpdir_base", str(scratch.session)]
         for variable in THREAD_VARIABLES:
             arguments += ["-x", f"{variable}={placement.threads}"]
-        return Command([*arguments, *program], dict(ENVIRONMENT))
+        return Command([*arguments, *program], dict(ENVIRONMENT), agents(hosts))
 
     def rank_environment(self, placement: Placement, hosts: Hosts, scratch: Scratch) -> dict[str, str]:
         """Parameters of MCA, threads, and no settings of a person's own."""
@@ -103,21 +103,21 @@ def _mapping(placement: Placement, hosts: Hosts) -> list[str]:
     return [*where, "--map-by", f"slot{wide}", "--bind-to", placement.binding]
 
 
-def _daemons(shell: RemoteShell, python: PurePosixPath) -> list[str]:
+def _daemons(shell: RemoteShell, hosts: Hosts) -> list[str]:
     """How the daemons of other nodes are started.
 
     No value may contain a space, because mpirun splits the values at spaces; the inventory does not allow any.
     """
     settings = {
-        "plm_ssh_args": " ".join(ssh_options(shell)),
+        **shell_parameters(shell, hosts, "plm_ssh"),
         # the head reaches every node itself: its key is on no other
         "plm_ssh_no_tree_spawn": "1",
         **KEEP_ALIVE,
     }
     if shell.token:
-        settings["prte_launch_agent"] = " ".join([*attendant(shell, python, ours=True), "prted"])
+        settings["prte_launch_agent"] = " ".join([*attendant(shell, hosts.python, ours=True), "prted"])
     else:
-        own = [f"HOME={NO_HOME}", f"{LIBRARY_PATH}={library_path(python.parents[1])}"]
+        own = [f"HOME={NO_HOME}", f"{LIBRARY_PATH}={library_path(hosts.python.parents[1])}"]
         settings["prte_launch_agent"] = " ".join(["env", *own, "prted"])
     return as_words("--prtemca", settings)
 

@@ -34,12 +34,21 @@ AccountingStorageBackupHost = (null)
 ClusterName             = birch
 CommunicationParameters = (null)
 """
+MPI = """MPI plugin types are...
+\tpmix
+\tnone
+\tcray_shasta
+\tpmi2
+specific pmix plugin versions available: pmix_v4
+"""
 ENVIRONMENT = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "5", "SLURM_TASKS_PER_NODE": "2(x2),1"}
 NAMES = {"node[1-3]": "node1\nnode2\nnode3\n", "node[1-2]": "node1\nnode2\n", "node3": "node3\n"}
 
 
 def scontrol(job=JOB, threads=1):
     def run(words):
+        if words == ["srun", "--mpi=list"]:
+            return MPI
         kind, subject = words[2], words[-1]
         if kind == "hostnames":
             return NAMES[subject]
@@ -116,7 +125,13 @@ def test_what_is_no_allocation_is_refused(environment, job, said):
 def test_the_cluster_ends_with_the_job():
     found = describe(told(ENVIRONMENT, scontrol()), Path("/home/ada/convscale"), "2026-11-30T00:41:00+00:00")
     assert (found.cluster, found.executor, found.slots) == ("slurm", "slurm", 5)
-    assert found.slurm.model_dump() == {"cluster": "birch", "job": 7, "partition": "main", "shared": False}
+    assert found.slurm.model_dump() == {
+        "cluster": "birch",
+        "job": 7,
+        "partition": "main",
+        "shared": False,
+        "mpi": ("cray_shasta", "pmi2", "pmix"),
+    }
     assert found.expires_at == "2026-11-30T02:40:37Z"
     assert found.interface_subnet == "127.0.0.0/30"
 

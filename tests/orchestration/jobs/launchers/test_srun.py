@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from orchestration.jobs import launchers
-from orchestration.jobs.launchers.launcher import Hosts, KilledRank, Scratch
+from orchestration.jobs.launchers.launcher import Hosts, KilledRank, RemoteShell, Scratch
 from orchestration.jobs.launchers.placement import NodeCpus, Placement
 from orchestration.jobs.launchers.srun import Srun
 
@@ -29,7 +29,7 @@ END = (
 
 
 def command(placement, hosts=HOSTS, launcher="openmpi5"):
-    return launchers.find(launcher, slurm=True).command(placement, hosts, SCRATCH, ["python"])
+    return launchers.find(launcher, ["pmix", "pmi2"]).command(placement, hosts, SCRATCH, ["python"])
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,30 @@ def test_each_mpi_has_its_way_to_find_the_other_ranks(launcher, pmi):
     assert f"--mpi={pmi}" in command(Placement(2, 1, 2), launcher=launcher).argv
 
 
+@pytest.mark.parametrize(("launcher", "pmi"), [("openmpi5", "pmix"), ("openmpi4", "pmix"), ("mpich", "pmi2")])
+def test_where_srun_lacks_that_way_the_mpis_own_launcher_starts_its_daemons_by_srun(launcher, pmi):
+    others = [way for way in ("cray_shasta", "pmi2", "pmix") if way != pmi]
+    found = launchers.find(launcher, others)
+    assert launchers.told(launcher, others) == f"mpirun, for srun offers no {pmi} ({', '.join(others)})"
+    assert launchers.told(launcher, [pmi]) == f"srun --mpi={pmi}"
+    shell = RemoteShell(
+        PurePosixPath("/k"), "", PurePosixPath("/w"), TOKEN, make=(SCRATCH.session,), limit_s=9, slurm_job=42
+    )
+    hosts = replace(HOSTS, shell=shell, hostfile=PurePosixPath("/hosts"))
+    made = found.command(Placement(4, 2, 2, 1, "core"), hosts, SCRATCH, ["python"])
+    ((name, script),) = made.scripts.items()
+    assert f"{HOSTS.job / name}" in made.argv
+    assert "ssh -" not in script
+    assert f"srun --jobid=42 --job-name={TOKEN} --quiet --overlap" in script
+    assert not any("srun" in word for word in made.argv)
+
+
+def test_where_srun_does_not_say_it_is_tried():
+    assert isinstance(launchers.find("openmpi5", []), Srun)
+
+
 def test_what_needs_no_launcher_needs_no_srun():
-    assert not isinstance(launchers.find("direct", slurm=True), Srun)
+    assert not isinstance(launchers.find("direct", ["pmix", "pmi2"]), Srun)
 
 
 KILLED = """
@@ -121,7 +143,7 @@ slurmstepd-node1: error: *** STEP 9.0 ON node1 CANCELLED AT 2026-11-30T00:50:12 
     ],
 )  # fmt: skip
 def test_evidence(status, log, found):
-    evidence = launchers.find("openmpi5", slurm=True).evidence(status, log)
+    evidence = launchers.find("openmpi5", ["pmix", "pmi2"]).evidence(status, log)
     nothing = {"killed": None, "lost_daemon": False, "lost_nodes": [], "not_started": None, "out_of_memory": []}
     assert {name: getattr(evidence, name) for name in nothing} == nothing | found
     assert evidence.program == "srun"
