@@ -1,5 +1,5 @@
 # make sweep        measure how the convolution scales on this machine
-# make test         the tests of every room that need nothing but this checkout, two at a time (WORKERS=0: one by one)
+# make test         the tests of every room that need nothing but this checkout, four at a time (WORKERS=0: one by one)
 # make test-all     every test that this machine can run: also those with root, an engine, Pulumi and Google's packages
 # make test-engine  those alone that need the program `pulumi`
 # make cloud        add what `pulumi up` needs (400 MB)
@@ -10,8 +10,8 @@
 # The newest Python of 3.11 or above; PYTHON=/path/to/python3 overrides.
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print(sys.executable)' 2>/dev/null)))
-# A worker of the tests often waits, for nodes that fall silent and for runs, and at times takes several cores.
-WORKERS ?= 2
+# A worker of the tests often waits, for nodes that fall silent and for runs: four keep two cores at work.
+WORKERS ?= 4
 BIN := .venv/bin
 # packages of a person's own are not those that were tested together
 unexport PYTHONPATH PYTHONHOME

@@ -23,19 +23,42 @@ settings.load_profile("no-deadline")
 
 ORDER = pytest.StashKey[int]()
 CONTAINERS = "tests/cluster/containers/"
-# What takes longest begins first, so that no worker is left alone with it at the end; what waits beside what computes.
+# The kernel kills for memory in these, so that each is alone with the ranks that it starts: one worker makes them all,
+# first. Those of the containers come with their cluster.
+ALONE = (
+    "tests/cluster/test_failures.py::test_the_memory_limit_of_a_node",
+    "tests/cluster/test_program.py::test_a_rank_out_of_memory",
+    "tests/orchestration/sweep/test_killed_fab.py::test_in_4_gb_scatter_gather_when_forced",
+    "tests/orchestration/sweep/test_sweep.py::test_memory_limit",
+    "tests/slurm/test_endings.py::test_out_of_memory",
+)
+# Meanwhile the other workers make what starts no ranks, and so need not wait
+WITHOUT_RANKS = (
+    "tests/infra/test_",
+    "tests/orchestration/planning/",
+    "tests/orchestration/provision/",
+    "tests/results/",
+    "tests/workload/convolve/",
+    "tests/workload/data/",
+    "tests/workload/domain/",
+    "tests/workload/record/",
+)
+# Then what takes longest, so that no worker is left alone with it at the end
 LONG = (
-    CONTAINERS,
-    "tests/mpi/test_movements.py",
+    "tests/cluster/test_program.py",
     "tests/cluster/test_failures.py",
-    "tests/slurm/",
+    "tests/slurm/test_submit.py",
     "tests/cluster/test_sweep.py",
-    "tests/orchestration/sweep/test_killed_fab.py",
+    "tests/slurm/",
+    "tests/mpi/test_movements.py",
     "tests/infra/engine/",
     "tests/cluster/",
-    "tests/orchestration/sweep/test_sweep.py",
+    "tests/orchestration/sweep/",
+    "tests/orchestration/newcomer/",
+    "tests/orchestration/experiments/program/",
     "tests/mpi/",
 )
+ORDER_OF_WORKERS = (ALONE, (CONTAINERS,), WITHOUT_RANKS, *((name,) for name in LONG))
 
 
 # What needs root, an engine or namespaces, or takes minutes: `make test` leaves it to `make test-all`.
@@ -142,25 +165,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     order.shuffle(names)
     for tests in files.values():
         order.shuffle(tests)
+        tests.sort(key=lambda item: item.get_closest_marker("kills_for_memory") is None)
     items[:] = [item for name in names for item in files[name]]
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _rank(item.nodeid))
 
 
 def _rank(nodeid: str) -> int:
-    return next((rank for rank, folder in enumerate(LONG) if nodeid.startswith(folder)), len(LONG))
+    places = (place for place, names in enumerate(ORDER_OF_WORKERS) if nodeid.startswith(names))
+    return next(places, len(ORDER_OF_WORKERS))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """The tests of a file stay on one worker, in their order: what they share is made once.
 
-    The containers' files are as one, because they share a cluster.
+    The containers' files are as one, because they share a cluster; so are the tests that must be alone.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith(ALONE):
+                return "alone"
             return CONTAINERS if nodeid.startswith(CONTAINERS) else nodeid.partition("::")[0]
 
     config.option.loadscopereorder = False  # the order is ours
@@ -169,11 +196,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 @pytest.fixture(autouse=True)
 def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A test in which the kernel kills for memory is the only one that runs, on whatever worker.
+    """A test in which the kernel kills for memory is the only one that starts ranks, on whatever worker.
 
     All nodes of the tests share one kernel and its counter: a rank that another test kills meanwhile would be
     recorded as killed for memory.
     """
+    if request.node.nodeid.startswith(WITHOUT_RANKS):
+        yield
+        return
     own = tmp_path_factory.getbasetemp()
     folder = own.parent if hasattr(request.config, "workerinput") else own  # that of all workers
     with (folder / "next").open("w") as door, (folder / "inside").open("w") as room:

@@ -98,9 +98,29 @@ def _environment(process: psutil.Process) -> list[str]:
         return []
 
 
+# a run of MPICH that hangs at its end would last until its limit
+HEAT = """
+schema_version = 1
+name = "heat"
+launches = 1
+timeout_s = {limit_s}
+[program]
+command = ["./heat", "128", "20"]
+[program.metrics.time_s]
+pattern = "Elapsed: {{number}}"
+headline = true
+[[series]]
+name = "strong"
+scaling = "strong"
+ranks = [1, 2, 4]
+"""
+
+
 def test_a_program_runs_on_every_node_that_it_needs(desk: Desk, folder: Path, launcher: str) -> None:
-    process = begin(desk, folder, "./heat {n} 20", "--parameter", "n=128", "--ranks", "1,2,4",
-                    "--metric", "time_s=Elapsed: {number}")  # fmt: skip
+    (folder / "heat.toml").write_text(HEAT.format(limit_s=30.0 if launcher == "mpich" else 120.0))
+    words = [str(FAB), "--search-root", str(ROOT), "sweep", "--cluster", str(desk.hosts.inventory)]
+    words += ["--study", "heat.toml", "--out", str(desk.paths.folder)]
+    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     out, err = process.communicate(timeout=600)
     found = records(desk)
     if launcher == "mpich" and "timeout" in {record["outcome"] for record in found.values()}:
