@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.latex import LONG_CELL, escaped, latex
+from results.fitting import LONG_CELL, MOST_LINES, MOST_TURNED, WIDEST_PT, parts, width_pt
+from results.latex import escaped, latex
 from results.table import Table
 
 HOSTILE = r"\input{/etc/passwd} a_b & 50% {x} $y$ #1 ~ ^ <script> | --flag ”“ 日本 é \\"
@@ -52,8 +53,33 @@ def test_wide_tables_take_both_columns() -> None:
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on PATH")
 def test_latex_sets_it(tmp_path: Path) -> None:
     head = r"\documentclass{article}\usepackage{booktabs,graphicx,textcomp}\begin{document}"
-    body = latex(table((HOSTILE, "1.5"), ("[1]", "*"), ("", "—")))
+    numbers = tuple(tuple(f"{row}.{column}" for column in range(20)) for row in range(110))
+    many = Table(
+        "Many", tuple(f"Quantity number {column}" for column in range(20)), numbers, ("A note. " * 80,), "many"
+    )
+    node = ("node1", "a processor of some name", "f" * 64, *(f"a version of a library {n}" for n in range(12)))
+    few = Table("Few", tuple(f"Fact {n}" for n in range(15)), (node,), name="few")
+    body = latex(table((HOSTILE, "1.5"), ("[1]", "*"), ("", "—"))) + latex(many) + r"\clearpage" + latex(few)
     (tmp_path / "a.tex").write_text(head + body + r"\end{document}", encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-2000:]
+    told = done.stdout.decode("utf-8", "replace")
+    assert done.returncode == 0, told[-2000:]
+    assert "Float too large" not in told
+    assert "Overfull" not in told
+
+
+@given(st.integers(1, 30), st.integers(1, 130), st.integers(1, 60))
+def test_parts_hold_each_cell_once_beside_what_says_which_row_it_is(columns: int, rows: int, letters: int) -> None:
+    cells = tuple(tuple(f"{row} {column} ".ljust(letters, "x") for column in range(columns)) for row in range(rows))
+    given = Table("Title", tuple(f"Column {n}" for n in range(columns)), cells, ("A note.",), "name")
+    found = parts(given)
+    shown = [cell for part in found for row in (part.columns, *part.rows) for cell in row]
+    assert {*shown} == {*given.columns, *(cell for row in cells for cell in row)}
+    assert [part.notes for part in found] == [()] * (len(found) - 1) + [given.notes]
+    assert len({part.name for part in found}) == len(found)
+    for part in found:
+        assert len(part.rows) <= MOST_LINES
+        assert width_pt(part) <= WIDEST_PT or len(part.columns) == 2 or rows <= MOST_TURNED
+    if len(found) == 1 and width_pt(given) <= WIDEST_PT:
+        assert found == [given]
