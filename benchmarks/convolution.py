@@ -28,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run by its path as well as
 
 from benchmarks.common import machine, onnx_model, roofline
 from benchmarks.common.buffers import aligned, keep_freed_memory
-from benchmarks.common.limits import Copy
 from benchmarks.common.timing import Timing, interleaved
 from workload.convolve import load
 from workload.convolve.simd import Compiler
 from workload.domain.backends import NON_TEMPORAL, ORDINARY
+from workload.probe.copy import Copy
 from workload.probe.multiply_add import MultiplyAdd
 from workload.record.files import write_json
 from workload.record.schema import SCHEMA_VERSION

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from workload.domain.backends import ORDINARY
 from workload.record.schema import SchemaError, check_version
 
 WITHIN, BETWEEN = "within", "between"
@@ -101,6 +102,8 @@ class Probe:
             ranks were active, by backend; empty in older probes.
         cache: bytes per second, read plus written, of all active ranks copying arrays that fit their cores' caches, on
             the fastest node; None in older probes.
+        stores: bytes per second, read plus written, of all active ranks in our own copies from memory, by the kind of
+            stores; empty in older probes.
     """
 
     cluster: str
@@ -114,6 +117,11 @@ class Probe:
     ranks: int = 1
     yardstick: Mapping[str, float] = field(default_factory=dict)
     cache: Rates | None = None
+    stores: Mapping[str, Rates] = field(default_factory=dict)
+
+    def streamed(self, active: int) -> float:
+        """The most bytes per second, read plus written, that so many ranks move through memory, by the best stores."""
+        return max([self.memory.at(active), *(rates.at(active) for rates in self.stores.values())])
 
     def rates_of(self, backend: str) -> Rates:
         """The rates of a backend. Raises ForecastError if the probe does not have it."""
@@ -146,18 +154,17 @@ def parse(document: Mapping[str, Any], name: str) -> Probe:
             load=_undisturbed(_slowest([entry for node in nodes for entry in node["load"]], "bytes_per_s")),
             multiply_add=_undisturbed(_slowest(multiply_add, "flops_per_s")) if multiply_add else None,
             convolve={
-                backend: _undisturbed(
-                    _slowest(
-                        [entry for node in nodes for entry in node["convolve"] if entry["backend"] == backend],
-                        "flops_per_s",
-                    )
-                )
+                backend: _better([entry for node in nodes for entry in node["convolve"] if entry["backend"] == backend])
                 for backend in sorted(backends)
             },
             spread=_spread(document),
             ranks=_ranks(document),
             yardstick=_yardstick(nodes),
             cache=_cache([entry for node in nodes for entry in node.get("cache", ())]),
+            stores={
+                kind: _undisturbed(_slowest(entries, "bytes_per_s"), share=lambda active: 1.0 / active)
+                for kind, entries in _by_stores([entry for node in nodes for entry in node.get("stores", ())]).items()
+            },
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise SchemaError(f"{name} is not a probe ({error}): make another with 'fab probe'") from error
@@ -200,6 +207,22 @@ def _copies(entries: Sequence[Mapping[str, Any]]) -> Copies:
     if not rates:
         raise ValueError("no memory")
     return Copies(tuple(rates.items()))
+
+
+def _by_stores(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The entries of each kind of stores; older probes have ordinary ones, and do not say so."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        found.setdefault(str(entry.get("stores", ORDINARY)), []).append(entry)
+    return found
+
+
+def _better(entries: Sequence[Mapping[str, Any]]) -> Rates:
+    """A backend's rate by the stores that are faster with so many ranks, since runs find these out."""
+    kinds = [_slowest(each, "flops_per_s").by_active for each in _by_stores(entries).values()]
+    rates = [dict(kind) for kind in kinds]
+    common = set.intersection(*(set(each) for each in rates))
+    return _undisturbed(Rates(tuple((active, max(each[active] for each in rates)) for active in sorted(common))))
 
 
 def _cache(entries: Sequence[Mapping[str, Any]]) -> Rates | None:

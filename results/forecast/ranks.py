@@ -100,7 +100,7 @@ class ForecastRanks:
 
     def _memory_share(self) -> float:
         """Bytes per second of one rank while all ranks of its node are active, as in short copies."""
-        return self._probe.memory.at(self._active) / self._active / self._crowd
+        return self._probe.streamed(self._active) / self._active / self._crowd
 
     def _copied_s(self, size: float) -> float:
         """The root alone copies that many bytes."""

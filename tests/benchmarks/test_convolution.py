@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks import convolution
 from benchmarks.common.buffers import aligned
-from benchmarks.common.limits import Copy
 from benchmarks.common.timing import Timing, interleaved
+from workload.probe.copy import Copy
 
 SMALL = (
     convolution.Case("small", (2, 3, 20, 41), (3, 3, 3, 3)),

@@ -31,7 +31,11 @@ def test_the_probe_finds_every_figure(ranks: int, mpirun: Callable[..., Any]) ->
     assert [(each["active"], each["copy_bytes"]) for each in node["cache"]] == [
         (active, 2**12) for active in counts(ranks)
     ]
-    assert all(each["bytes_per_s"] > 0.0 for each in node["cache"])
+    assert all(each["bytes_per_s"] > 0.0 for each in (*node["cache"], *node["stores"]))
+    assert [(each["active"], each["stores"]) for each in node["stores"]] == [
+        (active, kind) for active in counts(ranks) for kind in backends.STORES
+    ]
+    assert {each["stores"] for each in node["convolve"] if each["backend"] == "simd"} == set(backends.STORES)
     assert [each["active"] for each in node["load"]] == counts(ranks)
     assert {each["backend"] for each in node["convolve"]} <= set(backends.names())
     assert {"naive", "numpy"} <= {each["backend"] for each in node["convolve"]}

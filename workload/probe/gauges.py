@@ -10,6 +10,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,13 @@ from mpi4py import MPI
 from workload import convolve
 from workload.convolve.simd import Compiler
 from workload.data.images import Source
+from workload.domain.backends import NON_TEMPORAL, ORDINARY, STORES, describe
 from workload.domain.backends import names as backend_names
 from workload.domain.grid import whole
 from workload.domain.problem import Problem
 from workload.instruments import machine
 from workload.instruments.clock import Now
+from workload.probe.copy import LINE_FLOATS, Copy
 from workload.probe.multiply_add import MultiplyAdd
 from workload.probe.scale import Scale, spread
 
@@ -83,12 +86,13 @@ def gauges(node: MPI.Comm, now: Now, scale: Scale) -> list[Gauge]:
     """All gauges of a node, the same on each of its ranks."""
     actives = counts(node.size)
     found = [_copy("memory", size, active) for active in actives for size in _sizes(node, scale)]
+    found += [gauge for active in actives for gauge in _stores(min(_sizes(node, scale)), active)]
     found += [_copy("cache", size, active) for active in actives for size in scale.cache_bytes]
     found += [_load(scale, active) for active in actives]
     found += [gauge for active in actives for gauge in _multiply_add(scale, active)]
     for name in backends():
         block = _block(node, now, scale, name)
-        found += [_convolve(name, block, active) for active in actives]
+        found += [_convolve(name, block, active, kind) for active in actives for kind in describe(name).stores]
     return found
 
 
@@ -109,6 +113,24 @@ def _copy(kind: str, size: int, active: int) -> Gauge:
         return lambda: np.copyto(target, source)
 
     return Gauge(kind, {"copy_bytes": size}, active, "bytes_per_s", 2.0 * size * active, prepare)
+
+
+def _stores(size: int, active: int) -> Iterator[Gauge]:
+    """The same by vectors of our own, with each kind of stores. Nothing if there is no code for this processor."""
+    try:
+        copies = {kind: Copy(streamed=kind == NON_TEMPORAL) for kind in STORES}
+    except NO_CODE:
+        return
+
+    def prepared(copy: Copy) -> Work:
+        memory = np.ones(2 * size // 4 + LINE_FLOATS, np.float32)
+        first = -(memory.ctypes.data // 4) % LINE_FLOATS
+        source, target = (memory[start : start + size // 4] for start in (first, first + size // 4))
+        return lambda: copy(source, target)
+
+    for kind, copy in copies.items():
+        about = {"stores": kind, "copy_bytes": size}
+        yield Gauge("stores", about, active, "bytes_per_s", 2.0 * size * active, partial(prepared, copy))
 
 
 def _load(scale: Scale, active: int) -> Gauge:
@@ -152,7 +174,7 @@ def _block(node: MPI.Comm, now: Now, scale: Scale, name: str) -> tuple[int, int,
     """The block to measure a backend with, the same on all ranks of the node."""
     slow = False
     if node.rank == ROOT:
-        work = _convolve(name, scale.small_block, 1).prepare()
+        work = _convolve(name, scale.small_block, 1, ORDINARY).prepare()
         work()
         begun = now()
         work()
@@ -160,16 +182,16 @@ def _block(node: MPI.Comm, now: Now, scale: Scale, name: str) -> tuple[int, int,
     return scale.small_block if node.bcast(slow, root=ROOT) else scale.block
 
 
-def _convolve(name: str, shape: tuple[int, int, int, int], active: int) -> Gauge:
+def _convolve(name: str, shape: tuple[int, int, int, int], active: int, stores: str) -> Gauge:
     """Floating-point operations per second of the slowest rank in a backend's convolution of one block."""
     batch, channels, height, width = shape
     y_shape = (batch, 3, height - 2, width - 2)
 
     def prepare() -> Work:
         x, w, y = np.ones(shape, np.float32), np.ones((3, channels, 3, 3), np.float32), np.empty(y_shape, np.float32)
-        backend = convolve.load(name)
+        backend = convolve.load(name, stores=stores)
         backend.compile(x.shape, w.shape)
         return lambda: backend.convolve(x, w, y)
 
     operations = 2.0 * math.prod(y_shape) * channels * 9
-    return Gauge("convolve", {"backend": name}, active, "flops_per_s", operations, prepare)
+    return Gauge("convolve", {"backend": name, "stores": stores}, active, "flops_per_s", operations, prepare)

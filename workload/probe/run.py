@@ -58,7 +58,7 @@ def probe(comm: MPI.Intracomm, clocks: Clocks, scale: Scale | None = None) -> di
 
 
 def _of_node(node: MPI.Comm, found: list[Gauge]) -> dict[str, Any]:
-    kinds: dict[str, Any] = {"memory": [], "cache": [], "load": [], "multiply_add": [], "convolve": []}
+    kinds: dict[str, Any] = {"memory": [], "stores": [], "cache": [], "load": [], "multiply_add": [], "convolve": []}
     for gauge in found:
         kinds[gauge.kind].append(gauge.figure())
     described = machine.describe(MPI.Get_library_version().split(",")[0].strip("\x00 \n"))

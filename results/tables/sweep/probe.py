@@ -60,6 +60,11 @@ def _rates(found: Probe, notes: list[str]) -> Table:
         for size, rates in found.memory.by_size
         for active, rate in rates.by_active
     ]
+    rows += [
+        (f"copies by {kind} stores, all ranks", "GB/s", active, rate)
+        for kind, rates in found.stores.items()
+        for active, rate in rates.by_active
+    ]
     if found.cache is not None:
         rows += [("copies within the caches, all ranks", "GB/s", *each) for each in found.cache.by_active]
     rows += [("load of x, a rank", "GB/s", *each) for each in found.load.by_active]

@@ -94,6 +94,8 @@ def test_a_fast_backend_is_held_back_by_memory() -> None:
     fast = machine(convolve={"naive": Rates(((1, 1e15),))}, memory=copies((1, MEMORY), (16, MEMORY)))
     found = forecast(case(4), fast)
     assert found.phases_s["convolve"] == pytest.approx((PAPER.x_bytes + PAPER.y_bytes) / MEMORY)
+    streaming = replace(fast, stores={"non-temporal": Rates(((1, 2 * MEMORY), (16, 2 * MEMORY)))})
+    assert forecast(case(4), streaming).phases_s["convolve"] == pytest.approx(found.phases_s["convolve"] / 2)
 
 
 def test_ranks_beyond_the_cores_share_them() -> None:

@@ -65,6 +65,32 @@ def test_of_copies_within_the_caches_the_fastest_count_and_an_older_probe_has_no
             probe.parse(document, "p")
 
 
+def test_of_two_kinds_of_stores_the_better_is_the_limit_and_an_older_probe_has_none() -> None:
+    older = probe.parse(DOCUMENT, "p")
+    assert older.stores == {}
+    assert older.streamed(4) == older.memory.at(4)
+    document = copy.deepcopy(DOCUMENT)
+    for each, scale in zip(document["nodes"], (1.0, 0.5), strict=True):
+        each["stores"] = [
+            {"stores": kind, "active": active, "copy_bytes": 2**26, "bytes_per_s": scale * rate * active}
+            for active in (1, 4)
+            for kind, rate in (("ordinary", 1e9), ("non-temporal", 1e11))
+        ]
+        each["convolve"] += [
+            {"backend": "simd", "stores": "non-temporal", "active": 1, "flops_per_s": scale * 4e10},
+            {"backend": "simd", "stores": "non-temporal", "active": 4, "flops_per_s": scale * 6e10},
+        ]
+    found = probe.parse(document, "p")
+    assert found.stores["non-temporal"] == Rates(((1, 5e10), (4, 20e10)))  # of the slower node
+    assert found.streamed(4) == 20e10
+    assert found.rates_of("simd").at(4) == 3e10
+    assert found.rates_of("simd").at(1) == 3e10  # a rank alone is not slower
+    assert "copies by non-temporal stores, all ranks" in [row[0] for row in tables(document)[1].rows]
+    document["nodes"][0]["stores"][0]["bytes_per_s"] = 0
+    with pytest.raises(SchemaError, match="p is not a probe"):
+        probe.parse(document, "p")
+
+
 def test_of_several_nodes_and_links_the_slowest_counts() -> None:
     found = probe.parse(DOCUMENT, "p")
     assert found.memory.at(1) == pytest.approx(0.5e10)

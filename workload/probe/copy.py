@@ -1,4 +1,4 @@
-"""What the machine can do at most: bytes through memory. One thread. (Multiply-adds: workload.multiply_add.)
+"""Copies as fast as one thread can: the limit of whatever reads x and writes y through memory.
 
 The loops are emitted, so that the limit is the instruction set's and not a library's.
 """
