@@ -10,10 +10,10 @@ from orchestration.errors import Refusal
 EXPIRED = "expired"  # begins the reason of a run that is skipped because the cluster ends before it
 
 
-def too_late(expires_at: str | None, utc: str, takes_s: float | None) -> str | None:
+def too_late(expires_at: str | None, utc: str, takes_s: float | None, what: str = "the run takes") -> str | None:
     """Why a run must not start so close to the cluster's end; None where it may.
 
-    `takes_s` is how long the run takes, None where that is not known.
+    `takes_s` is how long it takes, or whatever `what` says in its place; None where that is not known.
     """
     if expires_at is None:
         return None
@@ -21,7 +21,7 @@ def too_late(expires_at: str | None, utc: str, takes_s: float | None) -> str | N
     if left_s <= 0:
         return f"{EXPIRED}: the cluster's lifetime ended at {expires_at}"
     if takes_s is not None and takes_s > left_s:
-        return f"{EXPIRED}: the run takes about {takes_s:.0f} s, {left_s:.0f} s are left of the cluster's lifetime"
+        return f"{EXPIRED}: {what} about {takes_s:.0f} s, {left_s:.0f} s are left of the cluster's lifetime"
     return None
 
 

@@ -75,9 +75,9 @@ class Progress(ABC):
         self._experiment = experiment
         yield
 
-    def expected_s(self, planned: PlannedRun) -> float | None:
-        """Seconds that the run will take, by those that are done; None before the first."""
-        return self._estimate.left_s([planned])
+    def expected_s(self, *runs: PlannedRun) -> float | None:
+        """Seconds that the runs will take, by those that are done; None before the first."""
+        return self._estimate.left_s(runs)
 
     def begin(self, planned: PlannedRun) -> None:
         """A run starts."""

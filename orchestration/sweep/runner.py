@@ -146,13 +146,26 @@ class SweepRunner:
         """The runs one after the other; returns their number."""
         self._set_up(runs)
         launch: int | None = None
+        late: str | None = None
         for planned in runs:
             # an adopted run may be at work: nothing beside it
             if planned.run.launch != launch and not self.paths.job(planned.run.run_id).exists():
-                launch = planned.run.launch
-                self._canary(f"before launch {launch + 1}")
-            self._one(planned)
+                begun, launch = launch is not None, planned.run.launch
+                late = self._block_too_late([item for item in runs if item.run.launch == launch]) if begun else None
+                if late is None:
+                    self._canary(f"before launch {launch + 1}")
+            self._one(planned, late)
         return len(runs)
+
+    def _block_too_late(self, block: Sequence[PlannedRun]) -> str | None:
+        """Why a launch's runs must not start in this Slurm job: the next one may have other nodes for the rest of them.
+
+        Not asked for the first that a job makes: one that takes longer than any job would never be made.
+        """
+        if self.sweep.inventory.slurm is None:
+            return None
+        takes_s, what = self.progress.expected_s(*block), f"the runs of launch {block[0].run.launch + 1} take"
+        return too_late(self.sweep.inventory.expires_at, self.utc_now(), takes_s, what)
 
     def _further(self) -> Iterator[Sequence[PlannedRun]]:
         """Block after block of runs until the points are as precise as they are to be, or a limit ends it."""
@@ -219,14 +232,17 @@ class SweepRunner:
         state = self.sweep.executor.state(job)
         return state is State.ALIVE or (state is State.ENDED and not self.recorder.interrupted(job))
 
-    def _one(self, planned: PlannedRun) -> None:
-        """One run from start to record. Raises Stopped where a person ended it, OSError where a file failed."""
+    def _one(self, planned: PlannedRun, late: str | None) -> None:
+        """One run from start to record; `late`: why none of its launch may start.
+
+        Raises Stopped where a person ended it, OSError where a file failed.
+        """
         job = self.paths.job(planned.run.run_id)
         self.still_ours()
         self.progress.begin(planned)
         self._note_joiners()
         try:
-            reason = self.sweep.skip_reason(planned) or self._too_late(planned)
+            reason = self.sweep.skip_reason(planned) or late or self._too_late(planned)
             record = self._carry_through(planned, job) if reason is None else self.recorder.skipped(planned, reason)
             self._note_joiners()
             about = {"run_id": planned.run.run_id, "outcome": record["outcome"], "reason": record["reason"]}

@@ -168,7 +168,7 @@ def test_mpirun_is_not_started_from_elsewhere(login: Login) -> None:
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({}, "there is no Slurm job here: start fab inside one, with salloc or sbatch"),
+        ({}, "there is no Slurm job here: 'fab submit --cluster slurm' makes one, or start fab inside one"),
         ({"SLURM_JOB_ID": "4711"}, "Invalid job id specified"),
         ({"SLURM_JOB_ID": "x"}, "SLURM_JOB_ID = 'x' is no job's number"),
     ],

@@ -1,0 +1,53 @@
+"""A launch is not begun in a Slurm job that would end in its middle."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from orchestration.clusters.inventory import SlurmJob
+from orchestration.paths import SweepPaths
+from orchestration.sweep.runner import SweepRunner
+from tests.orchestration.support import make_inventory
+
+
+class Begun(SweepRunner):
+    """What it begins, without carrying it out: each run takes 4 s."""
+
+    def __post_init__(self) -> None:
+        self.begun: list[tuple[int, str | None]] = []
+        self.utc_now = lambda: f"2026-01-01T00:00:{4 * sum(late is None for _, late in self.begun):02}Z"
+
+    def _set_up(self, pending) -> None:
+        pass
+
+    def _canary(self, when) -> None:
+        pass
+
+    def _one(self, planned, late) -> None:
+        self.begun.append((planned.run.launch, late))
+
+
+@pytest.mark.parametrize(
+    ("left_s", "slurm", "launches"),
+    [
+        (36, True, [0, 0, 0, 1, 1, 1, 2, 2, 2]),
+        (35, True, [0, 0, 0, 1, 1, 1]),
+        (23, True, [0, 0, 0]),
+        (5, True, [0, 0, 0]),  # a launch that is longer than any job: it goes on in the next one
+        (23, False, [0, 0, 0, 1, 1, 1, 2, 2, 2]),  # whose runs are skipped one by one
+    ],
+)
+def test_a_launch_that_would_outlast_the_job_is_not_begun(tmp_path, left_s, slurm, launches):
+    ends = {"expires_at": f"2026-01-01T00:00:{left_s:02}Z"}
+    job = {"slurm": SlurmJob(cluster="birch", job=7, partition="main")} if slurm else {}
+    sweep = SimpleNamespace(inventory=make_inventory(2).model_copy(update=ends | job))
+    progress = SimpleNamespace(expected_s=lambda *runs: 4.0 * len(runs))
+    runs = [
+        SimpleNamespace(run=SimpleNamespace(launch=launch, run_id=f"{launch}{k}"))
+        for launch in range(3)
+        for k in range(3)
+    ]
+    runner = Begun(sweep, SweepPaths(tmp_path), progress)
+    assert runner._carry_out(runs) == 9
+    assert [launch for launch, late in runner.begun if late is None] == launches
+    assert all(late.startswith("expired: ") for _, late in runner.begun if late is not None)
