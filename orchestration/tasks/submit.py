@@ -13,7 +13,6 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from orchestration.errors import Refusal
-from orchestration.messages import unknown
 from orchestration.tasks import sweep as sweep_task
 from orchestration.tasks.arguments import number, words
 from orchestration.tasks.common import ROOT, RUNS, reports_errors, utc_now
@@ -128,6 +127,7 @@ def _request(  # noqa: PLR0913, PLR0917  one argument a flag
     options: Sequence[str],
 ) -> BatchRequest:
     """What is asked of Slurm: what is typed, else what the cluster's description says. Raises Refusal."""
+    from orchestration.messages import unknown
     from orchestration.provision import batch
 
     if partition and described.partitions and partition not in described.partitions:
