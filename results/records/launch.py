@@ -12,7 +12,7 @@ from typing import Any
 from results.records.experiment import RecordedExperiment
 from results.records.kinds import experiment_of
 from results.records.marks import STREAMED, SUSPECT
-from results.records.measurement import AnswerCheck, Machine, MpiCall, RankBlock, RankMemory, Repeat
+from results.records.measurement import AnswerCheck, FoundStores, Machine, MpiCall, RankBlock, RankMemory, Repeat
 from workload.record.outcomes import OK
 from workload.record.run import Run
 
@@ -46,6 +46,7 @@ class RecordedLaunch:
     clocks_s: tuple[float, float] | None
     evidence: Mapping[str, Any]
     marks: frozenset[str]
+    stores: FoundStores | None = None
     measured: Mapping[str, Any] = field(default_factory=dict)  # of a program: its record, for its own tables
 
     def marked(self, mark: str) -> RecordedLaunch:

@@ -113,6 +113,14 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class FoundStores:
+    """The stores by which a backend wrote y, and the seconds by each kind on which that rests; none if told to."""
+
+    taken: str
+    convolve_s: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Measured:
     """What a kind of experiment reads in the measurement of a record; `document` is all of it, for its own tables."""
 
@@ -123,6 +131,7 @@ class Measured:
     check: AnswerCheck | None = None
     clocks_s: tuple[float, float] | None = None
     document: Mapping[str, Any] = field(default_factory=dict)
+    stores: FoundStores | None = None
 
 
 def seconds(item: Mapping[str, Any], key: str) -> float:

@@ -60,6 +60,7 @@ def _parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunc
         clocks_s=measured.clocks_s,
         evidence=record["evidence"],
         marks=frozenset(marks_of(run, measured.repeats, machines, measured.clocks_s, slots)),
+        stores=measured.stores,
         measured=measured.document,
     )
 

@@ -6,7 +6,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from results.records.measurement import AnswerCheck, Measured, RankBlock, RankMemory, RankRepeat, Repeat, seconds
+from results.records.measurement import (
+    AnswerCheck,
+    FoundStores,
+    Measured,
+    RankBlock,
+    RankMemory,
+    RankRepeat,
+    Repeat,
+    seconds,
+)
 from workload.domain.grid import AXES
 from workload.record.schema import MEASUREMENT_SHAPE, PHASES, SchemaError, check_shape
 
@@ -22,7 +31,15 @@ def phases_of(record: Mapping[str, Any]) -> Measured:
         blocks=tuple(map(_block, record["blocks"])),
         check=_check(record["check"]),
         clocks_s=_clocks_s(record["clock_agreement"]),
+        stores=_stores(record["stores"]) if "stores" in record else None,
     )
+
+
+def _stores(item: Mapping[str, Any]) -> FoundStores:
+    times = {str(kind): seconds(item["convolve_s"], kind) for kind in item["convolve_s"]}
+    if times and item["taken"] not in times:
+        raise SchemaError(f"stores were taken that were not tried: {item['taken']}")
+    return FoundStores(str(item["taken"]), times)
 
 
 def _memory(item: Mapping[str, Any]) -> RankMemory:

@@ -100,6 +100,21 @@ def _launches(sweep: RecordedSweep, known: dict[str, str]) -> Iterator[str]:
         warm = known.get("Warm-ups a launch") or "0"
         yield f"Timed repeats in a launch: {known['Repeats a launch']}, after {warm} untimed; their median counts."
     yield sweep.experiment.clocks_note
+    yield from _stores(sweep)
+
+
+def _stores(sweep: RecordedSweep) -> Iterator[str]:
+    """Which stores were taken at how many points, and how long the others took."""
+    found = [next((each.stores for each in point.launches if each.stores), None) for point in sweep.points]
+    tried = [stores for stores in found if stores is not None and len(stores.convolve_s) > 1]
+    parts = []
+    for kind in sorted({stores.taken for stores in tried}):
+        times = [stores.convolve_s for stores in tried if stores.taken == kind]
+        ratios = [each[other] / each[kind] for each in times for other in each if other != kind and each[kind] > 0]
+        spread = f"; others took {min(ratios):.2f} to {max(ratios):.2f} of their time" if ratios else ""
+        parts.append(f"{kind} ones at {plural(len(times), 'point')}{spread}")
+    if parts:
+        yield f"Stores of y, tried by all ranks at once before the first launch of a point: {', '.join(parts)}."
 
 
 def _intervals(sweep: RecordedSweep) -> Iterator[str]:

@@ -61,3 +61,22 @@ def test_several_sweeps_have_a_heading_each(make_maker: Any) -> None:
         "## one",
         "## two",
     ]
+
+
+def test_the_stores_that_were_found_faster_are_stated(maker: Any) -> None:
+    def tried(ordinary_s: float, taken: str) -> Any:
+        return lambda record: record.update(
+            stores={"taken": taken, "convolve_s": {"ordinary": ordinary_s, "non-temporal": 1.0}}
+        )
+
+    maker.add("strong", ranks=1, change=tried(0.5, "ordinary"))
+    maker.add("strong", ranks=2, change=tried(0.8, "ordinary"))
+    maker.add("strong", ranks=4, change=tried(2.0, "non-temporal"))
+    text = methods.markdown([maker.read()])
+    assert "non-temporal ones at 1 point; others took 2.00 to 2.00 of their time" in text
+    assert "ordinary ones at 2 points; others took 1.25 to 2.00 of their time" in text
+
+
+def test_a_record_whose_stores_cannot_be_is_not_read(maker: Any) -> None:
+    maker.add("strong", ranks=1, change=lambda record: record.update(stores={"taken": "x", "convolve_s": {"y": 1.0}}))
+    assert any("not tried: x" in problem for problem in maker.read().problems)
