@@ -12,7 +12,11 @@ from typing import Generic, TypeVar
 from results.estimates import Estimate
 from results.formats import estimate, number
 
+CSV_END = "\r\n"
 WORDS_AMONG_NUMBERS = ("—", "not finite", "-killed process-", "not possible")
+ESCAPES = str.maketrans(
+    {mark: f"\\{mark}" for mark in "\\`*_[]"} | {mark: html.escape(mark) for mark in "&<>"} | {"|": "&#124;"}
+)
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 Values = Mapping[str, object]
@@ -110,19 +114,19 @@ def csv_text(table: Table) -> str:
     return csv_of(table.records[0] if table.records else table.columns, (row.values() for row in table.records))
 
 
-def csv_of(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+def csv_of(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
     """A header and rows as CSV; None becomes an empty cell."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(list(header))
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer = csv.writer(text, lineterminator=CSV_END)
+    writer.writerow(map(_cell, header))
+    writer.writerows(map(_cell, row) for row in rows)
     return text.getvalue()
 
 
 def _cell(value: object) -> object:
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return "'" + value
-    return "" if value is None else value
+    return value
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -131,7 +135,4 @@ def _line(cells: Iterable[str]) -> str:
 
 def escaped(text: str) -> str:
     """The text in one line, as Markdown shows it."""
-    flat = html.escape(" ".join(text.split()), quote=False)
-    for mark in "\\`*_[]|":
-        flat = flat.replace(mark, f"\\{mark}" if mark != "|" else "&#124;")
-    return flat
+    return " ".join(text.split()).translate(ESCAPES)

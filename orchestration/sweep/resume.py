@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from orchestration.errors import Refusal
@@ -97,16 +99,24 @@ def machines(paths: SweepPaths) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def records(paths: SweepPaths) -> dict[str, dict[str, Any]]:
-    """The folder's records by run id. Raises Refusal naming one that cannot be read."""
+def records(paths: SweepPaths) -> dict[str, Mapping[str, str]]:
+    """Outcome and reason of the folder's records by run id. Raises Refusal naming one that cannot be read."""
     found = {}
     for path in sorted(paths.records.glob("*.json")):
         try:
-            record = read_record(path)
+            state = path.stat()
+            run_id, ending = _ending(path, (state.st_ino, state.st_size, state.st_mtime_ns))
         except (SchemaError, OSError) as error:
             raise Refusal(f"{paths.records}: {error}; remove that record and its run is done again") from error
-        found[record["run_id"]] = record
+        found[run_id] = ending
     return found
+
+
+@cache
+def _ending(path: Path, _written: tuple[int, int, int]) -> tuple[str, Mapping[str, str]]:
+    """Run id, outcome and reason: a file as it is is read once, however often a sweep looks at its records."""
+    record = read_record(path)
+    return record["run_id"], {key: record[key] for key in ("outcome", "reason")}
 
 
 def pending(

@@ -185,13 +185,13 @@ def _list_runs(prepared: Sweep) -> None:
     pending = prepared.plan.runs if paths is None else prepared.pending(paths)
     forecast = forecast_sweep(prepared)
     columns = prepared.experiment.columns
-    rows = []
+    rows, waiting = [], {item.run.run_id for item in pending}
     every = prepared.plan.runs if paths is None else prepared.runs(paths)
     for item in every:
         run = item.run
         mib = "" if item.peak_bytes is None else f"{sum(item.peak_bytes) / 2**20:.0f}"
         fate = f"skipped: {reason}" if (reason := prepared.skip_reason(item)) else ""
-        fate = fate if item in pending else "done"
+        fate = fate if run.run_id in waiting else "done"
         cells = [item.sequence, "+".join(item.series), run.ranks, *item.cells]
         rows.append([*map(str, [*cells, run.launch + 1, mib, forecast.told(run.run_id), fate])])
     print_table(["#", "series", "ranks", *columns, "launch", "predicted MiB", "forecast", "becomes"], rows)

@@ -6,16 +6,13 @@ Each gate yields the words for every case that it tested, empty where the case h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from results.formats import number
 from results.records.convolution import footprint_of, holds_shared_pages
 from results.records.launch import RecordedLaunch
 from results.records.marks import MEMORY_BOUND
-from results.records.measurement import RankBlock
 from workload.domain.footprint import Footprint
 from workload.domain.grid import Block, Span, covers_exactly, whole
-from workload.domain.problem import Problem
 
 MIB = 2**20
 ARRAYS_SHARE = 0.9  # of the predicted arrays that a resident peak must reach: the kernel counts pages late
@@ -29,7 +26,8 @@ def coverage(launch: RecordedLaunch) -> Iterator[str]:
     """Blocks add up, and their output spans cover every element once."""
     problem = launch.run.problem
     done = sum(block.output_elements for block in launch.blocks)
-    finished = [block_in(problem, block) for block in launch.blocks if block.output_elements > 0]
+    blocks = zip(launch.blocks, blocks_in(launch), strict=True)
+    finished = [own for block, own in blocks if block.output_elements > 0]
     if done == problem.y_elements and covers_exactly(problem, finished):
         yield ""
         return
@@ -44,10 +42,11 @@ def memory(launch: RecordedLaunch) -> Iterator[str]:
     for each in launch.memory:
         if each.peak_rss_bytes is not None:
             arrays = expected.array_bytes[each.rank]
-            below = each.peak_rss_bytes < ARRAYS_SHARE * arrays
+            if each.peak_rss_bytes >= ARRAYS_SHARE * arrays:
+                yield ""
+                continue
             peak, least = number(each.peak_rss_bytes / MIB), number(arrays / MIB)
-            words = f"rank {each.rank} peaked at {peak} MiB, but its input and output take {least} MiB"
-            yield words if below else ""
+            yield f"rank {each.rank} peaked at {peak} MiB, but its input and output take {least} MiB"
 
 
 def prediction(launch: RecordedLaunch) -> Iterator[str]:
@@ -60,8 +59,10 @@ def prediction(launch: RecordedLaunch) -> Iterator[str]:
             held, arrays = each.peak_rss_bytes - each.baseline_rss_bytes, expected.array_bytes[each.rank]
             least = arrays * (1.0 - BELOW_SHARE) - BELOW_BYTES
             most = arrays * (1.0 + ABOVE_SHARE) + ABOVE_BYTES
-            words = f"rank {each.rank} held {number(held / MIB)} MiB of arrays, which take {number(arrays / MIB)} MiB"
-            yield "" if least <= held <= most else words
+            if least <= held <= most:
+                yield ""
+                continue
+            yield f"rank {each.rank} held {number(held / MIB)} MiB of arrays, which take {number(arrays / MIB)} MiB"
 
 
 def moved_bytes(launch: RecordedLaunch) -> Iterator[str]:
@@ -74,9 +75,10 @@ def moved_bytes(launch: RecordedLaunch) -> Iterator[str]:
     yield "" if counted == moved else f"the calls count {counted} bytes, where {moved} were to be sent and received"
 
 
-def block_in(problem: Problem, block: RankBlock) -> Block:
-    """The part of the problem that a record's block names."""
-    return replace(whole(problem), **{axis: Span(*span) for axis, span in block.spans.items()})
+def blocks_in(launch: RecordedLaunch) -> list[Block]:
+    """The parts of the problem that the record's blocks name."""
+    spans = vars(whole(launch.run.problem))
+    return [Block(**{**spans, **{axis: Span(*span) for axis, span in block.spans.items()}}) for block in launch.blocks]
 
 
 def _footprint(launch: RecordedLaunch) -> Footprint | None:

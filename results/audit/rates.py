@@ -8,11 +8,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 
-from results.audit.accounting import block_in
+from results.audit.accounting import blocks_in
 from results.audit.gates import least_seconds
 from results.formats import number
 from results.records.launch import RecordedLaunch
-from workload.domain.grid import Block
 
 RATE_LIMIT = 1.5  # times the faster of the yardstick's two readings; the recorded sweeps reach 1.08
 
@@ -28,14 +27,13 @@ def yardstick(launch: RecordedLaunch) -> Iterator[str]:
 
 def rates(launch: RecordedLaunch) -> list[float]:
     """Of each rank and timed repeat with a reading, the rate of convolution over the faster reading."""
-    blocks = _blocks(launch)
-    found = []
+    flops, found = _flops(launch), []
     for repeat in launch.repeats:
         for rank in repeat.ranks:
             convolve_s, readings = rank.parts_s["convolve"], rank.yardstick_flops_per_s
             if readings and convolve_s > 0.0:
                 speed = max(readings) * launch.run.threads
-                found.append(_flops(blocks[rank.rank]) / convolve_s / speed)
+                found.append(flops[rank.rank] / convolve_s / speed)
     return found
 
 
@@ -52,11 +50,11 @@ def limit(launch: RecordedLaunch) -> Iterator[str]:
 
 
 def _least(launch: RecordedLaunch, *, outside: bool) -> Iterator[tuple[int, float, float]]:
-    blocks = _blocks(launch)
+    flops = _flops(launch)
     for repeat in launch.repeats:
         for rank in repeat.ranks:
             seconds = rank.app_s - rank.mpi_s if outside else rank.parts_s["convolve"]
-            yield rank.rank, seconds, least_seconds(_flops(blocks[rank.rank]), launch.run.threads)
+            yield rank.rank, seconds, least_seconds(flops[rank.rank], launch.run.threads)
 
 
 def _short(rank: int, seconds: float, least_s: float, where: str) -> str:
@@ -65,9 +63,9 @@ def _short(rank: int, seconds: float, least_s: float, where: str) -> str:
     return f"rank {rank} spent {number(seconds, 3)} s {where}, but needs {number(least_s, 3)} s"
 
 
-def _blocks(launch: RecordedLaunch) -> dict[int, Block]:
-    return {block.rank: block_in(launch.run.problem, block) for block in launch.blocks}
-
-
-def _flops(own: Block) -> float:
-    return 2.0 * own.y_elements * len(own.in_channel) * len(own.tap_row) * len(own.tap_column)
+def _flops(launch: RecordedLaunch) -> dict[int, float]:
+    """Floating-point operations of each rank in a repeat."""
+    return {
+        block.rank: 2.0 * own.y_elements * len(own.in_channel) * len(own.tap_row) * len(own.tap_column)
+        for block, own in zip(launch.blocks, blocks_in(launch), strict=True)
+    }

@@ -84,20 +84,20 @@ def _launch_gates(kind: str) -> Mapping[str, LaunchGate]:
 
 def _add(found: dict[str, list[Case]], sweep: RecordedSweep, launch: RecordedLaunch) -> None:
     """Adds the cases of one launch; where a part of it is missing, nothing else is asked of it."""
-    parts = _of(launch, completeness.parts(launch))
+    where = place(launch)
+    parts = _of(launch, where, completeness.parts(launch))
     found[gates.PARTS] += parts
     if any(case.words for case in parts):
         return
     for gate, launch_gate in _launch_gates(launch.run.workload.kind).items():
-        found[gate] += _of(launch, launch_gate(launch))
+        found[gate] += _of(launch, where, launch_gate(launch))
     if sweep.profile == LIGHT:
         for machine in launch.machines:
             words = "a node of the light cluster held two ranks or more" if len(machine.placement) > 1 else ""
-            found[gates.NODES] += _of(launch, [words])
+            found[gates.NODES] += _of(launch, where, [words])
 
 
-def _of(launch: RecordedLaunch, found: Iterable[str]) -> list[Case]:
-    where = place(launch)
+def _of(launch: RecordedLaunch, where: str, found: Iterable[str]) -> list[Case]:
     return [Case(where, (launch.run_id,), words) for words in found]
 
 

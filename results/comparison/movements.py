@@ -42,7 +42,7 @@ class MovementRow:
 
     @property
     def root_peak_bytes(self) -> int | None:
-        return self.point.peak_bytes().get(0)
+        return self.point.peak_bytes.get(0)
 
     @property
     def moved_bytes(self) -> float | None:
@@ -62,7 +62,7 @@ class MovementRow:
     @property
     def imbalance(self) -> float | None:
         """The longest convolve phase over the mean of all ranks."""
-        return self.point.imbalance()["convolve"]
+        return self.point.imbalance["convolve"]
 
     @property
     def ideal_imbalance(self) -> float:
@@ -73,7 +73,7 @@ class MovementRow:
 
     def mean_parts_s(self) -> dict[str, float]:
         """Mean seconds over ranks of each part of a repeat."""
-        ranks = list(self.point.parts_s().values())
+        ranks = list(self.point.parts_s.values())
         return {part: statistics.fmean(rank[part] for rank in ranks) for part in PARTS}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from results.estimates import Estimate
-from results.figures.drawing import BAD, INK, Drawing, Values, as_files, row_of, text_of
+from results.figures.drawing import BAD, INK, Drawing, Values, as_files, row_of, spread_over, text_of
 from results.figures.style import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, set_title
 from results.records.marks import OVERSUBSCRIBED, SMT, SUSPECT
 from results.records.point import RecordedPoint
@@ -20,6 +20,7 @@ from workload.record.outcomes import SKIPPED
 
 APART = frozenset({OVERSUBSCRIBED, SMT, SUSPECT})  # points with these marks are not joined to a line
 TWO_COLUMN_LABEL = 34  # characters
+MOST_TICKS = 20
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def _scales(axes: Any, plot: Plot, shown: Sequence[int]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axes.set_xscale("log", base=2)
-    axes.set_xticks(shown, [str(x) for x in shown])
+    ticks = spread_over(shown, MOST_TICKS)
+    axes.set_xticks(ticks, [str(x) for x in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlim(shown[0] / 1.25, shown[-1] * 1.25)
     if not plot.log_y:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from results.estimates import Estimate
 from results.formats import estimate
@@ -16,6 +16,7 @@ from results.table import csv_of
 
 INK, GRID, BAD = "#1f2933", "#d3d9e0", "#c8372d"
 PNG_DPI = 160
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,13 @@ class Values:
     def csv(self) -> str:
         keys = list(dict.fromkeys(key for row in self.rows for key in row))
         return csv_of(keys, ([row.get(key) for key in keys] for row in self.rows)) if keys else ""
+
+
+def spread_over(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of the items, the first and the last among them: a figure has no room for more."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]
 
 
 def row_of(label: str, point: RecordedPoint, value: Estimate | float | None) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from results.figures.drawing import BAD, INK, Drawing, Values, as_files
+from results.figures.drawing import BAD, INK, Drawing, Values, as_files, spread_over
 from results.figures.style import LEGEND_ROW_INCHES, PART_COLOURS, SIZE_INCHES, new_figure, set_title
 from results.formats import number, plural, slug
 from results.records.point import RecordedPoint
@@ -13,6 +13,7 @@ from results.records.sweep import RecordedSeries
 from workload.record.outcomes import SKIPPED
 
 MAX_BARS = 64  # per point
+MAX_POINTS = 24
 
 
 def draw(series: RecordedSeries, points: Sequence[RecordedPoint]) -> Drawing:
@@ -23,8 +24,8 @@ def draw(series: RecordedSeries, points: Sequence[RecordedPoint]) -> Drawing:
     label = first.variant.label
     serial = [point for point in series.points if _is_serial(point) and _code(point) == _code(first)]
     ticks, names, start, values = [], [], 0.0, Values()
-    for point in (*serial, *points):
-        ranks = list(point.parts_s().values())[:MAX_BARS]
+    for point in (*serial, *spread_over(points, MAX_POINTS)):
+        ranks = list(point.parts_s.values())[:MAX_BARS]
         width = max(1, len(ranks))
         ticks.append(start + (width - 1) / 2)
         names.append(_group_name(point))
@@ -72,7 +73,7 @@ def _group_name(point: RecordedPoint) -> str:
 
 def _bars(axes: Any, start: float, point: RecordedPoint, values: Values) -> None:
     """Draws a stacked bar for each of the point's first MAX_BARS ranks, from `start` on."""
-    ranks = list(point.parts_s().items())[:MAX_BARS]
+    ranks = list(point.parts_s.items())[:MAX_BARS]
     base = [0.0] * len(ranks)
     for part in point.experiment.parts:
         heights = [parts[part] for _, parts in ranks]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from results.figures import curves, phases
 from results.figures.curves import DrawnLine, Plot
-from results.figures.drawing import Drawing
+from results.figures.drawing import Drawing, spread_over
 from results.figures.style import styled
 from results.formats import slug
 from results.records.point import RecordedPoint
@@ -14,6 +14,7 @@ from results.records.sweep import SIZE, STRONG, WEAK, RecordedSeries, RecordedSw
 from results.scaling.laws import amdahl, gustafson
 from results.scaling.speedup import absolute_speedup, relative_speedup, scaled_speedup, weak_efficiency
 
+MOST_POINTS = 64  # of a line
 Ideal = tuple[str, Callable[[float], float]]
 
 
@@ -110,7 +111,10 @@ def _lines(series: RecordedSeries) -> list[DrawnLine]:
     for point in series.points:
         if not point.experiment.why_uncounted(point.run):
             members.setdefault(point.variant.key, []).append(point)
-    return [
-        DrawnLine(points[0].variant.label, tuple(sorted(points, key=lambda point: (point.run.ranks, point.size))))
-        for points in members.values()
-    ]
+    return [_line(sorted(points, key=lambda point: (point.run.ranks, point.size))) for points in members.values()]
+
+
+def _line(points: Sequence[RecordedPoint]) -> DrawnLine:
+    label, drawn = points[0].variant.label, tuple(spread_over(points, MOST_POINTS))
+    told = f"{label} ({len(drawn)} of {len(points)} points)" if len(drawn) < len(points) else label
+    return DrawnLine(told, drawn)

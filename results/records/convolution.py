@@ -6,13 +6,16 @@ Nothing else but the convolution's own tables, figures, gates and forecasts read
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from results.records.experiment import RecordedExperiment, Variant, Work
 from results.records.measurement import Measured
 from results.records.phases import phases_of
 from workload.domain.footprint import Footprint, predict
+from workload.domain.grid import Grid
 from workload.domain.movements import describe
+from workload.domain.problem import Problem
 from workload.record.digest import canonical_json
 from workload.record.run import Run
 
@@ -45,8 +48,7 @@ class RecordedConvolution(RecordedExperiment):
         )
 
     def variant(self, run: Run) -> Variant:
-        document = run.as_dict()
-        key = canonical_json({name: document[name] for name in LINE})
+        key = canonical_json({name: dict(run.options) if name == "options" else getattr(run, name) for name in LINE})
         return variant_of(run.movement, run.backend, run.options, key)
 
     def size(self, run: Run) -> int:
@@ -94,7 +96,15 @@ class RecordedConvolution(RecordedExperiment):
 
 def footprint_of(run: Run) -> Footprint:
     """Bytes that a run was predicted to hold and move. Raises ValueError for options that are not accepted."""
-    return predict(run.problem, run.grid, run.movement, run.options, run.ranks_per_node)
+    return _footprint(run.problem, run.grid, run.movement, tuple(sorted(run.options.items())), run.ranks_per_node)
+
+
+@lru_cache(maxsize=1024)
+def _footprint(
+    problem: Problem, grid: Grid, movement: str, options: tuple[tuple[str, Any], ...], ranks_per_node: int
+) -> Footprint:
+    """Several gates and tables ask for that of every launch, and all launches of a point have the same."""
+    return predict(problem, grid, movement, dict(options), ranks_per_node)
 
 
 def holds_shared_pages(run: Run) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -176,7 +176,8 @@ class RecordedPoint:
             return "all its launches are suspect"
         return self.experiment.why_uncounted(self.run)
 
-    def peak_bytes(self) -> dict[int, int]:
+    @cached_property
+    def peak_bytes(self) -> Mapping[int, int]:
         """Resident peak of each rank, the largest over launches; empty if any rank's is unknown."""
         peaks: dict[int, int] = {}
         for launch in self.timed:
@@ -186,23 +187,26 @@ class RecordedPoint:
                 peaks[memory.rank] = max(peaks.get(memory.rank, 0), memory.peak_rss_bytes)
         return peaks if len(peaks) == self.run.ranks else {}
 
-    def parts_s(self) -> dict[int, dict[str, float]]:
+    @cached_property
+    def parts_s(self) -> Mapping[int, Mapping[str, float]]:
         """Seconds of each part on each rank: median over the repeats of all launches."""
+        names = self.experiment.parts
         samples: dict[int, dict[str, list[float]]] = {}
         for launch in self.timed:
             for repeat in launch.repeats:
                 for rank in repeat.ranks:
-                    parts = samples.setdefault(rank.rank, {part: [] for part in self.experiment.parts})
-                    for part in self.experiment.parts:
+                    parts = samples.setdefault(rank.rank, {part: [] for part in names})
+                    for part in names:
                         parts[part].append(rank.parts_s[part])
         return {
             rank: {part: statistics.median(values) for part, values in parts.items()}
             for rank, parts in sorted(samples.items())
         }
 
+    @cached_property
     def imbalance(self) -> dict[str, float | None]:
         """Maximum over mean of each part's time over the ranks; None if no rank spent any."""
-        ranks = list(self.parts_s().values())
+        ranks = list(self.parts_s.values())
         found: dict[str, float | None] = {}
         for part in self.experiment.parts:
             times = [rank[part] for rank in ranks]

@@ -67,10 +67,8 @@ def parquet(sweeps: Sequence[RecordedSweep]) -> bytes:
     from pyarrow import parquet as files
 
     names = columns(sweeps)
-    values: dict[str, list[Any]] = {name: [] for name in names}
-    for row in rows(sweeps):
-        for name, value in row.items():
-            values[name].append(value)
+    found = list(zip(*rows(sweeps), strict=True)) or [()] * len(names)
+    values: dict[str, list[Any]] = {name: list(column) for name, column in zip(names, found, strict=True)}
     sizes = {sweep.experiment.size_key for sweep in sweeps}
     whole = {name for name in sizes if all(value is None or isinstance(value, int) for value in values[name])}
     integers = {*INTEGERS, *whole}

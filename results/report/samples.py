@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from results.records.launch import RecordedLaunch
 from results.records.sweep import RecordedSweep
-from results.table import csv_of
+from results.table import CSV_END, csv_of
 
 BEFORE = ("sweep", "run_id", "series", "ranks")
 AFTER = ("launch", "sequence", "outcome")
@@ -23,18 +23,28 @@ def columns(sweeps: Sequence[RecordedSweep]) -> tuple[str, ...]:
 
 def samples_csv(sweeps: Sequence[RecordedSweep]) -> str:
     """The rows of all sweeps as CSV. `wait` counts as a phase, so that a rank's rows of a repeat add up to its time."""
-    return csv_of(columns(sweeps), (row.values() for row in rows(sweeps)))
+    names = columns(sweeps)
+    lines = [csv_of(names, ())]
+    for sweep in sweeps:
+        for launch in sweep.launches:
+            head = csv_of(_head(names, sweep, launch), ()).removesuffix(CSV_END)
+            lines += [
+                f"{head},{repeat},{rank},{part},{time_s}{CSV_END}" for repeat, rank, part, time_s in _times(launch)
+            ]
+    return "".join(lines)
 
 
-def rows(sweeps: Sequence[RecordedSweep]) -> Iterator[Mapping[str, object]]:
-    """The rows as values by column, in the order of `columns`."""
+def rows(sweeps: Sequence[RecordedSweep]) -> Iterator[tuple[object, ...]]:
+    """The rows as values in the order of `columns`."""
     names = columns(sweeps)
     for sweep in sweeps:
         for launch in sweep.launches:
-            yield from _rows(names, sweep, launch)
+            head = _head(names, sweep, launch)
+            yield from ((*head, *measured) for measured in _times(launch))
 
 
-def _rows(names: Sequence[str], sweep: RecordedSweep, launch: RecordedLaunch) -> Iterator[Mapping[str, object]]:
+def _head(names: Sequence[str], sweep: RecordedSweep, launch: RecordedLaunch) -> tuple[object, ...]:
+    """What all rows of a launch begin with."""
     run, experiment = launch.run, launch.experiment
     known: dict[str, object] = {
         "sweep": sweep.name,
@@ -47,8 +57,13 @@ def _rows(names: Sequence[str], sweep: RecordedSweep, launch: RecordedLaunch) ->
         "sequence": launch.sequence,
         "outcome": launch.outcome,
     }
-    head = {name: known.get(name) for name in names if name not in MEASURED}
+    return tuple(known.get(name) for name in names if name not in MEASURED)
+
+
+def _times(launch: RecordedLaunch) -> Iterator[tuple[int, int, str, float]]:
+    """The values of MEASURED."""
+    parts = launch.experiment.parts
     for index, repeat in enumerate(launch.repeats):
         for rank in repeat.ranks:
-            for part in experiment.parts:
-                yield {**head, "repeat": index, "rank": rank.rank, "phase": part, "time_s": rank.parts_s[part]}
+            for part in parts:
+                yield index, rank.rank, part, rank.parts_s[part]

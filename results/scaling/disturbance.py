@@ -25,7 +25,8 @@ def warnings(sweep: RecordedSweep) -> list[str]:
             f"Drift: the same runs took {_longer(math.expm1(found.change))} at the end of the sweep than at its "
             f"beginning (by chance alone: p = {found.probability:.2g})."
         )
-    busy = [launch.run_id for launch in sweep.launches if _loaded(launch, _most_processes(sweep))]
+    most = _most_processes(sweep)
+    busy = [launch.run_id for launch in sweep.launches if _loaded(launch, most)]
     if busy:
         lines.append(
             f"Load: before or during {len(busy)} of {len(sweep.launches)} runs a node had more processes at work than "

@@ -9,9 +9,10 @@ Pure integer arithmetic. Nothing needs to divide evenly, and nothing here commun
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from workload.domain.problem import ITEM_BYTES, Problem
 
@@ -101,7 +102,7 @@ class Block:
 
     def as_dict(self) -> dict[str, list[int]]:
         """Seven `[start, stop]` pairs, as a record holds them."""
-        return {axis: [span["start"], span["stop"]] for axis, span in asdict(self).items()}
+        return {axis: [span.start, span.stop] for axis, span in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Grid:
     tap_column: int = 1
 
     def __post_init__(self) -> None:
-        for axis, parts in asdict(self).items():
+        for axis, parts in vars(self).items():
             if isinstance(parts, bool) or not isinstance(parts, int) or parts < 1:
                 raise ValueError(f"grid.{axis} = {parts!r} is not a number of parts: give a whole number of at least 1")
 
@@ -132,7 +133,7 @@ class Grid:
         return cls(**dict(parts))  # type: ignore[arg-type]  # __post_init__ refuses wrong types
 
     def as_dict(self) -> dict[str, int]:
-        return asdict(self)
+        return dict(vars(self))
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -194,9 +195,17 @@ def block_of(problem: Problem, grid: Grid, rank: int) -> Block:
     check_grid(problem, grid)
     lengths = axis_lengths(problem)
     place = coordinates(grid, rank)
-    return Block(
-        **{axis: cut(lengths[axis], parts, index) for axis, parts, index in zip(AXES, grid.parts, place, strict=True)}
+    return Block(*map(cut, lengths.values(), grid.parts, place))
+
+
+def blocks_of(problem: Problem, grid: Grid) -> list[Block]:
+    """The blocks of all ranks, by rank. Raises ValueError if the grid does not fit the problem."""
+    check_grid(problem, grid)
+    lengths = axis_lengths(problem).values()
+    spans = (
+        [cut(length, parts, index) for index in range(parts)] for length, parts in zip(lengths, grid.parts, strict=True)
     )
+    return [Block(*place) for place in itertools.product(*spans)]
 
 
 def whole(problem: Problem) -> Block:

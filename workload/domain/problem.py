@@ -8,7 +8,7 @@ Pure arithmetic. Standard library only, so that the operator's side can plan wit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 ITEM_BYTES = 4  # float32
 MAX_SIZE = 2**31 - 1  # one axis: MPI counts and most array libraries stop here
@@ -32,7 +32,7 @@ class Problem:
     kernel_size: int
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
+        for name, value in vars(self).items():
             if isinstance(value, bool) or not isinstance(value, int):
                 raise ValueError(f"{name} = {value!r} is not an integer: give a whole number of at least 1")
             if not 1 <= value <= MAX_SIZE:
@@ -59,7 +59,7 @@ class Problem:
         return cls(**dict(sizes))  # type: ignore[arg-type]  # __post_init__ refuses wrong types
 
     def as_dict(self) -> dict[str, int]:
-        return asdict(self)
+        return dict(vars(self))
 
     @property
     def out_height(self) -> int:

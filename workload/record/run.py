@@ -7,7 +7,7 @@ only, so that the operator's side can plan without MPI.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from workload.domain import backends, movements
@@ -106,9 +106,8 @@ class Run:
         return document_digest(document)[:16]
 
     def as_dict(self) -> dict[str, Any]:
-        document = asdict(self)
-        document["options"] = dict(self.options)
-        return document
+        flat = {"problem": self.problem.as_dict(), "grid": self.grid.as_dict(), "options": dict(self.options)}
+        return {**vars(self), **flat, "images": dict(vars(self.images)), "workload": dict(vars(self.workload))}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Run:

@@ -7,7 +7,7 @@ from typing import Any
 
 from results.comparison import movements
 from results.comparison.movements import MovementRow
-from results.figures.drawing import Drawing, Values, as_files
+from results.figures.drawing import Drawing, Values, as_files, spread_over
 from results.figures.style import COLOURS, MARKERS, PART_COLOURS, new_figure, styled
 from results.formats import MIB, number, plural
 from results.records.measurement import PARTS
@@ -15,6 +15,7 @@ from results.records.sweep import RecordedSweep
 
 BAR_INCHES = 0.3
 MAX_BARS = 40
+MAX_POINTS = 64  # of a line
 
 
 def of_sweep(sweep: RecordedSweep) -> list[Drawing]:
@@ -121,7 +122,8 @@ def _root_memory(rows: Sequence[MovementRow]) -> Drawing:
     figure = new_figure()
     axes = figure.add_subplot()
     values = Values()
-    for index, (label, members) in enumerate(lines.items()):
+    for index, (label, every) in enumerate(lines.items()):
+        members = spread_over(every, MAX_POINTS)
         batches = [row.point.run.problem.batch for row in members]
         peaks = [(row.root_peak_bytes or 0) / MIB for row in members]
         style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}

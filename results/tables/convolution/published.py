@@ -78,7 +78,7 @@ def _points(series: RecordedSeries, run: PublishedRun) -> list[RecordedPoint | N
 
 def _columns(ours: str) -> list[Column[PublishedRow]]:
     def memory(row: PublishedRow) -> int | None:
-        return (sum(row.point.peak_bytes().values()) or None) if row.point else None
+        return (sum(row.point.peak_bytes.values()) or None) if row.point else None
 
     return [
         plain("Ranks", "ranks", lambda row: row.published.processes),
@@ -127,7 +127,7 @@ def _local(series: RecordedSeries) -> list[Table]:
         shown(
             "Measured memory (MiB)",
             "peak_rss_bytes",
-            lambda row: row[0].peak_bytes().get(row[1]),
+            lambda row: row[0].peak_bytes.get(row[1]),
             mib,
         ),
         plain("Published MPI%", "published_mpi_percent", lambda row: profile[row[1]]["mpi_percent"]),

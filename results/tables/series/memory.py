@@ -33,7 +33,7 @@ def per_rank(series: RecordedSeries) -> Table:
 
 def _rank(rank: int) -> Column[RecordedPoint]:
     def value(point: RecordedPoint) -> int | None:
-        return point.peak_bytes().get(rank)
+        return point.peak_bytes.get(rank)
 
     return shown(f"Rank {rank}", f"rank_{rank}_bytes", value, mib)
 
@@ -52,8 +52,8 @@ def _others() -> list[Column[RecordedPoint]]:
 
 
 def _workers(point: RecordedPoint) -> list[int]:
-    return [peak for rank, peak in point.peak_bytes().items() if rank != 0]
+    return [peak for rank, peak in point.peak_bytes.items() if rank != 0]
 
 
 def _total(point: RecordedPoint) -> int | None:
-    return sum(point.peak_bytes().values()) or None
+    return sum(point.peak_bytes.values()) or None

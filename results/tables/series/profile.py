@@ -97,7 +97,7 @@ def calls(series: RecordedSeries) -> Table:
 
 def _part(part: str) -> Column[RecordedPoint]:
     def value(point: RecordedPoint) -> float | None:
-        return point.imbalance()[part]
+        return point.imbalance[part]
 
     return numeric(part.capitalize(), f"{part}_max_over_mean", value, 3)
 

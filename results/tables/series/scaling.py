@@ -221,7 +221,7 @@ def _ratio(header: str, key: str, index: int) -> Column[ScalingRow]:
 
 def _details(points: Sequence[RecordedPoint]) -> list[Column[ScalingRow]]:
     def memory(row: ScalingRow) -> int | None:
-        return sum(row.point.peak_bytes().values()) or None
+        return sum(row.point.peak_bytes.values()) or None
 
     def spread(row: ScalingRow) -> float | None:
         return row.point.spread_within_launch

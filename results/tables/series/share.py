@@ -77,12 +77,12 @@ def _length(span: tuple[int, int] | None) -> object:
 
 
 def _peak(row: ShareRow) -> int | None:
-    return row.point.peak_bytes().get(row.block.rank)
+    return row.point.peak_bytes.get(row.block.rank)
 
 
 def _summary(point: RecordedPoint) -> str:
     longest = max(repeat.total_s for launch in point.timed for repeat in launch.repeats)
-    total = sum(point.peak_bytes().values()) or None
+    total = sum(point.peak_bytes.values()) or None
     output = point.experiment.shapes(point.run).get("output_shape")
     told = f"output shape {output}, " if output else ""
     return (

@@ -61,20 +61,20 @@ def test_a_wrong_answer_has_no_time(maker: Any) -> None:
     point = only(maker)
     assert point.time() is None
     assert point.why_no_speedup == "its outcome is wrong_answer"
-    assert point.imbalance() == dict.fromkeys(point.imbalance())
+    assert point.imbalance == dict.fromkeys(point.imbalance)
 
 
 def test_memory_is_per_rank_and_unknown_where_any_rank_is(maker: Any) -> None:
     maker.add("strong", ranks=3)
     point = only(maker)
     expected = predict(point.run.problem, Grid(batch=3), "scatter-gather").peak_bytes
-    assert tuple(point.peak_bytes().values()) == expected
+    assert tuple(point.peak_bytes.values()) == expected
 
     def unknown(record: dict[str, Any]) -> None:
         record["memory"][1]["peak_rss_bytes"] = None
 
     maker.add("strong", ranks=3, launch=1, change=unknown)
-    assert only(maker).peak_bytes() == {}
+    assert only(maker).peak_bytes == {}
 
 
 def test_parts_add_up_and_imbalance_is_maximum_over_mean(maker: Any) -> None:
@@ -82,9 +82,9 @@ def test_parts_add_up_and_imbalance_is_maximum_over_mean(maker: Any) -> None:
     maker.add("strong", ranks=4)
     point = only(maker)
     repeat = point.launches[0].repeats[0]
-    for rank, parts in point.parts_s().items():
+    for rank, parts in point.parts_s.items():
         assert sum(parts.values()) == pytest.approx(repeat.ranks[rank].app_s)
-    imbalance = point.imbalance()
+    imbalance = point.imbalance
     assert imbalance["load"] == pytest.approx(4.0), "only the root loads"
     assert imbalance["convolve"] == pytest.approx(0.575 / 0.5375)
     assert imbalance["save"] is None, "nobody saves"

@@ -33,7 +33,7 @@ def test_phases_are_those_of_the_longest_rank(maker: Any) -> None:
     sweep = maker.read()
     document = json.loads(next(iter(exports.extra_p(sweep.series[0]).values())))
     point = next(p for p in sweep.points if p.run.ranks == 2)
-    longest = max(parts["convolve"] for parts in point.parts_s().values())
+    longest = max(parts["convolve"] for parts in point.parts_s.values())
     assert document["measurements"]["total->convolve"]["time"][1]["values"] == [pytest.approx(longest)]
 
 

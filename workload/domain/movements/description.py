@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from workload.domain.grid import Block, Grid, block_of, finisher, whole
+from workload.domain.grid import Block, Grid, blocks_of, finisher, whole
 from workload.domain.problem import Problem
 from workload.domain.topology import node_groups
 
@@ -32,8 +32,14 @@ class Decomposition:
         """Nodes are filled one after the other. Raises ValueError if the grid does not fit the problem."""
         ranks = range(grid.ranks)
         nodes = [list(node) for node in node_groups(grid.ranks, ranks_per_node)]
-        blocks = [block_of(problem, grid, rank) for rank in ranks]
-        return cls(problem, grid, options, nodes, blocks, [rank for rank in ranks if finisher(grid, rank) == rank])
+        return cls(
+            problem,
+            grid,
+            options,
+            nodes,
+            blocks_of(problem, grid),
+            [rank for rank in ranks if finisher(grid, rank) == rank],
+        )
 
     @property
     def others(self) -> range:
