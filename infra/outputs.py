@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import cluster
@@ -63,8 +63,7 @@ def describe(
         "python": f"{PLACE}/venv/bin/python",
         "workdir": PLACE,
         "user": USER,
-        # with a key of the person's own, their agent has it
-        "key_file": "id_ed25519" if profile.operator_key is None else None,
+        "key_file": "id_ed25519" if profile.operator_key is None else None,  # of the person's own key the agent has it
         "known_hosts": "known_hosts",
         "interface_subnet": str(profile.subnet),
         "executor": "ssh",
@@ -81,8 +80,12 @@ def describe(
             "date": min(item["date"] for item in price["items"]),
         },
     }
-    nodes = [
-        {
+    return hostfile.describe(known, list(_nodes(profile, addresses, head)))
+
+
+def _nodes(profile: Profile, addresses: Sequence[str], head: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for rank, (name, address) in enumerate(zip(cluster.node_names(profile), addresses, strict=True)):
+        yield {
             "name": name,
             "address": address,
             "slots": profile.slots,
@@ -90,9 +93,6 @@ def describe(
             "machine_type": profile.machine.name,
             "ssh": _ssh(profile, name, head) if rank == 0 else {"via": "head"},
         }
-        for rank, (name, address) in enumerate(zip(cluster.node_names(profile), addresses, strict=True))
-    ]
-    return hostfile.describe(known, nodes)
 
 
 def _ssh(profile: Profile, name: str, head: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,21 +76,10 @@ def main(options: Options) -> int:
         report(options.token, {"rank": rank, "error": f"{error.strerror if isinstance(error, OSError) else error}: "
                f"{getattr(error, 'filename', None) or options.folder}"})  # fmt: skip
         return NOT_STARTED
-    children: list[int] = []
     streams = (Stream(1), Stream(2))
-
-    def forward(number: int, _: object) -> None:
-        for child in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, number)
-
-    for number in FORWARDED:
-        signal.signal(number, forward)
-    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # one that comes before the child is known would be lost
     begun = time.monotonic()
-    child = start(options.argv, environment, stdin, streams)
-    children.append(child)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+    children = start_forwarding(options.argv, environment, stdin, streams)
+    (child,) = children
     swap_bytes = wait(child, streams)
     wall_s = time.monotonic() - begun
     core = processor(child)
@@ -112,6 +101,25 @@ def main(options: Options) -> int:
     if code < 0:
         end_by(-code)
     return code
+
+
+def start_forwarding(
+    argv: list[str], environment: dict[str, str], stdin: int, streams: tuple[Stream, ...]
+) -> list[int]:
+    """Starts the rank. Signals go on to it as long as its process stands in the list that is returned."""
+    children: list[int] = []
+
+    def forward(number: int, _: object) -> None:
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
+
+    for number in FORWARDED:
+        signal.signal(number, forward)
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # one that comes before the child is known would be lost
+    children.append(start(argv, environment, stdin, streams))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+    return children
 
 
 def prepare(folder: Path, archives: list[str]) -> None:
