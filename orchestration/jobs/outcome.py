@@ -44,6 +44,17 @@ def ended_well(exit_status: int | None, reading: Reading, launch: LaunchEvidence
     return exit_status == reading.exit_status and reading.document is not None and not launch.lost_daemon
 
 
+def without_teardown(
+    launch: LaunchEvidence, exit_status: int | None, reading: Reading, lost: Sequence[str]
+) -> LaunchEvidence:
+    """What a launcher proves in a Slurm job, which knows the nodes that it lost: a whole run's last words do not count.
+
+    Daemons that end may each say that they lost another.
+    """
+    bare = replace(launch, lost_daemon=False, lost_nodes=())
+    return bare if not lost and ended_well(exit_status, reading, bare) else launch
+
+
 def classify(  # noqa: PLR0911  one return a row of the table of outcomes
     ending: Ending, launch: LaunchEvidence, reading: Reading, log: str
 ) -> Verdict:

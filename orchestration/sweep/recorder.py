@@ -12,7 +12,7 @@ from orchestration.jobs import launchers
 from orchestration.jobs.evidence import Ending, log_tail, log_text, no_evidence
 from orchestration.jobs.executor import HeadLostError, Traces
 from orchestration.jobs.job import LOG, MEASUREMENT
-from orchestration.jobs.outcome import Reading, Verdict, classify, ended_well
+from orchestration.jobs.outcome import Reading, Verdict, classify, ended_well, without_teardown
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import PlannedRun
 from workload.agent import supervise
@@ -65,6 +65,9 @@ class Recorder:
             launch = launcher.evidence(document["exit_status"], log)
             good = ended_well(document["exit_status"], reading, launch)
             traces = Traces() if good else executor.end_leftovers(job)
+            if self.sweep.inventory.slurm is not None:
+                lost = executor.lost(planned.run.nodes)
+                launch = without_teardown(launch, document["exit_status"], reading, lost)
             ending = Ending.from_document(executor.node, document, traces, executor.names)
             verdict = classify(ending, launch, reading, log)
         executor.fetch_file(job, LOG, self.paths.log(planned.run.run_id))

@@ -64,6 +64,8 @@ class Srun:
             f"--nodes={placement.nodes}", f"--ntasks={placement.ranks}", f"--cpus-per-task={placement.threads}",
             "--distribution=arbitrary", f"--nodelist={job / RANKS}", f"--cpu-bind={CPU_BIND[placement.binding]}",
             *(["--overcommit"] if placement.binding == "none" else []),
+            # else two ranks may get the threads of one core, and both be bound to all of it
+            *(["--threads-per-core=1"] if placement.binding == "core" else []),
             "--kill-on-bad-exit=1", f"--task-prolog={job / PROLOG}", f"--task-epilog={job / EPILOG}",
         ]  # fmt: skip
         folder = shlex.quote(str(scratch.shared_memory))

@@ -96,6 +96,10 @@ def test_else_cores_are(environment):
     assert [node.slots for node in told(environment, scontrol(threads=2)).nodes] == [1, 1, 1]
 
 
+def test_tasks_may_be_the_threads_of_a_core():
+    assert [node.slots for node in told(ENVIRONMENT, scontrol(threads=2)).nodes] == [2, 2, 1]
+
+
 def test_where_slurm_counts_no_memory_the_nodes_own_is_granted():
     found = told(ENVIRONMENT, scontrol(JOB.replace("Mem=1000", "Mem=0")))
     assert [node.memory_bytes // 2**20 for node in found.nodes] == [2000, 2000, 500]

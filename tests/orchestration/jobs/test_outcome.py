@@ -6,7 +6,7 @@ from orchestration.jobs import launchers
 from orchestration.jobs.evidence import Ending, log_tail, no_evidence
 from orchestration.jobs.executor import Traces
 from orchestration.jobs.launchers.openmpi5 import OpenMpi5
-from orchestration.jobs.outcome import Reading, classify
+from orchestration.jobs.outcome import Reading, classify, without_teardown
 
 PASSED = Reading({"repeats": []})
 FAILED = Reading({"repeats": []}, wrong="the worst row's error is 17 times its tolerance")
@@ -134,6 +134,21 @@ def test_out_of_memory_by_slurms_word_needs_no_counter():
     found = classify(Ending("login", 1, names={"n2": "second"}), launch, NOTHING, log)
     assert (found.outcome, found.reason) == ("out_of_memory", "the kernel killed rank 3 on second for memory on second")
     assert (found.evidence["oom_kills"], found.evidence["oom_counters"]) == ({"second": 1}, {})
+
+
+@pytest.mark.parametrize(
+    ("reading", "status", "lost", "outcome"),
+    [
+        (PASSED, 0, [], "ok"),
+        (FAILED, 0, [], "wrong_answer"),
+        (PASSED, 0, ["node3"], "node_lost"),
+        (PASSED, 1, [], "node_lost"),
+        (NOTHING, 0, [], "node_lost"),
+    ],
+)
+def test_what_daemons_say_last_does_not_count_where_slurm_has_every_node_of_a_whole_run(reading, status, lost, outcome):
+    launch = without_teardown(OpenMpi5().evidence(status, LOST), status, reading, lost)
+    assert classify(Ending("node1", status), launch, reading, LOST).outcome == outcome
 
 
 def test_a_full_disk_is_named_by_the_supervisor():

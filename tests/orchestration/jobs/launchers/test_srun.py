@@ -35,7 +35,10 @@ def command(placement, hosts=HOSTS, launcher="openmpi5"):
 @pytest.mark.parametrize(
     ("placement", "words"),
     [
-        (Placement(4, 2, 2, 1, "core"), f"--nodes=2 --ntasks=4 --cpus-per-task=1 {FILES} --cpu-bind=cores"),
+        (
+            Placement(4, 2, 2, 1, "core"),
+            f"--nodes=2 --ntasks=4 --cpus-per-task=1 {FILES} --cpu-bind=cores --threads-per-core=1",
+        ),
         (Placement(2, 1, 2, 2, "hwthread"), f"--nodes=1 --ntasks=2 --cpus-per-task=2 {FILES} --cpu-bind=threads"),
         (Placement(8, 2, 4), f"--nodes=2 --ntasks=8 --cpus-per-task=1 {FILES} --cpu-bind=none --overcommit"),
     ],
