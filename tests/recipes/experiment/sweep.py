@@ -8,11 +8,11 @@ from pathlib import Path
 from orchestration.jobs.environment import kept_environment
 from orchestration.paths import RunsFolder
 from orchestration.provision.providers import clusters_of
-from orchestration.sweep import resume
 from orchestration.sweep.prepare import Request, Surroundings, prepare
 from orchestration.sweep.progress import Lines
 from orchestration.sweep.runner import carry_out
 from workload.agent.supervise import utc_now
+from workload.record.kinds import read_record
 
 study, folder = sys.argv[1:]
 runs = RunsFolder(Path(folder) / "runs")
@@ -21,8 +21,8 @@ request = Request("local", study, Path(folder) / "out")
 prepared = prepare(request, surroundings)
 paths = prepared.new_folder()
 result = carry_out(prepared, paths, Lines(sys.stderr))
-records = resume.records(paths)
+records = [read_record(path) for path in sorted(paths.records.glob("*.json"))]
 again = prepare(request, surroundings)
 found = again.find()
 left = [] if found is None else again.pending(found)
-print(json.dumps({"as_planned": result.as_planned, "records": list(records.values()), "left": len(left)}))
+print(json.dumps({"as_planned": result.as_planned, "records": records, "left": len(left)}))
