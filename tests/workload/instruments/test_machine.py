@@ -74,3 +74,11 @@ def test_this_machine_describes_itself():
     assert isinstance(found["package_managers"], list)
     assert all(set(each) == {"name", "driver", "mtu_bytes", "queues"} for each in found["network"])
     assert found["cpu_model"]
+
+
+def test_without_our_mpi_a_node_describes_itself_all_the_same(monkeypatch):
+    """A program of a person's own brings its MPI."""
+    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda _: None)
+    found = machine.describe_idle()
+    assert found["mpi"] == ""
+    assert found["cores"] >= 1
