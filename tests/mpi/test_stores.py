@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workload.stores import faster
-
 
 @pytest.mark.parametrize("ranks", [1, 3])
 def test_stores_are_found_out_or_told(ranks: int, mpirun: Callable[..., Any], tmp_path: Path) -> None:
@@ -18,7 +16,7 @@ def test_stores_are_found_out_or_told(ranks: int, mpirun: Callable[..., Any], tm
     for stores, as_told, passed, same_calls, warmups in found:
         assert set(stores["convolve_s"]) == {"ordinary", "non-temporal"}
         assert min(stores["convolve_s"].values()) > 0
-        assert stores["taken"] == faster(list(stores["convolve_s"]), np.array([list(stores["convolve_s"].values())]))[0]
+        assert stores["taken"] == "ordinary" or stores["convolve_s"]["non-temporal"] < stores["convolve_s"]["ordinary"]
         assert as_told
         assert passed
         assert same_calls  # what was tried left no trace in what is timed
