@@ -24,7 +24,7 @@ ABOVE_SHARE, ABOVE_BYTES = 0.1, 64 * MIB
 
 def coverage(launch: RecordedLaunch) -> Iterator[str]:
     """Blocks add up, and their output spans cover every element once."""
-    problem = launch.run.problem
+    problem = launch.convolution.problem
     done = sum(block.output_elements for block in launch.blocks)
     blocks = zip(launch.blocks, blocks_in(launch), strict=True)
     finished = [own for block, own in blocks if block.output_elements > 0]
@@ -71,24 +71,24 @@ def moved_bytes(launch: RecordedLaunch) -> Iterator[str]:
     if expected is None:
         return
     counted = sum(call.bytes for call in launch.mpi_calls)
-    moved = 2 * expected.moved_bytes * launch.run.repeats
+    moved = 2 * expected.moved_bytes * launch.convolution.repeats
     yield "" if counted == moved else f"the calls count {counted} bytes, where {moved} were to be sent and received"
 
 
 def blocks_in(launch: RecordedLaunch) -> list[Block]:
     """The parts of the problem that the record's blocks name."""
-    spans = vars(whole(launch.run.problem))
+    spans = vars(whole(launch.convolution.problem))
     return [Block(**{**spans, **{axis: Span(*span) for axis, span in block.spans.items()}}) for block in launch.blocks]
 
 
 def _footprint(launch: RecordedLaunch) -> Footprint | None:
     """None for options that this version does not take."""
     try:
-        return footprint_of(launch.run)
+        return footprint_of(launch.convolution)
     except ValueError:
         return None
 
 
 def _tells_nothing(launch: RecordedLaunch) -> bool:
     """Shared pages count in the rank that touched them, and pages on disk in none."""
-    return holds_shared_pages(launch.run) or MEMORY_BOUND in launch.marks
+    return holds_shared_pages(launch.convolution) or MEMORY_BOUND in launch.marks

@@ -15,9 +15,9 @@ WRITTEN_LINES = 1.5  # three bytes moved where a long copy has two: it writes pa
 
 def fits_a_cache(point: RecordedPoint, baseline: RecordedPoint) -> bool:
     """Whether a cache of every node holds its ranks' parts of x and y, but not the whole x and y of one rank."""
-    blocks = [block_of(point.run.problem, point.run.grid, rank) for rank in range(point.run.ranks)]
+    blocks = [block_of(point.convolution.problem, point.convolution.grid, rank) for rank in range(point.run.ranks)]
     part = max(block.x_bytes + block.y_bytes for block in blocks)
-    one_rank = baseline.run.problem.x_bytes + baseline.run.problem.y_bytes
+    one_rank = baseline.convolution.problem.x_bytes + baseline.convolution.problem.y_bytes
     machines = [machine for launch in point.timed for machine in launch.machines]
 
     def holds(cache: object, ranks: int) -> bool:

@@ -13,10 +13,10 @@ from results.records.launch import RecordedLaunch
 
 def parts(launch: RecordedLaunch) -> Iterator[str]:
     """Repeats as many as the run says, and every rank once in each list that has an entry for each rank."""
-    run = launch.run
     if launch.measured:
         yield _all_ranks(launch, "ranks", [item["rank"] for item in launch.measured["ranks"]])
         return
+    run = launch.convolution
     for name, found, wanted in (
         ("timed repeats", len(launch.repeats), run.repeats),
         ("warm-ups", len(launch.warmups), run.warmups),
@@ -34,10 +34,11 @@ def parts(launch: RecordedLaunch) -> Iterator[str]:
 
 def check(launch: RecordedLaunch) -> Iterator[str]:
     """The check of the answer: passed, after every repeat, all of the output's rows and some single elements."""
-    found, run = launch.check, launch.run
+    found = launch.check
     if found is None:
         yield "the outcome is ok, but no answer was checked"
         return
+    run = launch.convolution
     worst = found.worst_error_over_tolerance
     yield "" if found.passed else "the outcome is ok, but the answer was wrong"
     right = worst is not None and worst <= 1.0

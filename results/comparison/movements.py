@@ -22,7 +22,7 @@ class MovementRow:
     @property
     def grid(self) -> str:
         """The axes that are cut, with their numbers of parts."""
-        parts = {axis: getattr(self.point.run.grid, axis) for axis in AXES}
+        parts = {axis: getattr(self.point.convolution.grid, axis) for axis in AXES}
         return " x ".join(f"{axis} {count}" for axis, count in parts.items() if count > 1) or "whole"
 
     @property
@@ -38,7 +38,7 @@ class MovementRow:
     def images_per_s(self) -> float | None:
         """By total time, the only clock of movements that stream."""
         total = self.point.time("total_s")
-        return self.point.run.problem.batch / total.value if total else None
+        return self.point.convolution.problem.batch / total.value if total else None
 
     @property
     def root_peak_bytes(self) -> int | None:
@@ -55,7 +55,7 @@ class MovementRow:
     @cached_property
     def predicted_moved_bytes(self) -> int | None:
         try:
-            return footprint_of(self.point.run).moved_bytes
+            return footprint_of(self.point.convolution).moved_bytes
         except ValueError:
             return None  # options that this version does not take
 
@@ -67,7 +67,7 @@ class MovementRow:
     @property
     def ideal_imbalance(self) -> float:
         """Multiplications of the largest block over the mean: an imbalance that no code can avoid with this grid."""
-        run = self.point.run
+        run = self.point.convolution
         work = [len_product(block_of(run.problem, run.grid, rank)) for rank in range(run.ranks)]
         return max(work) / statistics.fmean(work)
 
@@ -88,13 +88,13 @@ def len_product(block: object) -> int:
 def rows(points: Sequence[RecordedPoint]) -> list[MovementRow]:
     """All points but the serial ones, which move nothing, sorted by rank count, batch and label."""
     found = [MovementRow(point) for point in points if not point.experiment.is_serial(point.run)]
-    return sorted(found, key=lambda row: (row.point.run.ranks, row.point.run.problem.batch, row.label))
+    return sorted(found, key=lambda row: (row.point.run.ranks, row.point.convolution.problem.batch, row.label))
 
 
 def worth_showing(points: Sequence[RecordedPoint]) -> bool:
     """True if a rank count has several movements, options or grids to compare, or a grid has uneven blocks."""
     choices: dict[tuple[int, int], set[str]] = {}
     for row in rows(points):
-        run = row.point.run
+        run = row.point.convolution
         choices.setdefault((run.ranks, run.problem.batch), set()).add(f"{row.movement} {row.grid}")
     return any(len(found) > 1 for found in choices.values()) or any(row.ideal_imbalance > 1 for row in rows(points))

@@ -102,4 +102,4 @@ def _basis(ranks: int, terms: Terms) -> str:
 
 def _measured(case: ForecastCase, sweep: RecordedSweep | None) -> RecordedPoint | None:
     points = sweep.points if sweep else ()
-    return next((point for point in points if point.counting and case.is_case_of(point.run)), None)
+    return next((point for point in points if point.counting and case.is_case_of(point.convolution)), None)

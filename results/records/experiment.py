@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from results.estimates import Estimate
 from results.records.measurement import PARTS, Measured
-from workload.record.run import Run
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Work:
 
 
 class RecordedExperiment(Protocol):
-    """A kind of experiment. `problem` and `family` can be compared and sorted."""
+    """A kind of experiment; every `run` is of its own class. `problem` and `family` can be compared and sorted."""
 
     variant_words: str  # the parts of a variant, for sentences
     size_key: str
@@ -104,7 +103,7 @@ class RecordedExperiment(Protocol):
         """What was measured. Raises KeyError, TypeError, ValueError, SchemaError for what cannot be read."""
         ...
 
-    def seen(self, _run: Run) -> RecordedExperiment:
+    def seen(self, _run: Any) -> RecordedExperiment:
         """The experiment as one run has it, where its headline differs from run to run."""
         return self
 
@@ -112,68 +111,68 @@ class RecordedExperiment(Protocol):
         """What tables show of a headline time: the time itself, or the rate that it was made of."""
         return time
 
-    def title(self, run: Run) -> str:
+    def title(self, run: Any) -> str:
         """What is run, without its size: for headings."""
-        return run.workload.kind
+        return str(run.workload.kind)
 
-    def rate_unit(self, run: Run) -> str:
+    def rate_unit(self, run: Any) -> str:
         """What follows a rate: work per second, or the headline's unit where that is the rate."""
         return f" {self.work(run).unit}/s"
 
-    def rated(self, _run: Run) -> bool:
+    def rated(self, _run: Any) -> bool:
         """Whether work per second tells readers something, and can be compared between sizes."""
         return True
 
-    def size_cell(self, run: Run) -> object:
+    def size_cell(self, run: Any) -> object:
         """The size as tables have it."""
         return self.size(run)
 
-    def size_text(self, run: Run) -> str:
+    def size_text(self, run: Any) -> str:
         """The size in a sentence."""
         return f"{self.size_symbol} = {self.size(run)}"
 
-    def lineage(self, _run: Run) -> str:
+    def lineage(self, _run: Any) -> str:
         """Equal for runs whose times one law may follow, in whatever sweep; empty where no law foretells any."""
         return ""
 
-    def variant(self, run: Run) -> Variant: ...
+    def variant(self, run: Any) -> Variant: ...
 
-    def size(self, run: Run) -> int: ...
+    def size(self, run: Any) -> int: ...
 
-    def problem(self, run: Run) -> tuple[object, ...]:
+    def problem(self, run: Any) -> tuple[object, ...]:
         """Equal for runs that compute the same."""
         ...
 
-    def family(self, run: Run) -> tuple[object, ...]:
+    def family(self, run: Any) -> tuple[object, ...]:
         """Equal for runs whose problems differ in size alone."""
         ...
 
-    def division(self, run: Run) -> tuple[object, ...]:
+    def division(self, run: Any) -> tuple[object, ...]:
         """How the problem is divided among the ranks; empty if that follows from their number."""
         ...
 
-    def work(self, run: Run) -> Work: ...
+    def work(self, run: Any) -> Work: ...
 
-    def operations(self, run: Run) -> int | None:
+    def operations(self, run: Any) -> int | None:
         """Number of floating-point operations; None if unknown."""
         ...
 
-    def shapes(self, run: Run) -> Mapping[str, object]:
+    def shapes(self, run: Any) -> Mapping[str, object]:
         """Further facts about the problem for tables, by column key."""
         ...
 
-    def settings(self, run: Run) -> Mapping[str, str]:
+    def settings(self, run: Any) -> Mapping[str, str]:
         """Further settings of the run for the table of the environment, by their wording there."""
         ...
 
-    def yardstick(self, run: Run) -> str:
+    def yardstick(self, run: Any) -> str:
         """The name of the code by which the speed of cores is timed; speeds by different code cannot be compared."""
         ...
 
-    def is_serial(self, run: Run) -> bool:
+    def is_serial(self, run: Any) -> bool:
         """Whether the run is a baseline without MPI, which belongs to no line."""
         ...
 
-    def why_uncounted(self, run: Run) -> str:
+    def why_uncounted(self, run: Any) -> str:
         """Why the run enters no speedup, law or gate even if it is ok; empty if it does."""
         ...

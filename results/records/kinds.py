@@ -5,7 +5,7 @@ from __future__ import annotations
 from results.records.convolution import RecordedConvolution
 from results.records.experiment import RecordedExperiment
 from results.records.program import RecordedProgram
-from workload.record.run import Run
+from workload.record.kinds import RecordedRun
 from workload.record.schema import SchemaError
 
 CONVOLUTION: RecordedExperiment = RecordedConvolution()
@@ -13,7 +13,7 @@ PROGRAM: RecordedExperiment = RecordedProgram()
 KINDS: dict[str, RecordedExperiment] = {"convolution": CONVOLUTION, "program": PROGRAM}
 
 
-def experiment_of(run: Run) -> RecordedExperiment:
+def experiment_of(run: RecordedRun) -> RecordedExperiment:
     """The kind of experiment of a run. Raises SchemaError for an unknown kind."""
     kind = run.workload.kind
     if kind not in KINDS:

@@ -13,6 +13,7 @@ from results.records.experiment import RecordedExperiment
 from results.records.kinds import experiment_of
 from results.records.marks import STREAMED, SUSPECT
 from results.records.measurement import AnswerCheck, FoundStores, Machine, MpiCall, RankBlock, RankMemory, Repeat
+from workload.record.kinds import RecordedRun
 from workload.record.outcomes import OK
 from workload.record.run import Run
 
@@ -25,7 +26,7 @@ class RecordedLaunch:
     `marks` are keys of results.records.marks.MARKS.
     """
 
-    run: Run
+    run: RecordedRun
     run_id: str
     series: tuple[str, ...]
     sequence: int
@@ -52,6 +53,13 @@ class RecordedLaunch:
     def marked(self, mark: str) -> RecordedLaunch:
         """The same with one more mark."""
         return replace(self, marks=self.marks | {mark})
+
+    @property
+    def convolution(self) -> Run:
+        """The run, with what only convolutions have. Raises TypeError for another kind of experiment."""
+        if not isinstance(self.run, Run):
+            raise TypeError(f"run {self.run_id} is of kind {self.run.workload.kind}, and no convolution")
+        return self.run
 
     @property
     def ok(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from results.records.measurement import Machine, RankRepeat, Repeat
-from workload.record.run import Run
+from workload.record.kinds import RecordedRun
 
 SUSPECT = "suspect"
 MEMORY_BOUND = "memory-bound"
@@ -39,7 +39,7 @@ CLOCK_TOLERANCE = 0.01
 
 
 def marks_of(
-    run: Run,
+    run: RecordedRun,
     repeats: Collection[Repeat],
     machines: Collection[Machine],
     clocks_s: tuple[float, float] | None,
@@ -68,7 +68,7 @@ def _too_much_cpu(rank: RankRepeat, threads: int) -> bool:
     return rank.cpu_s > max(CPU_EXCESS * possible_s, possible_s + CPU_FLOOR_S)
 
 
-def _oversubscribed(run: Run, machines: Collection[Machine], slots: Mapping[str, int]) -> bool:
+def _oversubscribed(run: RecordedRun, machines: Collection[Machine], slots: Mapping[str, int]) -> bool:
     if not slots:
         return False
     smallest = min(slots.values())  # for nodes of another name, and for runs that placed no rank

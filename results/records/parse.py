@@ -9,9 +9,8 @@ from results.records.kinds import experiment_of
 from results.records.launch import RecordedLaunch
 from results.records.marks import marks_of
 from results.records.measurement import SHORTEST_S, Machine, MpiCall, Repeat, seconds
-from workload.record.kinds import kind_of
+from workload.record.kinds import RecordedRun, kind_of
 from workload.record.outcomes import OK
-from workload.record.run import Run
 from workload.record.schema import SchemaError
 
 
@@ -30,7 +29,7 @@ def parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunch
 
 
 def _parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunch:
-    run: Any = kind_of(record, record["run_id"]).read_run(record["run"])
+    run = kind_of(record, record["run_id"]).read_run(record["run"])
     measured = experiment_of(run).measured(record, run)  # raises SchemaError for an unknown kind
     machines = tuple(_machine(item) for item in record["machines"])
     if record["outcome"] == OK:
@@ -65,7 +64,7 @@ def _parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunc
     )
 
 
-def _check_times(run: Run, repeats: Collection[Repeat]) -> None:
+def _check_times(run: RecordedRun, repeats: Collection[Repeat]) -> None:
     if not repeats:
         raise SchemaError("outcome is ok, but it has no timed repeat")
     for repeat in repeats:

@@ -14,7 +14,7 @@ from results.records.experiment import RecordedExperiment, Variant, Work
 from results.records.kinds import experiment_of
 from results.records.launch import RecordedLaunch
 from results.records.marks import CORES_DIFFER, STREAMED, SUSPECT
-from workload.record.kinds import parameters
+from workload.record.kinds import RecordedRun, parameters
 from workload.record.outcomes import OK
 from workload.record.run import Run
 
@@ -36,8 +36,13 @@ class RecordedPoint:
     looks: int = 0
 
     @property
-    def run(self) -> Run:
+    def run(self) -> RecordedRun:
         return self.launches[0].run
+
+    @property
+    def convolution(self) -> Run:
+        """The run, with what only convolutions have. Raises TypeError for another kind of experiment."""
+        return self.launches[0].convolution
 
     @property
     def experiment(self) -> RecordedExperiment:

@@ -50,18 +50,18 @@ def step(cause: str, point: RecordedPoint) -> str:
 
 def through_the_root(point: RecordedPoint) -> bool:
     """Whether all input and output pass through rank 0, so that its copying holds the others up."""
-    return point.run.movement not in BEST_MOVEMENTS and not point.experiment.is_serial(point.run)
+    return point.convolution.movement not in BEST_MOVEMENTS and not point.experiment.is_serial(point.run)
 
 
 def root_bytes(point: RecordedPoint) -> tuple[int, int]:
     """Bytes of input that rank 0 hands to the other ranks, and of output that it takes in from them."""
-    run = point.run
+    run = point.convolution
     blocks = [block_of(run.problem, run.grid, rank) for rank in range(1, run.ranks)]
     return sum(block.x_bytes for block in blocks), sum(block.y_bytes for block in blocks)
 
 
 def _equal_parts(point: RecordedPoint) -> bool:
     """Whether the blocks of all ranks have the same size."""
-    run = point.run
+    run = point.convolution
     blocks = [block_of(run.problem, run.grid, rank) for rank in range(run.ranks)]
     return len({tuple(len(getattr(block, axis)) for axis in AXES) for block in blocks}) == 1

@@ -207,9 +207,9 @@ def _others(sweep: RecordedSweep, point: RecordedPoint) -> Iterator[tuple[float,
 
 def _same_work(points: Sequence[RecordedPoint], point: RecordedPoint) -> Iterator[RecordedPoint]:
     """The points of other movements that compute the same with as many ranks and the same code."""
-    wanted = (point.problem, point.run.ranks, point.run.backend)
+    wanted = (point.problem, point.run.ranks, point.convolution.backend)
     for other in points:
-        same = (other.problem, other.run.ranks, other.run.backend) == wanted
+        same = (other.problem, other.run.ranks, other.convolution.backend) == wanted
         apart = OVERSUBSCRIBED in other.marks or other.experiment.why_uncounted(other.run)
-        if same and not apart and other.run.movement != point.run.movement:
+        if same and not apart and other.convolution.movement != point.convolution.movement:
             yield other

@@ -73,14 +73,14 @@ def beside(sweep: RecordedSweep, series: RecordedSeries) -> tuple[PublishedRun, 
     """
     if series.experiment is not CONVOLUTION or series.scaling == SIZE or not series.points:
         return ()
-    if not is_papers(series.points[0].run.problem):
+    if not is_papers(series.points[0].convolution.problem):
         return ()
     named = _named(series.name) or _named(sweep.profile)
     if impossible := _impossible(series, named):
         return impossible
     clusters = named or CLUSTERS
     found = tuple(run for run in runs() if run.scaling == series.scaling and run.cluster in clusters)
-    sizes = {(point.run.ranks, point.run.problem.batch) for point in series.points}
+    sizes = {(point.run.ranks, point.convolution.problem.batch) for point in series.points}
     return found if any((run.processes, run.batch) in sizes for run in found) else ()
 
 
@@ -89,7 +89,7 @@ def _impossible(series: RecordedSeries, clusters: tuple[str, ...]) -> tuple[Publ
     claim = impossible_claim()
     if series.scaling != STRONG or "light" not in clusters:
         return ()
-    sizes = [(point.run.ranks, point.run.problem.batch) for point in series.points]
+    sizes = [(point.run.ranks, point.convolution.problem.batch) for point in series.points]
     return tuple(
         PublishedRun("light", STRONG, f"Section {claim['section']}", ranks, batch, None, None, IMPOSSIBLE)
         for ranks, batch in dict.fromkeys(sizes)

@@ -63,7 +63,7 @@ class ReplayRow:
 
 def rows(series: RecordedSeries) -> list[ReplayRow]:
     """One row per backend and rank count; empty unless the series has a replay on two or more ranks."""
-    replays = [point for point in series.points if point.run.movement == REPLICA]
+    replays = [point for point in series.points if point.convolution.movement == REPLICA]
     if series.scaling not in (STRONG, WEAK) or all(point.run.ranks == 1 for point in replays):
         return []
     return list(_rows(series, replays))
@@ -114,10 +114,14 @@ def fat_clock_s(launch: RecordedLaunch) -> float:
 
 def _rows(series: RecordedSeries, replays: list[RecordedPoint]) -> Iterator[ReplayRow]:
     for point in replays:
-        run = point.run
-        base = next((p for p in replays if p.run.ranks == 1 and p.run.backend == run.backend), None)
-        correct = {p.run.ranks: p for p in series.points if (p.run.movement, p.run.backend) == (CORRECT, run.backend)}
-        one_batch = base.run.problem.batch if base else run.problem.batch
+        run = point.convolution
+        base = next((p for p in replays if p.run.ranks == 1 and p.convolution.backend == run.backend), None)
+        correct = {
+            p.run.ranks: p
+            for p in series.points
+            if (p.convolution.movement, p.convolution.backend) == (CORRECT, run.backend)
+        }
+        one_batch = base.convolution.problem.batch if base else run.problem.batch
         images = replica_images(run.problem.batch, run.ranks)
         yield ReplayRow(
             backend=run.backend,
@@ -175,7 +179,7 @@ def _ratio(point: RecordedPoint | None, base: RecordedPoint | None, quantity: Qu
 
 
 def _usable(point: RecordedPoint) -> list[RecordedLaunch]:
-    return replayed(point) if point.run.movement == REPLICA else list(point.counting)
+    return replayed(point) if point.convolution.movement == REPLICA else list(point.counting)
 
 
 def _cores(point: RecordedPoint) -> int:

@@ -28,7 +28,7 @@ def of_sweep(sweep: RecordedSweep) -> list[Drawing]:
     with styled(sweep.name, "movements"):
         if len(widest) > 1:
             drawings += [_phases(widest), _moved(widest)]
-        if len({row.point.run.problem.batch for row in rows}) > 1:
+        if len({row.point.convolution.problem.batch for row in rows}) > 1:
             drawings.append(_root_memory(rows))
     return drawings
 
@@ -37,7 +37,7 @@ def _widest(rows: Sequence[MovementRow]) -> list[MovementRow]:
     """The rows of the rank count and batch at which the most choices can be compared."""
     groups: dict[tuple[int, int], list[MovementRow]] = {}
     for row in rows:
-        groups.setdefault((row.point.run.ranks, row.point.run.problem.batch), []).append(row)
+        groups.setdefault((row.point.run.ranks, row.point.convolution.problem.batch), []).append(row)
     if not groups:
         return []
     _, best = max(groups.items(), key=lambda item: (len(item[1]), item[0]))
@@ -50,7 +50,7 @@ def _total_s(row: MovementRow) -> float:
 
 
 def _place(rows: Sequence[MovementRow]) -> str:
-    run = rows[0].point.run
+    run = rows[0].point.convolution
     return f"{plural(run.ranks, 'rank')}, B = {run.problem.batch}"
 
 
@@ -85,7 +85,7 @@ def _moved(rows: Sequence[MovementRow]) -> Drawing:
 
 def _row(row: MovementRow, values: dict[str, object]) -> dict[str, object]:
     """A row of the figure's data: what was run, the values, and the runs behind them."""
-    run = row.point.run
+    run = row.point.convolution
     about = {"ranks": run.ranks, "batch": run.problem.batch, "movement": row.movement, "backend": run.backend}
     return {**about, "grid": row.grid, **values, "run_ids": " ".join(row.point.run_ids)}
 
@@ -105,7 +105,7 @@ def _names(rows: Sequence[MovementRow]) -> list[str]:
     """Labels with only the parts in which the rows differ."""
     parts: list[Callable[[MovementRow], str]] = [
         lambda row: row.movement,
-        lambda row: row.point.run.backend,
+        lambda row: row.point.convolution.backend,
         lambda row: row.grid,
     ]
     telling = [part for part in parts if len({part(row) for row in rows}) > 1] or parts[:1]
@@ -118,13 +118,13 @@ def _root_memory(rows: Sequence[MovementRow]) -> Drawing:
     lines: dict[str, list[MovementRow]] = {}
     for row in rows:
         if row.point.run.ranks == ranks and row.root_peak_bytes is not None:
-            lines.setdefault(f"{row.movement}, {row.point.run.backend}", []).append(row)
+            lines.setdefault(f"{row.movement}, {row.point.convolution.backend}", []).append(row)
     figure = new_figure()
     axes = figure.add_subplot()
     values = Values()
     for index, (label, every) in enumerate(lines.items()):
         members = spread_over(every, MAX_POINTS)
-        batches = [row.point.run.problem.batch for row in members]
+        batches = [row.point.convolution.problem.batch for row in members]
         peaks = [(row.root_peak_bytes or 0) / MIB for row in members]
         style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
         axes.plot(batches, peaks, label=label, **style)

@@ -19,7 +19,7 @@ def table(sweep: RecordedSweep) -> list[Table]:
         *columns.sizes(sweep.points),
         plain("Grid", "grid", lambda row: row.grid),
         plain("Movement", "movement", lambda row: row.movement),
-        plain("Backend", "backend", lambda row: row.point.run.backend),
+        plain("Backend", "backend", lambda row: row.point.convolution.backend),
         estimated("Total time (s)", "total", lambda row: row.point.time("total_s"), unit="_s"),
         numeric("Images/s", "images_per_s", lambda row: row.images_per_s),
         shown("Root peak (MiB)", "root_peak_bytes", lambda row: row.root_peak_bytes, mib),

@@ -61,18 +61,22 @@ def _killed(rows: Sequence[PublishedRow]) -> list[str]:
         run = row.published
         if run.status != published.KILLED or row.point is None:
             continue
-        arrays = sum(predict(row.point.run.problem, row.point.run.grid, row.point.run.movement).array_bytes)
+        arrays = sum(
+            predict(
+                row.point.convolution.problem, row.point.convolution.grid, row.point.convolution.movement
+            ).array_bytes
+        )
         notes.append(
             f"The paper explains its killed run on {run.processes} ranks by 1 GB a rank on 16 GB. Honest work of "
-            f"{row.point.run.movement} at B = {run.batch} has {arrays / 1e9:.1f} GB of arrays in all ranks; ours "
-            f"ended as {row.point.outcome}. Where it fits 16 GB, memory does not explain the killed run: its cause is "
-            "open."
+            f"{row.point.convolution.movement} at B = {run.batch} has {arrays / 1e9:.1f} GB of arrays in all ranks; "
+            f"ours ended as {row.point.outcome}. Where it fits 16 GB, memory does not explain the killed run: its "
+            "cause is open."
         )
     return list(dict.fromkeys(notes))
 
 
 def _points(series: RecordedSeries, run: PublishedRun) -> list[RecordedPoint | None]:
-    same = [p for p in series.points if (p.run.ranks, p.run.problem.batch) == (run.processes, run.batch)]
+    same = [p for p in series.points if (p.run.ranks, p.convolution.problem.batch) == (run.processes, run.batch)]
     return [*same] or [None]
 
 
@@ -110,16 +114,16 @@ def _local(series: RecordedSeries) -> list[Table]:
     same = [
         point
         for point in series.points
-        if published.is_papers(point.run.problem)
-        and (point.run.ranks, point.run.problem.batch) == (local["processes"], local["batch"])
+        if published.is_papers(point.convolution.problem)
+        and (point.run.ranks, point.convolution.problem.batch) == (local["processes"], local["batch"])
     ]
     if not same:
         return []
     profile = published.document()["mpi_profile"]["rows"]
     rows = [(point, rank) for point in same for rank in range(local["processes"])]
     columns: list[Column[tuple[RecordedPoint, int]]] = [
-        plain("Movement", "movement", lambda row: row[0].run.movement),
-        plain("Backend", "backend", lambda row: row[0].run.backend),
+        plain("Movement", "movement", lambda row: row[0].convolution.movement),
+        plain("Backend", "backend", lambda row: row[0].convolution.backend),
         plain("Rank", "rank", lambda row: row[1]),
         plain("Published range", "published_range", lambda row: _range(local["batch_ranges_printed"][row[1]])),
         plain("Measured range", "measured_range", lambda row: _range(_batch_span(row[0], row[1]))),

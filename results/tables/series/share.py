@@ -30,7 +30,10 @@ def tables(series: RecordedSeries) -> Table:
     cut = [
         axis
         for axis in AXES[1:]
-        if any(row.block.spans.get(axis) not in (None, (0, axis_lengths(row.point.run.problem)[axis])) for row in rows)
+        if any(
+            row.block.spans.get(axis) not in (None, (0, axis_lengths(row.point.convolution.problem)[axis]))
+            for row in rows
+        )
     ]
     notes = ["Ranges are start:end, the end not included. Time is the median repeat of the rank, load and save in it."]
     notes += [_summary(point) for point in series.points if point.timed]

@@ -10,7 +10,7 @@ from results.records.experiment import RecordedExperiment
 from results.records.measurement import Machine
 from results.records.sweep import RecordedSweep
 from results.table import Column, Table, build, plain
-from workload.record.run import Run
+from workload.record.kinds import RecordedRun
 
 
 def environment(sweep: RecordedSweep) -> Table:
@@ -150,12 +150,12 @@ def _settings(sweep: RecordedSweep) -> list[tuple[str, str]]:
     return [(name, _all(values)) for name, values in found.items()]
 
 
-def _commit(run: Run) -> str:
+def _commit(run: RecordedRun) -> str:
     commit = (run.workload.git_commit or "")[:12]
     return f"{commit}, with changes not committed" if commit and run.workload.git_dirty else commit
 
 
-def _of_runs(sweep: RecordedSweep, value: Callable[[Run], str]) -> str:
+def _of_runs(sweep: RecordedSweep, value: Callable[[RecordedRun], str]) -> str:
     return _all(value(launch.run) for launch in sweep.launches)
 
 

@@ -11,6 +11,7 @@ from results.records.marks import BESIDE, SHARED_NODES
 from results.records.sweep import SweepError, read_sweep, read_sweeps
 from results.report import summary
 from results.tables.series import scaling
+from tests.results.conftest import ProgramSweep
 from workload.record.files import read_json, write_json
 
 
@@ -167,3 +168,11 @@ def test_sweeps_of_one_name_are_told_apart_and_none_is_read_twice(make_maker: Ca
     assert first.name != second.name
     with pytest.raises(SweepError, match="is given twice"):
         read_sweeps([folders[0], folders[0]])
+
+
+def test_a_program_has_nothing_that_only_convolutions_have(tmp_path: Path) -> None:
+    made = ProgramSweep(tmp_path)
+    made.add(2, wall_s=1.0)
+    (launch,) = made.read().launches
+    with pytest.raises(TypeError, match="of kind program, and no convolution"):
+        _ = launch.convolution
