@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,8 +106,12 @@ class Desk:
         return False
 
     def clear(self) -> bool:
-        """Neither processes nor files of a run are left on any host."""
-        return not any(host.ours() or host.leftovers() for host in self.hosts.hosts)
+        """Neither processes nor files of a run are left on any host, when what was ending has ended."""
+        deadline = time.monotonic() + 30
+        while left := [word for host in self.hosts.hosts for word in (*map(str, host.ours()), *host.leftovers())]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.2)
+        return True
 
     def close(self) -> None:
         for process in self.started:
