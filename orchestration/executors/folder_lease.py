@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestration.executors.machine_lease import LIMIT_BYTES, parsed
 from orchestration.jobs.executor import Lease
 from workload.agent import supervise
 from workload.record.schema import SchemaError, check_shape
 
 RENEW_S = 5.0
 DEAD_S = 30.0  # without renewal: then another machine's holder is gone
-LIMIT_BYTES = 2**16
 RELEASED = "{}"
 MADE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -76,7 +76,7 @@ class FolderLease(Lease):
         path = self._path(number)
         first, until = _look(path), time.monotonic() + self.dead_s
         while (seen := _look(path)) is not None and seen[1] != RELEASED:
-            document = _parsed(seen[1])
+            document = parsed(seen[1])
             if _is_here(document):
                 return document if supervise.lives(document["fab"]) or self._left(document, mark) else None
             if seen != first:
@@ -133,15 +133,6 @@ def _look(path: Path) -> tuple[int, str] | None:
             return os.fstat(file.fileno()).st_mtime_ns, file.read(LIMIT_BYTES).decode(errors="replace")
     except FileNotFoundError:
         return None
-
-
-def _parsed(text: str) -> Mapping[str, Any]:
-    """The document, which is not trusted; empty where that is no JSON object."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _is_here(document: Mapping[str, Any]) -> bool:

@@ -92,8 +92,13 @@ def _open(path: Path) -> int:
 
 def _read(handle: int) -> Mapping[str, Any]:
     """What the file says; nothing where that is no JSON object."""
+    return parsed(os.pread(handle, LIMIT_BYTES, 0))
+
+
+def parsed(text: str | bytes) -> Mapping[str, Any]:
+    """What a lease's file says, which is not trusted; empty where that is no JSON object."""
     try:
-        document = json.loads(os.pread(handle, LIMIT_BYTES, 0) or b"{}")
+        document = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

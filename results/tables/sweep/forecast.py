@@ -68,13 +68,16 @@ def _notes(rows: Sequence[ForecastRow], terms: Terms) -> list[str]:
         notes.append(
             f"No interval: it takes {LEAST_SWEEPS} sweeps of this cluster whose forecasts stand beside measurements."
         )
-    errors = [abs(row.error) for row in rows if row.error is not None]
-    if errors:
-        notes.append(
-            f"Beside {plural(len(errors), 'measured point')}: median error {statistics.median(errors):.0%}, "
-            f"worst {max(errors):.0%}."
-        )
-    return notes
+    return [*notes, *error_notes([row.error for row in rows])]
+
+
+def error_notes(errors: Sequence[float | None]) -> list[str]:
+    """How far forecasts were off, in a sentence; none where nothing was measured beside them."""
+    found = [abs(error) for error in errors if error is not None]
+    if not found:
+        return []
+    beside = plural(len(found), "measured point")
+    return [f"Beside {beside}: median error {statistics.median(found):.0%}, worst {max(found):.0%}."]
 
 
 def _where(column: Column[ForecastRow], says_something: bool) -> Column[ForecastRow]:

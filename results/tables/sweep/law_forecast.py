@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from results.forecast.law import LawRow
 from results.formats import NONE, number, plural, signed_percent
 from results.table import Column, Table, build, estimated, hidden, numeric, plain, shown
 from results.tables import columns
+from results.tables.sweep.forecast import error_notes
 
 
 def table(rows: Sequence[LawRow], event: Mapping[str, Any]) -> Table:
@@ -41,13 +41,7 @@ def _notes(rows: Sequence[LawRow], event: Mapping[str, Any]) -> list[str]:
         notes.append("Interval: 95%, from how far each of those sweeps was off the law of the others.")
     else:
         notes.append("No interval: the other sweeps' law could not be fitted without each of them.")
-    errors = [abs(row.error) for row in rows if row.error is not None]
-    if errors:
-        notes.append(
-            f"Beside {plural(len(errors), 'measured point')}: median error {statistics.median(errors):.0%}, "
-            f"worst {max(errors):.0%}."
-        )
-    return notes
+    return [*notes, *error_notes([row.error for row in rows])]
 
 
 def _interval(row: LawRow) -> str:
