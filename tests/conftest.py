@@ -164,6 +164,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         files.setdefault(item.nodeid.partition("::")[0], []).append(item)
         if item.nodeid.startswith(THOROUGH):
             item.add_marker(pytest.mark.thorough)
+        if item.nodeid.startswith(WITHOUT_RANKS):
+            item.add_marker(
+                pytest.mark.flaky(reruns=0)
+            )  # only what other work on the machine can disturb is tried again
         if collect_ignore and item.nodeid.startswith(CLOUD_TESTS):
             item.add_marker(pytest.mark.skip(reason="needs the cloud packages, which 'make cloud' brings"))
     names = list(files)

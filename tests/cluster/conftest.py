@@ -108,10 +108,13 @@ class Desk:
     def clear(self) -> bool:
         """Neither processes nor files of a run are left on any host, when what was ending has ended."""
         deadline = time.monotonic() + 30
-        while left := [word for host in self.hosts.hosts for word in (*map(str, host.ours()), *host.leftovers())]:
+        while left := self.left():
             assert time.monotonic() < deadline, left
             time.sleep(0.2)
         return True
+
+    def left(self) -> list[str]:
+        return [word for host in self.hosts.hosts for word in (*map(str, host.ours()), *host.leftovers())]
 
     def close(self) -> None:
         for process in self.started:

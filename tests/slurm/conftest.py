@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.conftest import Desk
+from tests.cluster.host import TOKEN
 from tests.orchestration.support import FAB, ROOT
 from tests.slurm.daemons import Slurm, reason_against
 
@@ -40,6 +41,9 @@ class Login(Desk):
         script.write_text(f"#!/bin/sh\ncd {ROOT}\nexport SLURM_CONF={settings or self.hosts.settings}\nexec {line}\n")
         out = f"--output={self.folder}/batch-%j"
         return int(self.hosts.run("sbatch", "--parsable", out, *asked, str(script)))
+
+    def left(self) -> list[str]:
+        return super().left() + [str(path) for path in self.paths.jobs.glob("*") if TOKEN.search(path.name)]
 
     def said(self, job: int) -> str:
         """What a batch job printed."""

@@ -36,6 +36,7 @@ RUN = "run.json"
 RESERVE = "reserve"  # a file in the job's folder, removed so that exit.json can be written on a full disk
 RESERVE_BYTES = 2**16
 TOKEN_VARIABLE = "CONVSCALE_TOKEN"  # noqa: S105  what a person's program and whatever it starts carry instead
+EXPENDABLE = "500"  # of 1000, added to what the kernel weighs when it must kill for memory
 GRACE_S = 5.0  # between SIGTERM and SIGKILL: mpirun needs up to one second to end every rank
 
 
@@ -137,6 +138,7 @@ def _carry_through(job: Job, signals: Signals, log: IO[bytes], ending: ProgramEx
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    _make_expendable(process.pid)
     handle = os.pidfd_open(process.pid)
     try:
         ready = select.select([handle, signals.read], [], [], job.timeout_s)[0]
@@ -150,6 +152,17 @@ def _carry_through(job: Job, signals: Signals, log: IO[bytes], ending: ProgramEx
         os.close(handle)
     code = process.wait()
     ending.exit_status = code if code >= 0 else 128 - code
+
+
+def _make_expendable(pid: int) -> None:
+    """Has the kernel kill the ranks for memory before `fab` and this supervisor, which say what happened to them.
+
+    What the process starts on this node inherits it.
+    """
+    try:
+        Path(f"/proc/{pid}/oom_score_adj").write_text(EXPENDABLE)
+    except OSError:  # it has ended, or this machine does not let us
+        return
 
 
 def carries(arguments: Sequence[str], token: str) -> bool:

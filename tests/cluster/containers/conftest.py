@@ -13,6 +13,7 @@ from orchestration.clusters.inventory import Inventory
 from orchestration.errors import Refusal
 from orchestration.provision.containers.cluster import SHAPES, Containers
 from orchestration.provision.containers.docker import Engine
+from tests.cluster.host import TOKEN
 
 ROOT = Path(__file__).parents[3]
 
@@ -43,6 +44,11 @@ class Cluster:
 
     def inside(self, node: str, *command: str, user: str = "convscale") -> str:
         return self.containers.engine.inside(self.ids()[node], *command, user=user)
+
+    def clean(self, node: str) -> None:
+        """Ends every process of a run of ours and removes the lease, whatever a test left."""
+        ours = f"pkill -KILL -f '{TOKEN.pattern}'; rm -f /opt/convscale/jobs/lease.json"
+        self.inside(node, "sh", "-c", ours)
 
     def ssh(self, node: str, *command: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """A person's own ssh, with the cluster's settings."""

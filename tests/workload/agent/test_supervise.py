@@ -73,6 +73,19 @@ def test_tells_how_the_program_ended(job, tmp_path):
     assert not made.exists()
 
 
+def test_the_kernel_kills_the_program_for_memory_before_its_supervisor(job):
+    mine = Path("/proc/self/oom_score_adj").read_text()
+    program = """import pathlib, time
+while (score := pathlib.Path("/proc/self/oom_score_adj").read_text()) != "500\\n":
+    time.sleep(0.02)
+"""
+    process = job(program)
+    wait_for(job.folder / supervise.SUPERVISOR)
+    assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == mine
+    assert process.wait(20) == 0
+    assert ending(job.folder)["exit_status"] == 0
+
+
 def test_a_signal_is_told_as_the_shell_does(job):
     job("import os; os.kill(os.getpid(), 9)").wait(20)
     assert ending(job.folder)["exit_status"] == 137
