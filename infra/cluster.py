@@ -116,8 +116,7 @@ def _scheduling(profile: Profile, rank: int) -> compute.InstanceSchedulingArgs:
     return compute.InstanceSchedulingArgs(
         provisioning_model="SPOT" if profile.spot else "STANDARD",
         preemptible=profile.spot,
-        # Google moves no spot machine to another host, nor one whose place is to be close to others
-        on_host_maintenance="TERMINATE" if profile.spot or profile.compact else "MIGRATE",
+        on_host_maintenance="MIGRATE" if profile.stays_up else "TERMINATE",
         automatic_restart=False,  # what Google ended stays ended
         max_run_duration=compute.InstanceSchedulingMaxRunDurationArgs(seconds=profile.lifetime_s),
         instance_termination_action="DELETE" if rank else "STOP",

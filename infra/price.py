@@ -8,6 +8,8 @@ from typing import Any
 from machines import Catalogue, Rate
 from profiles import Profile
 
+DISK_QUOTA = {"pd-standard": "DISKS_TOTAL_GB", "hyperdisk-balanced": "HDB_TOTAL_GB"}
+
 
 @dataclass(frozen=True)
 class Item:
@@ -76,12 +78,11 @@ def quota(profile: Profile) -> list[dict[str, Any]]:
     """
     vcpus = profile.nodes * profile.machine.vcpus
     behind_nat = int(needing_nat(profile) > 0)
-    disk = "DISKS_TOTAL_GB" if profile.disk_type == "pd-standard" else "SSD_TOTAL_GB"
     needed = {
         profile.machine.cpu_quota: vcpus,
         "CPUS_ALL_REGIONS": vcpus,
         "INSTANCES": profile.nodes,
-        disk: profile.nodes * profile.disk_gib,
+        DISK_QUOTA.get(profile.disk_type, "SSD_TOTAL_GB"): profile.nodes * profile.disk_gib,
         # an address that NAT takes by itself counts as static and as in use
         "IN_USE_ADDRESSES": int(has_external_v4(profile)) + behind_nat,
         "STATIC_ADDRESSES": behind_nat,

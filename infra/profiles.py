@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import rules
@@ -20,6 +20,7 @@ PUBLIC_KEY = r"ssh-ed25519 [A-Za-z0-9+/=]+( [A-Za-z0-9@._-]+)?"
 IAP = "iap"
 MOST_NODES = 250
 SPREAD, COMPACT = "any", "compact"
+USUAL_DISK, HYPERDISK = "pd-balanced", "hyperdisk-balanced"
 MIXED = ("E2", "F1", "G1")  # families whose processors are Google's choice
 
 
@@ -72,6 +73,11 @@ class Profile:
         )
 
     @property
+    def stays_up(self) -> bool:
+        """Whether Google moves the nodes to other hosts for maintenance: no spot machine, and none beside others."""
+        return self.machine.live_migration and not self.spot and not self.compact
+
+    @property
     def versions(self) -> set[int]:
         """The IP versions of who may enter."""
         return {ipaddress.ip_network(text).version for text in self.ssh_from}
@@ -86,7 +92,9 @@ def read(settings: StackConfig, google: StackConfig, stack: str, catalogue: Cata
     )
     zone = settings.text("zone", f"{catalogue.region}-a", r"[a-z]+-[a-z]+\d+-[a-z]", "a zone such as us-central1-a")
     spot = settings.flag("spot", False)
-    machine, rate, disk_rate = _machine(settings, catalogue, zone.rpartition("-")[0], spot)
+    machine = _machine(settings, catalogue)
+    disk_type = settings.choice("disk_type", machine.disk_types[0], machine.disk_types)
+    rate, disk_rate = _rates(settings, catalogue, zone, _listed(catalogue, machine, spot, disk_type))
     subnet = _subnet(settings)
     ssh_from = _ssh_from(settings)
     threads = _threads(settings, machine)
@@ -104,7 +112,7 @@ def read(settings: StackConfig, google: StackConfig, stack: str, catalogue: Cata
         compact=_compact(settings, machine),
         image=settings.text("image", DEBIAN, IMAGE, "an exact image, projects/PROJECT/global/images/NAME (no family)"),
         image_chosen=settings.raw("image") is not None,
-        disk_type=settings.choice("disk_type", "pd-balanced", sorted(catalogue.disks)),
+        disk_type=disk_type,
         disk_gib=settings.whole("disk_gib", 20, 10, 2000),
         disk_rate=disk_rate,
         subnet=subnet,
@@ -124,37 +132,48 @@ def label(text: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", text.lower())[:63].strip("-") or "nobody"
 
 
-def _machine(settings: StackConfig, catalogue: Catalogue, region: str, spot: bool) -> tuple[MachineType, Rate, Rate]:
-    """The machine type, its price and its disk's: the catalogue's, or as the stack describes them."""
+def _machine(settings: StackConfig, catalogue: Catalogue) -> MachineType:
+    """The catalogue's machine type, or as the stack describes it."""
     name = settings.text("machine_type", None, NAME, "a machine type such as n2-highcpu-16")
     described = settings.table("machine")
     if described is not None:
-        machine = _described(described, name)
-    elif name in catalogue.machines:
-        machine = catalogue.machines[name]
-    else:
+        return _described(described, name, (USUAL_DISK, *sorted({*catalogue.disks, HYPERDISK} - {USUAL_DISK})))
+    if name not in catalogue.machines:
         raise SettingError(
-            f"convscale:machine_type is {name!r}, which infra/machines.toml does not describe "
-            f"(it has {', '.join(sorted(catalogue.machines))}): describe it under convscale:machine"
+            f"convscale:machine_type is {name!r}, which infra/machines.toml does not describe (near it are "
+            f"{catalogue.near(name)}): describe it under convscale:machine"
         )
-    prices = settings.table("prices")
-    disk_type = settings.choice("disk_type", "pd-balanced", sorted(catalogue.disks))
+    return catalogue.machines[name]
+
+
+def _listed(catalogue: Catalogue, machine: MachineType, spot: bool, disk_type: str) -> dict[str, Rate | None]:
+    """The catalogue's prices of the machine and of its disk, by what they are of."""
+    name, rate = (f"{machine.name}, spot", machine.spot) if spot else (machine.name, machine.on_demand)
+    return {name: rate, f"disk {disk_type}": catalogue.disks.get(disk_type)}
+
+
+def _rates(
+    settings: StackConfig, catalogue: Catalogue, zone: str, listed: Mapping[str, Rate | None]
+) -> tuple[Rate, Rate]:
+    """Of the machine and of its disk: the stack's, or what is `listed` of each."""
+    prices, region = settings.table("prices"), zone.rpartition("-")[0]
     if prices is not None:
-        rates = _prices(prices)
-    elif region != catalogue.region:
+        return _prices(prices)
+    if region != catalogue.region:
         raise SettingError(
             f"convscale:zone lies in {region}, but infra/machines.toml has the prices of {catalogue.region} alone: "
             "give this region's under convscale:prices (machine_per_hour, disk_gib_month, source, date)"
         )
-    else:
-        rate = machine.spot if spot else machine.on_demand
-        if rate is None:
-            raise SettingError(f"nobody has stated what {name} costs: give it under convscale:prices")
-        rates = rate, catalogue.disks[disk_type]
-    return machine, *rates
+    if unknown := [name for name, rate in listed.items() if rate is None]:
+        raise SettingError(
+            f"nobody has stated what {' and '.join(unknown)} costs: give convscale:prices (machine_per_hour, "
+            "disk_gib_month, source, date)"
+        )
+    machine, disk = (rate for rate in listed.values() if rate is not None)
+    return machine, disk
 
 
-def _described(table: StackConfig, name: str) -> MachineType:
+def _described(table: StackConfig, name: str, disk_types: tuple[str, ...]) -> MachineType:
     family = name.partition("-")[0].upper()
     shared = table.flag("shared_core", False)
     machine = MachineType(
@@ -170,6 +189,10 @@ def _described(table: StackConfig, name: str) -> MachineType:
         cpu_quota="CPUS" if family in ("E2", "N1", "F1", "G1") else f"{family}_CPUS",
         on_demand=None,
         spot=None,
+        live_migration=table.flag("live_migration", True),
+        disk_types=disk_types,
+        cores=None,
+        limits={},
     )
     table.unread()
     return machine
@@ -237,7 +260,7 @@ def _threads(settings: StackConfig, machine: MachineType) -> int | None:
     if settings.raw("threads_per_core") is None:
         return None
     if not machine.threads_per_core:
-        raise settings.wrong("threads_per_core", f"left out: a shared core's ({machine.name}) cannot be set")
+        raise settings.wrong("threads_per_core", f"left out: {machine.name} takes none")
     return settings.whole("threads_per_core", None, machine.threads_per_core[0], machine.threads_per_core[-1])
 
 

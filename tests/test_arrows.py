@@ -68,6 +68,7 @@ ACROSS = {
         "workload.instruments.processors": None,
         "infra.durations": None,
         "infra.hostfile": None,
+        "infra.machines": ("forecast", "provision"),
         "results": ("tasks", "forecast"),
     },
 }

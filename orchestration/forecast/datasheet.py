@@ -6,13 +6,13 @@ reaches is taken from a probe of this machine, for nobody states it.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra import hostfile
+from infra import hostfile, machines
+from infra.machines import Catalogue, Limit, MachineType, Rate
 from orchestration.clusters import inventory
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.provider import DescribedNodes
@@ -37,50 +37,50 @@ class Stated:
 
 def describe(name: str, described: DescribedNodes, root: Path, utc: str, measured: Mapping[str, Any]) -> Stated:
     """A cluster of the described nodes; `measured` is the document of a probe of this machine. Raises Refusal."""
-    catalogue = tomllib.loads((root / "infra" / "machines.toml").read_text(encoding="utf-8"))
-    machine_type = described.machine_type
-    machine = catalogue["machines"].get(machine_type, {})
-    limits = machine.get("limits", {})
-    if lacking := [key for key in NEEDED if key not in limits]:
+    catalogue = machines.read(root / "infra" / "machines.toml")
+    machine = catalogue.machines.get(described.machine_type)
+    limits = {} if machine is None else _limits(machine)
+    lacking = [key for key in NEEDED if key not in limits]
+    if machine is None or lacking:
         raise Refusal(
-            f"infra/machines.toml does not state {', '.join(lacking)} of {machine_type}: state them, or bring the "
-            f"cluster up and measure it with 'fab probe --cluster {name}'"
+            f"infra/machines.toml does not state {', '.join(lacking)} of {described.machine_type}: state them, or "
+            f"bring the cluster up and measure it with 'fab probe --cluster {name}'"
         )
-    nodes, slots = described.count, described.slots or int(machine["vcpus"])
-    values = {key: float(limits[key]["value"]) for key in NEEDED}
-    found = _inventory(name, nodes, slots, machine_type, catalogue, utc)
-    notes = [f"Nobody has measured {name}: these are stated figures of {machine_type}, no interval follows from them."]
-    notes += [f"{key} {values[key]:g}: {limits[key]['basis']}, {_source(limits[key])}" for key in NEEDED]
+    slots = described.slots or machine.vcpus
+    found = _inventory(name, described.count, slots, machine, catalogue, utc)
+    notes = [f"Nobody has measured {name}: these are stated figures of {machine.name}, no interval follows from them."]
+    notes += [f"{key} {limits[key].value:g}: {limits[key].basis}, {_source(limits[key])}" for key in NEEDED]
     notes.append("Of a core's multiply-add rate each backend is taken to reach what it does on this machine.")
-    price = machine["on_demand"]
-    notes.append(
-        f"The price is the machines' alone, on demand, without disks, addresses and traffic: {price['source']} "
-        f"({price['date']})."
-    )
-    return Stated(found, _probe(name, nodes * slots, values, _shares(measured), limits), tuple(notes))
+    if machine.on_demand is not None:
+        notes.append(
+            "The price is the machines' alone, on demand, without disks, addresses and traffic: "
+            f"{_source(machine.on_demand)}"
+        )
+    return Stated(found, _probe(name, described.count * slots, limits, _shares(measured)), tuple(notes))
 
 
-def _source(limit: Mapping[str, Any]) -> str:
-    return f"{limit['source']} ({limit['date']})."
+def _limits(machine: MachineType) -> dict[str, Limit]:
+    """What is known of a machine, its cores among it."""
+    return {**machine.limits, **({} if machine.cores is None else {"cores": machine.cores})}
 
 
-def _inventory(
-    name: str, nodes: int, slots: int, machine_type: str, catalogue: Mapping[str, Any], utc: str
-) -> Inventory:
-    machine = catalogue["machines"][machine_type]
-    price = machine["on_demand"]
-    cluster = {
+def _source(said: Limit | Rate) -> str:
+    return f"{said.source} ({said.date})."
+
+
+def _inventory(name: str, nodes: int, slots: int, machine: MachineType, catalogue: Catalogue, utc: str) -> Inventory:
+    cluster: dict[str, Any] = {
         "cluster": name, "profile": name, "default_study": "paper", "executor": "ssh",
         "python": "/opt/convscale/venv/bin/python", "workdir": "/opt/convscale", "transport": "tcp", "created_at": utc,
-        "price": {
-            "amount_per_hour": nodes * float(price["amount_per_hour"]), "currency": catalogue["currency"],
-            "date": price["date"],
-        },
     }  # fmt: skip
+    if (price := machine.on_demand) is not None:
+        cluster["price"] = {
+            "amount_per_hour": nodes * price.amount_per_hour, "currency": catalogue.currency, "date": price.date,
+        }  # fmt: skip
     made = [
         {
             "name": f"node{number}", "address": f"node{number}", "slots": slots,
-            "memory_bytes": int(machine["memory_bytes"]), "machine_type": machine_type,
+            "memory_bytes": machine.memory_bytes, "machine_type": machine.name,
         }
         for number in range(1, nodes + 1)
     ]  # fmt: skip
@@ -98,10 +98,9 @@ def _shares(measured: Mapping[str, Any]) -> dict[str, float]:
     return {backend: min(1.0, rate / peak) for backend, rate in alone.items()}
 
 
-def _probe(
-    name: str, ranks: int, values: Mapping[str, float], shares: Mapping[str, float], limits: Mapping[str, Any]
-) -> dict[str, Any]:
+def _probe(name: str, ranks: int, limits: Mapping[str, Limit], shares: Mapping[str, float]) -> dict[str, Any]:
     """As workload.probe would write it."""
+    values = {key: limits[key].value for key in NEEDED}
     cores = int(values["cores"])
     core = values["flops_per_s"] / cores
     within = values["memory_bytes_per_s"] / COPIES
@@ -109,7 +108,7 @@ def _probe(
         "schema_version": SCHEMA_VERSION,
         "kind": "probe",
         "cluster": name,
-        "measured_utc": f"stated, {min(str(limits[key]['date']) for key in NEEDED)}",
+        "measured_utc": f"stated, {min(limits[key].date for key in NEEDED)}",
         "ranks": ranks,
         "links": [
             _link("within", WITHIN_LATENCY_S, within),

@@ -5,7 +5,7 @@ import machines
 import price
 import pytest
 
-from tests.infra.test_profiles import profile
+from tests.infra.test_profiles import OWN_PRICES, profile
 
 CATALOGUE = machines.read(Path(__file__).parents[2] / "infra" / "machines.toml")
 LIGHT = {"machine_type": "e2-medium", "nodes": 8, "slots": 1}
@@ -51,6 +51,14 @@ def test_quota_counts_what_google_counts(disk, metric):
     assert (found["N2_CPUS"], found["CPUS_ALL_REGIONS"], found["INSTANCES"]) == (32, 32, 2)
     # rank 0's own, and NAT's, which is static as well
     assert (found["IN_USE_ADDRESSES"], found["STATIC_ADDRESSES"], found["INTERNAL_ADDRESSES"]) == (2, 1, 2)
+
+
+def test_a_series_without_a_quota_of_its_own_counts_in_its_familys():
+    found = {
+        need["metric"]: need["needed"]
+        for need in price.quota(profile(machine_type="h4d-standard-192", nodes=2, prices=OWN_PRICES))
+    }
+    assert (found["CPUS_PER_VM_FAMILY"], found["CPUS_ALL_REGIONS"], found["HDB_TOTAL_GB"]) == (384, 384, 40)
 
 
 def test_a_placement_policy_counts():

@@ -51,7 +51,7 @@ def test_defaults():
         ({"zone": "us-central1"}, "must be a zone such as"),
         ({"zone": "europe-west1-b"}, "give this region's under convscale:prices"),
         ({"machine_type": None}, "convscale:machine_type is None"),
-        ({"machine_type": "n2-highcpu-32"}, "which infra/machines.toml does not describe"),
+        ({"machine_type": "n2-highcpu-33"}, "does not describe (near it are n2-highcpu-32"),
         ({"image": "debian-cloud/debian-12"}, "must be an exact image"),
         ({"image": "projects/debian-cloud/global/images/family/debian-12"}, "must be an exact image"),
         ({"disk_type": "pd-balance"}, "must be one of pd-balanced, pd-ssd, pd-standard"),
@@ -59,7 +59,7 @@ def test_defaults():
         ({"slots": 17}, "from 1 to 16"),
         ({"slots": 9, "threads_per_core": 1}, "from 1 to 8"),
         ({"threads_per_core": 4}, "from 1 to 2"),
-        ({"threads_per_core": 1, "machine_type": "e2-medium"}, "a shared core's"),
+        ({"threads_per_core": 1, "machine_type": "e2-medium"}, "left out: e2-medium takes none"),
         ({"min_cpu_platform": "Intel Skylake"}, "one of Intel Cascade Lake, Intel Ice Lake"),
         ({"min_cpu_platform": "Intel Ice Lake", "machine_type": "e2-medium"}, "takes none"),
         ({"placement": "close", "nodes": 2}, "one of any, compact"),
@@ -74,6 +74,14 @@ def test_defaults():
         ({"machine": {"vcpus": 4}}, "convscale:machine.memory_gib is None"),
         ({"machine": {"vcpus": 4, "memory_gib": 8, "cpus": 4}}, "convscale:machine.cpus is no setting"),
         ({"machine": {"vcpus": 4, "memory_gib": 8}}, "nobody has stated what n2-highcpu-16 costs"),
+        ({"machine_type": "c3-highcpu-22", "disk_type": "pd-standard"}, "must be one of pd-balanced, pd-ssd"),
+        ({"machine_type": "h3-standard-88", "threads_per_core": 1}, "left out: h3-standard-88 takes none"),
+        ({"machine_type": "h3-standard-88", "spot": True}, "nobody has stated what h3-standard-88, spot costs"),
+        (
+            {"machine_type": "h4d-standard-192"},
+            "nobody has stated what h4d-standard-192 and disk hyperdisk-balanced costs: give convscale:prices",
+        ),
+        ({"machine_type": "c4-highcpu-16"}, "nobody has stated what disk hyperdisk-balanced costs"),
         ({"prices": OWN_PRICES | {"date": "soon"}}, "convscale:prices.date is 'soon'"),
         ({"prices": OWN_PRICES | {"machine_per_hour": 0}}, "must be a number above 0"),
     ],
@@ -90,6 +98,24 @@ def test_a_machine_type_that_nobody_has_described_is_described_in_the_stack():
     assert (found.machine.vcpus, found.machine.memory_bytes, found.slots) == (8, 16 * 2**30, 8)
     assert found.machine.cpu_quota == "C3_CPUS"
     assert (found.rate.amount_per_hour, found.rate.source) == (0.7, "the list")
+
+
+def test_a_type_boots_from_a_disk_that_it_takes_and_is_priced_by_the_stack_where_nobody_has_stated_it():
+    found = profile(machine_type="h4d-standard-192", nodes=2, prices=OWN_PRICES)
+    assert (found.disk_type, found.slots, found.rate.amount_per_hour) == ("hyperdisk-balanced", 192, 0.7)
+    own = profile(machine_type="c9-x-4", machine={"vcpus": 4, "memory_gib": 8}, prices=OWN_PRICES)
+    assert own.disk_type == "pd-balanced"
+    described = {"vcpus": 4, "memory_gib": 8, "live_migration": False}
+    own = profile(machine_type="c9-x-4", disk_type="hyperdisk-balanced", machine=described, prices=OWN_PRICES)
+    assert (own.disk_type, own.stays_up) == ("hyperdisk-balanced", False)
+
+
+def test_google_moves_a_node_for_maintenance_where_it_can():
+    assert profile().stays_up
+    assert not profile(spot=True).stays_up
+    assert not profile(nodes=2, placement="compact").stays_up
+    assert profile(machine_type="h3-standard-88").stays_up
+    assert not profile(machine_type="h4d-standard-192", prices=OWN_PRICES).stays_up
 
 
 def test_another_region_has_prices_of_its_own():

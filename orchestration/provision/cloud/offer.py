@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from orchestration.tables import TextTable
 
 SHORTEST_S = 900  # below that the nodes would end before they are ready
 LONGEST_S = 7 * 86400  # as infra/rules.py has it
+OLD_DAYS = 365
 Positive = Annotated[float, Field(ge=0)]
 
 
@@ -34,7 +36,7 @@ class PriceItem(_Output):
     unit: str
     amount_per_hour: Positive
     source: str
-    date: str
+    date: datetime.date
 
 
 class OfferPrice(_Output):
@@ -202,7 +204,7 @@ def _ports(offer: Offer) -> TextTable:
 
 def _price(price: OfferPrice) -> TextTable:
     rows = [
-        [item.item, f"{item.count:g} {item.unit}", f"{item.amount_per_hour:.4f}", item.source, item.date]
+        [item.item, f"{item.count:g} {item.unit}", f"{item.amount_per_hour:.4f}", item.source, str(item.date)]
         for item in price.items
     ]
     rows.append(["together", "", f"{price.amount_per_hour:.4f}", "", ""])
@@ -217,6 +219,18 @@ def _quota(offer: Offer, found: Sequence[Room], unread: str) -> TextTable:
     note = f"the project's own cannot be read: {unread}" if unread else ""
     title = f"Quota of the project ({offer.access.region})"
     return TextTable(("quota", "needed", "in use", "limit", ""), rows, title, note)
+
+
+def aged(price: OfferPrice, utc: str) -> str:
+    """Which prices are more than a year old at `utc`, in a line; empty where none is."""
+    now = datetime.datetime.fromisoformat(utc).date()
+    old = [item for item in price.items if (now - item.date).days > OLD_DAYS]
+    if not old:
+        return ""
+    named = ", ".join(f"{item.item} ({item.date})" for item in old)
+    return (
+        f"prices more than a year old: {named}: compare them with Google's list, and set convscale:prices if they moved"
+    )
 
 
 def bill(offer: Offer) -> str:

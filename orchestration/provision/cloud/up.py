@@ -25,6 +25,7 @@ from orchestration.provision.cloud.nodes import Nodes
 from orchestration.provision.cloud.offer import (
     Instance,
     Offer,
+    aged,
     bill,
     check_room,
     duration,
@@ -75,6 +76,8 @@ class Up:
             seen = self._looked()
         except StackError as error:
             raise Refusal(str(error)) from error
+        if line := aged(seen.offer.price, self.clock.utc()):
+            self.person.say(line)
         self.person.say(bill(seen.offer))
         if seen.planned and not self.person.agrees("Make it?"):
             raise Refusal("nothing is made: you did not say yes")

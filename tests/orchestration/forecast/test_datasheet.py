@@ -1,5 +1,6 @@
 """Clusters that nobody has measured: what is stated of their machines, and what is refused."""
 
+import re
 import shutil
 
 import pytest
@@ -66,7 +67,7 @@ def test_source_and_date_of_every_figure_are_told(root):
     notes = "\n".join(describe(root).notes)
     for key in datasheet.NEEDED:
         assert f"\n{key} " in notes
-    assert notes.count("(2026-11-2") >= len(datasheet.NEEDED)
+    assert len(re.findall(r"\(2026-\d\d-\d\d\)", notes)) == len(datasheet.NEEDED) + 1
     assert "no interval follows from them" in notes
     assert "without disks, addresses and traffic" in notes
 
@@ -76,6 +77,12 @@ def test_the_inventory_has_the_lists_price(root):
     assert len(found.nodes) == 8
     assert {node.memory_bytes for node in found.nodes} == {4294967296}
     assert found.price.amount_per_hour == pytest.approx(8 * 0.03350571)
+
+
+def test_a_machine_without_a_price_is_forecast_without_one(root):
+    found = describe(root, "config: {convscale:machine_type: h4d-standard-192, convscale:nodes: 2}")
+    assert found.inventory.price is None
+    assert "The price" not in "\n".join(found.notes)
 
 
 def test_a_persons_own_setting_goes_before_the_profiles(root):

@@ -41,6 +41,7 @@ class Desk:
     asked: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     on_sleep: Callable[[], None] = lambda: None
+    utc: str = UTC
 
     def cloud(self, yes: bool = False, terminal: bool = True) -> Cloud:
         who = self.operator(yes, terminal)
@@ -57,7 +58,7 @@ class Desk:
 
         console = Console(file=self.printed, width=300)
         ticks = itertools.count()
-        clock = WallClock(lambda: float(next(ticks)), lambda: UTC, sleep)
+        clock = WallClock(lambda: float(next(ticks)), lambda: self.utc, sleep)
         environment = {"PATH": str(self.engine.folder)}
         person = Person(console, yes, ask if terminal else None)
         return Operator(self.root, RunsFolder(self.root / "results" / "runs"), environment, person, clock)

@@ -105,3 +105,17 @@ def test_every_number_can_be_read_on_a_narrow_terminal(columns):
         assert f"{item.amount_per_hour:.4f}" in text
     assert all(word in text for need in OFFER.quota for word in (need.metric, f"{need.needed:g}"))
     assert "the project's own cannot be read: no access" in text
+
+
+@pytest.mark.parametrize(("utc", "old"), [("2027-07-30T23:00:00+00:00", False), ("2027-08-01T00:00:00+00:00", True)])
+def test_a_price_older_than_a_year_is_named(utc, old):
+    line = offer.aged(OFFER.price, utc)
+    assert ("machine e2-medium (2026-07-30)" in line) == old
+    assert bool(line) == old
+
+
+def test_a_price_without_a_date_is_none_of_ours():
+    outputs = plays.outputs()
+    outputs["price"]["items"][0]["date"] = "soon"
+    with pytest.raises(Refusal, match=r"price\.items\[0\]\.date = 'soon' is wrong"):
+        offer.parse_offer(outputs)

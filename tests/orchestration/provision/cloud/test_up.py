@@ -38,6 +38,13 @@ def test_shows_asks_makes_waits_pins(desk):
     assert clusters_of(desk.root, {}).find("fat", UTC).key_file == str(desk.folder / "id_ed25519")
 
 
+def test_a_price_older_than_a_year_is_said_before_the_question(desk):
+    desk.answers, desk.utc = [""], "2028-01-01T00:00:00+00:00"
+    with pytest.raises(Refusal, match="nothing is made"):
+        desk.cloud().up("fat", None, keep=False)
+    assert "prices more than a year old: machine e2-medium (2026-07-30)" in desk.text
+
+
 @pytest.mark.parametrize("answer", ["", "no", "y"])
 def test_without_consent_nothing_is_made(desk, answer):
     desk.answers = [answer]
