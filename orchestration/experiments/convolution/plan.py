@@ -193,12 +193,36 @@ def _crossed(settings: Settled, point: ConvolutionPoint) -> list[ConvolutionPoin
 
 
 def _planned(launch: int, settings: Settled, point: ConvolutionPoint, context: ConvolutionContext) -> PlannedRun:
+    images, file = context.pool(settings.images, point.problem, settings.seed)
+    run = _run_of(launch, settings, point, context, images)
+    footprint = predict(run.problem, run.grid, run.movement, run.options, run.ranks_per_node, backend=run.backend)
+    return PlannedRun(
+        run,
+        (point.series,),
+        settings.timeout_s,
+        point.allowed_ranks,
+        point=(run.problem, run.ranks, run.movement, run.backend, run.grid, *sorted(run.options.items())),
+        label=f"batch {run.problem.batch}, {run.movement}, {run.backend}",
+        cells=(str(run.problem.batch), run.movement, run.backend),
+        peak_bytes=tuple(footprint.peak_bytes),
+        window_bytes=footprint.window_bytes,
+        predicted={"peak_bytes": list(footprint.peak_bytes), "moved_bytes": footprint.moved_bytes},
+        repeats=run.warmups + run.repeats,
+        files=(file,),
+        disk_bytes=run.problem.y_bytes if run.save else 0,
+        shares_folder=run.save and run.nodes > 1,
+        settled=_stated(settings.stores, run.backend),
+    )
+
+
+def _run_of(
+    launch: int, settings: Settled, point: ConvolutionPoint, context: ConvolutionContext, images: Images
+) -> Run:
     nodes, ranks_per_node = spread(point.ranks, context.inventory)
     slots = min(node.slots for node in context.inventory.nodes)
     # mpirun binds no more ranks than it was given slots
     binding = binding_of(ranks_per_node, settings.threads, context.cpus) if ranks_per_node <= slots else NONE
-    images, file = context.pool(settings.images, point.problem, settings.seed)
-    run = Run(
+    return Run(
         problem=point.problem,
         ranks=point.ranks,
         nodes=nodes,
@@ -217,24 +241,6 @@ def _planned(launch: int, settings: Settled, point: ConvolutionPoint, context: C
         launch=launch,
         options=options_of(point.movement, settings.options),
         workload=context.workload,
-    )
-    footprint = predict(point.problem, point.grid, point.movement, run.options, ranks_per_node, backend=point.backend)
-    return PlannedRun(
-        run,
-        (point.series,),
-        settings.timeout_s,
-        point.allowed_ranks,
-        point=(run.problem, run.ranks, run.movement, run.backend, run.grid, *sorted(run.options.items())),
-        label=f"batch {run.problem.batch}, {run.movement}, {run.backend}",
-        cells=(str(run.problem.batch), run.movement, run.backend),
-        peak_bytes=tuple(footprint.peak_bytes),
-        window_bytes=footprint.window_bytes,
-        predicted={"peak_bytes": list(footprint.peak_bytes), "moved_bytes": footprint.moved_bytes},
-        repeats=run.warmups + run.repeats,
-        files=(file,),
-        disk_bytes=run.problem.y_bytes if run.save else 0,
-        shares_folder=run.save and run.nodes > 1,
-        settled=_stated(settings.stores, run.backend),
     )
 
 

@@ -155,17 +155,37 @@ def _of(study: ProgramStudy, series: ProgramSeries | None, name: str) -> Any:
 
 
 def _planned(study: ProgramStudy, launch: int, point: ProgramPoint, context: PlanContext) -> ProgramPlan:
-    program, threads = study.program, _of(study, point.series, "threads")
-    slots = min(node.slots for node in context.inventory.nodes)
-    binding = binding_of(point.ranks_per_node, threads, context.cpus) if point.ranks_per_node <= slots else NONE
     values = {
-        **point.values, "ranks": point.ranks, "nodes": point.nodes, "threads": threads, "launch": launch,
-        "python": context.inventory.python,
+        **point.values, "ranks": point.ranks, "nodes": point.nodes, "threads": _of(study, point.series, "threads"),
+        "launch": launch, "python": context.inventory.python,
     }  # fmt: skip
-    words = tuple(expressions.fill(word, values) for word in program.command)
+    words = [expressions.fill(word, values) for word in study.program.command]
     texts = {name: expressions.fill(text, values) for name, text in context.templates.items()}
-    made = context.render(texts) if texts else None
-    run = ProgramRun(
+    archives = [context.archive, *([context.render(texts)] if texts else [])]
+    return ProgramPlan(
+        _run_of(study, point, context, values, archives),
+        (point.series.name,),
+        _of(study, point.series, "timeout_s"),
+        point.allowed_ranks,
+        point=(point.ranks, point.nodes, tuple(sorted(point.values.items()))),
+        label=_crossed_values(point) or words[0],
+        cells=(" ".join(words), f"{point.size:.6g}" if point.size is not None else ""),
+        files=tuple(archive.path for archive in archives),
+        machines=context.machines,
+        provenance={**context.provenance, "argv": words},
+        launcher=context.launcher,
+        launcher_path=context.launcher_path,
+        environment=context.environment,
+    )
+
+
+def _run_of(
+    study: ProgramStudy, point: ProgramPoint, context: PlanContext, values: Mapping[str, Any], archives: list[Archive]
+) -> ProgramRun:
+    """`values` are what placeholders stand for."""
+    program, slots = study.program, min(node.slots for node in context.inventory.nodes)
+    bound = point.ranks_per_node <= slots
+    return ProgramRun(
         command=tuple(program.command),
         parameters=dict(point.values),
         definitions=dict(point.definitions),
@@ -175,36 +195,25 @@ def _planned(study: ProgramStudy, launch: int, point: ProgramPoint, context: Pla
         ranks=point.ranks,
         nodes=point.nodes,
         ranks_per_node=point.ranks_per_node,
-        binding=binding,
-        threads=threads,
+        binding=binding_of(point.ranks_per_node, values["threads"], context.cpus) if bound else NONE,
+        threads=values["threads"],
         launcher=context.launcher,
         metrics=tuple(metrics_of(study)),
         success=program.success.model_dump(),
-        files=context.archive.digest + (f"+{made.digest}" if made else ""),
+        files="+".join(archive.digest for archive in archives),
         stdin=program.stdin,
         keep=tuple(expressions.fill(name, values) for name in program.keep),
         environment=dict(program.environment),
-        launch=launch,
+        launch=values["launch"],
         workload=context.workload,
     )
+
+
+def _crossed_values(point: ProgramPoint) -> str:
+    """What tells the point from others of its series; its parameters where nothing is crossed."""
     shown = {name: str(point.values.get(name, point.definitions.get(name))) for name in point.crossed}
     shown |= {"ranks_per_node": str(point.ranks_per_node)} if "ranks_per_node" in shown else {}
-    told = ", ".join(f"{name} {value}" for name, value in (shown or point.values).items())
-    return ProgramPlan(
-        run,
-        (point.series.name,),
-        _of(study, point.series, "timeout_s"),
-        point.allowed_ranks,
-        point=(point.ranks, point.nodes, tuple(sorted(point.values.items()))),
-        label=told or words[0],
-        cells=(" ".join(words), f"{point.size:.6g}" if point.size is not None else ""),
-        files=(context.archive.path, *((made.path,) if made else ())),
-        machines=context.machines,
-        provenance={**context.provenance, "argv": list(words)},
-        launcher=context.launcher,
-        launcher_path=context.launcher_path,
-        environment=context.environment,
-    )
+    return ", ".join(f"{name} {value}" for name, value in (shown or point.values).items())
 
 
 def _unstated(point: ProgramPoint) -> float:
