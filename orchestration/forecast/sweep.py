@@ -54,14 +54,14 @@ class SweepForecast:
         """What the sweep takes at the least: its runs' starts, and their repeats as far as they are forecast."""
         forecasts = (self.values or {}).get("forecasts", {})
         total = 0.0
-        for item in self.sweep.plan.runs:
+        for item in filter(self.sweep.is_own, self.sweep.plan.runs):
             forecast = forecasts.get(item.run.run_id)
             total += nodes.RUN_S + (0.0 if forecast is None else item.repeats * float(forecast.get("total_s", 0.0)))
         return total
 
     def lifetime(self) -> tuple[str, ...]:
         """A line where the cluster's lifetime ends before the sweep's runs can."""
-        runs = len(self.sweep.plan.runs)
+        runs = sum(map(self.sweep.is_own, self.sweep.plan.runs))
         wanted = nodes.Wanted("", self.sweep.surroundings.utc_now(), runs, self.takes_s())
         faults = nodes.lifetime(self.sweep.inventory, wanted).faults
         return tuple(f"lifetime: {fault}; what would outlive it is skipped" for fault in faults)

@@ -70,6 +70,11 @@ class Series(SeriesSettings):
     oversubscribe: Annotated[int, Field(ge=2, le=64)] | None = None
     profiles: Annotated[list[str], Field(min_length=1)] | None = None
 
+    @property
+    def ranks_beside(self) -> tuple[int, ...]:
+        """The rank counts of runs that stand beside the series' own."""
+        return ()
+
 
 class Study(SeriesSettings):
     """A study: a matrix of runs. Defaults are here, so that a file states only what differs."""

@@ -10,7 +10,7 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +47,7 @@ class BatchRequest:
     modules: Sequence[str] = ()
     tasks_per_node: int | None = None
     cpus_per_task: int = 1
+    in_turn: bool = False  # one of the sweep's jobs, of which none begins before those submitted earlier are over
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,18 @@ class SubmittedCommand:
 
 @dataclass(frozen=True)
 class Partition:
-    """What sinfo says of one; `cpus` are those of its smallest node, `minutes` None without a limit."""
+    """What sinfo says of one: `cpus` and `cores` of its smallest node, `minutes` None without a limit."""
 
     name: str
     is_default: bool
     cpus: int
     nodes: int
     minutes: int | None
+    threads: int = 1  # of a core, as Slurm counts its CPUs
+
+    @property
+    def cores(self) -> int:
+        return max(1, self.cpus // self.threads)
 
 
 @dataclass(frozen=True)
@@ -90,21 +96,21 @@ class SlurmQueue:
     def partitions(self) -> list[Partition]:
         """All of them; nodes of several kinds in one are added up."""
         found: dict[str, Partition] = {}
-        for line in self.run("sinfo", "--noheader", "--format=%P|%c|%D|%l").splitlines():
-            name, cpus, nodes, limit = line.strip().split("|")
+        for line in self.run("sinfo", "--noheader", "--format=%P|%c|%Z|%D|%l").splitlines():
+            name, cpus, threads, nodes, limit = line.strip().split("|")
             item = Partition(
                 name.rstrip("*"), name.endswith("*"), int(cpus.rstrip("+")), int(nodes),
-                minutes_of(limit),
+                minutes_of(limit), int(threads.rstrip("+")),
             )  # fmt: skip
             if (before := found.get(item.name)) is not None:
-                both = min(before.cpus, item.cpus), before.nodes + item.nodes
-                item = Partition(item.name, item.is_default, *both, item.minutes)
+                smallest = min(before, item, key=lambda one: one.cores)
+                item = replace(smallest, nodes=before.nodes + item.nodes)
             found[item.name] = item
         return list(found.values())
 
-    def submit(self, paths: SweepPaths) -> str:
-        """Submits the script of the sweep, once, and keeps the job's number, which it returns."""
-        number = self.run("sbatch", "--parsable", str(script_of(paths))).strip().partition(";")[0]
+    def submit(self, paths: SweepPaths, script: Path) -> str:
+        """Submits the script, of the sweep's, once, and keeps the job's number, which it returns."""
+        number = self.run("sbatch", "--parsable", str(script)).strip().partition(";")[0]
         with _numbers(paths).open("a", encoding="utf-8") as file:
             file.write(f"{number}\n")
         return number
@@ -134,8 +140,9 @@ def submitted(paths: SweepPaths) -> Path:
     return paths.folder / "submitted"
 
 
-def script_of(paths: SweepPaths) -> Path:
-    return submitted(paths) / "job.sh"
+def script_of(paths: SweepPaths, asked: BatchRequest) -> Path:
+    """The script of the sweep's one job, or of one of several, each with its number of nodes."""
+    return submitted(paths) / (f"job-{asked.nodes}-nodes.sh" if asked.in_turn else "job.sh")
 
 
 def _numbers(paths: SweepPaths) -> Path:
@@ -198,13 +205,33 @@ def cpus_taken(asked: BatchRequest, cpus: int) -> int:
     return cpus if asked.tasks_per_node is None else min(cpus, asked.tasks_per_node * asked.cpus_per_task)
 
 
-def idle_share(nodes: int, slots: int, counts: Sequence[int]) -> float:
-    """The share of the nodes that idles if all points take equally long: small counts use the first nodes alone.
+def nodes_needed(nodes: int, slots: int, counts: Iterable[int]) -> list[int]:
+    """How many of the nodes each point needs; `slots` are those of each node, `counts` the ranks of every point."""
+    return [min(nodes, -(-count // slots)) for count in counts]
 
-    `slots` are those of each node, `counts` the ranks of every point.
+
+def idle_share(nodes: int, needed: Sequence[int]) -> float:
+    """The share of the nodes that idles if all points take equally long: small counts use the first nodes alone."""
+    return 1.0 - sum(needed) / (len(needed) * nodes) if needed else 0.0
+
+
+def left(paths: SweepPaths, counts: Iterable[int], further: bool) -> list[int]:
+    """The numbers of nodes whose jobs have work left, the most first: that job begins the sweep.
+
+    `counts` are those that the study seems to need; once the sweep is begun, the ledger says which and for what. Where
+    no run is left, but the ledger does not say that the sweep is finished, it is the most.
     """
-    used = [min(nodes, -(-count // slots)) for count in counts]
-    return 1.0 - sum(used) / (len(used) * nodes) if used else 0.0
+    planned = Ledger(paths.ledger).last("planned") if paths.ledger.exists() else None
+    if planned is None:
+        return sorted(set(counts), reverse=True)
+    done = {run_id for run_id, record in resume.records(paths).items() if not _is_left_over(record)}
+    runs = {int(nodes): set(ids) for nodes, ids in planned.get("jobs", {}).items()}
+    return sorted((nodes for nodes in runs if further or runs[nodes] - done), reverse=True) or [max(runs)]
+
+
+def _is_left_over(record: Mapping[str, str]) -> bool:
+    """Whether the end of a job, or of a node in it, kept the run from being made."""
+    return record["outcome"] == SKIPPED and record["reason"].startswith((EXPIRED, NODE_LOST))
 
 
 def script(asked: BatchRequest, paths: SweepPaths, where: Path, argv: Sequence[str]) -> str:
@@ -214,6 +241,7 @@ def script(asked: BatchRequest, paths: SweepPaths, where: Path, argv: Sequence[s
         f"--job-name={name_of(paths)}", f"--nodes={asked.nodes}", f"--time={asked.minutes}",
         *(["--exclusive", "--mem=0"] if asked.tasks_per_node is None else shared),
         f"--output={submitted(paths)}/%j.log", "--open-mode=append",
+        *(["--dependency=singleton"] if asked.in_turn else []),  # of all jobs of that name and account
         *([f"--partition={asked.partition}"] if asked.partition else []),
         *([f"--account={asked.account}"] if asked.account else []),
         *(option if option.startswith("-") else f"--{option}" for option in asked.options),
@@ -226,12 +254,13 @@ def script(asked: BatchRequest, paths: SweepPaths, where: Path, argv: Sequence[s
     return "\n".join([*lines, f"cd {shlex.quote(str(where))} || exit 2", f"exec {shlex.join(argv)}", ""])
 
 
-def prepare(runs: RunsFolder, paths: SweepPaths, text: str, command: SubmittedCommand) -> None:
-    """Writes the script and what was typed into the sweep's folder, which results/runs remembers. Raises Refusal."""
+def prepare(runs: RunsFolder, paths: SweepPaths, scripts: Mapping[Path, str], command: SubmittedCommand) -> None:
+    """Writes scripts and what was typed into the sweep's folder, which results/runs remembers. Raises Refusal."""
     document = {"schema_version": SCHEMA_VERSION, "cluster": command.cluster, "words": list(command.words)}
     try:
         submitted(paths).mkdir(parents=True, exist_ok=True)
-        write_whole(script_of(paths), text)
+        for path, text in scripts.items():
+            write_whole(path, text)
         write_json(submitted(paths) / "command.json", document)
         if paths.folder.parent != runs.folder.resolve():
             _remember(runs, paths)
@@ -302,5 +331,4 @@ def finished(paths: SweepPaths) -> bool:
     ends = [event for event in events if event != CLEANUP]
     if not ends or ends[-1] != "finished":
         return False
-    skipped = [record["reason"] for record in resume.records(paths).values() if record["outcome"] == SKIPPED]
-    return not any(str(reason).startswith((EXPIRED, NODE_LOST)) for reason in skipped)
+    return not any(map(_is_left_over, resume.records(paths).values()))

@@ -26,7 +26,7 @@ from orchestration.planning import code_version
 from orchestration.planning.cores import node_cpus
 from orchestration.planning.plan import Plan, PlannedRun, skip_reason
 from orchestration.planning.study import LoadedStudy, Overrides
-from orchestration.sweep import extension, resume
+from orchestration.sweep import extension, node_count, resume
 from orchestration.sweep.extension import Goal, Look
 from orchestration.sweep.ledger import Ledger
 from orchestration.sweep.locks import Turn
@@ -47,6 +47,7 @@ class Request:
     overrides: Overrides = field(default_factory=Overrides)
     turn: Turn = field(default_factory=Turn)
     goal: Goal | None = None  # beyond the planned launches
+    planned_nodes: int | None = None  # of the largest of the sweep's jobs, each of which has one node count's runs
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A study, planned on a cluster, before any folder is made."""
+    """A study, planned on a cluster, before any folder is made.
+
+    `basis` is what its runs are made on; the plan may be for more nodes, as `request.planned_nodes` says.
+    """
 
     surroundings: Surroundings
     request: Request
@@ -117,8 +121,16 @@ class Sweep:
         return resume.pending(self.runs(paths), resume.records(paths), self.request.flags, self.skip_reason)
 
     def runs(self, paths: SweepPaths) -> tuple[PlannedRun, ...]:
+        """Those of the folder's sweep that are to be made here. Raises Refusal."""
+        return tuple(filter(self.is_own, self.every_run(paths)))
+
+    def every_run(self, paths: SweepPaths) -> tuple[PlannedRun, ...]:
         """The plan's, and those by which the folder's sweep was extended. Raises Refusal."""
         return extension.known_runs(self.plan, Ledger(paths.ledger).events())
+
+    def is_own(self, planned: PlannedRun) -> bool:
+        """Whether the run is this job's, where the sweep has one job for each number of nodes."""
+        return self.request.planned_nodes is None or planned.run.nodes == len(self.inventory.nodes)
 
     def look(self, paths: SweepPaths) -> Look | None:
         """Whether the folder's points are precise enough, and what comes next; None without a goal. Raises Refusal."""
@@ -148,6 +160,8 @@ class Sweep:
         if self.request.new:
             raise Refusal(f"--new, but {out} holds a sweep: give another --out")
         resume.check_unchanged(paths, self.identity)
+        if self.request.planned_nodes is not None:
+            node_count.check_same_runs(paths, self.plan.runs)
         return paths
 
     def rebooted(self, paths: SweepPaths) -> list[str]:
@@ -188,10 +202,11 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         machines = executor.machines()
     elif len(machines) != len(inventory.nodes):
         raise Refusal(f"that sweep had {len(machines)} nodes, {inventory.cluster} has {len(inventory.nodes)}")
+    every, every_machine = node_count.planned_nodes(request.planned_nodes, inventory, machines, request.out)
     basis = PlanBasis(
-        inventory,
-        machines,
-        node_cpus(machines),
+        every,
+        every_machine,
+        node_cpus(every_machine),
         workload,
         cache=surroundings.runs.folder.absolute(),
         executor=executor if asked else None,
@@ -202,18 +217,19 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         study=resume.study_digest(loaded.document),
         cluster=inventory.cluster,
         workload=workload.digest,
-        facts=resume.facts(_lasting(machines, inventory), _slots(machines, inventory)),
+        facts=resume.facts(_lasting(every_machine, every), _slots(every_machine, every)),
     )
     plan = replace(
         plan,
         notes=(
             *_remarks(inventory, surroundings),
             *_of_machines(machines),
-            *_no_scaling(inventory),
+            *_no_scaling(every),
             *_shared(inventory),
             *plan.notes,
         ),
     )
+    basis = replace(basis, inventory=inventory, machines=machines, cpus=node_cpus(machines))
     return Sweep(surroundings, request, experiment, loaded, basis, plan, executor, identity)
 
 

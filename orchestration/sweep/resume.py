@@ -30,6 +30,7 @@ MACHINE_KEYS = (
     "kernel",
 )
 SOFTWARE_KEYS = ("python", "numpy", "mpi", "blas")
+KIND_KEYS = ("cpu_model", "cores", "threads", *SOFTWARE_KEYS)  # of a node in place of which another does as well
 BOOT = ".boot_id"
 
 
@@ -78,13 +79,19 @@ def interchangeable(machines: Sequence[Mapping[str, Any]], partition: str) -> li
     boots = list(dict.fromkeys(machine["boot_id"] for machine in machines))
     found = []
     for number, machine in enumerate(machines, start=1):
-        kept = {key: machine.get(key) for key in ("cpu_model", "cores", "threads", *SOFTWARE_KEYS)}
+        kept = {key: machine.get(key) for key in KIND_KEYS}
         usable = machine.get("usable") or {}
         kept["usable"] = {key: usable.get(key) for key in ("cores", "threads")}
         kept["memory_bytes"] = round(machine["memory_bytes"] / 2**30) * 2**30
         boot = f"machine {boots.index(machine['boot_id']) + 1}"
         found.append({**kept, "node": f"{partition}-{number}", "boot_id": boot})
     return found
+
+
+def like(machine: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """A node that is not here, by what `interchangeable` kept of it; the rest as `machine` has it."""
+    kept = {key: known[key] for key in ("node", "boot_id", "memory_bytes", "slots", *KIND_KEYS) if key in known}
+    return {**machine, **kept, "usable": {**(machine.get("usable") or {}), **known["usable"]}}
 
 
 def machines(paths: SweepPaths) -> list[dict[str, Any]]:

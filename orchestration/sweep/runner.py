@@ -20,7 +20,7 @@ from orchestration.jobs.job import JobRequest
 from orchestration.paths import SweepPaths
 from orchestration.planning.cores import fewest_cores
 from orchestration.planning.plan import PlannedRun
-from orchestration.sweep import extension, resume
+from orchestration.sweep import extension, node_count, resume
 from orchestration.sweep.ledger import Ledger
 from orchestration.sweep.locks import Joiners, held, locked
 from orchestration.sweep.prepare import NODE_LOST, Sweep
@@ -88,10 +88,9 @@ class SweepRunner:
             with suppress(Stopped):  # what ended the sweep is what a person is to read
                 self._clean_up()
             raise
-        result = self._result()
-        self.ledger.append("finished", self.utc_now(), outcomes=dict(result.counts))
+        self._finish()
         self._clean_up()
-        return result
+        return self._result(self.sweep.runs(self.paths))
 
     def _runs(self, pending: Sequence[PlannedRun]) -> None:
         """What is pending, and block after block by which the sweep is extended."""
@@ -99,8 +98,14 @@ class SweepRunner:
             if self._carry_out(pending) + sum(self._carry_out(block) for block in self._further()):
                 self._canary("after the last run")
 
-    def _result(self) -> Result:
-        done, runs = resume.records(self.paths), self.sweep.runs(self.paths)
+    def _finish(self) -> None:
+        """Writes that the sweep is finished, unless runs of it are left to its other jobs."""
+        runs, done = self.sweep.every_run(self.paths), resume.records(self.paths)
+        if all(item.run.run_id in done for item in runs):
+            self.ledger.append("finished", self.utc_now(), outcomes=dict(self._result(runs).counts))
+
+    def _result(self, runs: Sequence[PlannedRun]) -> Result:
+        done = resume.records(self.paths)
         counts = Counter(str(done[item.run.run_id]["outcome"]) for item in runs)
         return Result(counts, all(self._as_planned(item, done[item.run.run_id]) for item in runs))
 
@@ -201,6 +206,8 @@ class SweepRunner:
         write_json(self.paths.inventory, self.sweep.inventory.model_dump(mode="json"))
         runs = [item.run.run_id for item in self.sweep.plan.runs]
         values = {**self.sweep.identity.event(), "runs": runs, "notes": list(self.sweep.plan.notes)}
+        if self.sweep.request.planned_nodes is not None:
+            values["jobs"] = node_count.by_node_count(self.sweep.plan.runs)
         self.ledger.append("planned", self.utc_now(), pid=os.getpid(), **values)
         self._foretell(self.sweep.plan.runs)
 
@@ -317,7 +324,8 @@ def carry_out(sweep: Sweep, paths: SweepPaths, progress: Progress, extras: Ledge
     existing = next(folder for folder in (paths.folder, *paths.folder.parents) if folder.is_dir())
     of_nodes = preflight.of_nodes(sweep.executor, sweep.inventory, sweep.wanted(paths))
     fewest = fewest_cores(sweep.machines)
-    if wrong := preflight.problems(sweep.plan.runs, sweep.inventory, fewest, existing, of_nodes):
+    own = filter(sweep.is_own, sweep.plan.runs)
+    if wrong := preflight.problems(own, sweep.inventory, fewest, existing, of_nodes):
         raise Refusal("\nconvscale: ".join(wrong))
     turn, utc = sweep.request.turn, sweep.surroundings.utc_now()
     with locked(paths) as still_ours, held(sweep.executor, sweep.inventory, paths, utc, turn) as beside:

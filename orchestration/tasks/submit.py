@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from orchestration.tasks.printing import print_line, short
 if TYPE_CHECKING:
     from orchestration.paths import SweepPaths
     from orchestration.planning.study import LoadedStudy, Series
-    from orchestration.provision.batch import BatchRequest, SubmittedCommand
+    from orchestration.provision.batch import BatchRequest, Partition, SlurmQueue, SubmittedCommand
     from orchestration.provision.slurm_cluster import SlurmCluster
 
 OWN_HELP = {
@@ -32,13 +33,14 @@ OWN_HELP = {
     "account": "what the time is charged to",
     "sbatch-option": "an option of sbatch's own, as --qos=high; may be repeated",
     "module": "modules to load before, comma-separated",
+    "job-per": "'nodes': a job for each number of nodes that runs need, one after the other; none then idles",
     "shared": "of each node no more than the largest count takes: other jobs may disturb the runs, which are marked",
     "new": "another sweep, even where an unfinished one could go on",
     "dry-run": "print the script and what it costs, and submit nothing",
     "out": "folder of the sweep, which all nodes share (default: under results/runs)",
 }
 # what is the job's, or makes no sense in one
-NOT_PASSED = ("cluster", "out", "new", "dry_run", "wait", "concurrent", "down_after")
+NOT_PASSED = ("cluster", "out", "new", "dry_run", "wait", "concurrent", "down_after", "planned_nodes")
 # with other ones of these it is the same sweep; the first three find work in a finished one, too
 FURTHER = ("retry", "force", "within")
 LIMITS = ("max_launches", "max_time", "max_cost")
@@ -72,48 +74,73 @@ def submit(  # noqa: PLR0913, PLR0917  one argument a flag
     account: str = "",
     module: str = "",
     shared: bool = False,
+    job_per: str = "",
     new: bool = False,
     dry_run: bool = False,
     out: str = "",
     **flags: Any,
 ) -> None:
     """Submit a sweep as one batch job of Slurm's; the same command again goes on where a job ended."""
-    from orchestration.paths import RunsFolder
-    from orchestration.planning.study import series_of
     from orchestration.provision import batch, slurm_cluster
     from orchestration.provision.slurm import description
 
     described = description(cluster, ROOT)
     asked = _request(described, cluster, nodes, time, partition, account, module, sbatch_option)
+    _check_job_per(job_per, shared, flags)
     loaded = _loaded(flags)
     slurm = batch.SlurmQueue(os.environ)
     found = batch.check(asked, slurm.partitions())
     if shared:
         asked = _shared(asked, found.cpus, loaded)
-    command = batch.SubmittedCommand(cluster, tuple(_typed(flags, (*FURTHER, *LIMITS))))
-    paths = _paths(out, new, loaded, command, any(flags[name] for name in FURTHER))
-    batch.check_same_nodes(paths, asked, found)
+    needed = _nodes_needed(asked, found, loaded)
+    largest = replace(asked, nodes=max(needed), in_turn=True) if job_per else asked
+    further = any(flags[name] for name in FURTHER)
+    command = batch.SubmittedCommand(cluster, tuple(_typed({"job_per": job_per} | flags, (*FURTHER, *LIMITS))))
+    paths = _paths(out, new, loaded, command, further)
+    batch.check_same_nodes(paths, largest, found)
     slurm_cluster.check_shared(described, cluster, ROOT, [ROOT, paths.folder])
-    text = batch.script(asked, paths, Path.cwd(), _sweep(cluster, paths, flags))
-    cost = _cost(asked, found.cpus, series_of(loaded.study))
+    counts = batch.left(paths, needed, further) if job_per else [asked.nodes]
+    jobs = [replace(largest, nodes=count) for count in counts]
+    words = _sweep(cluster, paths, flags, largest)
+    scripts = {batch.script_of(paths, job): batch.script(job, paths, Path.cwd(), words) for job in jobs}
     if dry_run:
-        print(text, end="")
-    print_line(cost)
-    if dry_run:
-        return
+        print(*scripts.values(), sep="\n", end="")
+    for line in _costs(asked, needed, found, job_per, dry_run):
+        print_line(line)
+    if not dry_run:
+        _submit(slurm, paths, scripts, command)
+
+
+def _submit(slurm: SlurmQueue, paths: SweepPaths, scripts: Mapping[Path, str], command: SubmittedCommand) -> None:
+    """Brings the scripts into the queue, in their order. Raises Refusal."""
+    from orchestration.paths import RunsFolder
+    from orchestration.provision import batch
+
     for _, job in slurm.jobs([paths]):
         raise Refusal(
             f"job {job.number} of {short(paths.folder)} is {job.state}: wait for it, or 'scancel {job.number}' ends it"
         )
-    batch.prepare(RunsFolder(RUNS), paths, text, command)
-    number_ = slurm.submit(paths)
-    print_line(f"job {number_}: {short(paths.folder)}; 'fab status --sweep {short(paths.folder)}' says how far it is")
+    batch.prepare(RunsFolder(RUNS), paths, scripts, command)
+    for script in scripts:
+        print_line(f"job {slurm.submit(paths, script)}: {short(script)}")
+    print_line(f"'fab status --sweep {short(paths.folder)}' says how far it is")
 
 
-def _sweep(cluster: str, paths: SweepPaths, flags: Mapping[str, Any]) -> list[str]:
+def _check_job_per(job_per: str, shared: bool, flags: Mapping[str, Any]) -> None:
+    """Raises Refusal where a sweep cannot have a job for each number of nodes."""
+    if job_per not in ("", "nodes"):
+        raise Refusal(f"--job-per {job_per!r}: give nodes, for a job for each number of nodes, or leave it out")
+    if job_per and shared:
+        raise Refusal("--job-per nodes and --shared: on shared nodes each job has other CPUs; give one of them")
+    if job_per and flags["within"]:
+        raise Refusal("--job-per nodes and --within, which looks at all points at once: give one of them")
+
+
+def _sweep(cluster: str, paths: SweepPaths, flags: Mapping[str, Any], largest: BatchRequest) -> list[str]:
     """The command that the job becomes."""
     ours = [str(Path(sys.prefix) / "bin" / "python"), "-E", "-s", str(ROOT / "fabfile.py")]
-    return [*ours, "sweep", "--cluster", cluster, "--out", str(paths.folder), *_typed(flags)]
+    planned = ["--planned-nodes", str(largest.nodes)] if largest.in_turn else []
+    return [*ours, "sweep", "--cluster", cluster, "--out", str(paths.folder), *planned, *_typed(flags)]
 
 
 def _request(  # noqa: PLR0913, PLR0917  one argument a flag
@@ -207,6 +234,17 @@ def _paths(out: str, new: bool, loaded: LoadedStudy, command: SubmittedCommand, 
     return SweepPaths(next(path for path in numbered if not path.exists()))
 
 
+def _nodes_needed(asked: BatchRequest, found: Partition, loaded: LoadedStudy) -> list[int]:
+    """How many of the nodes each point of the study needs."""
+    from orchestration.planning.study import series_of
+    from orchestration.provision import batch
+    from orchestration.provision.slurm import NAME
+
+    slots = found.cores if asked.tasks_per_node is None else asked.tasks_per_node
+    series = [item for item in series_of(loaded.study) if item.profiles is None or NAME in item.profiles]
+    return batch.nodes_needed(asked.nodes, slots, _points(series, asked.nodes, slots)) or [asked.nodes]
+
+
 def _points(series: Sequence[Series], nodes: int, slots: int) -> list[int]:
     """The rank counts of the series' points on nodes of so many slots."""
     from orchestration.planning.plan import rank_counts
@@ -218,19 +256,27 @@ def _points(series: Sequence[Series], nodes: int, slots: int) -> list[int]:
         else:
             counts = rank_counts(item, nodes * slots)
             found += [count for count in counts if item.max_ranks is None or count <= item.max_ranks]
+        found += item.ranks_beside
     return found
 
 
-def _cost(asked: BatchRequest, cpus: int, series: Sequence[Series]) -> str:
-    """What the job may cost, in a line."""
+def _costs(asked: BatchRequest, needed: Sequence[int], found: Partition, job_per: str, both: bool) -> Iterator[str]:
+    """What the sweep may cost as it is submitted; `both`: in one job, and in one for each number of nodes."""
     from orchestration.provision import batch
 
-    taken = batch.cpus_taken(asked, cpus)
-    slots = max(1, taken // asked.cpus_per_task)
-    idle = batch.idle_share(asked.nodes, slots, _points(series, asked.nodes, slots))
-    whole = f"{asked.nodes} nodes of {cpus} CPUs"
+    taken = batch.cpus_taken(asked, found.cpus)
+    idle, hours = batch.idle_share(asked.nodes, needed), taken * asked.minutes / 60
+    whole = f"{asked.nodes} nodes of {found.cpus} CPUs"
     nodes = whole if asked.tasks_per_node is None else f"{taken} CPUs of each of {whole}, shared with other jobs,"
-    return (
-        f"at most {asked.nodes * taken * asked.minutes / 60:.3g} core-hours: {nodes} for {asked.minutes} min; "
-        f"{idle:.0%} of it idles if all runs take equally long, for small counts use the first nodes alone"
-    )
+    if both or not job_per:
+        yield (
+            f"{'one job: ' if both else ''}at most {asked.nodes * hours:.3g} core-hours: {nodes} for {asked.minutes} "
+            f"min; {idle:.0%} of it idles if all runs take equally long, for small counts use the first nodes alone"
+        )
+    if job_per or (both and asked.tasks_per_node is None):
+        counts = sorted(set(needed), reverse=True)
+        yield (
+            f"{'--job-per nodes: ' if both else ''}at most {sum(counts) * hours:.3g} core-hours: a job of each of "
+            f"{', '.join(map(str, counts))} nodes of {found.cpus} CPUs for {asked.minutes} min; 0% of it idles, so "
+            f"that the same runs take {1 - idle:.0%} of the core-hours of one job"
+        )

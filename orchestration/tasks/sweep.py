@@ -11,6 +11,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from orchestration.errors import Refusal
 from orchestration.tasks.arguments import LOCAL_CLUSTER, TURN, images_of, number, numbers, words
 from orchestration.tasks.common import find_living, known_clusters, operator, reports_errors, surroundings, terminable
 from orchestration.tasks.printing import console, print_line, print_table, short
@@ -53,6 +54,7 @@ SWEEP_HELP = {
     "size": "the program's work, as arithmetic of its parameters: 'n*n'",
     "mpi": "the program's MPI: openmpi5, openmpi4 or mpich (default: told by its libraries)",
     "threads": "threads of each of the program's ranks",
+    "planned-nodes": "in a Slurm job that makes the runs of its number of nodes alone: how many the largest job has",
 }
 
 
@@ -90,6 +92,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     size: str = "",
     mpi: str = "",
     threads: str = "",
+    planned_nodes: str = "",
 ) -> None:
     """Measure how a program scales, ours or your own: carry out a study, or go on with an unfinished sweep."""
     from orchestration.sweep.locks import Turn
@@ -97,10 +100,13 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     from orchestration.sweep.resume import Flags
 
     goal = goal_of(find_living(cluster), within, max_launches, max_time, max_cost)
+    count = number("--planned-nodes", planned_nodes)
+    if count is not None and goal is not None:
+        raise Refusal("--within looks at all points at once, and --planned-nodes leaves them to several jobs: give one")
     overrides = overrides_of(locals())  # the flags, by their names
     folder = Path(out).expanduser() if out else None
     turn = Turn(wait, concurrent, print_line)
-    request = Request(cluster, study or None, folder, new, Flags(retry, force), overrides, turn, goal)
+    request = Request(cluster, study or None, folder, new, Flags(retry, force), overrides, turn, goal, count)
     if down_after:  # refuse before the runs, not after them
         known_clusters().provider(cluster).check_down(cluster, operator())
     with terminable():
@@ -182,11 +188,12 @@ def _list_runs(prepared: Sweep) -> None:
     from orchestration.forecast.sweep import forecast_sweep
 
     paths = prepared.find()
-    pending = prepared.plan.runs if paths is None else prepared.pending(paths)
+    planned = list(filter(prepared.is_own, prepared.plan.runs))
+    pending = planned if paths is None else prepared.pending(paths)
     forecast = forecast_sweep(prepared)
     columns = prepared.experiment.columns
     rows, waiting = [], {item.run.run_id for item in pending}
-    every = prepared.plan.runs if paths is None else prepared.runs(paths)
+    every = planned if paths is None else prepared.runs(paths)
     for item in every:
         run = item.run
         mib = "" if item.peak_bytes is None else f"{sum(item.peak_bytes) / 2**20:.0f}"

@@ -20,8 +20,12 @@ def submit(login: Login, status: int = 0, alone: tuple[str, ...] = (), **flags: 
     return done.stdout + done.stderr
 
 
+def numbers(said: str) -> list[int]:
+    return [int(line.split()[1].rstrip(":")) for line in said.splitlines() if line.startswith("job ")]
+
+
 def number(said: str) -> int:
-    return int(next(line for line in said.splitlines() if line.startswith("job ")).split()[1].rstrip(":"))
+    return numbers(said)[0]
 
 
 @pytest.fixture
@@ -56,9 +60,19 @@ def test_a_sweep_on_a_described_cluster_is_carried_out_and_its_state_is_told(log
 
 
 def test_a_dry_run_shows_the_script_and_submits_nothing(login: Login) -> None:
+    login.study([1, 4])
     said = submit(login, alone=("--dry-run",), account="phys", sbatch_option="--comment=mine", module="gcc")
     for line in ("#SBATCH --nodes=2", "#SBATCH --account=phys", "#SBATCH --comment=mine", "module load gcc"):
         assert line in said.splitlines()
+    one = "one job: at most 1.33 core-hours: 2 nodes of 2 CPUs for 20 min; 25% of it idles"
+    each = "--job-per nodes: at most 2 core-hours: a job of each of 2, 1 nodes of 2 CPUs for 20 min; 0% of it idles"
+    assert [line.startswith(words) for line, words in zip(said.splitlines()[-2:], (one, each), strict=True)] == [
+        True,
+        True,
+    ], said
+    both = submit(login, alone=("--dry-run",), job_per="nodes").splitlines()
+    assert [line for line in both if line.startswith("#SBATCH --nodes=")] == ["#SBATCH --nodes=2", "#SBATCH --nodes=1"]
+    assert both[-2:] == said.splitlines()[-2:]
     assert not login.paths.folder.exists()
     assert not login.hosts.run("squeue", "--noheader")
 
@@ -92,6 +106,47 @@ def test_a_requeued_job_goes_on_by_itself(login: Login) -> None:
     assert login.events().count("interrupted") == 1
     audit = login.fab_in([], "audit", "--sweep", str(login.paths.folder))
     assert "findings: 0" in audit.stdout, audit.stdout
+
+
+def test_each_number_of_nodes_has_a_job_of_its_own(login: Login) -> None:
+    """The largest begins the sweep, and each makes what needs just its nodes, on whichever it gets."""
+    login.study([1, 2, 4])
+    said = submit(login, nodes=3, job_per="nodes")
+    assert "at most 2 core-hours: a job of each of 2, 1 nodes of 2 CPUs for 20 min; 0% of it idles" in said
+    jobs = numbers(said)
+    assert len(jobs) == 2
+    assert [login.waits(job) for job in jobs] == ["COMPLETED", "COMPLETED"]
+    records = login.records()
+    assert {ranks: record["outcome"] for ranks, record in records.items()} == {1: "ok", 2: "ok", 4: "ok"}
+    ledger = login.ledger()
+    (planned,) = [event for event in ledger if event["event"] == "planned"]
+    by_id = {record["run_id"]: ranks for ranks, record in records.items()}
+    assert {nodes: sorted(by_id[run] for run in runs) for nodes, runs in planned["jobs"].items()} == {
+        "2": [4],
+        "1": [1, 2],
+    }
+    # the second job went on where the first had ended
+    about = [event["event"] for event in ledger if event["event"] in ("planned", "resumed", "started", "finished")]
+    assert about == ["planned", "started", "resumed", "started", "started", "finished"]
+    logs = [(login.paths.folder / "submitted" / f"{job}.log").read_text() for job in jobs]
+    assert ["1 runs: 1 ok" in logs[0], "2 runs: 2 ok" in logs[1]] == [True, True], logs
+    assert "is finished: give another --out" in submit(login, status=2, nodes=3, job_per="nodes")
+    assert "was submitted with other flags" in submit(login, status=2, nodes=3)
+    audit = login.fab_in([], "audit", "--sweep", str(login.paths.folder))
+    assert "findings: 0" in audit.stdout, audit.stdout
+
+
+def test_where_the_largest_job_never_began_the_others_wait_for_another(login: Login) -> None:
+    login.study([1, 4])
+    larger, smaller = numbers(submit(login, job_per="nodes", sbatch_option="--hold"))
+    login.hosts.run("scancel", str(larger))
+    login.hosts.run("scontrol", "release", str(smaller))
+    assert login.waits(smaller) == "FAILED"
+    log = (login.paths.folder / "submitted" / f"{smaller}.log").read_text()
+    assert f"{login.paths.folder} is not begun, and this job has 1 nodes: a job of 2 is to begin it" in log
+    again = numbers(submit(login, job_per="nodes"))
+    assert [login.waits(job) for job in again] == ["COMPLETED", "COMPLETED"]
+    assert {ranks: record["outcome"] for ranks, record in login.records().items()} == {1: "ok", 4: "ok"}
 
 
 def test_one_job_of_a_sweep_at_a_time_beside_other_sweeps(login: Login) -> None:
@@ -150,6 +205,8 @@ def test_down_cancels_what_was_submitted_and_nothing_else(login: Login) -> None:
         ({"nodes": 0}, "--nodes 0: give a whole number of at least 1"),
         ({"time": "2h"}, "--time 120 min: partition main ends jobs after 60 min"),
         ({"partition": "mian"}, "partition 'mian' is unknown (did you mean main?)"),
+        ({"job_per": "node"}, "--job-per 'node': give nodes, for a job for each number of nodes, or leave it out"),
+        ({"job_per": "nodes", "within": "5%"}, "--job-per nodes and --within, which looks at all points at once"),
         ({"ranks": "1,x"}, "--ranks '1,x' is no list of whole numbers"),
         ({"sbatch_option": "--constraint=none"}, "sbatch refuses: Batch job submission failed: Invalid feature"),
     ],

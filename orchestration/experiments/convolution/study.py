@@ -111,6 +111,11 @@ class ConvolutionSeries(Series, ConvolutionSettings):
     batch_per_rank: int | None = None
     batch: Annotated[list[int], Field(min_length=1)] | None = None
 
+    @property
+    def ranks_beside(self) -> tuple[int, ...]:
+        """A strong series has a serial run."""
+        return (1,) if self.scaling == "strong" else ()
+
 
 class ConvolutionStudy(Study, ConvolutionSettings):
     """A matrix of runs of one convolution.

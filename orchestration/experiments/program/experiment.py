@@ -242,7 +242,8 @@ def _started(found: ProgramStudy, archive: Archive, basis: PlanBasis) -> tuple[S
     words = [basis.inventory.python if word == "{python}" else word for word in program.command[:2]]
     path = basis.executor.bring(archive.path)
     answers = basis.executor.ask("workload.agent.linked", [str(path), "--", *words], basis.environment)
-    names = [node.name for node in basis.inventory.nodes]
+    # of a sweep in several Slurm jobs, the plan may have more nodes than this job, which come last
+    names = [node.name for node in basis.inventory.nodes][: len(answers)]
     started = mpi.settle(program.command[0], program.mpi, names, answers)
     libraries = {
         name: answer["libraries"] for name, answer in zip(names, answers, strict=True) if isinstance(answer, dict)

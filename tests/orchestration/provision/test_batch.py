@@ -24,11 +24,14 @@ from orchestration.provision.batch import (
     finished,
     going_on,
     idle_share,
+    left,
     minutes_of,
     name_of,
+    nodes_needed,
     of_shared_nodes,
     prepare,
     script,
+    script_of,
     submitted_sweeps,
 )
 from orchestration.sweep.ledger import Ledger
@@ -90,7 +93,7 @@ def test_a_partition_without_a_limit_takes_any_time():
 @pytest.mark.parametrize(("counts", "share"), [([32], 0.0), ([8, 32], 0.375), ([1], 0.75), ([64], 0.0), ([], 0.0)])
 def test_small_counts_leave_nodes_idle(counts, share):
     """On four nodes of eight slots up to 8 ranks need one node, 16 two, 32 all."""
-    assert idle_share(4, 8, counts) == pytest.approx(share)
+    assert idle_share(4, nodes_needed(4, 8, counts)) == pytest.approx(share)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +132,7 @@ def test_the_same_command_goes_on_until_the_sweep_is_finished(tmp_path):
     runs = RunsFolder(tmp_path)
     command = SubmittedCommand("birch", ("--study", "quick"))
     paths = SweepPaths(tmp_path / "quick-birch")
-    prepare(runs, paths, "#!/bin/bash\n", command)
+    prepare(runs, paths, {}, command)
     assert [item.folder for item in submitted_sweeps(runs, "birch")] == [paths.folder]
     assert going_on(runs, command, False) == paths
     assert going_on(runs, SubmittedCommand("birch", ("--study", "paper")), False) is None
@@ -146,7 +149,7 @@ def test_the_same_command_goes_on_until_the_sweep_is_finished(tmp_path):
 
 def test_a_sweep_that_was_submitted_before_clusters_had_names_is_slurms(tmp_path):
     paths = SweepPaths(tmp_path / "quick-slurm")
-    prepare(RunsFolder(tmp_path), paths, "#!/bin/bash\n", SubmittedCommand("birch", ()))
+    prepare(RunsFolder(tmp_path), paths, {}, SubmittedCommand("birch", ()))
     write_json(paths.folder / "submitted" / "command.json", {"schema_version": 1, "words": ["--study", "quick"]})
     assert going_on(RunsFolder(tmp_path), SubmittedCommand("slurm", ("--study", "quick")), False) == paths
 
@@ -154,10 +157,10 @@ def test_a_sweep_that_was_submitted_before_clusters_had_names_is_slurms(tmp_path
 def test_sweeps_elsewhere_are_remembered_while_they_are_there(tmp_path):
     runs, command = RunsFolder(tmp_path / "runs"), SubmittedCommand("birch", ())
     gone, kept = SweepPaths(tmp_path / "gone"), SweepPaths(tmp_path / "kept")
-    prepare(runs, gone, "#!/bin/bash\n", command)
+    prepare(runs, gone, {}, command)
     shutil.rmtree(gone.folder)
     for _ in range(2):
-        prepare(runs, kept, "#!/bin/bash\n", command)
+        prepare(runs, kept, {}, command)
     assert submitted_sweeps(runs, "birch") == [kept]
     assert [link.name for link in runs.submitted.iterdir()] == [kept.mark]
     assert not runs.sweeps()
@@ -168,7 +171,7 @@ def test_only_jobs_of_a_kept_number_and_the_sweeps_name_are_its_own(tmp_path):
     runs, command = RunsFolder(tmp_path), SubmittedCommand("birch", ())
     ours, other = SweepPaths(tmp_path / "ours"), SweepPaths(tmp_path / "other")
     for paths, numbers in ((ours, "7\n8\n"), (other, "9\n")):
-        prepare(runs, paths, "#!/bin/bash\n", command)
+        prepare(runs, paths, {}, command)
         (paths.folder / "submitted" / "jobs").write_text(numbers)
     lines = [
         f"7|RUNNING|None|{name_of(ours)}", "8|RUNNING|None|a|b", f"9|PENDING|Priority|{name_of(ours)}",
@@ -200,6 +203,33 @@ def test_a_sweep_goes_on_on_nodes_as_it_had(tmp_path, asked, partition, said):
     Ledger(paths.ledger).append("planned", "2026-01-01T00:00:00Z")
     with pytest.raises(Refusal, match=said) if said else nullcontext():
         check_same_nodes(paths, asked, partition)
+
+
+def test_which_jobs_of_several_have_work_left(tmp_path):
+    """By the ledger, whatever the study seemed to need: a run without a record, or one that a job's end skipped."""
+    paths = SweepPaths(tmp_path)
+    assert left(paths, [1, 3, 1], False) == [3, 1]
+    maker = SweepMaker(paths.folder)
+    late = {"reason": "expired: the cluster's lifetime is over"}
+    ids = [
+        maker.add("strong", ranks=1)["run_id"],
+        maker.add("strong", ranks=2, outcome=SKIPPED, change=lambda record: record.update(late))["run_id"],
+    ]
+    jobs = {"4": ["0" * 16], "2": [ids[1]], "1": [ids[0]]}
+    Ledger(paths.ledger).append("planned", "2026-01-01T00:00:00Z", jobs=jobs)
+    assert left(paths, [1, 3], False) == [4, 2]
+    assert left(paths, [1, 3], True) == [4, 2, 1]
+    done = SweepPaths(tmp_path / "done")
+    done.folder.mkdir()
+    Ledger(done.ledger).append("planned", "2026-01-01T00:00:00Z", jobs={"4": [], "1": []})
+    assert left(done, [1], False) == [4]
+
+
+def test_several_jobs_of_a_sweep_take_turns(tmp_path):
+    asked = BatchRequest(2, 10, in_turn=True)
+    assert "#SBATCH --dependency=singleton" in script(asked, SweepPaths(tmp_path), tmp_path, ["true"]).splitlines()
+    assert "dependency" not in script(BatchRequest(2, 10), SweepPaths(tmp_path), tmp_path, ["true"])
+    assert script_of(SweepPaths(tmp_path), asked).name == "job-2-nodes.sh"
 
 
 @pytest.mark.parametrize(
