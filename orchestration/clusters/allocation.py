@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 from orchestration.errors import Refusal
 
@@ -127,12 +128,13 @@ def _numbers(text: str) -> list[int]:
     return [number for span in spans for number in range(span[0], span[-1] + 1)]
 
 
-def run(words: Sequence[str], environment: Mapping[str, str]) -> str:
-    """What the command prints. Raises Refusal with its own words where it fails."""
+def run(words: Sequence[str], environment: Mapping[str, str], into: IO[str] | None = None) -> str:
+    """What the command prints, unless it is to print into a file. Raises Refusal with its own words where it fails."""
     try:
         done = subprocess.run(  # noqa: S603  Slurm's own
-            list(words), env=dict(environment), capture_output=True, text=True, timeout=LIMIT_S, check=False
-        )
+            list(words), env=dict(environment), stdout=into or subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            timeout=LIMIT_S, check=False,
+        )  # fmt: skip
     except FileNotFoundError:
         raise Refusal(f"there is no {words[0]} on the PATH: load Slurm's module") from None
     except subprocess.TimeoutExpired:
@@ -140,4 +142,4 @@ def run(words: Sequence[str], environment: Mapping[str, str]) -> str:
     if done.returncode != 0:
         said = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise Refusal(f"{words[0]} refuses: {said.removeprefix(f'{words[0]}: error: ')}")
-    return done.stdout
+    return done.stdout or ""

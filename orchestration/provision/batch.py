@@ -109,21 +109,39 @@ class SlurmQueue:
         return list(found.values())
 
     def submit(self, paths: SweepPaths, script: Path) -> str:
-        """Submits the script, of the sweep's, once, and keeps the job's number, which it returns."""
-        number = self.run("sbatch", "--parsable", str(script)).strip().partition(";")[0]
+        """Submits the script, of the sweep's, once, and keeps the job's number, which it returns.
+
+        sbatch itself writes the number, so that it is kept if this process is killed meanwhile. If sbatch is killed
+        too, the file `begun` stays: by that the sweep's jobs are known by their name alone.
+        """
+        write_whole(_begun(paths), script.name)
         with _numbers(paths).open("a", encoding="utf-8") as file:
-            file.write(f"{number}\n")
-        return number
+            allocation.run(["sbatch", "--parsable", str(script)], self.environment, file)
+        _begun(paths).unlink()
+        return _kept_numbers(paths)[-1]
+
+    def recover(self, paths: SweepPaths) -> None:
+        """Keeps the numbers of jobs that a `fab submit` brought into the queue before it was killed."""
+        if not _begun(paths).exists():
+            return
+        known = _kept_numbers(paths)
+        found = [job.number for _, job in self.jobs([paths]) if job.number not in known]
+        with _numbers(paths).open("a", encoding="utf-8") as file:
+            file.write("".join(f"{number}\n" for number in found))
+        _begun(paths).unlink()
 
     def jobs(self, sweeps: Sequence[SweepPaths]) -> list[tuple[SweepPaths, QueuedJob]]:
-        """The jobs of the sweeps that wait or run: of the numbers that each kept, those whose name carries its mark."""
+        """The jobs of the sweeps that wait or run: of the numbers that each kept, those whose name carries its mark.
+
+        Where a `fab submit` was killed before it kept the number, the name alone says it.
+        """
         listed = self.run("squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%T|%r|%j") if sweeps else ""
         queued = [line.strip().split("|", 3) for line in listed.splitlines() if line.strip()]
         return [
             (paths, QueuedJob(number, state, reason))
             for paths in sweeps
             for number, state, reason, name in queued
-            if name == name_of(paths) and number in _kept_numbers(paths)
+            if name == name_of(paths) and (number in _kept_numbers(paths) or _begun(paths).exists())
         ]
 
     def cancel(self, jobs: Sequence[QueuedJob]) -> None:
@@ -149,8 +167,15 @@ def _numbers(paths: SweepPaths) -> Path:
     return submitted(paths) / "jobs"
 
 
+def _begun(paths: SweepPaths) -> Path:
+    """There while sbatch is asked, and after a `fab submit` that was killed meanwhile."""
+    return submitted(paths) / "begun"
+
+
 def _kept_numbers(paths: SweepPaths) -> list[str]:
-    return _numbers(paths).read_text(encoding="utf-8").split() if _numbers(paths).exists() else []
+    """Job numbers, of which sbatch says NUMBER, or NUMBER;CLUSTER where there are several clusters."""
+    lines = _numbers(paths).read_text(encoding="utf-8").split() if _numbers(paths).exists() else []
+    return [line.partition(";")[0] for line in lines]
 
 
 def minutes_of(text: str) -> int | None:

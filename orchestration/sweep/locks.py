@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -28,6 +29,7 @@ from workload.agent import supervise
 from workload.record.schema import SchemaError, check_shape
 
 JOINED, LEFT = "joined", "left"  # events of the ledger
+TURN_S = 0.2  # between two looks at whether what another does for a moment is done
 LOOK_S = 2.0  # between two looks at a cluster that another sweep has
 
 
@@ -53,6 +55,21 @@ def locked(paths: SweepPaths) -> Iterator[Callable[[], None]]:
 
     try:
         yield check
+    finally:
+        lease.release(paths.mark)
+
+
+@contextmanager
+def in_turn(paths: SweepPaths, folder: Path) -> Iterator[None]:
+    """Holds `folder` for what is done with the sweep in `paths`, after whoever else does. Raises Refusal."""
+    lease = FolderLease(folder)
+    try:
+        while lease.take(_document(paths)) is not None:
+            time.sleep(TURN_S)
+    except OSError as error:
+        raise Refusal(f"{folder} cannot be written ({error.strerror}): give another --out") from error
+    try:
+        yield
     finally:
         lease.release(paths.mark)
 

@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,33 +97,46 @@ def submit(  # noqa: PLR0913, PLR0917  one argument a flag
     largest = replace(asked, nodes=max(needed), in_turn=True) if job_per else asked
     further = any(flags[name] for name in FURTHER)
     command = batch.SubmittedCommand(cluster, tuple(_typed({"job_per": job_per} | flags, (*FURTHER, *LIMITS))))
-    paths = _paths(out, new, loaded, command, further)
-    batch.check_same_nodes(paths, largest, found)
-    slurm_cluster.check_shared(described, cluster, ROOT, [ROOT, paths.folder])
-    counts = batch.left(paths, needed, further) if job_per else [asked.nodes]
-    jobs = [replace(largest, nodes=count) for count in counts]
-    words = _sweep(cluster, paths, flags, largest)
-    scripts = {batch.script_of(paths, job): batch.script(job, paths, Path.cwd(), words) for job in jobs}
-    if dry_run:
-        print(*scripts.values(), sep="\n", end="")
-    for line in _costs(asked, needed, found, job_per, dry_run):
-        print_line(line)
-    if not dry_run:
-        _submit(slurm, paths, scripts, command)
+    with _in_turn(dry_run):
+        paths = _paths(out, new, loaded, command, further)
+        batch.check_same_nodes(paths, largest, found)
+        slurm_cluster.check_shared(described, cluster, ROOT, [ROOT, paths.folder])
+        counts = batch.left(paths, needed, further) if job_per else [asked.nodes]
+        jobs = [replace(largest, nodes=count) for count in counts]
+        words = _sweep(cluster, paths, flags, largest)
+        scripts = {batch.script_of(paths, job): batch.script(job, paths, Path.cwd(), words) for job in jobs}
+        if dry_run:
+            print(*scripts.values(), sep="\n", end="")
+        for line in _costs(asked, needed, found, job_per, dry_run):
+            print_line(line)
+        if not dry_run:
+            _submit(slurm, paths, scripts, command)
+
+
+def _in_turn(dry_run: bool) -> AbstractContextManager[None]:
+    """Two at one instant would otherwise both find no sweep of their command, or both give a new one the same name."""
+    from orchestration.paths import SweepPaths
+    from orchestration.sweep.locks import in_turn
+
+    return nullcontext() if dry_run else in_turn(SweepPaths(RUNS.resolve()), RUNS / ".submitting")
 
 
 def _submit(slurm: SlurmQueue, paths: SweepPaths, scripts: Mapping[Path, str], command: SubmittedCommand) -> None:
-    """Brings the scripts into the queue, in their order. Raises Refusal."""
+    """Brings the scripts into the queue, in their order, unless a job of the sweep is there. Raises Refusal."""
     from orchestration.paths import RunsFolder
     from orchestration.provision import batch
+    from orchestration.sweep.locks import in_turn
 
-    for _, job in slurm.jobs([paths]):
-        raise Refusal(
-            f"job {job.number} of {short(paths.folder)} is {job.state}: wait for it, or 'scancel {job.number}' ends it"
-        )
-    batch.prepare(RunsFolder(RUNS), paths, scripts, command)
-    for script in scripts:
-        print_line(f"job {slurm.submit(paths, script)}: {short(script)}")
+    with in_turn(paths, batch.submitted(paths) / ".lease"):  # with `--out` from other checkouts, too
+        slurm.recover(paths)
+        for _, job in slurm.jobs([paths]):
+            raise Refusal(
+                f"job {job.number} of {short(paths.folder)} is {job.state}: "
+                f"wait for it, or 'scancel {job.number}' ends it"
+            )
+        batch.prepare(RunsFolder(RUNS), paths, scripts, command)
+        for script in scripts:
+            print_line(f"job {slurm.submit(paths, script)}: {short(script)}")
     print_line(f"'fab status --sweep {short(paths.folder)}' says how far it is")
 
 

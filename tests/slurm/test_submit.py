@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import signal
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from tests.cluster.host import wait_for
-from tests.orchestration.support import ROOT
+from tests.orchestration.support import FAB, ROOT
 from tests.slurm.conftest import Login
 
 
@@ -178,6 +180,55 @@ def test_one_job_of_a_sweep_at_a_time_beside_other_sweeps(login: Login) -> None:
     log = (login.folder / "second" / "submitted" / f"{second}.log").read_text()
     assert "shared nodes: other jobs of Slurm's may run on them" in log
     assert "Marked shared nodes" in (login.folder / "second" / "report.html").read_text()
+
+
+def sbatch_before(login: Login, text: str) -> dict[str, str]:
+    """An environment in which the script stands for sbatch, whose real path it has as $SBATCH."""
+    script = login.folder / "bin" / "sbatch"
+    script.parent.mkdir()
+    script.write_text(f"#!/bin/sh\n{text}\n")
+    script.chmod(0o755)
+    path = login.hosts.environment["PATH"]
+    return {"PATH": f"{script.parent}:{path}", "SBATCH": str(shutil.which("sbatch", path=path))}
+
+
+def submitting(login: Login, environment: dict[str, str]) -> subprocess.Popen[str]:
+    """A `fab submit` that is at work."""
+    words = [f"--study={login.folder}/small.toml", f"--out={login.paths.folder}", "--nodes=2", "--time=20m"]
+    return login.start([str(FAB), "submit", *words, "--sbatch-option=--hold"], environment)
+
+
+def test_two_at_one_instant_are_kept_apart(login: Login) -> None:
+    """Both ask sbatch for longer than the other takes to get there."""
+    slow = sbatch_before(login, 'sleep 5; exec "$SBATCH" "$@"')
+    both = [submitting(login, slow) for _ in range(2)]
+    done = sorted((login.end(process) for process in both), key=lambda process: process.returncode)
+    assert [process.returncode for process in done] == [0, 2], [process.stderr for process in done]
+    (job,) = login.hosts.run("squeue", "--noheader", "--format=%i").split()
+    assert number(done[0].stdout) == int(job)
+    assert f"job {job} of {login.paths.folder} is PENDING: wait for it" in done[1].stderr
+
+
+@pytest.mark.parametrize("killed", ["fab", "fab and sbatch"])
+def test_a_job_whose_number_nobody_kept_is_known_by_its_name(login: Login, killed: str) -> None:
+    """`fab` is killed while sbatch is at work, or both before sbatch says the number."""
+    both = '"$SBATCH" "$@" >/dev/null; kill -9 $PPID'
+    alone = 'kill -9 $PPID; exec "$SBATCH" "$@"'
+    process = submitting(login, sbatch_before(login, alone if killed == "fab" else both))
+    assert login.end(process).returncode == -signal.SIGKILL
+    wait_for(lambda: login.hosts.run("squeue", "--noheader"), 60)
+    (job,) = login.hosts.run("squeue", "--noheader", "--format=%i").split()
+    kept = login.paths.folder / "submitted" / "jobs"
+    if killed == "fab":
+        wait_for(lambda: kept.read_text().split() == [job])
+    else:
+        assert not kept.read_text()
+    status = login.fab_in([], "status", "--sweep", str(login.paths.folder))
+    assert f"job {job}: PENDING" in status.stdout, status.stdout + status.stderr
+    assert f"job {job} of {login.paths.folder} is PENDING: wait for it" in submit(login, 2, sbatch_option="--hold")
+    assert kept.read_text().split() == [job]
+    login.hosts.run("scontrol", "release", job)
+    assert login.waits(int(job)) == "COMPLETED"
 
 
 def test_down_cancels_what_was_submitted_and_nothing_else(login: Login) -> None:

@@ -185,6 +185,18 @@ def test_only_jobs_of_a_kept_number_and_the_sweeps_name_are_its_own(tmp_path):
     assert found == [(ours, QueuedJob("7", "RUNNING", "None")), (other, QueuedJob("9", "PENDING", "Resources"))]
 
 
+def test_numbers_of_one_of_several_clusters_are_read(tmp_path):
+    """sbatch of a federation prints NUMBER;CLUSTER, into the file."""
+    paths = SweepPaths(tmp_path / "ours")
+    prepare(RunsFolder(tmp_path), paths, {}, SubmittedCommand("birch", ()))
+    sbatch = tmp_path / "bin" / "sbatch"
+    sbatch.parent.mkdir()
+    sbatch.write_text("#!/bin/sh\necho '7;birch'\n")
+    sbatch.chmod(0o755)
+    assert SlurmQueue({"PATH": f"{sbatch.parent}:/bin:/usr/bin"}).submit(paths, Path("job.sh")) == "7"
+    assert [path.name for path in (paths.folder / "submitted").iterdir() if path.name == "begun"] == []
+
+
 @pytest.mark.parametrize(
     ("asked", "partition", "said"),
     [
