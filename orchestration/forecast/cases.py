@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from orchestration.experiments.convolution.plan import ConvolutionPoint
 from orchestration.planning.plan import PlannedRun
 from results.forecast.model import ForecastCase
+from workload.domain.movements.description import Options
 from workload.record.run import Run
 
 
@@ -20,6 +21,6 @@ def of_run(run: Run) -> ForecastCase:
     return ForecastCase(run.problem, run.grid, run.movement, run.backend, run.ranks_per_node, run.options)
 
 
-def of_point(point: ConvolutionPoint, ranks_per_node: int, options: dict[str, int]) -> ForecastCase:
+def of_point(point: ConvolutionPoint, ranks_per_node: int, options: Options) -> ForecastCase:
     """A point of a series, placed."""
     return ForecastCase(point.problem, point.grid, point.movement, point.backend, ranks_per_node, options)

@@ -12,6 +12,8 @@ from orchestration.experiments.convolution import plan
 from orchestration.experiments.convolution.plan import ConvolutionPoint
 from orchestration.experiments.convolution.study import ConvolutionSeries, ConvolutionStudy
 from orchestration.planning.study import LoadedStudy
+from workload.domain import movements
+from workload.domain.movements.description import Options
 
 MOST_RANKS = 65536
 REPLICA = "replica"
@@ -36,7 +38,7 @@ class WantedPoint:
     """A point, the options that its movement has, and how often it is repeated: all launches, warm-ups among them."""
 
     point: ConvolutionPoint
-    options: dict[str, int]
+    options: Options
     repeats: int
 
 
@@ -63,7 +65,7 @@ def points(loaded: LoadedStudy, inventory: Inventory, ranks: Sequence[int]) -> t
                 continue
             repeats = settings.launches * (settings.warmups + settings.repeats)
             wanted = [
-                WantedPoint(point, plan.options_of(point.movement, settings.options), repeats)
+                WantedPoint(point, movements.describe(point.movement).options_among(settings.options), repeats)
                 for point in made
                 if point.movement != REPLICA
             ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from results.forecast.probe import ForecastError
 from results.forecast.ranks import ForecastRanks
+from workload.domain.movements.pipeline import in_window
 from workload.domain.movements.scatter_gather import x_in_place, y_in_place
 
 
@@ -78,13 +79,29 @@ def pipeline(ranks: ForecastRanks) -> ForecastPhases:
     A rank on the root's node copies its own pieces in while the root makes, convolves and receives pieces; ranks on
     other nodes are sent theirs by the root. The root works in place.
     """
-    load_s = ranks.root_load_s(alone=False)
+    if in_window(ranks.options):
+        return _pipeline_in_window(ranks)
+    load_s = ranks.root_load_s(ranks.active)
     distribute_s = ranks.announce_s() + ranks.star_s(ranks.x_bytes, in_place=True)
     convolve_s = ranks.convolve_s()
     collect_s = ranks.sums_s() + ranks.star_s(ranks.y_bytes, in_place=True)
     root_s = load_s + ranks.to_other_nodes_s(ranks.x_bytes) + convolve_s + collect_s
     overlapped_s = max(root_s, distribute_s + convolve_s)
     return ForecastPhases(load_s, distribute_s, convolve_s, collect_s, overlapped_s)
+
+
+def _pipeline_in_window(ranks: ForecastRanks) -> ForecastPhases:
+    """The root's work alone: it makes all pieces and convolves its own, which no other rank's exceeds.
+
+    The others convolve theirs meanwhile, so few ranks are active at a time. Pieces are sent to other nodes alone.
+    """
+    active = ranks.active_beside_root()
+    return ForecastPhases(
+        ranks.root_load_s(active),
+        ranks.announce_s() + ranks.to_other_nodes_s(ranks.x_bytes),
+        ranks.convolve_s(active),
+        ranks.sums_s() + ranks.to_other_nodes_s(ranks.y_bytes),
+    )
 
 
 def shared(ranks: ForecastRanks) -> ForecastPhases:

@@ -56,7 +56,7 @@ class Rates:
 
     by_active: tuple[tuple[int, float], ...]
 
-    def at(self, active: int) -> float:
+    def at(self, active: float) -> float:
         """The rate with that many active ranks: interpolated in logarithms, beyond the largest count the last rate."""
         below = [point for point in self.by_active if point[0] <= active] or [self.by_active[0]]
         above = [point for point in self.by_active if point[0] >= active] or [self.by_active[-1]]
@@ -81,7 +81,7 @@ class Copies:
         """The largest number of ranks measured at once."""
         return self.by_size[0][1].by_active[-1][0]
 
-    def at(self, active: int, size: float | None = None) -> float:
+    def at(self, active: float, size: float | None = None) -> float:
         """The rate for arrays of `size` bytes, by default the shortest: that of the nearest measured size."""
         if size is None or size < 1.0:
             return self.by_size[0][1].at(active)
@@ -119,7 +119,7 @@ class Probe:
     cache: Rates | None = None
     stores: Mapping[str, Rates] = field(default_factory=dict)
 
-    def streamed(self, active: int) -> float:
+    def streamed(self, active: float) -> float:
         """The most bytes per second, read plus written, that so many ranks move through memory, by the best stores."""
         return max([self.memory.at(active), *(rates.at(active) for rates in self.stores.values())])
 

@@ -20,6 +20,7 @@ class ForecastRanks:
 
     Attributes:
         grid, options: of the run; options are the movement's.
+        active: ranks of a node that may be active at once: at most as many as were probed.
         x_bytes: of each rank's block.
         y_bytes: of each rank's block; 0 for a rank that does not finish its block.
     """
@@ -36,8 +37,8 @@ class ForecastRanks:
         self._problem, self.grid, self._probe, self._rates = problem, grid, probe, rates
         self.options = options or {}
         busy = min(ranks_per_node, grid.ranks)
-        self._active = min(busy, probe.memory.most_active)
-        self._crowd = busy / self._active
+        self.active = min(busy, probe.memory.most_active)
+        self._crowd = busy / self.active
         firsts = range(0, grid.ranks, ranks_per_node)
         self._nodes = [range(first, min(first + ranks_per_node, grid.ranks)) for first in firsts]
         self._blocks = [block_of(problem, grid, rank) for rank in range(grid.ranks)]
@@ -46,20 +47,29 @@ class ForecastRanks:
             float(block.y_bytes) if finisher(grid, rank) == rank else 0.0 for rank, block in enumerate(self._blocks)
         ]
 
-    def root_load_s(self, *, alone: bool = True) -> float:
-        """The root makes all of x, while the others wait (`alone`) or are active."""
-        return self._problem.x_bytes / self._probe.load.at(1 if alone else self._active)
+    def root_load_s(self, active: float = 1.0) -> float:
+        """The root makes all of x, alone or with so many active ranks of its node."""
+        return self._problem.x_bytes / self._probe.load.at(active)
 
     def own_load_s(self) -> float:
         """Every rank makes its own part of x."""
-        return max(block.x_bytes for block in self._blocks) / (self._probe.load.at(self._active) / self._crowd)
+        return max(block.x_bytes for block in self._blocks) / (self._probe.load.at(self.active) / self._crowd)
 
-    def convolve_s(self) -> float:
-        """The slowest rank: operations at the code's rate or, if longer, bytes at its share of memory bandwidth."""
-        rate = self._rates.at(self._active) / self._crowd
+    def active_beside_root(self) -> float:
+        """Active ranks of a node on average, if the root makes all of x while the others convolve and then wait."""
+        convolving_s = self.convolve_s()
+        return 1.0 + (self.active - 1) * convolving_s / (convolving_s + self.root_load_s())
+
+    def convolve_s(self, active: float | None = None) -> float:
+        """The slowest rank: operations at the code's rate or, if longer, bytes at its share of memory bandwidth.
+
+        All ranks are active at once, or `active` of a node on average.
+        """
+        active = self.active if active is None else active
+        rate = self._rates.at(active) / self._crowd
         slowest = max(_flops(block) for block in self._blocks) / rate
         bytes_ = max(block.x_bytes + block.y_bytes for block in self._blocks)
-        return float(max(slowest, bytes_ / self._memory_share()))
+        return float(max(slowest, bytes_ / self._memory_share(active)))
 
     def announce_s(self) -> float:
         """Weights and barriers: a few short messages down a tree of all ranks."""
@@ -87,7 +97,7 @@ class ForecastRanks:
         return sum(self._message_s(sum(sizes[rank] for rank in ranks), BETWEEN) for ranks in self._nodes[1:])
 
     def to_other_nodes_s(self, sizes: Sequence[float]) -> float:
-        """The root sends to each rank of the other nodes directly."""
+        """The root exchanges one message with each rank of the other nodes, or with its leader for it."""
         return sum(self._message_s(sizes[rank], BETWEEN) for ranks in self._nodes[1:] for rank in ranks)
 
     def sums_s(self) -> float:
@@ -98,9 +108,9 @@ class ForecastRanks:
         largest = float(max(block.y_bytes for block in self._blocks))
         return math.ceil(math.log2(parts)) * self._message_s(largest, self._farthest)
 
-    def _memory_share(self) -> float:
-        """Bytes per second of one rank while all ranks of its node are active, as in short copies."""
-        return self._probe.streamed(self._active) / self._active / self._crowd
+    def _memory_share(self, active: float) -> float:
+        """Bytes per second of one rank while so many ranks of its node are active, as in short copies."""
+        return self._probe.streamed(active) / active / self._crowd
 
     def _copied_s(self, size: float) -> float:
         """The root alone copies that many bytes."""

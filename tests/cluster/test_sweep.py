@@ -44,6 +44,23 @@ def test_more_ranks_than_slots(desk):
     assert len(desk.records()[8]["machines"]) == 4
 
 
+def test_a_pipeline_in_windows_over_nodes_of_several_ranks(desk):
+    study = desk.folder / "small.toml"
+    asked = (
+        'ranks = "slots"\noversubscribe = 2\nmovement = ["pipeline"]\noptions = { in_window = true, chunk_bytes = 1 }'
+    )
+    study.write_text(study.read_text().replace("ranks = [2, 4]", asked))
+    done = desk.sweep(ranks="8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = desk.records()[8]
+    assert [len(machine["rank_placement"]) for machine in record["machines"]] == [2, 2, 2, 2]
+    assert record["check"]["passed"]
+    moved = sum(call["bytes"] for call in record["mpi_calls"])
+    assert moved == 2 * record["predicted"]["moved_bytes"] * record["run"]["repeats"], "sent, and received"
+    senders = {call["rank"] for call in record["mpi_calls"] if call["call"] == "Isend" and call["bytes"]}
+    assert senders == {0, 2, 4, 6}, "the root, and the leaders of the other nodes"
+
+
 def test_the_run_of_a_killed_fab_goes_on_and_is_adopted(desk):
     desk.study([2], repeats=250)
     process = desk.begin()

@@ -40,6 +40,8 @@ def measure(mpirun: Callable[..., Any], tmp_path: Path) -> Callable[[Run], dict[
         ("scatter-gather", {"in_place": True}, "numpy"),
         ("tree", {"group_ranks": 1}, "numpy"),
         ("pipeline", {"chunk_bytes": 150 * 10**6}, "numpy"),
+        ("pipeline", {"in_window": True, "chunk_bytes": 250 * 10**6}, "numpy"),
+        ("pipeline", {"in_window": True, "chunk_bytes": 150 * 10**6, "group_ranks": 1}, "simd"),
         ("shared", {}, "numpy"),
         ("shared", {"group_ranks": 1}, "numpy"),
         ("distributed", {}, "numpy"),
@@ -64,10 +66,14 @@ def test_the_peak_of_a_block_falls_as_one_over_n(measure: Callable[[Run], dict[s
     assert arrays[1:] == [pytest.approx(arrays[0] / 2, rel=0.1), pytest.approx(arrays[0] / 4, rel=0.1)]
 
 
-def test_the_roots_peak_in_a_pipeline_is_flat(measure: Callable[[Run], dict[str, Any]]) -> None:
+@pytest.mark.parametrize("switches", [{}, {"in_window": True}])
+def test_the_roots_peak_in_a_pipeline_is_flat(
+    switches: dict[str, bool], measure: Callable[[Run], dict[str, Any]]
+) -> None:
     peaks = []
     for batch in (20, 60):
         problem = Problem(batch, 3, 3, 768, 1024, 3)
-        root = measure(make_run(problem, 2, movement="pipeline", options={"chunk_bytes": 40 * 10**6}))["memory"][0]
+        options = {"chunk_bytes": 40 * 10**6, **switches}
+        root = measure(make_run(problem, 2, movement="pipeline", options=options))["memory"][0]
         peaks.append(root["peak_rss_bytes"])
     assert peaks[1] == pytest.approx(peaks[0], rel=0.1)

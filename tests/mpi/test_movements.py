@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
+from workload.domain import backends
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
 from workload.record.run import Images, Run
@@ -74,6 +75,23 @@ def test_runs_pass_the_check_and_say_how_they_went(
             look_at_times(repeat, ranks)
         look_at_calls(measurement, run)
         look_at_machine(measurement, ranks)
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_in_a_window_every_backend_convolves_pieces_that_do_not_move(
+    ranks: int, mpirun: Callable[..., Any], inputs: Callable[..., tuple[Path, Path]]
+) -> None:
+    options = {"in_window": True, "chunk_bytes": 1}
+    runs = [make_run(ranks, "pipeline", backend=backend, options=options) for backend in backends.names()]
+    for run, measurement in zip(runs, mpirun(ranks, "measurements.py", *inputs(*runs)), strict=True):
+        assert measurement["check"]["passed"]
+        assert measurement["check"]["rows_checked"] == PROBLEM.batch * 4 * PROBLEM.out_height
+        for repeat in measurement["repeats"]:
+            look_at_times(repeat, ranks)
+        for rank in range(ranks):
+            calls = [call for call in measurement["mpi_calls"] if call["rank"] == rank]
+            moved = (ranks - 1 if rank == 0 else 1) * PROBLEM.w_bytes * run.repeats
+            assert sum(call["bytes"] for call in calls) == moved
 
 
 def look_at_times(repeat: dict[str, Any], ranks: int) -> None:
@@ -144,4 +162,4 @@ def test_every_movement_works_with_every_grid(ranks: int, mpirun: Callable[..., 
     np.save(tmp_path / "pool.npy", np.random.default_rng(1).integers(1, 256, (8, 9, 20, 19), dtype=np.uint8))
     found = mpirun(ranks, "pairs.py", tmp_path / "pool.npy")
     assert found["wrong"] == []
-    assert found["done"] >= 13 * 7
+    assert found["done"] >= 17 * 7

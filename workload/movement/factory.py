@@ -13,6 +13,6 @@ def make(name: str, task: Task) -> Movement:
     description = movements.describe(name)
     if objection := description.objection(task.grid):
         raise ValueError(objection)
-    module, _, movement = description.implementation.partition(":")
+    module, _, movement = description.implementation_with(task.options).partition(":")
     made: Movement = getattr(import_module(module), movement)(task)
     return made

@@ -18,6 +18,7 @@ from workload.instruments.clock import Clock
 from workload.instruments.nodes import node_of, nodes_of
 from workload.movement import ROOT, Float32, Sink, Spans, Task, index, touched
 from workload.movement.datatypes import part_type
+from workload.movement.node_window import NodeWindow
 from workload.movement.partial_sums import PartialSums
 
 X_TAG, Y_TAG = 1, 2
@@ -72,9 +73,9 @@ class Shared:
         if share is not None:
             with clock.phase("load"):
                 self._task.source(*share)
-        self._x_window.Sync()
+        self._x_window.sync()
         clock.forward_begins()
-        self._x_window.Sync()
+        self._x_window.sync()
         with clock.phase("distribute"):
             receivers = comm.size - 1 if comm.rank == ROOT else 1
             clock.mpi(comm.Bcast, [self._w, MPI.FLOAT], root=ROOT, moved_bytes=self._w.nbytes * receivers)
@@ -86,9 +87,9 @@ class Shared:
         with clock.phase("collect"):
             self._finish(clock)
             self._from_other_nodes(clock)
-        self._y_window.Sync()
+        self._y_window.sync()
         clock.forward_ends()
-        self._y_window.Sync()
+        self._y_window.sync()
         if self._sink is not None:
             with clock.phase("save"):
                 for block, y in self.outputs():
@@ -105,8 +106,7 @@ class Shared:
         del self._x_block, self._y_block, self._x, self._y
         self._sums.close()
         for window in (self._x_window, self._y_window):
-            window.Unlock_all()
-            window.Free()
+            window.free()
         for kind in self._types.values():
             kind.Free()
         self._node.Free()
@@ -114,13 +114,10 @@ class Shared:
     def _own_node(self) -> list[int]:
         return next(node for node in self._nodes if self._task.comm.rank in node)
 
-    def _window(self, shape: tuple[int, ...]) -> tuple[MPI.Win, Float32]:
-        """The node's one array of this shape, in memory that all its ranks share."""
-        size = 4 * int(np.prod(shape))
-        window = MPI.Win.Allocate_shared(size if self._leads else 0, 4, comm=self._node)
-        memory, _ = window.Shared_query(0)
-        window.Lock_all(MPI.MODE_NOCHECK)
-        return window, np.ndarray(shape, np.float32, memory)  # type: ignore[arg-type]  # mpi4py's buffer type
+    def _window(self, shape: tuple[int, ...]) -> tuple[NodeWindow, Float32]:
+        """The node's one array of this shape, its leader's."""
+        window = NodeWindow(self._node, shape if self._leads else (0,))
+        return window, window.array(0, shape)
 
     def _share(self) -> tuple[Block, Float32] | None:
         """The part of the root's node's x that this rank fills: some images, or rows if images are too few."""
@@ -151,7 +148,7 @@ class Shared:
 
     def _meet(self) -> None:
         for window in (self._x_window, self._y_window):
-            window.Sync()
+            window.sync()
         self._node.Barrier()
 
     def _plan(self) -> dict[int, MPI.Datatype]:
@@ -187,9 +184,9 @@ class Shared:
             if self._leads:
                 kind = self._types[ROOT]
                 clock.mpi(comm.Recv, [self._x, 1, kind], ROOT, X_TAG, moved_bytes=kind.Get_size())
-            self._x_window.Sync()
+            self._x_window.sync()
             clock.mpi(self._node.Barrier)
-            self._x_window.Sync()
+            self._x_window.sync()
 
     def _finish(self, clock: Clock) -> None:
         if self._partial is None:

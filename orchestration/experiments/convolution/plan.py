@@ -239,7 +239,7 @@ def _run_of(
         repeats=settings.repeats,
         save=settings.save,
         launch=launch,
-        options=options_of(point.movement, settings.options),
+        options=movements.describe(point.movement).options_among(settings.options),
         workload=context.workload,
     )
 
@@ -249,9 +249,3 @@ def _stated(stores: str, backend: str) -> dict[str, Any]:
     if stores == FASTER or stores not in backends.describe(backend).stores:
         return {}
     return {"stores": {"taken": stores, "convolve_s": {}}}
-
-
-def options_of(movement: str, options: Mapping[str, int | bool]) -> dict[str, int | bool]:
-    """Those of the options that the movement has and that change it; others would make one run look like two."""
-    known = movements.describe(movement).options
-    return {name: value for name, value in options.items() if name in known and value is not False}

@@ -32,6 +32,8 @@ GRIDS = [Grid(batch=comm.size), Grid(row=comm.size), Grid(column=comm.size), Gri
 MOVEMENTS = [
     ("scatter-gather", {}),
     ("pipeline", {"chunk_bytes": 20_000}),
+    ("pipeline", {"chunk_bytes": 20_000, "in_window": True}),
+    ("pipeline", {"chunk_bytes": 20_000, "in_window": True, "group_ranks": 2}),
     ("shared", {}),
     ("distributed", {}),
     ("distributed", {"chunk_bytes": 20_000}),

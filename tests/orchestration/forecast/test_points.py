@@ -70,7 +70,7 @@ def test_a_points_options_are_those_that_its_movement_has():
         "pipeline",
         "distributed",
     }
-    assert {wanted.point.series for wanted in found if wanted.options} == {"in-place", "streamed"}
+    assert {wanted.point.series for wanted in found if wanted.options} == {"in-place", "in-window", "streamed"}
     assert {wanted.repeats for wanted in found} == {3 * (1 + 3)}, "launches of warm-ups and repeats"
 
 

@@ -131,6 +131,26 @@ def test_a_pipeline_waits_for_a_rank_that_is_slower_than_its_root() -> None:
     assert found.total_s >= found.phases_s["distribute"] + found.phases_s["convolve"]
 
 
+def test_in_a_window_a_pipelines_root_makes_x_and_convolves_its_own() -> None:
+    windowed = replace(case(4, "pipeline"), options={"in_window": True})
+    found = forecast(windowed, machine())
+    own_s = PAPER.flops / 4 / RATE
+    assert found.total_s == pytest.approx(PAPER.x_bytes / LOAD + own_s, rel=1e-3)
+    assert found.forward_s == found.total_s < forecast(case(4, "pipeline"), machine()).total_s
+    outside = replace(windowed, ranks_per_node=2)
+    moved_s = (PAPER.x_bytes + PAPER.y_bytes) / 2 / BETWEEN
+    assert forecast(outside, machine()).total_s == pytest.approx(PAPER.x_bytes / LOAD + own_s + moved_s, rel=1e-2)
+
+
+def test_in_a_window_ranks_disturb_the_root_while_they_convolve() -> None:
+    crowded = machine(load=Rates(((1, LOAD), (16, LOAD / 4))))
+    quick = replace(crowded, convolve={"naive": Rates(((1, 1e15), (16, 1e15)))}, memory=copies((1, 1e15), (16, 1e15)))
+    for probe, alone in ((crowded, False), (quick, True)):
+        load_s = forecast(replace(case(16, "pipeline"), options={"in_window": True}), probe).phases_s["load"]
+        assert (load_s == pytest.approx(PAPER.x_bytes / LOAD, rel=1e-2)) is alone
+        assert load_s < 4 * PAPER.x_bytes / LOAD
+
+
 @pytest.mark.parametrize("movement", ["distributed", "pipeline"])
 def test_by_chunks_the_forward_time_is_the_total(movement: str) -> None:
     chunked = replace(case(4, movement), options={"chunk_bytes": 2**20})

@@ -51,6 +51,35 @@ def test_the_pipelines_root_does_not_grow_with_the_batch() -> None:
     assert peaks[1] <= 1.1 * peaks[0]
 
 
+def test_in_a_window_the_pipeline_moves_nothing_within_a_node_and_holds_less() -> None:
+    paper, grid = Problem(80, 3, 3, 1024, 1024, 3), Grid(batch=4)
+    plain, found = (predict(paper, grid, "pipeline", options) for options in ({}, {"in_window": True}))
+    assert found.moved_bytes == 3 * paper.w_bytes
+    own = paper.x_image_bytes + paper.y_image_bytes + 3 * paper.w_bytes
+    assert found.array_bytes[0] == own + 3 * 2 * paper.x_image_bytes < plain.array_bytes[0]
+    assert found.window_bytes[1:] == (0, 0, 0)
+    image = paper.x_image_bytes + paper.y_image_bytes
+    assert found.window_bytes[0] == 3 * 2 * image, "two slots of an image for each rank but the root"
+    assert found.array_bytes[1] == plain.array_bytes[1]
+
+
+def test_in_windows_of_two_nodes_the_leader_holds_what_its_node_does() -> None:
+    paper, grid = Problem(80, 3, 3, 1024, 1024, 3), Grid(batch=4)
+    two = predict(paper, grid, "pipeline", {"in_window": True}, ranks_per_node=2)
+    image = paper.x_image_bytes + paper.y_image_bytes
+    assert two.window_bytes == (2 * image, 0, 4 * image, 0)
+    assert two.moved_bytes == 3 * paper.w_bytes + 40 * image
+    assert two.array_bytes[2] - two.array_bytes[3] == 2 * image
+    alone = predict(paper, grid, "pipeline", {"in_window": True}, ranks_per_node=1)
+    assert set(alone.window_bytes) == {0}, "a rank alone shares nothing"
+
+
+def test_a_single_step_has_one_slot() -> None:
+    small = Problem(4, 3, 3, 64, 64, 3)
+    found = predict(small, Grid(batch=4), "pipeline", {"in_window": True})
+    assert found.window_bytes[0] == 3 * (small.x_image_bytes + small.y_image_bytes)
+
+
 def test_distributed_falls_as_one_over_n() -> None:
     one = predict(Problem(80, 3, 3, 1024, 1024, 3), Grid(), "distributed").array_bytes[0]
     for ranks in (2, 4, 8):

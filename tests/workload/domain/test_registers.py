@@ -28,8 +28,8 @@ def test_a_backend_has_its_code(name: str) -> None:
 
 
 def test_every_option_belongs_to_a_movement() -> None:
-    assert set(movements.option_names()) == {"chunk_bytes", "group_ranks", "in_place"}
-    assert movements.switch_names() == ("in_place",)
+    assert set(movements.option_names()) == {"chunk_bytes", "group_ranks", "in_place", "in_window"}
+    assert movements.switch_names() == ("in_place", "in_window")
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,8 @@ class MovementDescription:
         demand: what it needs for a decomposition; raises ValueError for an option out of range.
         options: names of the options it takes: whole numbers of at least 1, but for switches.
         switches: those of the options that are true or false.
+        implemented_with: a switch to the code that moves instead where it is on.
+        counts_with: an option to the switch without which it changes nothing.
         streams: with these options, y is never whole anywhere and so there is no forward section.
         max_ranks: the most ranks it runs on, None without a limit.
         batch_only: the grid may cut the batch and no other axis.
@@ -115,6 +117,8 @@ class MovementDescription:
     demand: Callable[[Decomposition], Demand]
     options: tuple[str, ...] = ()
     switches: tuple[str, ...] = ()
+    implemented_with: Mapping[str, str] = field(default_factory=dict)
+    counts_with: Mapping[str, str] = field(default_factory=dict)
     streams: Callable[[Options], bool] = _never
     max_ranks: int | None = None
     batch_only: bool = False
@@ -123,6 +127,16 @@ class MovementDescription:
     def takes(self, ranks: int) -> bool:
         """Whether it runs on so many ranks."""
         return self.max_ranks is None or ranks <= self.max_ranks
+
+    def implementation_with(self, options: Options) -> str:
+        """The code that moves with these options, as "module:class"."""
+        on = (code for switch, code in self.implemented_with.items() if options.get(switch) is True)
+        return next(on, self.implementation)
+
+    def options_among(self, given: Options) -> dict[str, int | str | bool]:
+        """Those of the options that this movement has and that change it; others would make one run look like two."""
+        known = {name: value for name, value in given.items() if name in self.options and value is not False}
+        return {name: value for name, value in known.items() if self.counts_with.get(name, name) in known}
 
     def objection(self, grid: Grid) -> str | None:
         """Why it cannot serve the grid, in one line; None if it can."""

@@ -163,6 +163,9 @@ def test_options_reach_the_movements_that_have_them():
     both = STRONG + 'movement = ["pipeline", "shared"]\noptions = { chunk_bytes = 5000, group_ranks = 1 }\n'
     found = {item.run.movement: dict(item.run.options) for item in made(both).runs}
     assert found == {"serial": {}, "pipeline": {"chunk_bytes": 5000}, "shared": {"group_ranks": 1}}
+    windowed = made(both.replace("{ chunk", "{ in_window = true, chunk"))
+    options = next(dict(item.run.options) for item in windowed.runs if item.run.movement == "pipeline")
+    assert options == {"in_window": True, "chunk_bytes": 5000, "group_ranks": 1}, "nodes count where a window is"
     with pytest.raises(Refusal, match=r"chunk_byte.*chunk_bytes"):
         made(STRONG + "options = { chunk_byte = 5000 }\n")
     with pytest.raises(Refusal, match="chunk_bytes = 0 is out of range"):
