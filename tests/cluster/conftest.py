@@ -107,7 +107,7 @@ class Desk:
 
     def clear(self) -> bool:
         """Neither processes nor files of a run are left on any host, when what was ending has ended."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while left := self.left():
             assert time.monotonic() < deadline, left
             time.sleep(0.2)

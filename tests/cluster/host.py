@@ -210,7 +210,7 @@ class Host:
 
     def clean(self) -> None:
         """Ends every process of a run of ours and removes its files and the lease, whatever a test left."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (found := self._ours()) and time.monotonic() < deadline:
             for process, _ in found:
                 with contextlib.suppress(psutil.Error):
@@ -296,7 +296,7 @@ class Host:
 
 
 def wait_for_sshd(host: Host) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 300
     while "Server listening" not in (host.folder / "sshd.log").read_text(errors="replace"):
         assert time.monotonic() < deadline, (host.folder / "sshd.log").read_text()
         time.sleep(0.02)

@@ -148,7 +148,7 @@ def test_what_one_node_lacks_is_named_with_it(desk: Desk, folder: Path, launcher
             shutil.copy(folder / "libthere.so", host.folder / "lib")
     (desk.hosts.hosts[1].folder / "prog").chmod(0o644)
     try:
-        out, err = begin(desk, folder, f"{HOME}/prog", "--ranks", "4").communicate(timeout=240)
+        out, err = begin(desk, folder, f"{HOME}/prog", "--ranks", "4").communicate(timeout=600)
     finally:
         for host in desk.hosts.hosts:
             shutil.rmtree(host.folder / "lib")
@@ -194,7 +194,7 @@ def test_nodes_and_ranks_on_each_input_and_a_table_of_times(desk: Desk, tmp_path
         (tmp_path / name).write_text(text)
     words = [str(FAB), "--search-root", str(ROOT), "sweep", "--cluster", str(desk.hosts.inventory)]
     words += ["--study", "placed.toml", "--out", str(desk.paths.folder)]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found = [read_record(path) for path in SweepPaths(desk.paths.folder).records.glob("*.json")]
     assert sorted((r["run"]["nodes"], r["run"]["ranks_per_node"], r["outcome"]) for r in found) == [
@@ -244,7 +244,7 @@ def test_a_lost_node_is_named(desk: Desk, folder: Path, begun: list) -> None:
     wait_for(lambda: len(heats(desk)) == 4)
     time.sleep(0.5)
     desk.hosts.hosts[2].cut()
-    out, err = process.communicate(timeout=180)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 1, out + err
     record = records(desk)[4]
     assert (record["outcome"], record["evidence"]["lost_nodes"]) == ("node_lost", ["node3"])

@@ -179,7 +179,7 @@ class Machine:
         if not first:
             return ""
         enter = ["nsenter", "--target", first, "--all", "env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *argv]
-        done = subprocess.run(enter, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(enter, capture_output=True, text=True, check=False, timeout=600)
         return " ".join(done.stdout.split())
 
     def said(self, key: str | None = None) -> list[Any]:

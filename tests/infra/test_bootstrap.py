@@ -26,7 +26,7 @@ def run(tmp_path):
         for name, fails in programs.items():
             program(name.replace("_", "-"), fails)
         script = f"export PATH={tmp_path}/bin:$PATH CONVSCALE_PAUSE_S=0\n{FUNCTIONS}\n{text}"
-        done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=600)
         calls = tmp_path / "calls"
         return done, calls.read_text().splitlines() if calls.exists() else []
 

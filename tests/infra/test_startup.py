@@ -107,7 +107,7 @@ def run(server, folder, bootstrap, role="node"):
         assert before in script
         script = script.replace(before, after)
     script = f"PATH={folder}/bin:$PATH\n{script}"
-    return subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=600)
 
 
 def test_bootstrap_gets_its_settings_and_ready_is_told_last(serve, node):

@@ -56,7 +56,7 @@ def test_an_executor_that_is_added_carries_out_a_sweep(tree: Path, tmp_path: Pat
     out = tmp_path / "out"
     words = ["sweep", "--cluster", tmp_path / "inventory.json", "--study", tmp_path / "small.toml", "--out", out]
     done = subprocess.run(
-        [str(FAB), *map(str, words)], cwd=tree, capture_output=True, text=True, timeout=240, check=False
+        [str(FAB), *map(str, words)], cwd=tree, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     records = [read_record(path) for path in sorted((out / "records").glob("*.json"))]

@@ -29,7 +29,7 @@ def tree(tmp_path: Path) -> Path:
 
 def fab(tree: Path, *arguments: str, status: int = 0) -> str:
     command = [str(FAB), *arguments]
-    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 

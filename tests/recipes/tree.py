@@ -39,6 +39,6 @@ def run(tree: Path, script: Path, *arguments: object) -> str:
     command = [sys.executable, "-c", f"import sys; sys.path[0] = {str(tree)!r}; sys.argv = sys.argv[1:]; "
                "exec(compile(open(sys.argv[0]).read(), sys.argv[0], 'exec'))"]  # fmt: skip
     command += [str(script), *map(str, arguments)]
-    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

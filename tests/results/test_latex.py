@@ -62,7 +62,7 @@ def test_latex_sets_it(tmp_path: Path) -> None:
     body = latex(table((HOSTILE, "1.5"), ("[1]", "*"), ("", "—"))) + latex(many) + r"\clearpage" + latex(few)
     (tmp_path / "a.tex").write_text(head + body + r"\end{document}", encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=600, check=False)
     told = done.stdout.decode("utf-8", "replace")
     assert done.returncode == 0, told[-2000:]
     assert "Float too large" not in told

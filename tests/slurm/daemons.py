@@ -165,7 +165,7 @@ class Slurm(Hosts):
 
     def run(self, *argv: str) -> str:
         """What a command prints here, as on a login node."""
-        done = subprocess.run(argv, env=self.environment, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(argv, env=self.environment, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -214,7 +214,7 @@ class Slurm(Hosts):
         options = [f"--{option}={folder / name}" for option, name in files.items()]
         # tests' folders may be open to more accounts than munge likes
         self._begin("munged", "--foreground", "--force", *options)
-        wait_for((folder / "socket").exists, 20)
+        wait_for((folder / "socket").exists)
 
     def _begin(self, *argv: str) -> None:
         with (self.folder / f"{argv[0]}.out").open("ab") as log:
@@ -229,7 +229,7 @@ class Slurm(Hosts):
 
     def wait_for_idle(self) -> None:
         """Until every node waits for a job."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             with contextlib.suppress(AssertionError):
                 if self.states() == {host.name: "idle" for host in self.hosts}:
@@ -240,7 +240,7 @@ class Slurm(Hosts):
     def cancel_all(self) -> None:
         """No job is left."""
         self.run("scancel", "--full", "--user=root")
-        wait_for(lambda: not self.run("squeue", "--noheader").strip(), 60)
+        wait_for(lambda: not self.run("squeue", "--noheader").strip())
 
     def close(self) -> None:
         super().close()

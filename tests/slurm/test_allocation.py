@@ -63,7 +63,7 @@ def test_a_second_job_goes_on_where_the_first_was_ended(login: Login) -> None:
     """It has other nodes, which are of the same kind. No record is lost, and none is made twice."""
     login.study([1, 2, 4], repeats=100)
     first = login.sbatch("--nodes=2", "--ntasks=4", "--nodelist=node1,node2")
-    wait_for(login.records, 120)
+    wait_for(login.records)
     login.hosts.run("scancel", str(first))
     assert login.waits(first) == "CANCELLED"
     assert login.events()[-1] == "interrupted", login.said(first)

@@ -46,7 +46,7 @@ ranks = [4]
 
 def wait_for_ranks_on(login: Login, *nodes: str) -> None:
     """Until ranks are at work on each of the nodes."""
-    wait_for(lambda: {host.name for host in login.hosts.hosts if host.ranks()} >= set(nodes), 120)
+    wait_for(lambda: {host.name for host in login.hosts.hosts if host.ranks()} >= set(nodes))
 
 
 @pytest.mark.kills_for_memory
@@ -67,7 +67,7 @@ def test_out_of_memory_by_slurms_limit(login: Login) -> None:
 def test_a_time_limit_ends_in_order_and_a_second_job_finishes(login: Login) -> None:
     login.study([1, 2, 4], repeats=100)
     job = login.sbatch("--nodes=2", "--ntasks=4")
-    wait_for(login.records, 120)
+    wait_for(login.records)
     login.hosts.run("scontrol", "update", f"JobId={job}", "EndTime=now+1")
     assert login.waits(job) in ("TIMEOUT", "FAILED")  # FAILED where the sweep has ended in order before Slurm ends it
     before = login.records()

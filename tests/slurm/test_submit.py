@@ -82,7 +82,7 @@ def test_a_dry_run_shows_the_script_and_submits_nothing(login: Login) -> None:
 def test_the_same_command_goes_on_where_a_job_ended(login: Login) -> None:
     login.study([1, 2, 4], repeats=100)
     first = number(submit(login))
-    wait_for(login.records, 120)
+    wait_for(login.records)
     login.hosts.run("scontrol", "update", f"JobId={first}", "EndTime=now+1")
     assert login.waits(first) in ("TIMEOUT", "FAILED")  # FAILED where the sweep has ended in order before
     before = login.records()
@@ -99,9 +99,9 @@ def test_the_same_command_goes_on_where_a_job_ended(login: Login) -> None:
 def test_a_requeued_job_goes_on_by_itself(login: Login) -> None:
     login.study([1, 2, 4], repeats=100)
     job = number(submit(login))
-    wait_for(login.records, 120)
+    wait_for(login.records)
     login.hosts.run("scontrol", "requeue", str(job))
-    wait_for(lambda: "PENDING" in login.hosts.run("squeue", "--noheader", f"--jobs={job}", "--format=%T"), 60)
+    wait_for(lambda: "PENDING" in login.hosts.run("squeue", "--noheader", f"--jobs={job}", "--format=%T"))
     login.hosts.run("scontrol", "update", f"JobId={job}", "StartTime=now")
     assert login.waits(job) == "COMPLETED"
     assert {ranks: record["outcome"] for ranks, record in login.records().items()} == {1: "ok", 2: "ok", 4: "ok"}

@@ -40,7 +40,7 @@ def others(light):
     for node in used:
         if not strangers(light, node):
             light.inside(node, "sh", "-c", f"{mpirun} {venv}/python -c '{program}' >/dev/null 2>&1 &")
-            wait_for(lambda node=node: len(strangers(light, node)) == 2, 60)
+            wait_for(lambda node=node: len(strangers(light, node)) == 2)
     before = {node: (started(light, node), strangers(light, node)) for node in used}
     yield
     for node in used:
@@ -60,7 +60,7 @@ def at_work(desk, light, ranks=(2, 3)):
     """A sweep whose first run is on node2 until something happens to it."""
     desk.study(list(ranks), repeats=LONG)
     process = desk.begin()
-    wait_for(lambda: "-m workload --run" in light.inside("node2", "ps", "-eo", "args"), 60)
+    wait_for(lambda: "-m workload --run" in light.inside("node2", "ps", "-eo", "args"))
     return process
 
 
@@ -123,7 +123,7 @@ def test_a_node_that_falls_silent(desk, light, strike, mend):
     assert done.returncode == 1
     outcomes = sorted((record["outcome"], record["reason"]) for record in desk.records().values())
     assert outcomes == [("node_lost", "node2 fell silent during the run"), ("skipped", "node lost: node2")]
-    wait_for(lambda: not any(left(light, node) for node in NODES), 60)
+    wait_for(lambda: not any(left(light, node) for node in NODES))
 
 
 @pytest.mark.kills_for_memory

@@ -46,7 +46,7 @@ class Held:
     def _wait(self, name):
         if name == "convscale-light-node1":
             self.at_work.set()
-            assert self.go_on.wait(120)
+            assert self.go_on.wait(300)
 
     def reached(self, process):
         while not self.at_work.wait(0.2):

@@ -69,7 +69,7 @@ def test_a_sweep_runs_on_what_was_put_out(sit, hosts, tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     paths = SweepPaths(tmp_path / "out")

@@ -174,11 +174,11 @@ def test_two_ups_at_once(desk):
 
     def wait(_):
         at_work.set()
-        go_on.wait(60)
+        go_on.wait(300)
 
     desk.provider.before = wait
     first = desk.begin("pulumi", "up", "--yes", "--skip-preview", "--non-interactive")
-    assert at_work.wait(60)
+    assert at_work.wait(300)
     said = desk.up(fails=True)
     assert f"(pid {first.pid})" in said
     assert "the stack is currently locked by 1 lock(s)" in said

@@ -76,7 +76,7 @@ def test_the_sweep_beside_which_another_runs_learns_of_it_and_of_its_end(lab):
     assert done.returncode == 0, done.stderr
     lab.wait_for(lambda: [event["event"] for event in events("left", "ended")][-2:-1] == ["left"])
     process.send_signal(2)
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     (joined,), (left,) = events("joined"), events("left")
     assert joined["sweep"] == left["sweep"]
     assert joined["sweep"].startswith(f"{lab.paths.folder} (")

@@ -149,7 +149,7 @@ def test_a_persons_own_program_gets_launches_too(tmp_path):
     words = ["--command", "{python} says.py {noisy} {launch}", "--parameter", "noisy=0,1", "--ranks", "1"]
     words += ["--metric", "t=took {number}", "--launches", "1", "--within", "5%", "--max-launches", "4"]
     command = [FAB, "--search-root", ROOT, "sweep", "--out", tmp_path / "out", *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     records = [read_record(path) for path in (tmp_path / "out" / "records").glob("*.json")]
     ran = sorted((record["run"]["parameters"]["noisy"], record["launch"]) for record in records)

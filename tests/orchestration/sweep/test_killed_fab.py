@@ -80,7 +80,7 @@ def sweep(tmp_path: Path) -> Iterator[Sweep]:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=500,
+            timeout=600,
             check=False,
         )
         records = [read_record(path) for path in out.glob("records/*.json")]

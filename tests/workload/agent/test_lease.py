@@ -57,7 +57,7 @@ def test_each_run_makes_it_hold_on(tmp_path):
 def test_it_holds_while_a_run_of_the_sweep_is_at_work(tmp_path):
     lease.take(tmp_path, OURS)
     (tmp_path / TOKEN).mkdir()
-    program = "import time; print(flush=True); time.sleep(60)"
+    program = "import time; print(flush=True); time.sleep(900)"
     argv = [sys.executable, "-c", program, str(tmp_path / TOKEN)]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE)
     try:

@@ -124,7 +124,7 @@ def test_unknown_stores_are_refused() -> None:
 @every_level
 def test_stays_inside_its_arrays(level: str, stores: str) -> None:
     program = [sys.executable, "-m", "tests.workload.convolve.guarded", level, stores, "200"]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) >= 200
 

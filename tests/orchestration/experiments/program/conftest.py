@@ -35,7 +35,7 @@ class Place:
 
     def fab(self, *words: str) -> subprocess.CompletedProcess[str]:
         process = self.begin(*words)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=600)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def sweep(self, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -60,4 +60,4 @@ def place(tmp_path: Path) -> Iterator[Place]:
     for process in made.started:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)

@@ -34,7 +34,7 @@ def test_three_sweeps_foretell_the_fourth(tmp_path: Path) -> None:
             env={**os.environ, "COLUMNS": "200"},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
         assert done.returncode == status, done.stdout + done.stderr

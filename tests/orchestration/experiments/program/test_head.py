@@ -109,7 +109,7 @@ def test_after_ctrl_c_it_is_cleaned_up_and_the_same_command_sets_up_again(place:
     process = place.begin("sweep", "--out", "out", "--study", "small.toml")
     wait_for((place.folder / "at-work").exists)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 1
     assert err.startswith("convscale: interrupted")
     assert place.records() == []

@@ -49,7 +49,7 @@ def test_after_ctrl_c_the_same_command_goes_on_where_it_stopped(place: Place) ->
     process = place.begin("sweep", "--out", "out", *flags)
     wait_for((place.folder / "at-work").exists)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert process.returncode == 1
     before = {record["run_id"]: record for record in place.records()}
     assert len(before) < 4
@@ -70,7 +70,7 @@ def test_what_ended_after_fab_was_killed_is_pulled(place: Place) -> None:
     process = place.begin("sweep", "--out", "out", *FLAGS[:-1], "1", "--launches", "1")
     wait_for((place.folder / "at-work").exists)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert "1 runs at work" in place.fab("pull", "--sweep", "out").stdout
     wait.unlink()
     wait_for(lambda: list(place.paths.jobs.glob("*/exit.json")))
