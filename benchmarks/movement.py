@@ -27,7 +27,7 @@ from workload.record.run import Images, Run
 
 PROBLEM = Problem(80, 3, 3, 1024, 1024, 3)
 RANKS = (2, 4, 8)
-MOVEMENTS = ("scatter-gather", "tree", "pipeline", "shared", "distributed")
+MOVEMENTS = ("scatter-gather", "tree", "pipeline", "pipeline in window", "shared", "distributed")
 BACKENDS = ("simd", "numpy")
 ROUNDS = 3
 REPEATS = 3
@@ -56,7 +56,8 @@ def mpirun(ranks: int, command: list[str]) -> str:
 
 
 def workload(folder: Path, ranks: int, movement: str, backend: str) -> tuple[list[float], int]:
-    """Seconds of each timed repeat, and the root's peak in bytes."""
+    """Seconds of each timed repeat, and the root's peak in bytes. `movement` may name a switch, `in window`."""
+    movement, _, switch = movement.partition(" ")
     run = Run(
         problem=PROBLEM,
         ranks=ranks,
@@ -74,6 +75,7 @@ def workload(folder: Path, ranks: int, movement: str, backend: str) -> tuple[lis
         repeats=REPEATS,
         save=False,
         launch=0,
+        options={switch.replace(" ", "_"): True} if switch else {},
     )
     write_json(folder / "run.json", {"schema_version": 1, "run": run.as_dict()})
     paths = [*("--run", folder / "run.json"), *("--record", folder / "out.json"), *("--images", folder / "pool.npy")]

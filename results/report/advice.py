@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from results.records.point import RecordedPoint
 from workload.domain.grid import AXES, block_of
+from workload.domain.movements.pipeline import in_window
 
 ROOT, DISTRIBUTE, COLLECT, LOAD, SAVE, WAIT = "root", "distribute", "collect", "load", "save", "wait"
 SLOWED, STARVED = "convolve, slowed", "convolve, starved"
@@ -53,11 +54,23 @@ def through_the_root(point: RecordedPoint) -> bool:
     return point.convolution.movement not in BEST_MOVEMENTS and not point.experiment.is_serial(point.run)
 
 
+def waits_for_input(point: RecordedPoint) -> bool:
+    """Whether nothing is sent, so that ranks that are not served yet wait until rank 0 has made their input."""
+    return in_window(point.convolution.options) and not _sent_to(point)
+
+
 def root_bytes(point: RecordedPoint) -> tuple[int, int]:
-    """Bytes of input that rank 0 hands to the other ranks, and of output that it takes in from them."""
+    """Bytes of input that rank 0 sends to other ranks, and of output that it takes in from them."""
     run = point.convolution
-    blocks = [block_of(run.problem, run.grid, rank) for rank in range(1, run.ranks)]
+    blocks = [block_of(run.problem, run.grid, rank) for rank in _sent_to(point)]
     return sum(block.x_bytes for block in blocks), sum(block.y_bytes for block in blocks)
+
+
+def _sent_to(point: RecordedPoint) -> range:
+    """The ranks whose blocks rank 0 sends: in a window those of other nodes, and nodes are filled one by one."""
+    run = point.convolution
+    own_node = int(run.options.get("group_ranks", run.ranks_per_node)) if in_window(run.options) else 1
+    return range(own_node, run.ranks)
 
 
 def _equal_parts(point: RecordedPoint) -> bool:

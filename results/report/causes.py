@@ -135,9 +135,13 @@ def _ranked(found: Losses, point: RecordedPoint) -> list[Cause]:
     if advice.through_the_root(point):
         waits = Cause(advice.WAIT, (parts.WAIT,))
         moves = [Cause(advice.ROOT, (parts.DISTRIBUTE, parts.COLLECT, parts.ROOT_WAIT))]
+    load = Cause(advice.LOAD, (parts.LOAD,))
+    if advice.waits_for_input(point):
+        waits = Cause(advice.WAIT, (parts.WAIT, parts.ROOT_WAIT))
+        moves, load = [Cause(advice.COLLECT, (parts.COLLECT,))], Cause(advice.LOAD, (parts.LOAD, parts.DISTRIBUTE))
     convolve = found.share(parts.CONVOLVE).value
     slowed = found.share(parts.PROCESSOR).value > HALF * convolve
-    others = [Cause(part, (part,)) for part in (parts.LOAD, parts.SAVE) if part in found.parts]
+    others = [cause for cause in (load, Cause(advice.SAVE, (parts.SAVE,))) if cause.parts[0] in found.parts]
     every = [*moves, Cause(advice.SLOWED if slowed else advice.STARVED, (parts.CONVOLVE,)), waits, *others]
     return sorted(every, key=lambda cause: found.share(*cause.parts).value, reverse=True)
 
@@ -202,7 +206,7 @@ def _others(sweep: RecordedSweep, point: RecordedPoint) -> Iterator[tuple[float,
         foretold = forecast_s(sweep, other) if not other.counting and not point.streamed else None
         seconds = foretold or other.seconds(clock)
         if seconds < least:
-            yield seconds, other.variant.full_label.split(",")[0], " (forecast)" if foretold else ""
+            yield seconds, other.variant.detailed["movement"], " (forecast)" if foretold else ""
 
 
 def _same_work(points: Sequence[RecordedPoint], point: RecordedPoint) -> Iterator[RecordedPoint]:
@@ -211,5 +215,11 @@ def _same_work(points: Sequence[RecordedPoint], point: RecordedPoint) -> Iterato
     for other in points:
         same = (other.problem, other.run.ranks, other.convolution.backend) == wanted
         apart = OVERSUBSCRIBED in other.marks or other.experiment.why_uncounted(other.run)
-        if same and not apart and other.convolution.movement != point.convolution.movement:
+        if same and not apart and _way(other) != _way(point):
             yield other
+
+
+def _way(point: RecordedPoint) -> tuple[str, ...]:
+    """The movement with the switches that are on."""
+    run = point.convolution
+    return run.movement, *sorted(name for name, value in run.options.items() if value is True)

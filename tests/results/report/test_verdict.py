@@ -64,6 +64,43 @@ def test_the_roots_copying_is_told_with_its_bytes_and_what_other_movements_take(
     assert "With the same work and as many ranks, by forward time, shared 0.0160 s, against 0.0229 s here." in told
 
 
+def streaming(part: str, share: float) -> Any:
+    """The same for a movement that streams: its forward time is its total, and its load is nothing."""
+    lose = losing(part, share)
+
+    def change(record: dict[str, Any]) -> None:
+        lose(record)
+        for repeat in record["repeats"]:
+            repeat |= {"total_s": repeat["forward_s"], "streamed": True}
+            for rank in repeat["ranks"]:
+                rank["app_s"] = repeat["forward_s"]
+                rank["phases_s"]["load"] = 0.0
+
+    return change
+
+
+def test_in_a_window_ranks_wait_for_input_that_nobody_sends(maker: Any) -> None:
+    window = {"movement": "pipeline", "options": {"in_window": True}}
+    maker.add_strong(change=streaming("distribute", 0.3), **window)
+    maker.add_strong(change=streaming("distribute", 0.6), movement="pipeline")
+    told = {line.partition(":")[0]: line for line in verdict.sentences(maker.read())}
+    here = next(line for name, line in told.items() if "in window" in name)
+    assert "making the input: 30% [30%, 30%] of the ranks' time" in here
+    assert f"Next: {advice.STEPS['load']}." in here
+    assert "root's copying" not in here
+    plain = next(line for name, line in told.items() if "pipeline with" in name)
+    assert "the root's copying: 60% [60%, 60%]" in plain
+    assert "by total time, pipeline (in_window) 0.0229 s, against 0.0400 s here." in plain
+
+
+def test_in_windows_the_root_sends_to_other_nodes(maker: Any) -> None:
+    spread = {"movement": "pipeline", "options": {"in_window": True, "group_ranks": 2}}
+    maker.add_strong(change=streaming("distribute", 0.3), **spread)
+    told, _ = verdict.sentences(maker.read())
+    assert "the root's copying: 30%" in told
+    assert "0.393 MB (in" in told, "x of two ranks"
+
+
 def test_one_launch_or_two_carry_no_verdict(make_maker: Any) -> None:
     for launches in (1, 2):
         maker = make_maker(f"few{launches}")
