@@ -11,6 +11,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from results.distributions import student_quantile
+
 CONFIDENCE = 0.95
 # The level of intervals where launches were added until they were narrow enough. Launches that happen to lie close
 # together end that too early: CONFIDENCE of intervals at this level cover the truth (benchmarks/interval_coverage.py).
@@ -124,20 +126,26 @@ def one(launches: int) -> Estimate:
 
 def welch_half_width(above: Sequence[float], below: Sequence[float], confidence: float = CONFIDENCE) -> float:
     """Half the width of Welch's interval of the difference of two means, of two values or more each."""
+    variance, freedom = welch(above, below)
+    return t_quantile(freedom, confidence) * math.sqrt(variance) if variance else 0.0
+
+
+def welch(above: Sequence[float], below: Sequence[float]) -> tuple[float, float]:
+    """Variance of the difference of two means, of two values or more each, and its degrees of freedom.
+
+    The latter are infinite where the former is 0.
+    """
     parts = [(statistics.variance(side) / len(side), len(side) - 1) for side in (above, below)]
     variance = sum(part for part, _ in parts)
     if variance == 0.0:
-        return 0.0
+        return 0.0, math.inf
     # in shares of the variance, since squares of tiny variances would underflow
-    freedom = 1.0 / sum((part / variance) ** 2 / degrees for part, degrees in parts)
-    return t_quantile(freedom, confidence) * math.sqrt(variance)
+    return variance, 1.0 / sum((part / variance) ** 2 / degrees for part, degrees in parts)
 
 
 def t_quantile(degrees_of_freedom: float, confidence: float = CONFIDENCE) -> float:
     """How many standard errors an interval reaches to each side."""
-    from scipy.stats import t  # slow to import, and only a report needs it
-
-    return float(t.ppf(0.5 + confidence / 2.0, degrees_of_freedom))
+    return float(student_quantile(0.5 + confidence / 2.0, degrees_of_freedom))
 
 
 def _logs(times: Sequence[float]) -> list[float]:

@@ -14,7 +14,8 @@ from functools import cached_property
 from results.audit import gates
 from results.audit.cache import fits_a_cache, most_gain
 from results.audit.gates import MARGIN, Case
-from results.estimates import CONFIDENCE, MIN_LAUNCHES, Estimate
+from results.distributions import student_below
+from results.estimates import CONFIDENCE, MIN_LAUNCHES, Estimate, welch
 from results.formats import estimate, number, plural
 from results.records.marks import MEMORY_BOUND
 from results.records.point import RecordedPoint
@@ -141,12 +142,11 @@ def comparisons(sweep: RecordedSweep) -> Iterator[Against]:
 
 def chance(times: Sequence[float], one_rank: Sequence[float], limit: float) -> float:
     """Chance of times so short if their ratio to the one-rank times were `limit`: Welch's test of the logarithms."""
-    from scipy.stats import ttest_ind  # slow to import
-
     logs, ones = [math.log(time_s) for time_s in times], [math.log(time_s * limit) for time_s in one_rank]
-    if statistics.pvariance(logs) == statistics.pvariance(ones) == 0.0:
+    variance, freedom = welch(logs, ones)
+    if variance == 0.0:
         return 0.0 if logs[0] < ones[0] else 1.0
-    return float(ttest_ind(logs, ones, equal_var=False, alternative="less").pvalue)
+    return student_below((statistics.fmean(logs) - statistics.fmean(ones)) / math.sqrt(variance), freedom)
 
 
 def _strong(each: Against) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from results.distributions import student_below
 from results.estimates import CONFIDENCE, INTERVAL, MIN_LAUNCHES, RANGE, Estimate, t_quantile
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
@@ -40,11 +41,9 @@ class LogDifference:
 
     def probability(self) -> float:
         """Of a difference this large by chance."""
-        from scipy.stats import t
-
         if self.variance == 0.0:
             return float(self.mean == 0.0)
-        return 2.0 * float(t.sf(abs(self.mean) / math.sqrt(self.variance), self.freedom))
+        return 2.0 * student_below(-abs(self.mean) / math.sqrt(self.variance), self.freedom)
 
 
 @dataclass(frozen=True)

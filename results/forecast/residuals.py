@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.estimates import CONFIDENCE
+from results.estimates import t_quantile
 from workload.record.schema import SCHEMA_VERSION, SchemaError, check_version
 
 LEAST, LEAST_SWEEPS = 5, 3  # points and sweeps needed for an interval
@@ -48,8 +48,6 @@ def band(sweeps: Sequence[Sequence[Residual]]) -> Band | None:
 
     None as well if no sweep has two rank counts. The degrees of freedom are Satterthwaite's (1946).
     """
-    from scipy.stats import t
-
     known = [[(math.log2(ranks), value) for ranks, value in sweep] for sweep in sweeps if sweep]
     count = sum(map(len, known))
     if len(known) < LEAST_SWEEPS or count < LEAST:
@@ -68,7 +66,7 @@ def band(sweeps: Sequence[Sequence[Residual]]) -> Band | None:
     variance = math.fsum((y - slope * x) ** 2 for x, y in apart) / freedom
     between = statistics.variance(levels) * (1.0 + 1.0 / len(known))
     within = variance * (1.0 - 1.0 / statistics.harmonic_mean(map(len, known)))
-    half = float(t.ppf(0.5 + CONFIDENCE / 2, _freedom((between, len(known) - 1), (within, freedom))))
+    half = t_quantile(_freedom((between, len(known) - 1), (within, freedom)))
     level = statistics.fmean(levels)
     return Band(count, len(known), level, slope, centre, between, within, variance / spread, half)
 

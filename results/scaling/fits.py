@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from results.distributions import f_above
 from results.estimates import CONFIDENCE, Estimate
 from results.records.sweep import STRONG, WEAK
 from results.scaling.power import noncentrality
@@ -227,8 +228,6 @@ def _lack_of_fit(
     by_count: Mapping[int, Sequence[float]], parameters: int, weights: Mapping[int, float]
 ) -> _Lack | None:
     """F test of the points' means about the law against the spread of launches about those means."""
-    from scipy.stats import f
-
     means = {ranks: math.fsum(misses) / len(misses) for ranks, misses in by_count.items()}
     pure = math.fsum(weights[n] * (miss - means[n]) ** 2 for n, misses in by_count.items() for miss in misses)
     lack = math.fsum(weights[n] * len(misses) * means[n] ** 2 for n, misses in by_count.items())
@@ -236,7 +235,7 @@ def _lack_of_fit(
     lack_freedom = len(by_count) - parameters
     if pure_freedom < 1 or pure <= 0.0:
         return None
-    probability = float(f.sf((lack / lack_freedom) / (pure / pure_freedom), lack_freedom, pure_freedom))
+    probability = f_above((lack / lack_freedom) / (pure / pure_freedom), lack_freedom, pure_freedom)
     total = math.fsum(weights[n] * len(misses) for n, misses in by_count.items())
     needed = noncentrality(lack_freedom, pure_freedom, LACK_OF_FIT)
     return _Lack(probability, math.expm1(math.sqrt(needed * pure / pure_freedom / total)))

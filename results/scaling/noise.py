@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from results.distributions import student_below
 from results.estimates import MIN_LAUNCHES
 from results.records.point import RecordedPoint
 from results.scaling.power import welch_difference
@@ -90,8 +91,6 @@ def spread(point: RecordedPoint) -> TimeSpread | None:
 
 def drift(points: Iterable[RecordedPoint]) -> Drift | None:
     """Regression of log time on the order of the runs, each point about its own mean; None with too few launches."""
-    from scipy.stats import t
-
     pairs: list[tuple[float, float]] = []
     groups = 0
     for point in points:
@@ -111,7 +110,7 @@ def drift(points: Iterable[RecordedPoint]) -> Drift | None:
     if left == 0.0:
         return Drift(slope * span, 1.0 if slope == 0.0 else 0.0)
     statistic = slope / math.sqrt(left / freedom / square)
-    return Drift(slope * span, 2.0 * float(t.sf(abs(statistic), freedom)))
+    return Drift(slope * span, 2.0 * student_below(-abs(statistic), freedom))
 
 
 def resolution(points: Iterable[RecordedPoint]) -> Resolution | None:

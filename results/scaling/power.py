@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+from results.distributions import chi2_quantile, f_quantile, noncentral_f_above, normal_below, student_quantile
 from results.estimates import CONFIDENCE
 
 POWER = 0.8
@@ -27,24 +28,21 @@ def welch_difference(launches: int) -> float:
 @cache
 def noncentrality(lack_freedom: int, pure_freedom: int, level: float) -> float:
     """Noncentrality of F at which the F test at `level` finds a lack of fit."""
-    from scipy.stats import f, ncf
-
-    critical = float(f.isf(level, lack_freedom, pure_freedom))
-    return _solved(lambda value: float(ncf.sf(critical, lack_freedom, pure_freedom, value)))
+    critical = f_quantile(1.0 - level, lack_freedom, pure_freedom)
+    return _solved(lambda value: noncentral_f_above(critical, lack_freedom, pure_freedom, value))
 
 
 def _welch_power(launches: int, difference: float) -> float:
     import numpy as np
-    from scipy.stats import chi2, norm, t
 
     freedom = launches - 1
     shares = (np.arange(NODES) + 0.5) / NODES
-    variances = chi2.ppf(shares, freedom) / freedom / launches
+    variances = chi2_quantile(shares, freedom) / freedom / launches
     one, other = variances[:, None], variances[None, :]
     degrees = freedom * (one + other) ** 2 / (one**2 + other**2)
-    needed = t.ppf(0.5 + CONFIDENCE / 2.0, degrees) * np.sqrt(one + other)
+    needed = student_quantile(0.5 + CONFIDENCE / 2.0, degrees) * np.sqrt(one + other)
     error = (2.0 / launches) ** 0.5
-    return float(np.mean(norm.sf((needed - difference) / error) + norm.cdf((-needed - difference) / error)))
+    return float(np.mean(normal_below((difference - needed) / error) + normal_below((-needed - difference) / error)))
 
 
 def _solved(power: Callable[[float], float]) -> float:

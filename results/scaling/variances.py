@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from results.distributions import chi2_above
+
 UNEQUAL = 0.3  # probability below which the variances are taken as different: a test of few launches finds little
 LEAST = 1e-12  # of a log time: below the resolution of any clock
 MOST_PRIOR = 1e4  # degrees of freedom: beyond, the variances are alike
@@ -38,8 +40,6 @@ def shrunk(variances: Sequence[float], degrees: Sequence[int]) -> list[float]:
 
 def unequal(variances: Sequence[float], degrees: Sequence[int]) -> bool:
     """Bartlett's test: whether the samples' variances differ beyond chance."""
-    from scipy.stats import chi2
-
     count, total = len(variances), sum(degrees)
     if count < 2:
         return False
@@ -47,7 +47,7 @@ def unequal(variances: Sequence[float], degrees: Sequence[int]) -> bool:
     logs = math.fsum(each * math.log(variance) for each, variance in zip(degrees, found, strict=True))
     correction = 1.0 + (math.fsum(1.0 / each for each in degrees) - 1.0 / total) / (3.0 * (count - 1))
     statistic = (total * math.log(pooled(found, degrees)) - logs) / correction
-    return float(chi2.sf(statistic, count - 1)) < UNEQUAL
+    return chi2_above(statistic, count - 1) < UNEQUAL
 
 
 def _prior_freedom(excess: float) -> float:
