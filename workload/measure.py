@@ -12,10 +12,12 @@ from mpi4py import MPI
 
 from workload import convolve, movement
 from workload.data import checksum
-from workload.data.checksum import Checker, CheckResult
+from workload.data.checksum import CheckResult
+from workload.data.expectation import Expectation
 from workload.data.images import Source, make_weights, open_pool
 from workload.data.output import Output
-from workload.domain import backends
+from workload.data.shared_check import SharedCheck
+from workload.domain import backends, movements
 from workload.domain.grid import Block, block_of, covers_exactly, output_elements
 from workload.instruments import machine, memory, single_copy
 from workload.instruments.clock import CallStatistics, Clocks
@@ -91,14 +93,26 @@ def _set_up(
     chosen = _stores(comm, run, block, clocks, stores)
     source = Source(open_pool(pool_file, run.problem))
     weights = make_weights(run.weights, run.problem, run.seed)
-    task = movement.Task(comm, run.problem, run.grid, chosen, source, output, weights, run.options)
+    task = movement.Task(comm, run.problem, run.grid, chosen, chosen.loading(source), output, weights, run.options)
     mover = make(run.movement, task)
-    announced = mover.finished_blocks()
-    _refuse_gaps(comm, run, announced)
+    announced = comm.allgather(mover.finished_blocks())
+    _refuse_gaps(run, announced)
     if output is not None:
         output.begin(comm, run.problem)
-    checker = Checker(run.problem, weights, source, run.seed, announced)
-    return Repeater(comm, run, clocks, mover, checker, yardstick, chosen)
+    expectation = Expectation(run.problem, weights, source, run.seed)
+    check = SharedCheck(comm, expectation, announced, _readers(comm, run))
+    return Repeater(comm, run, clocks, mover, check, yardstick, chosen)
+
+
+def _readers(comm: MPI.Intracomm, run: Run) -> list[list[int]]:
+    """For each rank those that can check its y: all of its node, if they may read its memory and y is ever whole."""
+    if movements.describe(run.movement).streams(run.options):
+        return [[rank] for rank in range(comm.size)]
+    node = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    able = node.bcast(single_copy.works() if node.rank == 0 < node.size - 1 else None)
+    ranks = comm.allgather(node.allgather(comm.rank) if able else [comm.rank])
+    node.Free()
+    return ranks
 
 
 def _stores(comm: MPI.Intracomm, run: Run, block: Block, clocks: Clocks, found: FoundStores | None) -> Stores:
@@ -115,10 +129,9 @@ def _stores(comm: MPI.Intracomm, run: Run, block: Block, clocks: Clocks, found: 
     return Stores(comm, clocks.now, convolves, {} if found is None else found["convolve_s"])
 
 
-def _refuse_gaps(comm: MPI.Intracomm, run: Run, announced: list[Block]) -> None:
+def _refuse_gaps(run: Run, announced: list[list[Block]]) -> None:
     """Raises RuntimeError if what the ranks announce does not cover y: what is not announced is not checked."""
-    everywhere = [block for blocks in comm.allgather(announced) for block in blocks]
-    if not covers_exactly(run.problem, everywhere):
+    if not covers_exactly(run.problem, [block for blocks in announced for block in blocks]):
         raise RuntimeError(f"movement {run.movement} announces blocks that do not cover the output exactly once")
 
 

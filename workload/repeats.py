@@ -9,8 +9,8 @@ from typing import Any
 
 from mpi4py import MPI
 
-from workload.data import checksum
-from workload.data.checksum import Checker, CheckResult
+from workload.data.checksum import CheckResult
+from workload.data.shared_check import SharedCheck
 from workload.domain import movements
 from workload.instruments import memory
 from workload.instruments.clock import CallStatistics, Clock, Clocks, RankTimes
@@ -52,7 +52,7 @@ class Repeater:
     run: Run
     clocks: Clocks
     mover: Movement
-    checker: Checker
+    check: SharedCheck
     yardstick: Yardstick
     stores: Stores
     readings: Readings = field(default_factory=Readings)
@@ -82,17 +82,19 @@ class Repeater:
         return Clock(self.comm, self.clocks.now, self.clocks.cpu_now, after_phase)
 
     def _try_stores(self) -> None:
-        """One more repeat, untimed, in whose first convolution the ranks find out which stores are faster."""
-        self.mover.poison()
+        """One more repeat, untimed, in whose first convolution the ranks find out which stores are faster.
+
+        It need not be right: no x is loaded before (`Stores.loading`), no buffer poisoned, and nothing checked.
+        """
         self._unseen()
 
     def _stream_into_check(self) -> None:
         """One more repeat, untimed, with the check as its sink: y is never whole, so it cannot be checked later."""
-        self.mover.use_sink(self.checker)
-        self.checker.begin()
+        self.mover.use_sink(self.check)
+        self.check.begin()
         self.mover.poison()
         self._unseen()
-        self._gather_results()
+        self._keep_result()
 
     def _unseen(self) -> None:
         """A repeat that leaves no times."""
@@ -100,10 +102,10 @@ class Repeater:
         clock.start()
         self.mover.repeat(clock)
 
-    def _gather_results(self) -> None:
-        results = self.comm.gather(self.checker.finish(), root=ROOT)
-        if results is not None:
-            self.readings.results.append(checksum.combine(results))
+    def _keep_result(self) -> None:
+        result = self.check.finish()
+        if result is not None:
+            self.readings.results.append(result)
 
     def _note_rss(self, phase: str) -> None:
         self.readings.rss_after_phase_bytes[phase] = memory.rss_bytes()
@@ -125,10 +127,9 @@ class Repeater:
         speeds = [before, self.yardstick.flops_per_s()]
 
         if not self._streams:
-            self.checker.begin()
-            for block, y in self.mover.outputs():
-                self.checker(block, y)
-            self._gather_results()
+            self.check.begin()
+            self.check.look_at(self.mover.outputs())
+            self._keep_result()
         gathered = self.comm.gather((clock.times, speeds, faults), root=ROOT)
         if gathered is None:
             return None

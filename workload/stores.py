@@ -14,7 +14,9 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from workload.convolve import Array, Convolve
+from workload.domain.grid import Block
 from workload.instruments.clock import Now
+from workload.movement import Source
 
 TURNS = 7  # counted ones of each kind, after one that warms up
 LOST = 1  # turns in which a kind may be slower than the first and still be taken
@@ -45,6 +47,15 @@ class Stores:
         if self.undecided:
             self._try(x, w, y)
         self._convolves[self.taken](x, w, y)
+
+    def loading(self, source: Source) -> Source:
+        """The source for a movement: it fills nothing while the stores are undecided, for no time rests on values."""
+
+        def load(block: Block, out: Array) -> None:
+            if not self.undecided:
+                source(block, out)
+
+        return load
 
     def document(self) -> dict[str, Any]:
         """The measurement's `stores`."""

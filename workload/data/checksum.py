@@ -17,17 +17,15 @@ A sum over a plane or a batch would not notice exchanged rows or images; a sum f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workload.data.images import Source
-from workload.domain.grid import Block, Span, all_taps, whole
-from workload.domain.problem import Problem
+from workload.data.expectation import Expectation, Rows, Spot
+from workload.domain.grid import Block, Span
 
-GROUP_BYTES = 32 * 2**20  # x of the images that are summed at once
 TILE_ELEMENTS = 2**17  # 1 MiB of float64: stays in cache between passes
 SPOTS = 32  # single elements that a rank recomputes
 UNBOUNDED = float(np.finfo(np.float64).max)  # JSON has no infinity
@@ -79,43 +77,30 @@ def worst(results: Sequence[CheckResult]) -> CheckResult:
     )
 
 
-@dataclass(frozen=True)
-class _Spot:
-    """One element of y, its float64 value and the bound of its rounding."""
-
-    place: tuple[int, int, int, int]
-    value: float
-    bound: float
-
-
 @dataclass
 class _Expected:
-    """Of one block: the expected sums and tolerances, each (images, channels, rows) float64, and the rows seen."""
+    """Of one block: what is expected of it, and the rows seen."""
 
     block: Block
-    sums: Float64
-    tolerance: Float64
-    spots: list[_Spot]
+    rows: Rows
+    spots: list[Spot]
     seen: NDArray[np.bool_]
 
 
 class Checker:
-    """Checks one rank's finished blocks. Made once for a run and used after every repeat.
+    """Checks the finished y that one rank sees. Made once for a run and used after every repeat.
 
-    `blocks` are the parts of y that this rank will hand over; `weights` are (O, C, KH, KW) float32. It is called with
-    a block, or with a part of one that has all of its columns, and its y, so it can serve as a sink.
+    `expected` are the rows of the parts of y that this rank will see. It is called with such a block, or with a part
+    of one that has all of its columns, and its y, so it can serve as a sink.
     """
 
-    def __init__(self, problem: Problem, weights: Float32, source: Source, seed: int, blocks: Iterable[Block]) -> None:
-        generator = np.random.Generator(np.random.Philox(key=[seed, 1]))
-        self._problem = problem
-        self._weights = weights.astype(np.float64)
-        self._source = source
-        self._u = generator.uniform(0.5, 1.5, problem.out_width) * generator.choice([-1.0, 1.0], problem.out_width)
-        self._gamma = (weights[0].size + 2) * 2.0**-24
-        blocks = list(blocks)
-        places = _spot_places(blocks, generator)
-        self._expected = [self._expect(block, spots) for block, spots in zip(blocks, places, strict=True)]
+    def __init__(self, expectation: Expectation, expected: Mapping[Block, Rows]) -> None:
+        self._u = expectation.u
+        places = _spot_places(list(expected), expectation.generator)
+        self._expected = [
+            _Expected(block, rows, list(map(expectation.spot, spots)), np.zeros(rows.sums.shape, np.bool_))
+            for (block, rows), spots in zip(expected.items(), places, strict=True)
+        ]
         self.begin()
 
     def begin(self) -> None:
@@ -140,7 +125,7 @@ class Checker:
         if expected.seen[part].any():
             self._twice = True
         expected.seen[part] = True
-        self._compare(self._row_sums(block, y), expected.sums[part], expected.tolerance[part])
+        self._compare(self._row_sums(block, y), expected.rows.sums[part], expected.rows.tolerance[part])
         self._compare_spots(block, y, expected.spots)
 
     def finish(self) -> CheckResult:
@@ -188,8 +173,10 @@ class Checker:
         self._worst = max(self._worst, float(ratio.max()))
         self._detectable = max(self._detectable, float(detectable.max()))
 
-    def _compare_spots(self, block: Block, y: Float32, spots: list[_Spot]) -> None:
+    def _compare_spots(self, block: Block, y: Float32, spots: list[Spot]) -> None:
         for spot in spots:
+            if not block.batch.start <= spot.place[0] < block.batch.stop:
+                continue
             offsets = [at - span.start for at, span in zip(spot.place, block.y_spans, strict=True)]
             if not all(0 <= offset < size for offset, size in zip(offsets, y.shape, strict=True)):
                 continue
@@ -197,75 +184,6 @@ class Checker:
             self._spots += 1
             self._spots_passed &= error <= spot.bound
             self._spot_error = max(self._spot_error, error if np.isfinite(error) else UNBOUNDED)
-
-    def _expect(self, block: Block, places: list[tuple[int, int, int, int]]) -> _Expected:
-        sums, tolerance = np.empty(block.y_shape[:3]), np.empty(block.y_shape[:3])
-        for group in _groups(all_taps(self._problem, block)):
-            images = slice(group.batch.start - block.batch.start, group.batch.stop - block.batch.start)
-            self._expect_group(group, sums[images], tolerance[images])
-        spots = [self._expect_spot(place) for place in places]
-        return _Expected(block, sums, tolerance, spots, np.zeros(sums.shape, np.bool_))
-
-    def _expect_group(self, group: Block, sums: Float64, tolerance: Float64) -> None:
-        """e and tolerance of the group's rows, written into (images, channels, rows) arrays."""
-        x = np.empty(group.x_shape, np.float32)
-        self._source(group, x)
-        weights = self._weights[group.out_channel.start : group.out_channel.stop]
-        u = self._u[group.column.start : group.column.stop]
-        band = _band(u, weights.shape[3])
-        plain, absolute, squared = _row_moments(x, band)
-        sums[...] = _fold(weights, plain)
-        certain = self._gamma * _fold(np.abs(weights), absolute)
-        likely = 8 * self._gamma * _fold(np.abs(weights), np.sqrt(squared))
-        np.minimum(certain, likely, out=tolerance)
-
-    def _expect_spot(self, place: tuple[int, int, int, int]) -> _Spot:
-        b, o, h, w = (Span(at, at + 1) for at in place)
-        block = all_taps(self._problem, replace(whole(self._problem), batch=b, out_channel=o, row=h, column=w))
-        x = np.empty(block.x_shape, np.float32)
-        self._source(block, x)
-        terms = self._weights[place[1]] * x[0].astype(np.float64)
-        return _Spot(place, float(terms.sum()), self._gamma * float(np.abs(terms).sum()))
-
-
-def _groups(block: Block) -> Iterator[Block]:
-    """The block cut into groups of images whose x takes at most GROUP_BYTES."""
-    images = max(1, GROUP_BYTES * len(block.batch) // block.x_bytes)
-    for start in range(block.batch.start, block.batch.stop, images):
-        yield replace(block, batch=Span(start, min(start + images, block.batch.stop)))
-
-
-def _band(u: Float64, kernel_columns: int) -> Float64:
-    """(columns of x, KW) matrix with u shifted down by j in column j: x @ band = R for every j at once."""
-    band = np.zeros((len(u) + kernel_columns - 1, kernel_columns))
-    for j in range(kernel_columns):
-        band[j : j + len(u), j] = u
-    return band
-
-
-def _row_moments(x: Float32, band: Float64) -> tuple[Float64, Float64, Float64]:
-    """R, R1 and R2 squared, each (images, C, rows of x, KW), of contiguous x (images, C, rows, columns)."""
-    lines = x.reshape(-1, x.shape[3])
-    at_once = max(1, TILE_ELEMENTS // x.shape[3])
-    plain, absolute, squared = (np.empty((len(lines), band.shape[1])) for _ in range(3))
-    magnitude, square = np.abs(band), band**2
-    for top in range(0, len(lines), at_once):
-        part = slice(top, top + at_once)
-        tile = lines[part].astype(np.float64)
-        plain[part] = tile @ band
-        absolute[part] = np.abs(tile, out=tile) @ magnitude
-        squared[part] = np.square(tile, out=tile) @ square
-    shape = (*x.shape[:3], band.shape[1])
-    return plain.reshape(shape), absolute.reshape(shape), squared.reshape(shape)
-
-
-def _fold(weights: Float64, moments: Float64) -> Float64:
-    """sum over c, i, j of weights[o, c, i, j] moments[n, c, h + i, j]: (images, O, rows of y)."""
-    rows = moments.shape[2] - weights.shape[2] + 1
-    total = np.zeros((weights.shape[0], moments.shape[0], rows))
-    for i in range(weights.shape[2]):
-        total += np.tensordot(weights[:, :, i], moments[:, :, i : i + rows], axes=((1, 2), (1, 3)))
-    return total.transpose(1, 0, 2)
 
 
 def _spot_places(blocks: Sequence[Block], generator: np.random.Generator) -> list[list[tuple[int, int, int, int]]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -38,44 +39,56 @@ def factor(image: int, pictures: int, height: int) -> np.float32:
     return np.float32((0.5 + (turns - math.floor(turns))) / 255)
 
 
+@dataclass(frozen=True)
+class Alike:
+    """Images that follow each other, made of `pictures` that do, rolled down alike and multiplied by one factor."""
+
+    images: Span
+    pictures: range
+    rolled: int
+    factor: np.float32
+
+
 class Source:
-    """`source(block, out)` fills `out` with the block's part of x (float32), about as fast as a copy."""
+    """`source(block, out)` fills `out` with the block's part of x (float32), about as fast as a copy.
+
+    Attributes:
+        pool: the pictures (n, C, H, W), uint8.
+    """
 
     def __init__(self, pool: NDArray[np.uint8]) -> None:
-        self._pool = pool
+        self.pool = pool
 
     def __call__(self, block: Block, out: NDArray[np.float32]) -> None:
         """Fills `out`, of shape `block.x_shape`. Raises ValueError for another shape."""
         if out.shape != block.x_shape:
             raise ValueError(f"out has shape {out.shape}, but the block reads {block.x_shape} of x")
         start = block.batch.start
-        for images in self._alike(block):
-            self._fill(images, block, out[images.start - start : images.stop - start])
+        for alike in self.alike(block):
+            self._fill(alike, block, out[alike.images.start - start : alike.images.stop - start])
 
-    def _alike(self, block: Block) -> Iterator[Span]:
-        """Images to fill at once: those with the same roll and factor if images are small, else one by one."""
-        pictures, *shape = self._pool.shape
+    def alike(self, block: Block) -> Iterator[Alike]:
+        """The block's images, those at once that have the same roll and factor if they are small, else one by one."""
+        pictures, *shape = self.pool.shape
         together = pictures if math.prod(shape) <= SMALL_IMAGE else 1
         start = block.batch.start
         while start < block.batch.stop:
             stop = min(block.batch.stop, start - start % together + together)
-            yield Span(start, stop)
+            first, height = start % pictures, shape[1]
+            made_of = range(first, first + stop - start)
+            yield Alike(Span(start, stop), made_of, (start // pictures) % height, factor(start, pictures, height))
             start = stop
 
-    def _fill(self, images: Span, block: Block, out: NDArray[np.float32]) -> None:
-        """Fills images that have the same roll and factor."""
-        pictures, _, height, _ = self._pool.shape
-        first_picture = images.start % pictures
-        scale = factor(images.start, pictures, height)
-        rolled = (images.start // pictures) % height
-        pool = self._pool[first_picture : first_picture + len(images)]
+    def _fill(self, alike: Alike, block: Block, out: NDArray[np.float32]) -> None:
+        height, rolled = self.pool.shape[2], alike.rolled
+        pool = self.pool[alike.pictures.start : alike.pictures.stop]
         channels = slice(block.in_channel.start, block.in_channel.stop)
         columns = slice(block.x_columns.start, block.x_columns.stop)
         for rows in _pieces(block.x_rows, rolled):
             target = out[:, :, rows.start - block.x_rows.start : rows.stop - block.x_rows.start]
             first = (rows.start - rolled) % height
             np.copyto(target, pool[:, channels, first : first + len(rows), columns])
-            np.multiply(target, scale, out=target)
+            np.multiply(target, alike.factor, out=target)
 
 
 def _pieces(rows: Span, rolled: int) -> list[Span]:

@@ -6,6 +6,7 @@ Containers often forbid it, and MPI then copies twice without a word.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import subprocess
 import sys
@@ -26,8 +27,9 @@ print(read(int(sys.argv[1]), ctypes.byref(mine), 1, ctypes.byref(theirs), 1, 0),
 """
 
 
+@functools.cache
 def works() -> bool:
-    """True where another process read a word of this one's memory. Does not disturb MPI, but is not for its ranks."""
+    """True where another process read a word of this one's memory: a test that starts one, once. Disturbs no MPI."""
     word = ctypes.create_string_buffer(WORD, len(WORD))
     try:
         # as MPI's ranks do where only descendants may be read (Yama)

@@ -21,6 +21,7 @@ from workload.instruments.clock import Clock
 
 ROOT = 0
 Float32 = NDArray[np.float32]
+PAGE_ELEMENTS = 1024  # in the smallest pages, of 4 KiB
 Spans = tuple[Span, Span, Span, Span]
 Source = Callable[[Block, Float32], None]
 Sink = Callable[[Block, Float32], None]
@@ -93,7 +94,19 @@ def index(spans: Spans, origin: Spans | None = None) -> tuple[slice, ...]:
 
 
 def touched(shape: tuple[int, ...]) -> Float32:
-    """A float32 array of NaN whose pages exist. numpy allocates it, since it asks the kernel for huge pages."""
+    """A float32 array whose pages exist. numpy allocates it, since it asks the kernel for huge pages."""
     array = np.empty(shape, np.float32)
-    array.fill(np.nan)
+    touch(array)
     return array
+
+
+def touch(array: Float32) -> None:
+    """Writes to every page of the array, whose last axis is contiguous, so that this rank is the first to touch it."""
+    runs = array.reshape(-1) if array.flags.c_contiguous else array
+    runs[..., ::PAGE_ELEMENTS] = np.nan
+    runs[..., -1:] = np.nan
+
+
+def fill_with_nan(array: Float32) -> None:
+    """Fills the array, whose last axis is contiguous: as bytes, all ones being a NaN, in half the time of floats."""
+    array.view(np.uint8).fill(0xFF)

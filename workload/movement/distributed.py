@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 from mpi4py import MPI
 
 from workload.domain.chunks import chunk_bytes_of, piece, pieces_of
 from workload.domain.grid import Block, block_of, finisher
 from workload.domain.movements.distributed import streams
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Task, index, touched
+from workload.movement import ROOT, Float32, Sink, Task, fill_with_nan, index, touched
 from workload.movement.partial_sums import PartialSums
 
 
@@ -43,7 +42,7 @@ class Distributed:
     def poison(self) -> None:
         buffers = [self._x, self._y, self._w_block, *([] if self._task.comm.rank == ROOT else [self._w])]
         for buffer in buffers:
-            buffer.fill(np.nan)
+            fill_with_nan(buffer)
 
     def repeat(self, clock: Clock) -> None:
         if self._streams:

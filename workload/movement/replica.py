@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
 from mpi4py import MPI
 
 from workload.domain.grid import Block, Span, whole
 from workload.domain.movements.replica import replica_images
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Task, touched
+from workload.movement import ROOT, Float32, Sink, Task, fill_with_nan, touched
 from workload.movement.datatypes import image_type
 from workload.movement.spread import Spread
 
@@ -65,9 +64,9 @@ class Replica:
     def poison(self) -> None:
         for buffer in (self._x, self._y, self._whole_x, self._whole_y):
             if buffer is not None:
-                buffer.fill(np.nan)
+                fill_with_nan(buffer)
         if not self._is_root:
-            self._w.fill(np.nan)
+            fill_with_nan(self._w)
 
     def repeat(self, clock: Clock) -> None:
         comm, (x_spread, y_spread) = self._task.comm, self._spreads

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 from mpi4py import MPI
 
 from workload.domain.grid import Block, block_of, finisher, whole
 from workload.domain.movements.scatter_gather import x_in_place, y_in_place
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Spans, Task, index, touched
+from workload.movement import ROOT, Float32, Sink, Spans, Task, fill_with_nan, index, touched
 from workload.movement.partial_sums import PartialSums
 from workload.movement.spread import PartsSpread, Spread
 
@@ -58,7 +57,7 @@ class ScatterGather:
             buffers.append(self._w)
         for buffer in buffers:
             if buffer is not None:
-                buffer.fill(np.nan)
+                fill_with_nan(buffer)
 
     def repeat(self, clock: Clock) -> None:
         comm = self._task.comm

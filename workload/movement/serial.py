@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from workload.domain.grid import Block, whole
 from workload.instruments.clock import Clock
-from workload.movement import Float32, Sink, Task, touched
+from workload.movement import Float32, Sink, Task, fill_with_nan, touched
 
 
 class Serial:
@@ -25,8 +25,8 @@ class Serial:
         self._y = touched(self._block.y_shape)
 
     def poison(self) -> None:
-        self._x.fill(float("nan"))
-        self._y.fill(float("nan"))
+        fill_with_nan(self._x)
+        fill_with_nan(self._y)
 
     def repeat(self, clock: Clock) -> None:
         with clock.phase("load"):

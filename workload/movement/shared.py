@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
 from mpi4py import MPI
 
 from workload.domain.grid import AXES, Block, Span, block_of, cut, finisher, whole
 from workload.instruments.clock import Clock
 from workload.instruments.nodes import node_of, nodes_of
-from workload.movement import ROOT, Float32, Sink, Spans, Task, index, touched
+from workload.movement import ROOT, Float32, Sink, Spans, Task, fill_with_nan, index, touch, touched
 from workload.movement.datatypes import part_type
 from workload.movement.node_window import NodeWindow
 from workload.movement.partial_sums import PartialSums
@@ -55,7 +54,8 @@ class Shared:
         self._y_block = self._y[index(self._block.y_spans, self._box.y_spans)]
         # Partial sums need a buffer of their own; a finished block is written straight into the window.
         self._partial = touched(self._block.y_shape) if task.grid.sum_parts > 1 else None
-        self._poison_windows()  # so that each page is first touched by the rank that writes it
+        for part in self._written():
+            touch(part)
         self._types = self._plan()
 
     def poison(self) -> None:
@@ -63,8 +63,9 @@ class Shared:
         if self._partial is not None:
             buffers.append(self._partial)
         for buffer in buffers:
-            buffer.fill(np.nan)
-        self._poison_windows()
+            fill_with_nan(buffer)
+        for part in self._written():
+            fill_with_nan(part)
         self._meet()
 
     def repeat(self, clock: Clock) -> None:
@@ -132,19 +133,19 @@ class Shared:
             share = replace(share, tap_row=Span(0, 1))  # the next rank fills the halo below
         return share, self._x[index(share.x_spans, self._box.x_spans)]
 
-    def _poison_windows(self) -> None:
-        """Fills the windows with NaN, each part by the rank that will write it."""
+    def _written(self) -> Iterator[Float32]:
+        """The parts of the windows that this rank writes in a repeat: it touches them first, and poisons them."""
         share = self._share() if self._on_root else None
         if share is not None:
-            share[1].fill(np.nan)
+            yield share[1]
         if self._leads and not self._on_root:
-            self._x.fill(np.nan)
+            yield self._x
         if finisher(self._task.grid, self._task.comm.rank) == self._task.comm.rank:
-            self._y_block.fill(np.nan)
+            yield self._y_block
         if self._task.comm.rank == ROOT:
             for node in self._nodes[1:]:
                 for rank in node:
-                    self._y[index(self._blocks[rank].y_spans)].fill(np.nan)
+                    yield self._y[index(self._blocks[rank].y_spans)]
 
     def _meet(self) -> None:
         for window in (self._x_window, self._y_window):

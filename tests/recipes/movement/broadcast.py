@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 from mpi4py import MPI
 
 from workload.domain.grid import Block, block_of, finisher, whole
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Task, index, touched
+from workload.movement import ROOT, Float32, Sink, Task, fill_with_nan, index, touched
 from workload.movement.datatypes import run_type
 from workload.movement.partial_sums import PartialSums
 from workload.movement.spread import Spread
@@ -44,7 +43,7 @@ class Broadcast:
         buffers = [self._x, self._y, self._w_block, self._whole_y, None if self._is_root else self._w]
         for buffer in buffers:
             if buffer is not None:
-                buffer.fill(np.nan)
+                fill_with_nan(buffer)
 
     def repeat(self, clock: Clock) -> None:
         comm = self._task.comm

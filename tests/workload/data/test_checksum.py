@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from workload.convolve.tiles import convolve
 from workload.data.checksum import UNBOUNDED, Checker, CheckResult, combine, worst
+from workload.data.expectation import Expectation
 from workload.data.images import Source, make_weights
 from workload.domain.grid import AXES, Block, Grid, Span, axis_lengths, block_of, finisher, whole
 from workload.domain.problem import Problem
@@ -28,7 +29,11 @@ class Case:
         self.source(whole(problem), self.x)
         self.y = np.empty(problem.y_shape, np.float32)
         convolve(self.x, self.w, self.y)
-        self.checker = Checker(problem, self.w, self.source, 9, self.blocks)
+        self.renew()
+
+    def renew(self) -> None:
+        expectation = Expectation(self.problem, self.w, self.source, 9)
+        self.checker = Checker(expectation, expectation.rows(self.blocks))
 
     def verdict(self, y: np.ndarray) -> CheckResult:
         self.checker.begin()
@@ -227,7 +232,7 @@ def test_zero_against_zero_is_right_and_an_error_beside_zero_tolerance_is_not() 
     case = Case(problem, "identity")
     case.w[1] = 0
     convolve(case.x, case.w, case.y)
-    case.checker = Checker(problem, case.w, case.source, 9, case.blocks)
+    case.renew()
     assert case.verdict(case.y).passed
     case.y[0, 1, 3, 3] = 1e-30
     assert case.verdict(case.y).worst_error_over_tolerance == UNBOUNDED

@@ -64,8 +64,9 @@ class Decomposition:
         return sum(self.blocks[rank].y_bytes for rank in ranks if rank in self.finishers)
 
     def root_checks_rows(self) -> list[int]:
-        """Rows of y that each rank checks if the root ends up with all of y."""
-        return [rows_of(whole(self.problem)), *(0 for _ in self.others)]
+        """Rows of y that each rank checks at most, if the root ends up with all of y: the others do their share."""
+        rows = rows_of(whole(self.problem))
+        return [rows, *(-(-rows // self.grid.ranks) for _ in self.others)]
 
     def finishers_check_rows(self) -> list[int]:
         """Rows of y that each rank checks if finished blocks stay on their ranks."""
