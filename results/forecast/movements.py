@@ -67,9 +67,9 @@ def scatter_gather(ranks: ForecastRanks) -> ForecastPhases:
 def tree(ranks: ForecastRanks) -> ForecastPhases:
     return ForecastPhases(
         ranks.root_load_s(),
-        ranks.announce_s() + ranks.tree_s(ranks.x_bytes),
+        ranks.announce_s() + ranks.down_tree_s(ranks.x_bytes),
         ranks.convolve_s(),
-        ranks.sums_s() + ranks.tree_s(ranks.y_bytes),
+        ranks.sums_s() + ranks.up_tree_s(ranks.y_bytes),
     )
 
 

@@ -12,6 +12,7 @@ from workload.domain.backends import ORDINARY
 from workload.record.schema import SchemaError, check_version
 
 WITHIN, BETWEEN = "within", "between"
+ASLEEP = "asleep"
 SHAPE_NOTE = (
     "Backends are measured with 3 filters of 3 x 3 over 3 channels: those of another shape may be faster or slower."
 )
@@ -104,6 +105,7 @@ class Probe:
             the fastest node; None in older probes.
         stores: bytes per second, read plus written, of all active ranks in our own copies from memory, by the kind of
             stores; empty in older probes.
+        polled: whether ranks that were not measured polled meanwhile, as in older probes; now they sleep.
     """
 
     cluster: str
@@ -118,6 +120,20 @@ class Probe:
     yardstick: Mapping[str, float] = field(default_factory=dict)
     cache: Rates | None = None
     stores: Mapping[str, Rates] = field(default_factory=dict)
+    polled: bool = False
+
+    def polling_cost(self, active: int) -> float:
+        """How much faster than probed a backend is where so many ranks are all that run on a node.
+
+        Where the probe's other ranks polled, they held back what it measured as if they had computed too: they ran on
+        the second hardware threads of the same cores, or on the same budget of clock and power. What that costs is how
+        much faster multiply-adds are among so few than among all; ranks that poll leave the vector units alone, and
+        so do not slow those.
+        """
+        if not self.polled or self.multiply_add is None:
+            return 1.0
+        most = self.multiply_add.by_active[-1][0]
+        return self.multiply_add.at(active) / self.multiply_add.at(most)
 
     def streamed(self, active: float) -> float:
         """The most bytes per second, read plus written, that so many ranks move through memory, by the best stores."""
@@ -160,6 +176,7 @@ def parse(document: Mapping[str, Any], name: str) -> Probe:
             spread=_spread(document),
             ranks=_ranks(document),
             yardstick=_yardstick(nodes),
+            polled=document.get("waiting") != ASLEEP,
             cache=_cache([entry for node in nodes for entry in node.get("cache", ())]),
             stores={
                 kind: _undisturbed(_slowest(entries, "bytes_per_s"), share=lambda active: 1.0 / active)

@@ -66,7 +66,7 @@ class ForecastRanks:
         All ranks are active at once, or `active` of a node on average.
         """
         active = self.active if active is None else active
-        rate = self._rates.at(active) / self._crowd
+        rate = self._rates.at(active) * self._probe.polling_cost(self.active) / self._crowd
         slowest = max(_flops(block) for block in self._blocks) / rate
         bytes_ = max(block.x_bytes + block.y_bytes for block in self._blocks)
         return float(max(slowest, bytes_ / self._memory_share(active)))
@@ -85,12 +85,25 @@ class ForecastRanks:
                     seconds += self._message_s(sizes[rank], BETWEEN if node else WITHIN)
         return seconds
 
-    def tree_s(self, sizes: Sequence[float]) -> float:
-        """Everything for other nodes passes the root's link; then all leaders serve their nodes at the same time."""
-        outside = [sum(sizes[rank] for rank in ranks) for ranks in self._nodes[1:]]
-        seconds = sum(self._message_s(size, BETWEEN) for size in outside)
+    def down_tree_s(self, sizes: Sequence[float]) -> float:
+        """What is for other nodes passes the root's link; then the ranks of each node take their parts at once.
+
+        A leader offers all parts together, and each rank copies its own out of the leader's memory, as the leader does:
+        as long as the largest takes, or all of them through the memory of the node.
+        """
+        parts = [sizes[rank] for rank in self._nodes[0]]
+        longest = max((self._message_s(part, WITHIN) for part in parts[1:]), default=0.0)
+        together = COPY * sum(parts) / self._probe.memory.at(self.active, max(parts))
+        return self._outside_s(sizes) + max(longest, together, self._copied_s(sizes[0]))
+
+    def up_tree_s(self, sizes: Sequence[float]) -> float:
+        """All leaders collect their nodes' parts at the same time, one after the other; then the root the leaders'."""
         inside = [sum(self._message_s(sizes[rank], WITHIN) for rank in ranks[1:]) for ranks in self._nodes]
-        return seconds + max(inside) + self._copied_s(sizes[0])
+        return self._outside_s(sizes) + max(inside) + self._copied_s(sizes[0])
+
+    def _outside_s(self, sizes: Sequence[float]) -> float:
+        """All that is between the root and other nodes passes the root's link."""
+        return sum(self._message_s(sum(sizes[rank] for rank in ranks), BETWEEN) for ranks in self._nodes[1:])
 
     def between_leaders_s(self, sizes: Sequence[float]) -> float:
         """The root exchanges one message with the leader of every other node; within a node nothing moves."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,6 +35,7 @@ Work = Callable[[], object]
 NO_CODE = (ImportError, RuntimeError, OSError, ValueError)  # a backend that does not work on this processor
 MEMORY_SHARE = 0.25  # of a node's memory that the probe's arrays may take
 SHORTEST_S = 1e-6
+POLL_S = 0.001
 PICTURES = 2  # in the pool that the load is made from
 
 
@@ -65,8 +67,7 @@ class Gauge:
             if work is not None:
                 for _ in range(turns):
                     work()
-            spent = (now() - begun) / turns if works else 0.0
-            return float(node.allreduce(spent, op=MPI.MAX))
+            return _longest(node, (now() - begun) / turns if works else None)
 
         turns = max(1, round(scale.round_s / max(seconds(1), SHORTEST_S)))
         self.samples.extend(seconds(turns) for _ in range(scale.rounds))
@@ -75,6 +76,20 @@ class Gauge:
         """The rate at the median of all rounds, and the spread of these."""
         rate = self.amount / statistics.median(self.samples)
         return {**self.about, "active": self.active, self.unit: rate, "spread": spread(self.samples)}
+
+
+def _longest(node: MPI.Comm, spent_s: float | None) -> float:
+    """The longest of the seconds of all ranks. Those that have none sleep until then.
+
+    MPI would let them poll, and a rank that polls slows one on the other hardware thread of its core as if it worked.
+    """
+    longest = np.zeros(1)
+    request = node.Iallreduce(np.array([spent_s or 0.0]), longest, op=MPI.MAX)
+    if spent_s is None:
+        while not request.Test():
+            time.sleep(POLL_S)
+    request.Wait()
+    return float(longest[0])
 
 
 def counts(ranks: int) -> list[int]:

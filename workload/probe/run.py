@@ -52,6 +52,7 @@ def probe(comm: MPI.Intracomm, clocks: Clocks, scale: Scale | None = None) -> di
         "schema_version": SCHEMA_VERSION,
         "kind": "probe",
         "ranks": comm.size,
+        "waiting": "asleep",
         "links": [link.figure() for link in pairs],
         "nodes": [each for each in gathered if each is not None],
     }
