@@ -9,7 +9,10 @@ from orchestration.tasks.arguments import YES, amount
 from orchestration.tasks.common import ROOT, known_clusters, operator, reports_errors, terminable, utc_now
 from orchestration.tasks.printing import print_line
 
-MADE = "compose-light, compose-fat (containers here), or a stack on Google Cloud: fat, light, any Pulumi.<name>.yaml"
+MADE = (
+    "compose-light, compose-fat (containers here); on Google Cloud fat, light, any Pulumi.<name>.yaml, or type and "
+    "count of machines, as c3-highcpu-22x4"
+)
 
 
 @task(auto_shortflags=False)

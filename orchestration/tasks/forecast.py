@@ -55,7 +55,7 @@ def probe(_context: Context, cluster: str = "local", wait: bool = False, concurr
 
 @task(
     help={
-        "cluster": "a cluster that was probed, or a stack that is described, as fat and light are (default: local)",
+        "cluster": "a cluster that was probed or is described, as fat, light and c3-highcpu-22x4 are (default: local)",
         "study": "whose runs to forecast (default: the cluster's own)",
         "ranks": "rank counts: 1..64 for powers of two, or a comma-separated list",
         "series": "only these series of the study, comma-separated",

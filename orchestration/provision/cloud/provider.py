@@ -1,5 +1,7 @@
 """Clusters on Google Cloud, as the tasks see them: one for each Pulumi.<name>.yaml of the project.
 
+Type and count of machines, as c3-highcpu-22x4, need no file: a stack is made for them, and removed when it is down.
+
 What a task does is in service.py, imported when a task begins: listing clusters needs neither Pulumi nor Google.
 """
 
@@ -17,25 +19,29 @@ from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.clusters.provider import DescribedNodes, Provider, UpFlags
 from orchestration.errors import Refusal
 from orchestration.operator import Operator
+from orchestration.provision.cloud import made, type_and_count
 
 if TYPE_CHECKING:
     from orchestration.provision.cloud.service import Cloud
 
 
 class GoogleCloud(Provider):
-    """The provider of Pulumi's stacks; it takes `Pulumi.fat.yaml` for `fat` too."""
+    """The provider of Pulumi's stacks; it takes `Pulumi.fat.yaml` for `fat` too, and c3-highcpu-22x4."""
 
     kind = "Google Cloud"
     leaves_orphans = True
 
     def names(self, root: Path) -> Sequence[str]:
-        return sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml"))
+        return sorted([*(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml")), *made.names(root)])
 
     def owns(self, cluster: str, root: Path) -> bool:
-        return _name(cluster) in self.names(root)
+        return type_and_count.read(cluster, root) is not None or _name(cluster, root) in self.names(root)
 
     def find(self, cluster: str, root: Path, utc: str) -> Inventory:
-        return super().find(_name(cluster), root, utc)
+        name = _name(cluster, root)
+        if not folder_of(name, root).inventory.exists():
+            raise Refusal(f"cluster {cluster} is not up: start it with 'fab up --cluster {cluster}'")
+        return super().find(name, root, utc)
 
     def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
         if flags.build_tools:
@@ -62,20 +68,27 @@ class GoogleCloud(Provider):
             yield
 
     def orphans(self, cluster: str, project: str, discard: bool, operator: Operator) -> int:
+        cluster = _name(cluster, operator.root)
         alive = [name for name in self.names(operator.root) if folder_of(name, operator.root).inventory.exists()]
         return _cloud(operator).orphans(cluster, project, () if discard else alive)
 
     def described(self, cluster: str, root: Path) -> DescribedNodes | None:
         from orchestration.provision.cloud.clients import stack_settings
+        from orchestration.provision.cloud.service import stack_of
 
-        name = stack_settings.stack_name(cluster, root)
+        wanted = type_and_count.read(cluster, root)
+        if wanted is not None and not made.is_made(wanted.stack, root):
+            return DescribedNodes(wanted.machine_type, wanted.count, None)
+        name = stack_of(cluster, root)
         keys = stack_settings.config(name, root)
         nodes, slots = (stack_settings.count(keys, name, key) for key in ("nodes", "slots"))
         return DescribedNodes(str(keys.get("convscale:machine_type")), nodes or 1, slots)
 
 
-def _name(cluster: str) -> str:
-    """The stack of `fat` and of `Pulumi.fat.yaml`, wherever that lies."""
+def _name(cluster: str, root: Path) -> str:
+    """The stack of `fat`, of `Pulumi.fat.yaml`, wherever that lies, and of type and count."""
+    if wanted := type_and_count.read(cluster, root):
+        return wanted.stack
     file = re.fullmatch(r"Pulumi\.(.+)\.yaml", Path(cluster).name)
     return file[1] if file else cluster
 

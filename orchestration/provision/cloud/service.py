@@ -11,11 +11,11 @@ from pathlib import Path
 
 from orchestration.clusters.folder import ClusterFolder, folder_of, read_cluster
 from orchestration.clusters.inventory import Inventory
-from orchestration.errors import Refusal
+from orchestration.errors import Refusal, Stopped
 from orchestration.operator import Person, WallClock
 from orchestration.paths import RunsFolder
 from orchestration.provision import unfetched
-from orchestration.provision.cloud import down, pairing, wake
+from orchestration.provision.cloud import down, made, pairing, type_and_count, wake
 from orchestration.provision.cloud.bootstrap import NotReadyError, Waiting
 from orchestration.provision.cloud.clients import pulumi_stack, stack_settings
 from orchestration.provision.cloud.clients.compute import Google, GoogleError
@@ -40,24 +40,34 @@ class Cloud:
 
         Raises Refusal, Stopped.
         """
-        name = stack_settings.stack_name(cluster, self.root)
-        google = self._google(name)
-        chosen, folder = self._select(name, create=True), folder_of(name, self.root)
-        fetched = None if replacing is None else partial(self._all_fetched, google, chosen, folder, replacing)
-        return Up(chosen, google, folder, self.person, self.clock, budget, keep, fetched).up()
+        _equipped()
+        wanted = type_and_count.read(cluster, self.root)
+        new = wanted is not None and made.write(wanted, self.root)
+        name = stack_of(cluster, self.root)
+        try:
+            google = self._google(name)
+            chosen, folder = self._select(name, create=True), folder_of(name, self.root)
+            fetched = None if replacing is None else partial(self._all_fetched, google, chosen, folder, replacing)
+            return Up(chosen, google, folder, self.person, self.clock, budget, keep, fetched).up()
+        except (Refusal, Stopped, KeyboardInterrupt):
+            if new:
+                self._forget(name)
+            raise
 
     def down(self, cluster: str, runs: RunsFolder, discard: bool) -> None:
         """`fab down`. Raises Refusal, Stopped."""
-        name = stack_settings.stack_name(cluster, self.root)
+        name = stack_of(cluster, self.root)
         chosen, folder = self._select(name, create=False), folder_of(name, self.root)
         google = self._google(name, _project(chosen))
         if not discard:
             self._all_fetched(google, chosen, folder, runs)
         down.Down(chosen, google, folder, self.person, self.clock.utc()).down()
+        if not made.has_profile(name, self.root):
+            self._forget(name)
 
     def check(self, cluster: str) -> None:
         """Raises Refusal where a stack cannot be worked at from here."""
-        stack_settings.stack_name(cluster, self.root)
+        stack_of(cluster, self.root)
         _equipped()
         pulumi_stack.check_installed(self.environment)
 
@@ -76,7 +86,7 @@ class Cloud:
 
     def files(self, cluster: str) -> Inventory:
         """`fab inventory --cluster`: the cluster's files, from the stack's outputs. Raises Refusal."""
-        name = stack_settings.stack_name(cluster, self.root)
+        name = stack_of(cluster, self.root)
         try:
             outputs = self._select(name, create=False).outputs()
         except StackError as error:
@@ -116,6 +126,23 @@ class Cloud:
         except StackError as error:
             raise Refusal(str(error)) from error
 
+    def _forget(self, name: str) -> None:
+        """Removes a stack that was made for a type and count, unless it holds anything; then it is said."""
+        try:
+            chosen = self._select(name, create=False)
+        except Refusal:  # it was never there
+            made.file(name, self.root).unlink(missing_ok=True)
+            return
+        try:
+            if held := chosen.held().resources:
+                self.person.say(f"stack {name} stays, for its state has {held} things: 'fab down --cluster {name}'")
+                return
+            chosen.remove()
+        except StackError as error:
+            self.person.say(f"stack {name} is not removed ({error}): 'pulumi stack rm {name}'")
+            return
+        made.file(name, self.root).unlink(missing_ok=True)
+
     def _all_fetched(self, google: Google, chosen: Pulumi, folder: ClusterFolder, runs: RunsFolder) -> None:
         """Raises Refusal where the cluster's head holds, or may hold, what is not here."""
         if not folder.inventory.exists():
@@ -132,6 +159,14 @@ class Cloud:
         except (StackError, GoogleError, Refusal) as error:
             self.person.say(f"whether the head still stands is not known: {error}")
         return unfetched.check(found, runs)
+
+
+def stack_of(cluster: str, root: Path) -> str:
+    """The stack of a name, of type and count, or of the path of a stack's file. Raises Refusal where it can be none."""
+    wanted = type_and_count.read(cluster, root)
+    if wanted is not None:
+        return wanted.stack
+    return cluster if cluster in made.names(root) else stack_settings.stack_name(cluster, root)
 
 
 def _project(chosen: Pulumi) -> str:

@@ -86,6 +86,9 @@ class Stack(Protocol):
 
     def set(self, key: str, value: str) -> None: ...
 
+    def remove(self) -> None:
+        """The stack itself, with its settings; it must hold nothing."""
+
 
 class Pulumi:
     """The real one."""
@@ -135,6 +138,9 @@ class Pulumi:
         from pulumi.automation import ConfigValue
 
         self._asked(lambda: self._stack.set_config(key, ConfigValue(value)))
+
+    def remove(self) -> None:
+        self._asked(lambda: self._stack.workspace.remove_stack(self._stack.name))
 
     def _asked(self, action: Callable[[], Result]) -> Result:
         return _told(Heard(), action)

@@ -1,0 +1,85 @@
+"""Stacks that nobody wrote a file for: made for a type and count of machines, removed when it is down.
+
+Such a stack has its settings in infra/stacks alone, beside those that a person set for the stacks with a file. Who may
+enter, and where a cluster stands, it takes from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestration.errors import Refusal
+from orchestration.provision.cloud.clients import stack_settings
+from orchestration.provision.cloud.type_and_count import TypeAndCount
+from workload.record.files import write_whole
+
+# Whose the clusters are, where they stand and who may enter: the same for all of a person's
+PERSONAL = (
+    stack_settings.PROJECT,
+    stack_settings.ENDPOINT,
+    *(f"convscale:{key}" for key in ("zone", "ssh_from", "external_address", "owner", "operator_key")),
+)
+
+
+def file(stack: str, root: Path) -> Path:
+    """Where Pulumi keeps a stack's own settings."""
+    return root / "infra" / "stacks" / f"Pulumi.{stack}.yaml"
+
+
+def has_profile(stack: str, root: Path) -> bool:
+    """Whether somebody wrote a file for the stack: then it is none of these."""
+    return (root / f"Pulumi.{stack}.yaml").exists()
+
+
+def is_made(stack: str, root: Path) -> bool:
+    """Whether the stack is there, and nobody wrote a file for it."""
+    return file(stack, root).exists() and not has_profile(stack, root)
+
+
+def names(root: Path) -> Sequence[str]:
+    """Of those that are there."""
+    found = [path.name.split(".")[1] for path in (root / "infra" / "stacks").glob("Pulumi.*.yaml")]
+    return [name for name in found if is_made(name, root)]
+
+
+def write(wanted: TypeAndCount, root: Path) -> bool:
+    """Writes the stack's settings; False where they are there already. Raises Refusal."""
+    import yaml
+
+    path = file(wanted.stack, root)
+    if path.exists():
+        return False
+    config = {
+        **_personal(root),
+        "convscale:machine_type": wanted.machine_type,
+        "convscale:nodes": str(wanted.count),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, yaml.safe_dump({"config": config}))
+    except OSError as error:
+        raise Refusal(f"{path} cannot be written ({error.strerror})") from error
+    return True
+
+
+def _personal(root: Path) -> dict[str, Any]:
+    """What the person's stacks agree on. Raises Refusal where they do not, or where none names a project."""
+    found: dict[str, dict[str, Any]] = {}  # by key: the value by stack
+    for path in sorted(root.glob("Pulumi.*.yaml")):
+        stack = path.name.split(".")[1]
+        for key, value in stack_settings.config(stack, root).items():
+            if key in PERSONAL and not isinstance(value, dict):  # a secret is its own stack's
+                found.setdefault(key, {})[stack] = value
+    for key, values in found.items():
+        if len({str(value) for value in values.values()}) > 1:
+            said = ", ".join(f"{value!r} in {stack}" for stack, value in values.items())
+            raise Refusal(f"{key} is {said}: a stack that is made takes what your stacks agree on; set them alike")
+    for key in (stack_settings.PROJECT, "convscale:ssh_from"):
+        if key not in found:
+            raise Refusal(
+                f"none of your stacks says {key}, which a stack that is made takes from them: set it in one, "
+                f"'pulumi stack select --create fat; pulumi config set {key} ...'"
+            )
+    return {key: next(iter(values.values())) for key, values in found.items()}
