@@ -28,11 +28,15 @@ NEEDED = ("cores", "memory_bytes_per_s", "flops_per_s", "network_bytes_per_s", "
 
 @dataclass(frozen=True)
 class Stated:
-    """What is known about a cluster before it exists; `notes` name the sources."""
+    """What is known about a cluster before it exists; `notes` name the sources.
+
+    `spot_share` is the price of a spot machine over that on demand, None where nobody has stated both.
+    """
 
     inventory: Inventory
     probe: Mapping[str, Any]
     notes: tuple[str, ...]
+    spot_share: float | None = None
 
 
 def describe(name: str, described: DescribedNodes, root: Path, utc: str, measured: Mapping[str, Any]) -> Stated:
@@ -56,7 +60,14 @@ def describe(name: str, described: DescribedNodes, root: Path, utc: str, measure
             "The price is the machines' alone, on demand, without disks, addresses and traffic: "
             f"{_source(machine.on_demand)}"
         )
-    return Stated(found, _probe(name, described.count * slots, limits, _shares(measured)), tuple(notes))
+    probe = _probe(name, described.count * slots, limits, _shares(measured))
+    return Stated(found, probe, tuple(notes), _spot_share(machine))
+
+
+def _spot_share(machine: MachineType) -> float | None:
+    if machine.spot is None or machine.on_demand is None:
+        return None
+    return machine.spot.amount_per_hour / machine.on_demand.amount_per_hour
 
 
 def _limits(machine: MachineType) -> dict[str, Limit]:

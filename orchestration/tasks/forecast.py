@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.tasks import task
 
 from orchestration.errors import Refusal
+from orchestration.tasks import known
 from orchestration.tasks.arguments import LOCAL_CLUSTER, SWEEP, TURN, sweep_folder
-from orchestration.tasks.common import (
-    ROOT,
-    find,
-    find_living,
-    known_clusters,
-    reports_errors,
-    surroundings,
-    terminable,
-    utc_now,
-)
+from orchestration.tasks.choice import Question, choose
+from orchestration.tasks.common import find_living, reports_errors, surroundings, terminable
 from orchestration.tasks.printing import print_line, print_tables, short
 from orchestration.tasks.sweep import SWEEP_HELP, overrides_of
 from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
-    from orchestration.clusters.inventory import Inventory
-    from orchestration.forecast.points import WantedPoint
     from orchestration.planning.study import LoadedStudy, Overrides
     from results.figures.forecast import ForecastAxis, ForecastMark
-    from results.forecast.predict import Asked, Terms
     from results.table import Table
 
 
@@ -63,6 +53,9 @@ def probe(_context: Context, cluster: str = "local", wait: bool = False, concurr
         "backend": "code that convolves a block, comma-separated",
         **{name: SWEEP_HELP[name] for name in PROGRAM_FLAGS},
         "extrapolate": "forecast also beyond 8 times the ranks that were probed, or measured of a program",
+        "clusters": "several of them instead, comma-separated, for the same work: which machines to take",
+        "deadline": "with --clusters: the longest a repeat may take, as 90s, 30m or 2h",
+        "budget-per-run": "with --clusters: the most that a repeat may cost, in the price's currency",
         "sweep": f"measured times to show beside the forecast: {SWEEP}",
         "out": "folder for the table and the figure (default: print the table alone)",
     },
@@ -74,9 +67,12 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     _context: Context,
     parameter: Sequence[str],
     metric: Sequence[str],
-    cluster: str = "local",
+    cluster: str = "",
+    clusters: str = "",
+    deadline: str = "",
+    budget_per_run: str = "",
     study: str = "",
-    ranks: str = "1..16",
+    ranks: str = "",
     series: str = "",
     movement: str = "",
     backend: str = "",
@@ -95,9 +91,15 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     from results.forecast.probe import ForecastError
     from results.records.sweep import SweepError
 
-    wanted = counts(ranks)
+    wanted = counts(ranks or "1..16")
     overrides = overrides_of({**locals(), "ranks": ""})  # the flags, by their names
-    name = study or ("" if command else _known(cluster).inventory.default_study)
+    question = Question(clusters, deadline, budget_per_run, study, ranks, extrapolate)
+    if question.asked:
+        of_one = {"cluster": cluster, "sweep": sweep, "out": out}
+        _print_choice(question, overrides, [flag for flag, given in of_one.items() if given])
+        return
+    cluster = cluster or "local"
+    name = study or ("" if command else known.known(cluster).inventory.default_study)
     experiment, loaded = load(name, overrides)
     try:
         if experiment.forebears(loaded) is not None:
@@ -111,6 +113,16 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     if out:
         _write(found, Path(out).expanduser())
     for line in found.notes:
+        print_line(line)
+
+
+def _print_choice(question: Question, overrides: Overrides, others: Sequence[str]) -> None:
+    """Raises Refusal."""
+    if others:
+        raise Refusal(f"--{others[0]} is of one cluster, and --clusters of several: give the one or the other")
+    table, notes = choose(question, overrides)
+    print_tables([table], ())
+    for line in notes:
         print_line(line)
 
 
@@ -143,11 +155,11 @@ def _by_probe(
     from results.forecast.predict import rows
     from results.tables.sweep.forecast import table
 
-    known = _known(cluster)
-    wanted, left_out = points(loaded, known.inventory, counts)
-    terms = _terms(cluster, known, extrapolate, sweep)
-    found = rows(_asked(wanted, known.inventory), terms)
-    notes = (*known.notes, _priced(known.inventory), *left_out)
+    of = known.known(cluster)
+    wanted, left_out = points(loaded, of.inventory, counts)
+    terms = known.terms(cluster, of, extrapolate, sweep)
+    found = rows(known.asked(wanted, of.inventory), terms)
+    notes = (*of.notes, known.priced(of.inventory), *left_out)
     return MadeForecast(table(found, terms), notes, of_probe(found), FORWARD)
 
 
@@ -171,72 +183,3 @@ def _by_law(cluster: str, study: str, overrides: Overrides, sweep: str, *, extra
     axis = ForecastAxis(first.headline_header, first.headline_unit, first.headline_key)
     notes = tuple(dict.fromkeys(forecast.values["left_out"].values()))
     return MadeForecast(table(found, forecast.values), notes, of_law(found), axis)
-
-
-@dataclass(frozen=True)
-class KnownCluster:
-    """Inventory and probe of a cluster; where it was never probed, both are made from published figures (`stated`)."""
-
-    inventory: Inventory
-    probe: Mapping[str, Any]
-    notes: tuple[str, ...] = ()
-    stated: bool = False
-
-
-def _known(cluster: str) -> KnownCluster:
-    """Raises Refusal."""
-    from orchestration.forecast import datasheet
-    from orchestration.forecast.probe import path_of, read
-
-    owner = known_clusters().owner(cluster)
-    described = owner.described(cluster, ROOT) if owner and not path_of(cluster, ROOT).exists() else None
-    if described is None:
-        return KnownCluster(find(cluster), read(cluster, ROOT))
-    found = datasheet.describe(cluster, described, ROOT, utc_now(), read("local", ROOT))
-    return KnownCluster(found.inventory, found.probe, found.notes, stated=True)
-
-
-def _asked(wanted: Sequence[WantedPoint], inventory: Inventory) -> list[Asked]:
-    """The points to forecast, each placed on the nodes."""
-    from orchestration.forecast.cases import of_point
-    from orchestration.forecast.points import placement
-    from results.forecast.predict import Asked
-
-    spread = [placement(item.point.ranks, inventory) for item in wanted]
-    return [
-        Asked(item.point.series, of_point(item.point, per_node, item.options), nodes, item.repeats)
-        for item, (nodes, per_node) in zip(wanted, spread, strict=True)
-    ]
-
-
-def _terms(cluster: str, known: KnownCluster, extrapolate: bool, sweep: str) -> Terms:
-    """The figures that the forecast is made from. Raises Refusal, SweepError, SchemaError."""
-    from orchestration.forecast.sweep import band
-    from results.forecast.predict import Terms
-    from results.forecast.probe import parse
-    from results.records.price import HourlyPrice
-    from results.records.sweep import read_sweep
-
-    probed, price, nodes = parse(known.probe, f"the probe of {cluster}"), known.inventory.price, known.inventory.nodes
-    return Terms(
-        probed,
-        probed.ranks,
-        HourlyPrice(price.amount_per_hour, price.currency) if price else None,
-        len(nodes),
-        extrapolate,
-        read_sweep(sweep_folder(sweep)) if sweep else None,
-        None if known.stated else band(cluster, ROOT),
-        known.stated,
-        min(node.memory_bytes for node in nodes),
-    )
-
-
-def _priced(inventory: Inventory) -> str:
-    """The cluster's price, and its date, in a line."""
-    if inventory.price is None:
-        return "No price: the inventory names none."
-    price, nodes = inventory.price, len(inventory.nodes)
-    return (
-        f"Price: {price.amount_per_hour:g} {price.currency} an hour for {nodes} {'node' if nodes == 1 else 'nodes'} "
-        f"({price.date}), by the node and only while it computes."
-    )

@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestration.errors import Refusal
 from orchestration.provision.cloud.clients import stack_settings
-from orchestration.provision.cloud.type_and_count import TypeAndCount
+from orchestration.provision.cloud.type_and_count import STACK, TypeAndCount
 from workload.record.files import write_whole
 
 # Whose the clusters are, where they stand and who may enter: the same for all of a person's
@@ -28,14 +28,14 @@ def file(stack: str, root: Path) -> Path:
     return root / "infra" / "stacks" / f"Pulumi.{stack}.yaml"
 
 
-def has_profile(stack: str, root: Path) -> bool:
-    """Whether somebody wrote a file for the stack: then it is none of these."""
-    return (root / f"Pulumi.{stack}.yaml").exists()
+def is_ours(stack: str, root: Path) -> bool:
+    """Whether a stack of that name is one of these: type and count are its name, and nobody wrote a file for it."""
+    return STACK.fullmatch(stack) is not None and not (root / f"Pulumi.{stack}.yaml").exists()
 
 
 def is_made(stack: str, root: Path) -> bool:
-    """Whether the stack is there, and nobody wrote a file for it."""
-    return file(stack, root).exists() and not has_profile(stack, root)
+    """Whether it is one of these, and has its settings here."""
+    return is_ours(stack, root) and file(stack, root).exists()
 
 
 def names(root: Path) -> Sequence[str]:

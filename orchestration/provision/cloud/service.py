@@ -62,7 +62,7 @@ class Cloud:
         if not discard:
             self._all_fetched(google, chosen, folder, runs)
         down.Down(chosen, google, folder, self.person, self.clock.utc()).down()
-        if not made.has_profile(name, self.root):
+        if made.is_ours(name, self.root):
             self._forget(name)
 
     def check(self, cluster: str) -> None:

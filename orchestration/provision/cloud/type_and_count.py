@@ -11,6 +11,7 @@ from orchestration.clusters.folder import folder_of
 from orchestration.errors import Refusal
 
 PATTERN = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)+)x([0-9]+)")
+STACK = re.compile(r"[a-z][a-z0-9]*x[0-9]+")  # what its stack is called
 MOST_NODES = 250  # as infra/profiles.py has it
 
 

@@ -8,6 +8,7 @@ from invoke.exceptions import Exit
 
 from orchestration.forecast import probe
 from orchestration.tasks import forecast as forecast_tasks
+from orchestration.tasks import known
 from tests.orchestration.forecast.test_datasheet import MEASURED
 from tests.orchestration.support import make_inventory, refused
 from tests.results.forecast.test_probe import DOCUMENT
@@ -115,11 +116,11 @@ def test_rank_counts_that_are_none_are_refused(ranks):
 def test_a_cluster_that_is_only_described_is_forecast_from_stated_figures(monkeypatch):
     monkeypatch.setattr(probe, "path_of", lambda cluster, _root: Path("/nowhere") / cluster / "probe.json")
     monkeypatch.setattr(probe, "read", lambda _cluster, _root: MEASURED)
-    known = forecast_tasks._known("light")
-    assert known.stated
-    assert len(known.inventory.nodes) == 8
-    assert known.probe["ranks"] == 8
-    assert any("Nobody has measured light" in note for note in known.notes)
+    found = known.known("light")
+    assert found.stated
+    assert len(found.inventory.nodes) == 8
+    assert found.probe["ranks"] == 8
+    assert any("Nobody has measured light" in note for note in found.notes)
 
 
 def test_a_program_without_earlier_sweeps_is_refused_in_one_line(tmp_path):
@@ -132,3 +133,62 @@ def test_a_program_without_earlier_sweeps_is_refused_in_one_line(tmp_path):
 def test_flags_of_the_convolution_are_refused_for_a_program():
     line = refused("forecast", "--command", "true", "--movement", "tree")
     assert "--movement: study --command is of a program, which has none" in line
+
+
+# Several clusters
+
+
+@pytest.fixture
+def choose(monkeypatch, capsys):
+    """`fab forecast --clusters`, with this machine's probe as it might be and no cluster probed."""
+    monkeypatch.setattr(probe, "path_of", lambda cluster, _root: Path("/nowhere") / cluster / "probe.json")
+    monkeypatch.setattr(probe, "read", lambda _cluster, _root: MEASURED)
+
+    def run(clusters, **flags):
+        given = {"study": "quick", "series": "strong", "backend": "simd", "movement": "scatter-gather"} | flags
+        try:
+            forecast_tasks.forecast(Context(), (), (), clusters=clusters, **given)
+        except Exit as exit_:
+            return exit_.code, " ".join(capsys.readouterr().out.split()), exit_.message
+        return 0, " ".join(capsys.readouterr().out.split()), ""
+
+    return run
+
+
+def test_several_clusters_are_compared_before_any_is_up(choose):
+    code, out, _ = choose("c3-highcpu-22x2,h3-standard-88x1,light,h4d-standard-192x1", deadline="0.1s")
+    assert code == 0
+    assert "The cheapest within 0.100 s: " in out
+    assert "The fastest: " in out
+    assert "light is too slow" in out
+    assert "Nobody has measured h3-standard-88x1: these are stated figures of h3-standard-88" in out
+    assert "Google's list by gcloud-compute.com (Cyclenerd) (2026-07-30)" in out
+    assert "h4d-standard-192" in out
+
+
+@pytest.mark.parametrize(
+    ("clusters", "flags", "words"),
+    [
+        ("c3-highcpu-23x2,light", {}, "machine type 'c3-highcpu-23' is not described"),
+        ("light,fat,light", {}, "--clusters has light twice: name each once"),
+        ("light,nowhere", {}, "nowhere"),
+        ("", {"deadline": "2h"}, "give --clusters"),
+        ("light", {"deadline": "soon"}, "--deadline 'soon' is no duration"),
+        ("light", {"budget_per_run": "-1"}, "--budget-per-run -1: give an amount above 0"),
+        ("light", {"cluster": "fat"}, "--cluster is of one cluster"),
+        ("light", {"out": "here"}, "--out is of one cluster"),
+        ("light", {"series": "weak"}, "the study has no strong series"),
+        ("light", {"ranks": "0"}, "is no list of rank counts"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_one_line(choose, clusters, flags, words):
+    code, _, told = choose(clusters, **flags)
+    assert code == 2
+    assert words in told
+    assert "\n" not in told
+
+
+def test_a_cluster_that_cannot_be_forecast_is_left_out_with_the_reason(choose):
+    code, out, _ = choose("light,compose-light")
+    assert code == 0
+    assert "left out compose-light: cluster compose-light is not up" in out

@@ -116,6 +116,15 @@ def test_a_stack_is_made_of_what_the_others_agree_on(root):
     assert GoogleCloud().described(NAME, root).count == 2
 
 
+def test_a_stack_without_a_file_that_is_not_called_so_is_none_of_ours(root):
+    say(root, "mine", nodes="2")
+    assert "mine" not in GoogleCloud().names(root)
+    assert not made.is_ours("mine", root)
+    assert made.is_ours(STACK, root)
+    (root / f"Pulumi.{STACK}.yaml").write_text("config: {}")
+    assert not made.is_ours(STACK, root)
+
+
 def test_stacks_that_do_not_agree(root):
     say(root, "light", profile=True, nodes=8)
     say(root, "light", ssh_from="198.51.100.7/32")
