@@ -12,6 +12,7 @@ from typing import Any
 from orchestration.checks.processors import mixed_processors, older_than_asked
 from orchestration.clusters.inventory import Inventory, Node
 from orchestration.clusters.lifetime import lifetime_left_s
+from orchestration.errors import Refusal
 from orchestration.executors.remote.survey import unreached
 from orchestration.jobs import launchers
 from orchestration.planning.plan import SHARED_MEMORY_BYTES_PER_RANK
@@ -108,7 +109,10 @@ def software(_: Inventory, told: list[tuple[Node, Survey]], wanted: Wanted) -> C
 
 def mpirun(inventory: Inventory, told: list[tuple[Node, Survey]], _: Wanted) -> Check:
     if inventory.slurm is not None:
-        return Check("launcher", launchers.told(launchers.DEFAULT, inventory.offered_mpi))
+        try:
+            return Check("launcher", launchers.told(launchers.DEFAULT, inventory.slurm))
+        except Refusal as refusal:
+            return Check("launcher", "", (str(refusal),))
     lacking = [node.name for node, item in told if not item["mpirun"]]
     beside = inventory.python.rpartition("/")[0]
     faults = [f"{name} has no mpirun in {beside}: install the pinned packages there" for name in lacking]

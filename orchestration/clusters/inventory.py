@@ -6,7 +6,6 @@ import datetime
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -66,6 +65,7 @@ class SlurmJob(_Strict):
     """The job whose allocation the nodes are. `cluster` is Slurm's name for itself; older inventories lack it.
 
     `shared`: other jobs may run on one of the nodes at the same time. `mpi`: the ways in which srun starts ranks.
+    `launchers`: by MPI, srun or mpirun, where the cluster's description chooses.
     """
 
     cluster: str = ""
@@ -73,6 +73,7 @@ class SlurmJob(_Strict):
     partition: Name
     shared: bool = False
     mpi: tuple[str, ...] = ()
+    launchers: dict[str, str] = {}
 
     @field_validator("mpi", mode="before")
     @classmethod
@@ -159,11 +160,6 @@ class Inventory(_Strict):
             if count > 1:
                 raise ValueError(f"{count} nodes have the {what} {value}: list every machine once")
         return nodes
-
-    @property
-    def offered_mpi(self) -> Sequence[str] | None:
-        """Of a Slurm job, the ways in which its srun starts ranks."""
-        return None if self.slurm is None else self.slurm.mpi
 
     @property
     def slots(self) -> int:

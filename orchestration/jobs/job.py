@@ -76,7 +76,7 @@ class JobWriter:
     def write(self, job: Path, request: JobRequest) -> None:
         """Makes the job's folder, whose name is the token. Raises OSError."""
         starter = request.starter or Starter(launchers.DEFAULT)
-        launcher = launchers.find(starter.launcher, self.inventory.offered_mpi)
+        launcher = launchers.find(starter.launcher, self.inventory.slurm)
         site, there = self.site(launcher), self.executor.folder(job)
         session, shared_memory = folders_made(site, job.name)
         scratch = Scratch(PurePosixPath(session), PurePosixPath(shared_memory))
@@ -121,7 +121,7 @@ class JobWriter:
         head = self.inventory.nodes[0].name
         if self.executor.names.get(self.executor.node) != head:
             raise Refusal(
-                f"{launchers.told(launcher.name, self.inventory.offered_mpi)}, and mpirun starts ranks from the job's "
+                f"{launchers.told(launcher.name, self.inventory.slurm)}, and mpirun starts ranks from the job's "
                 f"first node, {head}, alone: use 'fab submit', or start fab by sbatch"
             )
         return replace(site, temporary=TEMPORARY, hosts=[node.address for node in self.inventory.nodes])

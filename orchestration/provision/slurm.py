@@ -49,7 +49,7 @@ class SlurmClusters(Provider):
                 f"Slurm's job {found.job} is in partition {found.partition}, cluster {cluster} is "
                 f"{', '.join(described.partitions)}: give --cluster {NAME}, or another job"
             )
-        return describe(found, root, utc, cluster)
+        return describe(found, root, utc, cluster, slurm_cluster.launchers_of(described))
 
     def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
         raise Refusal(f"cluster {cluster} is Slurm's: 'fab submit' makes a job there, or salloc and sbatch do")
@@ -83,8 +83,10 @@ def description(cluster: str, root: Path) -> SlurmCluster:
     return slurm_cluster.read(cluster, root)
 
 
-def describe(found: Allocation, root: Path, utc: str, cluster: str = NAME) -> Inventory:
-    """The inventory of an allocation. Raises Refusal."""
+def describe(
+    found: Allocation, root: Path, utc: str, cluster: str = NAME, launchers: Mapping[str, str] | None = None
+) -> Inventory:
+    """The inventory of an allocation; `launchers` are chosen by MPI. Raises Refusal."""
     nodes = [
         {"name": node.name, "address": node.name, "slots": node.slots, "memory_bytes": node.memory_bytes}
         for node in found.nodes
@@ -104,6 +106,7 @@ def describe(found: Allocation, root: Path, utc: str, cluster: str = NAME) -> In
             "partition": found.partition,
             "shared": found.shared,
             "mpi": found.mpi,
+            "launchers": dict(launchers or {}),
         },
         expires_at=found.ends_at,
     )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from orchestration.clusters.folder import folder_of, home
 from orchestration.errors import Refusal
+from orchestration.jobs.launchers import MPIRUN, OF_RANKS, SRUN
 from orchestration.messages import explain
 from orchestration.provision import batch
 from workload.record.files import write_whole
@@ -28,7 +29,10 @@ HEADER = "# Written by 'fab inventory --slurm'; docs/formats.md says what each k
 
 
 class SlurmCluster(BaseModel):
-    """The description. Jobs go to the first of `partitions` unless another is asked for, without any to the default."""
+    """The description. Jobs go to the first of `partitions` unless another is asked for, without any to the default.
+
+    `launcher`: what starts ranks, for all MPIs or by MPI; without it what works.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -39,6 +43,7 @@ class SlurmCluster(BaseModel):
     modules: list[Word] = []
     sbatch_options: list[str] = []
     shared_folders: list[Annotated[str, Field(pattern=FOLDER)]] = []
+    launcher: str | dict[str, str] = {}
 
     @field_validator("time")
     @classmethod
@@ -46,6 +51,20 @@ class SlurmCluster(BaseModel):
         if batch.minutes_of(value) is None:
             raise ValueError(batch.TIMES)
         return value
+
+    @field_validator("launcher")
+    @classmethod
+    def _launcher(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        chosen = value if isinstance(value, dict) else dict.fromkeys(OF_RANKS, value)
+        if not (chosen.keys() <= set(OF_RANKS) and set(chosen.values()) <= {SRUN, MPIRUN}):
+            raise ValueError(f"give {SRUN} or {MPIRUN}, or one of them by MPI ({', '.join(OF_RANKS)})")
+        return value
+
+
+def launchers_of(described: SlurmCluster) -> dict[str, str]:
+    """The launchers that the description chooses, by MPI."""
+    chosen = described.launcher
+    return dict.fromkeys(OF_RANKS, chosen) if isinstance(chosen, str) else dict(chosen)
 
 
 def path_of(cluster: str, root: Path) -> Path:

@@ -61,7 +61,7 @@ class Recorder:
             verdict, document = self._unsupervised(job), {}
         else:
             log = log_text(tail)
-            launcher = launchers.find(planned.launcher, self.sweep.inventory.offered_mpi)
+            launcher = launchers.find(planned.launcher, self.sweep.inventory.slurm)
             launch = launcher.evidence(document["exit_status"], log)
             good = ended_well(document["exit_status"], reading, launch)
             traces = Traces() if good else executor.end_leftovers(job)

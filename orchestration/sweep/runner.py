@@ -308,8 +308,8 @@ class SweepRunner:
         known = replace(planned, settled=planned.settled or self._settled.get(planned.point, {}))
         request = self.sweep.experiment.request(known, self.sweep.inventory.python, files, self.paths)
         self.loop.write(job, request)
-        offered = self.sweep.inventory.offered_mpi
-        by = {} if offered is None else {"by": launchers.told(planned.launcher, offered)}
+        slurm = self.sweep.inventory.slurm
+        by = {} if slurm is None else {"by": launchers.told(planned.launcher, slurm)}
         self.ledger.append("started", self.utc_now(), run_id=run_id, sequence=planned.sequence, **by)
         self.sweep.executor.start(job)
 

@@ -61,6 +61,18 @@ def test_a_sweep_on_a_described_cluster_is_carried_out_and_its_state_is_told(log
     assert status.stdout.splitlines()[1:] == ["  2 ok", "  0 waiting"]
 
 
+def test_the_launcher_that_a_cluster_chooses_starts_the_ranks(login: Login, described: str) -> None:
+    login.study([4])
+    path = ROOT / "infra" / "clusters" / described / "cluster.toml"
+    path.write_text(path.read_text() + 'launcher = { openmpi5 = "mpirun" }\n')
+    assert login.waits(number(submit(login, cluster=described))) == "COMPLETED"
+    assert login.records()[4]["outcome"] == "ok"
+    by = [event["by"] for event in login.ledger() if event["event"] == "started"]
+    assert by == ["mpirun, as cluster.toml chooses"]
+    inventory = json.loads(login.paths.inventory.read_text())
+    assert inventory["slurm"]["launchers"] == {"openmpi5": "mpirun"}
+
+
 def test_a_dry_run_shows_the_script_and_submits_nothing(login: Login) -> None:
     login.study([1, 4])
     said = submit(login, alone=("--dry-run",), account="phys", sbatch_option="--comment=mine", module="gcc")

@@ -135,6 +135,7 @@ def test_the_cluster_ends_with_the_job():
         "partition": "main",
         "shared": False,
         "mpi": ("cray_shasta", "pmi2", "pmix"),
+        "launchers": {},
     }
     assert found.expires_at == "2026-11-30T02:40:37Z"
     assert found.interface_subnet == "127.0.0.0/30"

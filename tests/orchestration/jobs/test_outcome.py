@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestration.clusters.inventory import SlurmJob
 from orchestration.jobs import launchers
 from orchestration.jobs.evidence import Ending, log_tail, no_evidence
 from orchestration.jobs.executor import Traces
@@ -130,7 +131,7 @@ def test_out_of_memory_on_another_node(log, found_there, outcome):
 
 def test_out_of_memory_by_slurms_word_needs_no_counter():
     log = "srun: error: n2: task 3: Out Of Memory\n"
-    launch = launchers.find("openmpi5", ["pmix", "pmi2"]).evidence(1, log)
+    launch = launchers.find("openmpi5", SlurmJob(job=42, partition="main", mpi=("pmix", "pmi2"))).evidence(1, log)
     found = classify(Ending("login", 1, names={"n2": "second"}), launch, NOTHING, log)
     assert (found.outcome, found.reason) == ("out_of_memory", "the kernel killed rank 3 on second for memory on second")
     assert (found.evidence["oom_kills"], found.evidence["oom_counters"]) == ({"second": 1}, {})

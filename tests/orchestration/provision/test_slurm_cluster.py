@@ -22,6 +22,7 @@ def test_what_is_written_is_read(tmp_path):
         modules=["gcc/12"],
         sbatch_options=["--qos=high"],
         shared_folders=["/shared"],
+        launcher={"openmpi4": "mpirun"},
     )
     path = write("birch", tmp_path, given)
     assert path == tmp_path / "infra/clusters/birch/cluster.toml"
@@ -43,6 +44,12 @@ def test_a_file_need_say_no_more_than_its_version(tmp_path):
         ("schema_version = 1\npartitions = 'main'", "partitions = 'main' is wrong"),
         ("schema_version = 1\npartitions = ['a b']", "partitions[0] = 'a b' is wrong: give one word, without commas"),
         ("schema_version = 1\ntime = 'soon'", "time = 'soon' is wrong: give for example 90m, 4h"),
+        (
+            "schema_version = 1\nlauncher = 'srum'",
+            "launcher = 'srum' is wrong: give srun or mpirun, or one of them by MPI (openmpi5, openmpi4, mpich)",
+        ),
+        ("schema_version = 1\nlauncher = {mpich = 'hydra'}", "launcher = {'mpich': 'hydra'} is wrong: give srun"),
+        ("schema_version = 1\nlauncher = {lam = 'srun'}", "launcher = {'lam': 'srun'} is wrong: give srun or mpirun"),
         ("schema_version = 1\naccount = ''", "account = '' is wrong: give one word"),
         ("schema_version = 1\nshared_folders = ['home']", "shared_folders[0] = 'home' is wrong: give an absolute path"),
     ],
@@ -53,6 +60,19 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path, text, said):
         read("birch", tmp_path)
     assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen"),
+    [
+        ("", {}),
+        ("launcher = 'srun'", {"openmpi5": "srun", "openmpi4": "srun", "mpich": "srun"}),
+        ("launcher = {mpich = 'mpirun'}", {"mpich": "mpirun"}),
+    ],
+)
+def test_a_launcher_is_chosen_for_all_mpis_or_by_mpi(tmp_path, text, chosen):
+    described(tmp_path, f"schema_version = 1\n{text}\n")
+    assert slurm_cluster.launchers_of(read("birch", tmp_path)) == chosen
 
 
 def test_an_unknown_cluster_is_refused_with_the_known_ones(tmp_path):

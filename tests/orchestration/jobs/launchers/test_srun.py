@@ -5,6 +5,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from orchestration.clusters.inventory import SlurmJob
+from orchestration.errors import Refusal
 from orchestration.jobs import launchers
 from orchestration.jobs.launchers.launcher import Hosts, KilledRank, RemoteShell, Scratch
 from orchestration.jobs.launchers.placement import NodeCpus, Placement
@@ -28,8 +30,13 @@ END = (
 )
 
 
+def job(*ways, **chosen):
+    """A job whose srun offers these ways, on a cluster that chooses these launchers."""
+    return SlurmJob(job=42, partition="main", mpi=ways, launchers=chosen)
+
+
 def command(placement, hosts=HOSTS, launcher="openmpi5"):
-    return launchers.find(launcher, ["pmix", "pmi2"]).command(placement, hosts, SCRATCH, ["python"])
+    return launchers.find(launcher, job("pmix", "pmi2")).command(placement, hosts, SCRATCH, ["python"])
 
 
 @pytest.mark.parametrize(
@@ -84,9 +91,9 @@ def test_each_mpi_has_its_way_to_find_the_other_ranks(launcher, pmi):
 @pytest.mark.parametrize(("launcher", "pmi"), [("openmpi5", "pmix"), ("openmpi4", "pmix"), ("mpich", "pmi2")])
 def test_where_srun_lacks_that_way_the_mpis_own_launcher_starts_its_daemons_by_srun(launcher, pmi):
     others = [way for way in ("cray_shasta", "pmi2", "pmix") if way != pmi]
-    found = launchers.find(launcher, others)
-    assert launchers.told(launcher, others) == f"mpirun, for srun offers no {pmi} ({', '.join(others)})"
-    assert launchers.told(launcher, [pmi]) == f"srun --mpi={pmi}"
+    found = launchers.find(launcher, job(*others))
+    assert launchers.told(launcher, job(*others)) == f"mpirun, for srun offers no {pmi} ({', '.join(others)})"
+    assert launchers.told(launcher, job(pmi)) == f"srun --mpi={pmi}"
     shell = RemoteShell(
         PurePosixPath("/k"), "", PurePosixPath("/w"), TOKEN, make=(SCRATCH.session,), limit_s=9, slurm_job=42
     )
@@ -100,11 +107,27 @@ def test_where_srun_lacks_that_way_the_mpis_own_launcher_starts_its_daemons_by_s
 
 
 def test_where_srun_does_not_say_it_is_tried():
-    assert isinstance(launchers.find("openmpi5", []), Srun)
+    assert isinstance(launchers.find("openmpi5", job()), Srun)
+
+
+def test_a_cluster_chooses_by_mpi():
+    """Beside what it chooses for one MPI, what works starts the ranks of others."""
+    chosen = job("pmix", "pmi2", openmpi4="mpirun", mpich="srun")
+    assert [launchers.told(name, chosen) for name in ("openmpi4", "openmpi5", "mpich")] == [
+        "mpirun, as cluster.toml chooses",
+        "srun --mpi=pmix",
+        "srun --mpi=pmi2",
+    ]
+    assert not isinstance(launchers.find("openmpi4", chosen), Srun)
+
+
+def test_srun_is_not_chosen_where_it_cannot():
+    with pytest.raises(Refusal, match=r"srun is chosen for mpich, but offers no pmi2 \(pmix\): leave launcher out of"):
+        launchers.find("mpich", job("pmix", mpich="srun"))
 
 
 def test_what_needs_no_launcher_needs_no_srun():
-    assert not isinstance(launchers.find("direct", ["pmix", "pmi2"]), Srun)
+    assert not isinstance(launchers.find("direct", job("pmix", "pmi2")), Srun)
 
 
 KILLED = """
@@ -146,7 +169,7 @@ slurmstepd-node1: error: *** STEP 9.0 ON node1 CANCELLED AT 2026-11-30T00:50:12 
     ],
 )  # fmt: skip
 def test_evidence(status, log, found):
-    evidence = launchers.find("openmpi5", ["pmix", "pmi2"]).evidence(status, log)
+    evidence = launchers.find("openmpi5", job("pmix", "pmi2")).evidence(status, log)
     nothing = {"killed": None, "lost_daemon": False, "lost_nodes": [], "not_started": None, "out_of_memory": []}
     assert {name: getattr(evidence, name) for name in nothing} == nothing | found
     assert evidence.program == "srun"
