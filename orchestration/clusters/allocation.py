@@ -38,6 +38,7 @@ class Allocation:
 
     `cluster` is Slurm's own name: job numbers of two clusters may be the same. `shared`: a node has CPUs that were not
     granted, on which other jobs may run. `mpi`: the ways in which srun starts ranks; empty where it does not say.
+    `restarts`: how often Slurm put the job into the queue again.
     """
 
     cluster: str
@@ -47,6 +48,7 @@ class Allocation:
     nodes: tuple[GrantedNode, ...]
     shared: bool = False
     mpi: tuple[str, ...] = ()
+    restarts: int = 0
 
 
 def read(environment: Mapping[str, str]) -> Allocation | None:
@@ -81,7 +83,9 @@ def told(environment: Mapping[str, str], run: Run) -> Allocation:
     shared = any(grants[name][0] < _cpus(nodes[name]) for name in names)
     mpi = tuple(sorted(set(_MPI.findall(run(["srun", "--mpi=list"]))) - {"none"}))
     name = _CLUSTER.search(run(["scontrol", "show", "config"]))
-    return Allocation(name[1] if name else "", int(job), facts["Partition"], ends_at, tuple(granted), shared, mpi)
+    restarts = int(facts.get("Restarts", "0"))
+    cluster = name[1] if name else ""
+    return Allocation(cluster, int(job), facts["Partition"], ends_at, tuple(granted), shared, mpi, restarts)
 
 
 def fields(line: str) -> dict[str, str]:

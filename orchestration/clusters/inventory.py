@@ -65,7 +65,8 @@ class SlurmJob(_Strict):
     """The job whose allocation the nodes are. `cluster` is Slurm's name for itself; older inventories lack it.
 
     `shared`: other jobs may run on one of the nodes at the same time. `mpi`: the ways in which srun starts ranks.
-    `launchers`: by MPI, srun or mpirun, where the cluster's description chooses.
+    `launchers`: by MPI, srun or mpirun, where the cluster's description chooses. `restarts`: how often Slurm put the
+    job into the queue again, each time perhaps for other nodes.
     """
 
     cluster: str = ""
@@ -74,6 +75,12 @@ class SlurmJob(_Strict):
     shared: bool = False
     mpi: tuple[str, ...] = ()
     launchers: dict[str, str] = {}
+    restarts: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def of_record(self) -> dict[str, Any]:
+        """What a record says of the job that it was made in."""
+        return self.model_dump(include={"cluster", "job", "restarts", "shared"})
 
     @field_validator("mpi", mode="before")
     @classmethod

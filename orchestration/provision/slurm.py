@@ -107,6 +107,7 @@ def describe(
             "shared": found.shared,
             "mpi": found.mpi,
             "launchers": dict(launchers or {}),
+            "restarts": found.restarts,
         },
         expires_at=found.ends_at,
     )

@@ -107,7 +107,7 @@ class Recorder:
         document: Mapping[str, Any],
         log_tail: str,
     ) -> dict[str, Any]:
-        run_id, kind = planned.run.run_id, KINDS[self.sweep.experiment.kind]
+        run_id, kind, slurm = planned.run.run_id, KINDS[self.sweep.experiment.kind], self.sweep.inventory.slurm
         record: dict[str, Any] = {
             **(reading.document or kind.unmeasured()),
             "schema_version": kind.version,
@@ -125,6 +125,7 @@ class Recorder:
             "log_tail": log_tail,
             "predicted": dict(planned.predicted),
             "evidence": verdict.evidence,
+            **({} if slurm is None else {"slurm": slurm.of_record}),
         }
         write_json(self.paths.record(run_id), record)
         return record

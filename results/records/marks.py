@@ -45,8 +45,8 @@ def marks_of(
     clocks_s: tuple[float, float] | None,
     slots: Mapping[str, int],
 ) -> list[str]:
-    """Keys of MARKS, without BESIDE, which the ledger tells, SHARED_NODES, which the inventory does, and CORES_DIFFER,
-    which only several launches show.
+    """Keys of MARKS, without BESIDE, which the ledger tells, SHARED_NODES, which the record's Slurm job does, and
+    CORES_DIFFER, which only several launches show.
 
     `slots`: of each node by every name it has; `clocks_s`: by MPI's and the system's.
     """

@@ -112,12 +112,10 @@ def read_sweep(folder: Path) -> RecordedSweep:
     problems: list[str] = []
     study = _study(folder / "study.toml", problems)
     inventory = _inventory(folder / "inventory.json", problems)
-    launches = _launches(records, _slots(inventory), problems)
+    launches = _launches(records, _slots(inventory), _is_shared(inventory), problems)
     events = _events(folder / "ledger.jsonl", problems)
     beside = _beside(events)
     launches = [each.marked(BESIDE) if each.run_id in beside else each for each in launches]
-    if _is_shared(inventory):
-        launches = [each.marked(SHARED_NODES) for each in launches]
     mentioned = _mentioned(events)
     present = {path.stem for path in records.glob("*.json")}
     return RecordedSweep(
@@ -150,14 +148,17 @@ def _fields(sweep: RecordedSweep) -> dict[str, Any]:
     return {name: getattr(sweep, name) for name in RecordedSweep.__dataclass_fields__}
 
 
-def _launches(records: Path, slots: Mapping[str, int], problems: list[str]) -> list[RecordedLaunch]:
+def _launches(records: Path, slots: Mapping[str, int], shared: bool, problems: list[str]) -> list[RecordedLaunch]:
+    """`shared`: what the inventory says of the nodes, where a record, being older, says nothing of its Slurm job."""
     launches = []
     for path in sorted(records.glob("*.json")):
         try:
             record = read_record(path)
             if record["run_id"] != path.stem:
                 raise SchemaError(f"{path.name} holds the record of run {record['run_id']}: name it after its run")
-            launches.append(parse(record, slots))
+            launch = parse(record, slots)
+            job = record.get("slurm")
+            launches.append(launch.marked(SHARED_NODES) if (job["shared"] if job else shared) else launch)
         except (SchemaError, OSError, RecursionError) as error:
             text = " ".join(str(error).replace(str(path), path.name).split())
             problems.append(text if path.stem in text else f"{path.name}: {text}")
@@ -207,7 +208,7 @@ def _events(path: Path, problems: list[str]) -> tuple[Mapping[str, Any], ...]:
 
 
 def _is_shared(inventory: Mapping[str, Any]) -> bool:
-    """Whether the nodes were granted by Slurm, and not whole."""
+    """Whether the nodes that the sweep began on were granted by Slurm, and not whole."""
     job = inventory.get("slurm")
     return isinstance(job, Mapping) and bool(job.get("shared"))
 

@@ -11,6 +11,7 @@ import pytest
 from tests.cluster.host import wait_for
 from tests.orchestration.support import FAB, ROOT
 from tests.slurm.conftest import Login
+from workload.record.kinds import read_record
 
 
 def submit(login: Login, status: int = 0, alone: tuple[str, ...] = (), **flags: object) -> str:
@@ -189,6 +190,8 @@ def test_one_job_of_a_sweep_at_a_time_beside_other_sweeps(login: Login) -> None:
         (False, [2, 2]),
         (True, [1, 1]),
     ]
+    records = [read_record(path) for path in login.folder.glob("*/records/*.json")]
+    assert {record["slurm"]["job"]: record["slurm"]["shared"] for record in records} == {first: False, second: True}
     log = (login.folder / "second" / "submitted" / f"{second}.log").read_text()
     assert "shared nodes: other jobs of Slurm's may run on them" in log
     assert "Marked shared nodes" in (login.folder / "second" / "report.html").read_text()

@@ -15,7 +15,14 @@ from workload.record.digest import canonical_json
 from workload.record.files import read_object
 from workload.record.outcomes import OUTCOMES
 from workload.record.run import Run, Workload
-from workload.record.schema import MEASUREMENT_SHAPE, OPERATOR_SHAPE, SchemaError, check_shape, check_version
+from workload.record.schema import (
+    MEASUREMENT_SHAPE,
+    OPERATOR_SHAPE,
+    SLURM_SHAPE,
+    SchemaError,
+    check_shape,
+    check_version,
+)
 
 
 class RecordedRun(Protocol):
@@ -83,6 +90,8 @@ class RecordKind:
         objects = {key: dict for key, shape in _containers(self.measurement).items() if shape is dict}
         shape = {**self.measurement, **OPERATOR_SHAPE, **objects, "predicted": dict(self.predicted)}
         check_shape(record, shape, name)
+        if "slurm" in record:
+            check_shape(record["slurm"], SLURM_SHAPE, f"{name}.slurm")
         if record["outcome"] not in OUTCOMES:
             raise SchemaError(f"{name}.outcome = {record['outcome']!r} is unknown: one of {', '.join(OUTCOMES)}")
         run = self.read_run(record["run"])

@@ -111,3 +111,5 @@ OPERATOR_SHAPE: dict[str, Any] = {
     "log_tail": str,
     "evidence": {"oom_kills": dict, "signal": (int, type(None)), "exception": (str, type(None)), "lost_nodes": [str]},
 }
+# `slurm` of a record that was made in a Slurm job; older ones are without it
+SLURM_SHAPE: dict[str, Any] = {"cluster": str, "job": int, "restarts": int, "shared": bool}

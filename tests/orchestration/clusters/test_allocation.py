@@ -136,6 +136,7 @@ def test_the_cluster_ends_with_the_job():
         "shared": False,
         "mpi": ("cray_shasta", "pmi2", "pmix"),
         "launchers": {},
+        "restarts": 0,
     }
     assert found.expires_at == "2026-11-30T02:40:37Z"
     assert found.interface_subnet == "127.0.0.0/30"

@@ -125,6 +125,26 @@ def test_runs_on_nodes_that_slurm_did_not_grant_whole_are_marked(maker: Any) -> 
     assert any("shared nodes" in row[-1] for row in scaling.compact(sweep, sweep.series[0]).rows)
 
 
+def test_each_record_says_whether_its_own_nodes_were_granted_whole(maker: Any) -> None:
+    """Whatever the inventory says, which is that of the sweep's first job."""
+    job = {"cluster": "birch", "job": 7, "restarts": 0}
+    for ranks, shared in ((1, False), (2, True)):
+        slurm = {"slurm": {**job, "shared": shared}}
+        maker.add("strong", ranks=ranks, change=lambda record, slurm=slurm: record.update(slurm))
+    maker.add("strong", ranks=4)  # an older record
+    maker.read()
+    for of_sweep in (True, False):
+        path = maker.folder / "inventory.json"
+        write_json(path, read_json(path) | {"slurm": {"job": 7, "partition": "main", "shared": of_sweep}})
+        marked = {launch.run.ranks: SHARED_NODES in launch.marks for launch in read_sweep(maker.folder).launches}
+        assert marked == {1: False, 2: True, 4: of_sweep}
+
+
+def test_a_record_whose_job_is_wrong_is_a_problem(maker: Any) -> None:
+    maker.add("strong", ranks=1, change=lambda record: record.update(slurm={"job": 7, "shared": "no"}))
+    assert "slurm lacks cluster" in " ".join(maker.read().problems)
+
+
 def test_a_changed_ledger_is_named(full: Any) -> None:
     full.planned("f" * 16)
     ledger = full.folder / "ledger.jsonl"
