@@ -17,16 +17,13 @@ from pathlib import Path
 
 from infra.durations import duration_s
 from orchestration.clusters import allocation, inventory
-from orchestration.clusters.lifetime import EXPIRED
 from orchestration.errors import Refusal
 from orchestration.messages import unknown
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.sweep import resume
 from orchestration.sweep.ledger import Ledger
-from orchestration.sweep.prepare import NODE_LOST
 from orchestration.sweep.runner import CLEANUP
 from workload.record.files import read_json, write_json, write_whole
-from workload.record.outcomes import SKIPPED
 from workload.record.schema import SCHEMA_VERSION, SchemaError
 
 _DAYS = re.compile(r"(\d+)-(\d+)(?::(\d+))?(?::(\d+))?")
@@ -249,14 +246,9 @@ def left(paths: SweepPaths, counts: Iterable[int], further: bool) -> list[int]:
     planned = Ledger(paths.ledger).last("planned") if paths.ledger.exists() else None
     if planned is None:
         return sorted(set(counts), reverse=True)
-    done = {run_id for run_id, record in resume.records(paths).items() if not _is_left_over(record)}
+    done = {run_id for run_id, record in resume.records(paths).items() if not resume.left_over(record)}
     runs = {int(nodes): set(ids) for nodes, ids in planned.get("jobs", {}).items()}
     return sorted((nodes for nodes in runs if further or runs[nodes] - done), reverse=True) or [max(runs)]
-
-
-def _is_left_over(record: Mapping[str, str]) -> bool:
-    """Whether the end of a job, or of a node in it, kept the run from being made."""
-    return record["outcome"] == SKIPPED and record["reason"].startswith((EXPIRED, NODE_LOST))
 
 
 def script(asked: BatchRequest, paths: SweepPaths, where: Path, argv: Sequence[str]) -> str:
@@ -356,4 +348,4 @@ def finished(paths: SweepPaths) -> bool:
     ends = [event for event in events if event != CLEANUP]
     if not ends or ends[-1] != "finished":
         return False
-    return not any(map(_is_left_over, resume.records(paths).values()))
+    return not any(map(resume.left_over, resume.records(paths).values()))

@@ -30,9 +30,7 @@ from orchestration.sweep import extension, node_count, resume
 from orchestration.sweep.extension import Goal, Look
 from orchestration.sweep.ledger import Ledger
 from orchestration.sweep.locks import Turn
-from orchestration.sweep.resume import Flags, Identity
-
-NODE_LOST = "node lost"  # begins the reason of a run that is skipped because a node fell silent before it
+from orchestration.sweep.resume import NODE_LOST, Flags, Identity
 
 
 @dataclass(frozen=True)

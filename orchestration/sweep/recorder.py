@@ -116,7 +116,7 @@ class Recorder:
             "series": list(planned.series),
             "launch": planned.run.launch,
             "sequence": planned.sequence,
-            "attempt": self._supersede(run_id) + 1,
+            "attempt": self.set_aside(run_id) + 1,
             "outcome": verdict.outcome,
             "reason": verdict.reason,
             "exit_status": document.get("exit_status"),
@@ -130,8 +130,8 @@ class Recorder:
         write_json(self.paths.record(run_id), record)
         return record
 
-    def _supersede(self, run_id: str) -> int:
-        """Moves an earlier record aside; returns the number of earlier attempts."""
+    def set_aside(self, run_id: str) -> int:
+        """Moves an earlier record aside, where there is one; returns the number of earlier attempts."""
         path = self.paths.record(run_id)
         if path.exists():
             attempt = int(read_record(path)["attempt"])

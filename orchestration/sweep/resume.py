@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from orchestration.clusters.lifetime import EXPIRED
 from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder, SweepPaths
 from orchestration.planning.plan import PlannedRun
@@ -32,6 +34,8 @@ MACHINE_KEYS = (
 SOFTWARE_KEYS = ("python", "numpy", "mpi", "blas")
 KIND_KEYS = ("cpu_model", "cores", "threads", *SOFTWARE_KEYS)  # of a node in place of which another does as well
 BOOT = ".boot_id"
+ANEW = "anew"  # event of the ledger
+NODE_LOST = "node lost"  # begins the reason of a run that is skipped because a node fell silent before it
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,11 @@ def machines(paths: SweepPaths) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def records(paths: SweepPaths) -> dict[str, Mapping[str, str]]:
-    """Outcome and reason of the folder's records by run id. Raises Refusal naming one that cannot be read."""
+def records(paths: SweepPaths) -> dict[str, Mapping[str, Any]]:
+    """Outcome, reason and Slurm job (None without one) of the folder's records by run id.
+
+    Raises Refusal naming one that cannot be read.
+    """
     found = {}
     for path in sorted(paths.records.glob("*.json")):
         try:
@@ -120,10 +127,10 @@ def records(paths: SweepPaths) -> dict[str, Mapping[str, str]]:
 
 
 @cache
-def _ending(path: Path, _written: tuple[int, int, int]) -> tuple[str, Mapping[str, str]]:
-    """Run id, outcome and reason: a file as it is is read once, however often a sweep looks at its records."""
+def _ending(path: Path, _written: tuple[int, int, int]) -> tuple[str, Mapping[str, Any]]:
+    """Run id, and the rest: a file as it is is read once, however often a sweep looks at its records."""
     record = read_record(path)
-    return record["run_id"], {key: record[key] for key in ("outcome", "reason")}
+    return record["run_id"], {"outcome": record["outcome"], "reason": record["reason"], "slurm": record.get("slurm")}
 
 
 def pending(
@@ -147,6 +154,48 @@ def _wanted(
     if record["outcome"] == SKIPPED:
         return flags.force or skip_reason(item) is None
     return flags.retry and record["outcome"] != OK
+
+
+def left_over(record: Mapping[str, Any] | None) -> bool:
+    """Whether the run is still to be made, for the end of a job, or of a node in it, kept it from that."""
+    if record is None:
+        return True
+    return record["outcome"] == SKIPPED and str(record["reason"]).startswith((EXPIRED, NODE_LOST))
+
+
+def broken_off(
+    runs: Iterable[PlannedRun],
+    done: Mapping[str, Mapping[str, Any]],
+    job: Mapping[str, Any],
+    events: Iterable[Mapping[str, Any]],
+) -> dict[int, list[PlannedRun]]:
+    """By launch, its runs, where another Slurm job than this one made some of them and left others.
+
+    Not a launch that was begun anew before: one that two jobs could not finish goes on.
+    """
+    before = {run_id for event in events if event["event"] == ANEW for run_id in event["runs"]}
+    launches: dict[int, list[PlannedRun]] = defaultdict(list)
+    for item in runs:
+        launches[item.run.launch].append(item)
+    found = {}
+    for launch, block in launches.items():
+        known = [done.get(item.run.run_id) for item in block]
+        made = [record["slurm"] for record in known if record is not None and record["outcome"] != SKIPPED]
+        elsewhere = any(its is not None and its != job for its in made)
+        if elsewhere and any(map(left_over, known)) and before.isdisjoint(item.run.run_id for item in block):
+            found[launch] = block
+    return found
+
+
+def set_aside(events: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Ids of the runs that the ledger has begun anew, and that have not ended since: a record of theirs is older."""
+    found: set[str] = set()
+    for event in events:
+        if event["event"] == ANEW:
+            found.update(event["runs"])
+        elif event["event"] == "ended":
+            found.discard(event["run_id"])
+    return found
 
 
 def find(

@@ -23,7 +23,7 @@ from orchestration.planning.plan import PlannedRun
 from orchestration.sweep import extension, node_count, resume
 from orchestration.sweep.ledger import Ledger
 from orchestration.sweep.locks import Joiners, held, locked
-from orchestration.sweep.prepare import NODE_LOST, Sweep
+from orchestration.sweep.prepare import Sweep
 from orchestration.sweep.progress import Progress
 from orchestration.sweep.recorder import Recorder
 from workload.record.files import write_json
@@ -78,6 +78,7 @@ class SweepRunner:
     def carry_out(self) -> Result:
         """Carries out what is pending; returns how the plan's runs ended. Raises Refusal, Stopped, OSError."""
         self._begin()
+        self._begin_launches_anew()
         self._settled = self._settled_before()
         if self.beside:
             self.ledger.append("beside", self.utc_now(), sweep=self.beside)
@@ -191,7 +192,7 @@ class SweepRunner:
 
     def _as_planned(self, planned: PlannedRun, record: Mapping[str, Any]) -> bool:
         """False for a failure, and for a run that was skipped because a node was lost before it."""
-        lost = str(record["reason"]).startswith(NODE_LOST)
+        lost = str(record["reason"]).startswith(resume.NODE_LOST)
         return not lost and self.sweep.experiment.as_planned(planned, str(record["outcome"]))
 
     def _begin(self) -> None:
@@ -210,6 +211,26 @@ class SweepRunner:
             values["jobs"] = node_count.by_node_count(self.sweep.plan.runs)
         self.ledger.append("planned", self.utc_now(), pid=os.getpid(), **values)
         self._foretell(self.sweep.plan.runs)
+
+    def _begin_launches_anew(self) -> None:
+        """Sets aside what another Slurm job made of a launch that it did not finish, if this one is long enough for it.
+
+        A launch's runs are compared with each other, and this job may have other nodes.
+        """
+        slurm, expires_at = self.sweep.inventory.slurm, self.sweep.inventory.expires_at
+        if slurm is None:
+            return
+        events, done = self.ledger.events(), resume.records(self.paths)
+        took_s = dict(extension.durations_s(events))
+        found = resume.broken_off(self.sweep.runs(self.paths), done, slurm.of_record, events)
+        for launch, block in found.items():
+            known_s = [took_s[item.run.run_id] for item in block if item.run.run_id in took_s]
+            takes_s = len(block) * sum(known_s) / len(known_s) if known_s else None
+            if too_late(expires_at, self.utc_now(), takes_s) is None:
+                runs = [item.run.run_id for item in block if item.run.run_id in done]
+                self.ledger.append(resume.ANEW, self.utc_now(), launch=launch, runs=runs)
+        for run_id in resume.set_aside(self.ledger.events()):
+            self.recorder.set_aside(run_id)
 
     def _canary(self, when: str) -> None:
         """Asks the canary; where it fails the ledger says so and the sweep goes on. Raises Stopped on Ctrl-C."""

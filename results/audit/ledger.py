@@ -43,11 +43,14 @@ class LedgerRun:
 
 
 def runs_of(events: Sequence[Mapping[str, Any]]) -> dict[str, LedgerRun]:
-    """By run id, in the order of their first events."""
+    """By run id, in the order of their first events; what was set aside when a launch was begun anew is left out."""
     found: dict[str, LedgerRun] = {}
     at_work: set[str] = set()
     for event in events:
         run_id, kind = event.get("run_id"), event.get("event")
+        if kind == "anew":  # what a Slurm job left of a launch was set aside whole
+            for old in event.get("runs", []):
+                found.pop(old, None)
         if not isinstance(run_id, str):
             continue
         run = found.setdefault(run_id, LedgerRun())

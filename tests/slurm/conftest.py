@@ -13,6 +13,7 @@ from tests.cluster.conftest import Desk
 from tests.cluster.host import TOKEN
 from tests.orchestration.support import FAB, ROOT
 from tests.slurm.daemons import Slurm, reason_against
+from workload.record.kinds import read_record
 
 
 @dataclass
@@ -66,6 +67,11 @@ class Login(Desk):
         """A task of the menu in an allocation; without `asked`, on the login node."""
         before = ["salloc", "--quiet", *asked] if asked else []
         return self.end(self.start([*before, str(FAB), *arguments]))
+
+    def set_aside(self) -> dict[int, dict]:
+        """Records of launches that a job did not finish, by rank count."""
+        found = [read_record(path) for path in self.paths.superseded.glob("*.json")]
+        return {record["run"]["ranks"]: record for record in found}
 
     def waits(self, job: int) -> str:
         """The job's state once it is over."""

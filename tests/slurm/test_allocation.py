@@ -9,6 +9,7 @@ import pytest
 from tests.cluster.host import wait_for
 from tests.orchestration.support import refused
 from tests.slurm.conftest import Login
+from workload.record.kinds import read_record
 
 
 def cores(record: dict) -> dict[str, list[int]]:
@@ -60,27 +61,35 @@ def test_threads_of_a_rank_have_cores_of_their_own(login: Login) -> None:
 
 
 def test_a_second_job_goes_on_where_the_first_was_ended(login: Login) -> None:
-    """It has other nodes, which are of the same kind. No record is lost, and none is made twice."""
-    login.study([1, 2, 4], repeats=100)
+    """It has other nodes, which are of the same kind: a launch that the first did not finish is made there whole."""
+    login.study([1, 2, 4], repeats=20)
+    study = login.folder / "small.toml"
+    study.write_text(study.read_text().replace("launches = 1", "launches = 2"))
     first = login.sbatch("--nodes=2", "--ntasks=4", "--nodelist=node1,node2")
-    wait_for(login.records)
+    wait_for(lambda: len(list(login.paths.records.glob("*.json"))) > 3)
     login.hosts.run("scancel", str(first))
     assert login.waits(first) == "CANCELLED"
     assert login.events()[-1] == "interrupted", login.said(first)
-    before = login.records()
-    assert 1 <= len(before) < 3
+    before = {path.name: read_record(path) for path in login.paths.records.glob("*.json")}
+    assert 4 <= len(before) < 6
     assert {record["outcome"] for record in before.values()} == {"ok"}
     assert login.clear()
     second = login.sbatch("--nodes=2", "--ntasks=4", "--nodelist=node3,node4")
     assert login.waits(second) == "COMPLETED", login.said(second)
     assert "going on with" in login.said(second)
-    after = login.records()
-    assert {ranks: record["outcome"] for ranks, record in after.items()} == {1: "ok", 2: "ok", 4: "ok"}
-    assert {ranks: after[ranks] for ranks in before} == before
-    assert {machine["node"] for ranks in after.keys() - before.keys() for machine in after[ranks]["machines"]} <= {
-        "node3",
-        "node4",
-    }
+    after = {path.name: read_record(path) for path in login.paths.records.glob("*.json")}
+    assert sorted((record["launch"], record["run"]["ranks"], record["outcome"]) for record in after.values()) == [
+        (launch, ranks, "ok") for launch in range(2) for ranks in (1, 2, 4)
+    ]
+    assert {record["launch"]: record["slurm"]["job"] for record in after.values()} == {0: first, 1: second}
+    # no record is lost: the first launch's stand, those of the second were set aside
+    assert all(after[name] == record for name, record in before.items() if record["launch"] == 0)
+    assert login.set_aside() == {rec["run"]["ranks"]: rec for rec in before.values() if rec["launch"] == 1}
+    nodes = {machine["node"] for record in after.values() if record["launch"] == 1 for machine in record["machines"]}
+    assert nodes == {"node3", "node4"}
+    assert "anew" in login.events()
+    audit = login.fab_in([], "audit", "--sweep", str(login.paths.folder))
+    assert "findings: 0" in audit.stdout, audit.stdout
 
 
 def test_a_job_with_less_is_another_cluster(login: Login) -> None:

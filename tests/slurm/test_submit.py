@@ -106,7 +106,8 @@ def test_the_same_command_goes_on_where_a_job_ended(login: Login) -> None:
     assert "is finished: give another --out" in submit(login, status=2)
     after = login.records()
     assert {ranks: record["outcome"] for ranks, record in after.items()} == {1: "ok", 2: "ok", 4: "ok"}
-    assert {ranks: after[ranks] for ranks in before} == before
+    assert login.set_aside() == before
+    assert {record["slurm"]["job"] for record in after.values()} == {second}
 
 
 def test_a_requeued_job_goes_on_by_itself(login: Login) -> None:
@@ -119,6 +120,8 @@ def test_a_requeued_job_goes_on_by_itself(login: Login) -> None:
     assert login.waits(job) == "COMPLETED"
     assert {ranks: record["outcome"] for ranks, record in login.records().items()} == {1: "ok", 2: "ok", 4: "ok"}
     assert login.events().count("interrupted") == 1
+    assert {record["slurm"]["restarts"] for record in login.records().values()} == {1}
+    assert len(login.set_aside()) >= 1
     audit = login.fab_in([], "audit", "--sweep", str(login.paths.folder))
     assert "findings: 0" in audit.stdout, audit.stdout
 

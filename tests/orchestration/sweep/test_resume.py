@@ -1,8 +1,10 @@
-"""What must not change within a sweep, where another Slurm job has other nodes."""
+"""Going on in another Slurm job, which has other nodes: what must not change, and which launches are begun anew."""
+
+from types import SimpleNamespace
 
 import pytest
 
-from orchestration.sweep.resume import facts, interchangeable
+from orchestration.sweep.resume import broken_off, facts, interchangeable, set_aside
 
 
 def node(name: str, **changes: object) -> dict:
@@ -39,3 +41,49 @@ def test_nodes_on_one_machine_stay_so() -> None:
     apart, together = of_job(node("a1"), node("a2")), of_job(node("a1"), node("a2", boot_id="boot of a1"))
     assert apart["main-2.boot_id"] != apart["main-1.boot_id"]
     assert together["main-2.boot_id"] == together["main-1.boot_id"]
+
+
+HERE = {"cluster": "birch", "job": 8, "restarts": 0, "shared": False}
+EARLIER = {**HERE, "job": 7}
+REQUEUED = {**HERE, "restarts": 1}
+
+
+def made_by(slurm: dict | None, outcome: str = "ok", reason: str = "") -> dict:
+    return {"outcome": outcome, "reason": reason, "slurm": slurm}
+
+
+def anew(launch: int, *runs: str) -> dict:
+    return {"event": "anew", "launch": launch, "runs": list(runs)}
+
+
+@pytest.mark.parametrize(
+    ("done", "events", "launches"),
+    [
+        ({"00": made_by(EARLIER), "01": made_by(EARLIER)}, [], []),  # whole: nothing is left of it
+        ({"00": made_by(EARLIER)}, [], [0]),
+        ({"00": made_by(REQUEUED)}, [], [0]),
+        ({"00": made_by(EARLIER, "crashed")}, [], [0]),
+        ({"00": made_by(EARLIER), "01": made_by(EARLIER, "skipped", "expired: 5 s are left")}, [], [0]),
+        ({"00": made_by(EARLIER), "01": made_by(EARLIER, "skipped", "8 ranks on 4 slots")}, [], []),
+        ({"00": made_by(EARLIER, "skipped", "expired: 5 s are left")}, [], []),  # nothing of it was made
+        ({"00": made_by(HERE)}, [], []),  # by this job, whose fab was killed
+        ({"00": made_by(None)}, [], []),  # by an older convscale, which does not say
+        ({"00": made_by(EARLIER), "10": made_by(EARLIER)}, [anew(0, "00", "01")], [1]),
+    ],
+)
+def test_a_launch_that_another_job_did_not_finish_is_begun_anew_once(done, events, launches) -> None:
+    runs = [
+        SimpleNamespace(run=SimpleNamespace(launch=launch, run_id=f"{launch}{n}"))
+        for launch in range(2)
+        for n in range(2)
+    ]
+    found = broken_off(runs, done, HERE, events)
+    assert list(found) == launches
+    assert all([item.run.run_id for item in found[launch]] == [f"{launch}0", f"{launch}1"] for launch in launches)
+
+
+def test_what_was_set_aside_is_so_until_it_is_made_again() -> None:
+    """A `fab` that was killed before it moved the records leaves that to the next one."""
+    ended = {"event": "ended", "run_id": "00"}
+    assert set_aside([ended, anew(0, "00", "01")]) == {"00", "01"}
+    assert set_aside([ended, anew(0, "00", "01"), ended]) == {"01"}
