@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.conftest import Desk
-from tests.cluster.host import TOKEN
+from tests.cluster.host import TOKEN, wait_for
 from tests.orchestration.support import FAB, ROOT
 from tests.slurm.daemons import Slurm, reason_against
 from workload.record.kinds import read_record
@@ -75,7 +75,8 @@ class Login(Desk):
 
     def waits(self, job: int) -> str:
         """The job's state once it is over."""
-        self.hosts.run("sh", "-c", f"while squeue --noheader --job={job} 2>/dev/null | grep -q .; do sleep 0.2; done")
+        queued = ["sh", "-c", f"squeue --noheader --job={job} 2>/dev/null || true"]
+        wait_for(lambda: not self.hosts.run(*queued).strip(), 600)
         found = self.hosts.run("scontrol", "show", "job", "--oneliner", str(job))
         return next(word.partition("=")[2] for word in found.split() if word.startswith("JobState="))
 
