@@ -91,9 +91,9 @@ def load_study(name: str, **flags: object) -> LoadedStudy:
     return experiments.load(name, make_overrides(**flags))[1]
 
 
-def copy_checkout(target: Path) -> Path:
+def copy_checkout(target: Path, with_tests: bool = False) -> Path:
     """A copy of the checkout, with its venv but without results of sweeps: what is swept there is nobody's latest."""
-    left_out = (".git", ".venv", "__pycache__", "runs", "tests", "benchmarks", ".*_cache")
+    left_out = (".git", ".venv", "__pycache__", "runs", "benchmarks", ".*_cache", *(() if with_tests else ("tests",)))
     shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*left_out))
     (target / ".venv").symlink_to(ROOT / ".venv")
     return target

@@ -1,6 +1,7 @@
 """A cluster of Slurm's with four nodes, and `fab sweep` in its jobs through the real srun."""
 
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ import pytest
 
 from tests.cluster.conftest import Desk
 from tests.cluster.host import TOKEN, wait_for
-from tests.orchestration.support import FAB, ROOT
+from tests.orchestration.support import FAB, copy_checkout
 from tests.slurm.daemons import Slurm, reason_against
 from workload.record.kinds import read_record
 
@@ -21,8 +22,8 @@ class Login(Desk):
     """A person on the login node, which this machine is: a folder with a study, and the sweeps of it in jobs."""
 
     hosts: Slurm = field(kw_only=True)
+    root: Path = field(kw_only=True)  # the checkout, with its results/runs
     python = sys.executable
-    runs = ROOT / "results" / "runs"
 
     def salloc(self, *asked: str, behaviour: str = "bare", **flags: object) -> subprocess.CompletedProcess[str]:
         """A sweep in an allocation, from here."""
@@ -39,7 +40,9 @@ class Login(Desk):
         """Submits a sweep, or the words, which run on the first node of the job; the job's number."""
         script = self.folder / "batch"
         line = shlex.join([str(word) for word in words or self.words(behaviour, **flags)])
-        script.write_text(f"#!/bin/sh\ncd {ROOT}\nexport SLURM_CONF={settings or self.hosts.settings}\nexec {line}\n")
+        script.write_text(
+            f"#!/bin/sh\ncd {self.root}\nexport SLURM_CONF={settings or self.hosts.settings}\nexec {line}\n"
+        )
         out = f"--output={self.folder}/batch-%j"
         return int(self.hosts.run("sbatch", "--parsable", out, *asked, str(script)))
 
@@ -57,7 +60,7 @@ class Login(Desk):
 
     def start(self, words: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            words, cwd=ROOT, env=self.hosts.environment | dict(environment or {}), stdin=subprocess.DEVNULL,
+            words, cwd=self.root, env=self.hosts.environment | dict(environment or {}), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.started.append(process)
@@ -89,16 +92,20 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout of these tests alone, where all nodes see it."""
+    return copy_checkout(tmp_path_factory.mktemp("checkout") / "convscale", with_tests=True)
+
+
 @pytest.fixture
-def login(tmp_path: Path, slurm: Slurm) -> Iterator[Login]:
-    made = Login(tmp_path, hosts=slurm)
+def login(tmp_path: Path, slurm: Slurm, checkout: Path) -> Iterator[Login]:
+    made = Login(tmp_path, hosts=slurm, root=checkout)
     made.study([2, 4])
     yield made
     made.close()
     slurm.cancel_all()
-    for link in (made.runs / ".submitted").glob("*"):
-        if link.readlink().is_relative_to(made.folder):
-            link.unlink()
+    shutil.rmtree(checkout / "results" / "runs", ignore_errors=True)
     for host in slurm.hosts:
         host.clean()
     slurm.wait_for_idle()

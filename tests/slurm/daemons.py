@@ -66,7 +66,10 @@ ReturnToService=2
 KillWait=5
 SlurmdTimeout=10
 NodeName=node[1-{count}] NodeAddr={subnet}.[1-{count}] CPUs={cpus} CoresPerSocket={cpus} RealMemory={memory}
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 PartitionName=main Nodes=node[1-{count}] Default=YES MaxTime=60 DefMemPerCPU=1000
+PartitionName=urgent Nodes=node[1-{count}] PriorityTier=10 PreemptMode=OFF MaxTime=60 DefMemPerCPU=1000
 """
 
 

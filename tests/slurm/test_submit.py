@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.host import wait_for
-from tests.orchestration.support import FAB, ROOT
+from tests.orchestration.support import FAB
 from tests.slurm.conftest import Login
 from workload.record.kinds import read_record
 
@@ -35,13 +35,13 @@ def number(said: str) -> int:
 def described(login: Login) -> Iterator[str]:
     """The name of a cluster as `fab inventory --slurm` describes it, with what nodes and the login node share."""
     name = f"tests-{login.paths.mark}"
-    shared = f"{ROOT},{login.hosts.shared}"
+    shared = f"{login.root},{login.hosts.shared}"
     asked = ["--partition=main", "--time=20m", f"--shared-folder={shared}"]
     done = login.fab_in([], "inventory", "--slurm", f"--name={name}", *asked)
     assert done.returncode == 0, done.stderr
     assert "partition main: 4 nodes of 2 CPUs, for at most 60 min" in done.stdout
     yield name
-    shutil.rmtree(ROOT / "infra" / "clusters" / name)
+    shutil.rmtree(login.root / "infra" / "clusters" / name)
 
 
 def test_a_sweep_on_a_described_cluster_is_carried_out_and_its_state_is_told(login: Login, described: str) -> None:
@@ -64,7 +64,7 @@ def test_a_sweep_on_a_described_cluster_is_carried_out_and_its_state_is_told(log
 
 def test_the_launcher_that_a_cluster_chooses_starts_the_ranks(login: Login, described: str) -> None:
     login.study([4])
-    path = ROOT / "infra" / "clusters" / described / "cluster.toml"
+    path = login.root / "infra" / "clusters" / described / "cluster.toml"
     path.write_text(path.read_text() + 'launcher = { openmpi5 = "mpirun" }\n')
     assert login.waits(number(submit(login, cluster=described))) == "COMPLETED"
     assert login.records()[4]["outcome"] == "ok"
@@ -122,6 +122,36 @@ def test_a_requeued_job_goes_on_by_itself(login: Login) -> None:
     assert login.events().count("interrupted") == 1
     assert {record["slurm"]["restarts"] for record in login.records().values()} == {1}
     assert len(login.set_aside()) >= 1
+    audit = login.fab_in([], "audit", "--sweep", str(login.paths.folder))
+    assert "findings: 0" in audit.stdout, audit.stdout
+
+
+def test_a_job_that_a_more_urgent_one_takes_the_nodes_from_goes_on_by_itself(login: Login) -> None:
+    """Preempted, and put into the queue again by Slurm."""
+    login.study([1, 2, 4], repeats=100)
+    job = number(submit(login))
+    wait_for(login.records)
+    (login.folder / "urgent").write_text("#!/bin/sh\nsleep 2\n")
+    asked = ["--partition=urgent", "--nodes=4", "--exclusive", "--mem=0", "--output=/dev/null"]
+    urgent = int(login.hosts.run("sbatch", "--parsable", *asked, str(login.folder / "urgent")))
+    assert login.waits(urgent) == "COMPLETED"
+    wait_for(lambda: "PENDING" in login.hosts.run("squeue", "--noheader", f"--jobs={job}", "--format=%T"), 60)
+    status = login.fab_in([], "status", "--sweep", str(login.paths.folder))
+    assert f"job {job}: PENDING (BeginTime)" in status.stdout
+    login.hosts.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits for two minutes
+    assert login.waits(job) == "COMPLETED"
+    records = login.records()
+    assert {ranks: record["outcome"] for ranks, record in records.items()} == {1: "ok", 2: "ok", 4: "ok"}
+    assert {(record["slurm"]["job"], record["slurm"]["restarts"]) for record in records.values()} == {(job, 1)}
+
+
+def test_quick_over_all_nodes(login: Login) -> None:
+    job = number(submit(login, nodes=4, study="quick", series="strong", launches=1, repeats=1))
+    assert login.waits(job) == "COMPLETED", (login.paths.folder / "submitted" / f"{job}.log").read_text()
+    found = [read_record(path) for path in login.paths.records.glob("*.json")]
+    assert {record["outcome"] for record in found} == {"ok"}
+    used = {record["run"]["ranks"]: len({item["node"] for item in record["machines"]}) for record in found}
+    assert used == {1: 1, 2: 1, 4: 2, 8: 4, 16: 4}
     audit = login.fab_in([], "audit", "--sweep", str(login.paths.folder))
     assert "findings: 0" in audit.stdout, audit.stdout
 
@@ -210,21 +240,25 @@ def sbatch_before(login: Login, text: str) -> dict[str, str]:
     return {"PATH": f"{script.parent}:{path}", "SBATCH": str(shutil.which("sbatch", path=path))}
 
 
-def submitting(login: Login, environment: dict[str, str]) -> subprocess.Popen[str]:
+def submitting(login: Login, environment: dict[str, str], *where: str) -> subprocess.Popen[str]:
     """A `fab submit` that is at work."""
-    words = [f"--study={login.folder}/small.toml", f"--out={login.paths.folder}", "--nodes=2", "--time=20m"]
-    return login.start([str(FAB), "submit", *words, "--sbatch-option=--hold"], environment)
+    words = [f"--study={login.folder}/small.toml", *where, "--nodes=2", "--time=20m", "--sbatch-option=--hold"]
+    return login.start([str(FAB), "submit", *words], environment)
 
 
-def test_two_at_one_instant_are_kept_apart(login: Login) -> None:
-    """Both ask sbatch for longer than the other takes to get there."""
+@pytest.mark.parametrize("out", [True, False])
+def test_two_at_one_instant_are_kept_apart(login: Login, out: bool) -> None:
+    """Both ask sbatch for longer than the other takes to get there, in a folder that is given, or that both choose."""
     slow = sbatch_before(login, 'sleep 5; exec "$SBATCH" "$@"')
-    both = [submitting(login, slow) for _ in range(2)]
+    where = [f"--out={login.paths.folder}"] if out else []
+    both = [submitting(login, slow, *where) for _ in range(2)]
     done = sorted((login.end(process) for process in both), key=lambda process: process.returncode)
     assert [process.returncode for process in done] == [0, 2], [process.stderr for process in done]
     (job,) = login.hosts.run("squeue", "--noheader", "--format=%i").split()
     assert number(done[0].stdout) == int(job)
-    assert f"job {job} of {login.paths.folder} is PENDING: wait for it" in done[1].stderr
+    folder = str(login.paths.folder) if out else "results/runs/small-slurm-"
+    assert f"convscale: job {job} of {folder}" in done[1].stderr
+    assert "is PENDING: wait for it" in done[1].stderr
 
 
 @pytest.mark.parametrize("killed", ["fab", "fab and sbatch"])
@@ -232,7 +266,8 @@ def test_a_job_whose_number_nobody_kept_is_known_by_its_name(login: Login, kille
     """`fab` is killed while sbatch is at work, or both before sbatch says the number."""
     both = '"$SBATCH" "$@" >/dev/null; kill -9 $PPID'
     alone = 'kill -9 $PPID; exec "$SBATCH" "$@"'
-    process = submitting(login, sbatch_before(login, alone if killed == "fab" else both))
+    script = sbatch_before(login, alone if killed == "fab" else both)
+    process = submitting(login, script, f"--out={login.paths.folder}")
     assert login.end(process).returncode == -signal.SIGKILL
     wait_for(lambda: login.hosts.run("squeue", "--noheader"), 60)
     (job,) = login.hosts.run("squeue", "--noheader", "--format=%i").split()
