@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from invoke.context import Context
 from invoke.tasks import task
@@ -14,6 +16,25 @@ from orchestration.errors import Refusal
 from orchestration.tasks.arguments import CLUSTER, number, words
 from orchestration.tasks.common import ROOT, find_remote, known_clusters, operator, reports_errors, utc_now
 from orchestration.tasks.printing import print_line, short
+
+# what `fab submit` takes from the description, unless it is typed there
+SLURM_HELP = {
+    "partition": "where jobs go, comma-separated, the usual one first (default: Slurm's default)",
+    "account": "what jobs are charged to",
+    "time": "how long a job is without 'fab submit --time'",
+    "module": "modules to load before, comma-separated",
+    "shared-folder": "folders that all nodes share, comma-separated (default: this checkout)",
+    "launcher": "srun or mpirun, which starts ranks (default: what works)",
+}
+
+
+def _with_flags_of_slurm(body: Any) -> Any:
+    """The body with a flag for each of SLURM_HELP."""
+    own = list(inspect.signature(body).parameters.values())[:-1]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = (flag.replace("-", "_") for flag in SLURM_HELP)
+    body.__signature__ = inspect.Signature([*own, *(inspect.Parameter(name, kind, default="") for name in names)])
+    return body
 
 
 @task(
@@ -30,15 +51,12 @@ from orchestration.tasks.printing import print_line, short
         "memory-gib": "memory of a machine (default: what it has)",
         "subnet": "network between the machines, as 10.0.0.0/24 (default: where the head reaches them all)",
         "expect": "fingerprints SHA256:... read on the machines, comma-separated: compared instead of asking you",
-        "partition": "with --slurm: where jobs go, comma-separated, the usual one first (default: Slurm's default)",
-        "account": "with --slurm: what jobs are charged to",
-        "time": "with --slurm: how long a job is without 'fab submit --time'",
-        "module": "with --slurm: modules to load before, comma-separated",
-        "shared-folder": "with --slurm: folders that all nodes share, comma-separated (default: this checkout)",
+        **{flag: f"with --slurm: {text}" for flag, text in SLURM_HELP.items()},
     },
     auto_shortflags=False,
 )
 @reports_errors
+@_with_flags_of_slurm
 def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
     _context: Context,
     cluster: str = "",
@@ -53,11 +71,7 @@ def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
     subnet: str = "",
     expect: str = "",
     slurm: bool = False,
-    partition: str = "",
-    account: str = "",
-    time: str = "",
-    module: str = "",
-    shared_folder: str = "",
+    **of_slurm: str,
 ) -> None:
     """Make a cluster of your own machines: pin their host keys, ask them for cores and memory; or describe Slurm's."""
     from orchestration.clusters.folder import folder_of
@@ -67,7 +81,7 @@ def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
 
     known, us = known_clusters(), operator()
     if slurm:
-        _describe(name, words(partition), account, time, words(module), words(shared_folder) or (str(ROOT),))
+        _describe(name, of_slurm)
         return
     if cluster:
         found = known.provider(cluster).inventory(cluster, us)
@@ -86,14 +100,7 @@ def inventory(  # noqa: PLR0913, PLR0917  one argument a flag
     )
 
 
-def _describe(
-    name: str,
-    partitions: Sequence[str],
-    account: str,
-    time: str,
-    modules: Sequence[str],
-    shared: Sequence[str],
-) -> None:
+def _describe(name: str, flags: Mapping[str, str]) -> None:
     """Describes a cluster with Slurm, whose controller is asked for its partitions. Raises Refusal."""
     from orchestration.provision import batch, slurm_cluster
 
@@ -103,16 +110,19 @@ def _describe(
         raise Refusal(f"{short(path)} describes {name}: change it there, or remove it and describe the cluster anew")
     known_clusters().check_free(name)
     found = batch.SlurmQueue(os.environ).partitions()
-    chosen = [batch.partition_of(word, found) for word in partitions or ("",)]
+    chosen = [batch.partition_of(word, found) for word in words(flags["partition"]) or ("",)]
     given = {
         "partitions": [item.name for item in chosen],
-        "account": account,
-        "time": time,
-        "modules": list(modules),
-        "shared_folders": [str(Path(folder).expanduser().absolute()) for folder in shared],
+        "account": flags["account"],
+        "time": flags["time"],
+        "modules": list(words(flags["module"])),
+        "shared_folders": [
+            str(Path(folder).expanduser().absolute()) for folder in words(flags["shared_folder"]) or (str(ROOT),)
+        ],
+        "launcher": flags["launcher"],
     }
     described = slurm_cluster.parse({key: value for key, value in given.items() if value}, "fab inventory")
-    batch.check(batch.BatchRequest(1, batch.minutes_of(time) or 1, chosen[0].name), found)
+    batch.check(batch.BatchRequest(1, batch.minutes_of(flags["time"]) or 1, chosen[0].name), found)
     print_line(f"{name}: {short(slurm_cluster.write(name, ROOT, described))}")
     for item in chosen:
         limit = "without a time limit" if item.minutes is None else f"for at most {item.minutes} min"

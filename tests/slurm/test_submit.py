@@ -65,6 +65,7 @@ def test_a_sweep_on_a_described_cluster_is_carried_out_and_its_state_is_told(log
 def test_the_launcher_that_a_cluster_chooses_starts_the_ranks(login: Login, described: str) -> None:
     login.study([4])
     path = login.root / "infra" / "clusters" / described / "cluster.toml"
+    assert "launcher" not in path.read_text()
     path.write_text(path.read_text() + 'launcher = { openmpi5 = "mpirun" }\n')
     assert login.waits(number(submit(login, cluster=described))) == "COMPLETED"
     assert login.records()[4]["outcome"] == "ok"
@@ -300,6 +301,21 @@ def test_down_cancels_what_was_submitted_and_nothing_else(login: Login) -> None:
     assert f"job {ours}: " in done.stdout
     assert login.waits(ours) == "CANCELLED"
     assert login.hosts.run("squeue", "--noheader", "--format=%i").split() == [theirs]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "said"),
+    [("mpirun", ""), ("srum", "launcher = 'srum' is wrong: give srun or mpirun, or one of them by MPI (openmpi5, ")],
+)
+def test_a_description_has_the_launcher_that_is_asked_for(login: Login, launcher: str, said: str) -> None:
+    done = login.fab_in([], "inventory", "--slurm", "--name=tests-launcher", f"--launcher={launcher}")
+    path = login.root / "infra" / "clusters" / "tests-launcher"
+    try:
+        assert said in done.stderr
+        assert (done.returncode, path.exists()) == ((2, False) if said else (0, True))
+        assert said or f'launcher = "{launcher}"' in (path / "cluster.toml").read_text().splitlines()
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.mark.parametrize(
