@@ -278,7 +278,7 @@ def test_two_ups_at_once(desk, held):
     first = desk.begin_fab("up", "--cluster", "light", "--yes")
     held.reached(first)
     said = desk.fab("up", "--cluster", "light", "--yes", status=2)
-    assert re.search(r"the stack is being worked at: by \S+@\S+, process \d+, 0 min ago: wait for it", said)
+    assert re.search(r"the stack is being worked at: by \S+@\S+, process \d+, \d+ min ago: wait for it", said)
     held.release()
     desk.end(first)
     assert len(desk.cloud.names("Instance")) == 2
