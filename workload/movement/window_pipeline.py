@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 from mpi4py import MPI
 
 from workload.domain.chunks import chunk_bytes_of, piece, pieces_of
 from workload.domain.grid import Block, block_of, finisher
 from workload.instruments.clock import Clock
 from workload.instruments.nodes import node_of, nodes_of
-from workload.movement import ROOT, Float32, Sink, Task, index, touched
+from workload.movement import PAGE_ELEMENTS, ROOT, Float32, Sink, Task, fill_with_nan, index, touch, touched
 from workload.movement.hand_over import Pieces, role_of
 from workload.movement.node_window import NodeWindow
 from workload.movement.partial_sums import PartialSums
-
-PAGE = 1024  # elements of a page of 4 KiB
 
 
 class WindowPipeline:
@@ -67,17 +64,16 @@ class WindowPipeline:
             sink=task.sink,
         )
         self._role = role_of(self._pieces, task.source)
-        self.poison()  # so that each page is first touched by the rank that writes it
+        for buffer in self._written():
+            touch(buffer)
         self._node.Barrier()
         for buffer in [*self._x.values(), *self._y.values()]:
-            buffer.reshape(-1)[::PAGE].sum()  # and then by those that read it
+            buffer.reshape(-1)[::PAGE_ELEMENTS].sum()  # pages of others, which this rank reads
 
     def poison(self) -> None:
         self._node.Barrier()  # a leader may still send what another rank is about to fill
-        written = [*(self._x.values() if self._leads else []), self._y[self._rank], self._w_block]
-        written += [self._y[rank] for rank in self._other_nodes() if rank in self._finishers]
-        for buffer in [*written, *([] if self._rank == ROOT else [self._w])]:
-            buffer.fill(np.nan)
+        for buffer in [*self._written(), self._w_block, *([] if self._rank == ROOT else [self._w])]:
+            fill_with_nan(buffer)
 
     def repeat(self, clock: Clock) -> None:
         comm, role, pieces = self._task.comm, self._role, self._pieces
@@ -115,6 +111,11 @@ class WindowPipeline:
     def _other_nodes(self) -> list[int]:
         """At the root the ranks of other nodes, whose pieces it sends and receives; at other ranks none."""
         return [rank for node in self._nodes[1:] for rank in node] if self._rank == ROOT else []
+
+    def _written(self) -> list[Float32]:
+        """The buffers that this rank fills in a repeat, so that it is the first to touch their pages."""
+        received = [self._y[rank] for rank in self._other_nodes() if rank in self._finishers]
+        return [*(self._x.values() if self._leads else []), self._y[self._rank], *received]
 
     def _x_buffers(self) -> dict[int, Float32]:
         """By rank: those of this rank's node that it serves, its own, and at the root those that it sends."""
