@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from tests.preloaded import Preloader
+
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
@@ -220,6 +222,14 @@ def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         fcntl.flock(room, fcntl.LOCK_EX if request.node.get_closest_marker("kills_for_memory") else fcntl.LOCK_SH)
         fcntl.flock(door, fcntl.LOCK_UN)
         yield
+
+
+@pytest.fixture(scope="session")
+def preloader() -> Iterator[Preloader]:
+    """Where processes come from that find their libraries loaded."""
+    made = Preloader()
+    yield made
+    made.close()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Four hosts, and `fab sweep` on them through the real ssh, mpirun and supervisor."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from orchestration.paths import SweepPaths
 from tests.cluster.host import Host, wait_for
 from tests.cluster.hosts import Hosts, reason_against
 from tests.orchestration.support import ROOT
+from tests.preloaded import Preloader, Process
 from workload.record.kinds import read_record
 
 STUDY = """
@@ -41,7 +43,8 @@ class Desk:
 
     folder: Path
     hosts: Hosts
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    preloader: Preloader
+    started: list[subprocess.Popen[str] | Process] = field(default_factory=list)
 
     @property
     def paths(self) -> SweepPaths:
@@ -51,20 +54,14 @@ class Desk:
         """Repeats by the hundred thousand make a run that is at work until something happens."""
         (self.folder / "small.toml").write_text(STUDY.format(ranks=ranks, repeats=repeats, timeout_s=timeout_s))
 
-    def begin(self, behaviour: str = "bare", **flags: object) -> subprocess.Popen[str]:
+    def begin(self, behaviour: str = "bare", **flags: object) -> subprocess.Popen[str] | Process:
         given = {"study": self.folder / "small.toml", "out": self.paths.folder, "cluster": self.hosts.inventory} | flags
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.orchestration.driver", str(self.folder / "runs"), behaviour]
-            + [f"{name}={value}" for name, value in given.items()],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        arguments = [str(self.folder / "runs"), behaviour, *(f"{name}={value}" for name, value in given.items())]
+        process = self.preloader.start("tests.orchestration.driver", arguments, os.environ)
         self.started.append(process)
         return process
 
-    def end(self, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    def end(self, process: subprocess.Popen[str] | Process) -> subprocess.CompletedProcess[str]:
         out, err = process.communicate(timeout=600)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
@@ -132,8 +129,8 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, hosts: Hosts) -> Iterator[Desk]:
-    made = Desk(tmp_path, hosts)
+def desk(tmp_path: Path, hosts: Hosts, preloader: Preloader) -> Iterator[Desk]:
+    made = Desk(tmp_path, hosts, preloader)
     made.study([2, 4])
     hosts.describe()
     yield made

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 
 from orchestration.paths import SweepPaths
 from tests.orchestration.support import ROOT
+from tests.preloaded import Preloader, Process
 from workload.agent.supervise import kill_carriers
 from workload.record.kinds import read_record
 
@@ -36,8 +37,12 @@ ranks = [2]
 oversubscribe = 2
 """
 
-# isolated as bin/convscale is
-DRIVER = (sys.executable, "-E", "-s", "-m", "tests.orchestration.driver")
+DRIVER = "tests.orchestration.driver"
+
+
+def given_environment() -> dict[str, str]:
+    """The environment of the tests, without what pytest changes at each step."""
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
 
 
 @dataclass
@@ -45,9 +50,11 @@ class Lab:
     """A folder with a study of one run of two ranks; sweeps of it go to `out`."""
 
     folder: Path
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
-    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    preloader: Preloader
+    started: list[subprocess.Popen[str] | Process] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=given_environment)
     before: list[str] = field(default_factory=list)  # words in front of the command, for example taskset's
+    anew: bool = False  # with an interpreter of its own, as also with words or an environment of its own
 
     @property
     def study(self) -> Path:
@@ -57,20 +64,28 @@ class Lab:
     def paths(self) -> SweepPaths:
         return SweepPaths(self.folder / "out")
 
-    def begin(self, behaviour: str, **flags: object) -> subprocess.Popen[str]:
+    def begin(self, behaviour: str, **flags: object) -> subprocess.Popen[str] | Process:
         """Starts a sweep; `flags` are those of `fab sweep`."""
         given = {"study": self.study, "out": self.paths.folder} | flags
-        arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
-        process = subprocess.Popen(
-            [*self.before, *DRIVER, str(self.folder / "runs"), behaviour, *arguments],
+        arguments = [str(self.folder / "runs"), behaviour]
+        arguments += [f"{name}={value}" for name, value in given.items() if value is not None]
+        if self.anew or self.before or self.environment != given_environment():
+            process = self._begin_anew(arguments)
+        else:
+            process = self.preloader.start(DRIVER, arguments, self.environment)
+        self.started.append(process)
+        return process
+
+    def _begin_anew(self, arguments: Sequence[str]) -> subprocess.Popen[str]:
+        """Isolated as bin/convscale is."""
+        return subprocess.Popen(
+            [*self.before, sys.executable, "-E", "-s", "-m", DRIVER, *arguments],
             cwd=ROOT,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.started.append(process)
-        return process
 
     def sweep(self, behaviour: str, **flags: object) -> subprocess.CompletedProcess[str]:
         process = self.begin(behaviour, **flags)
@@ -117,8 +132,8 @@ class Lab:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    made = Lab(tmp_path)
+def lab(tmp_path: Path, preloader: Preloader) -> Iterator[Lab]:
+    made = Lab(tmp_path, preloader)
     made.study.write_text(STUDY)
     yield made
     made.close()

@@ -21,9 +21,9 @@ from orchestration.provision.providers import clusters_of
 from orchestration.sweep.prepare import Surroundings
 from orchestration.sweep.runner import LedgerExtras
 from orchestration.tasks import sweep
-from tests.orchestration.support import ROOT
 from workload.agent.supervise import utc_now
 
+ROOT = Path(__file__).resolve().parents[2]
 runs, behaviour, *flags = sys.argv[1:]
 given = dict(flag.split("=", 1) for flag in flags)
 whole = behaviour in ("real", "mute-canary", "hung-canary")

@@ -13,6 +13,7 @@ import pytest
 from tests.cluster.conftest import Desk
 from tests.cluster.host import TOKEN, wait_for
 from tests.orchestration.support import FAB, copy_checkout
+from tests.preloaded import Preloader
 from tests.slurm.daemons import Slurm, reason_against
 from workload.record.kinds import read_record
 
@@ -99,8 +100,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def login(tmp_path: Path, slurm: Slurm, checkout: Path) -> Iterator[Login]:
-    made = Login(tmp_path, hosts=slurm, root=checkout)
+def login(tmp_path: Path, slurm: Slurm, checkout: Path, preloader: Preloader) -> Iterator[Login]:
+    made = Login(tmp_path, hosts=slurm, preloader=preloader, root=checkout)
     made.study([2, 4])
     yield made
     made.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -42,7 +42,7 @@ RANK_PARENT = "workload/agent/rank_parent.py"
 class ProgramExperiment:
     """A person's own program. `folder` is where flags look for it: where the person stands."""
 
-    folder: Path = field(default_factory=Path.cwd)
+    folder: Path = Path()
 
     kind = KIND
     table = study.TABLE
@@ -51,7 +51,7 @@ class ProgramExperiment:
 
     def improvised(self, overrides: Overrides) -> StudyFile | None:
         """The study that `--command` stands for; None without it. Raises Refusal."""
-        return study.improvised(overrides, self.folder)
+        return study.improvised(overrides, self.folder.absolute())
 
     def load(self, file: StudyFile, overrides: Overrides) -> LoadedStudy:
         """The checked study of a file, with the command line's overrides. Raises Refusal."""

@@ -16,8 +16,8 @@ STRANGER = "time.sleep(600)"
 
 
 @pytest.fixture
-def desk(light, tmp_path):
-    made = Desk(tmp_path, SimpleNamespace(inventory=light.folder.inventory))
+def desk(light, tmp_path, preloader):
+    made = Desk(tmp_path, SimpleNamespace(inventory=light.folder.inventory), preloader)
     yield made
     made.close()
     for node in NODES:

@@ -153,6 +153,7 @@ def test_memory_limit_is_out_of_memory_with_the_counter(lab):
     group.mkdir()
     try:
         (group / "memory.limit_in_bytes").write_text(str(700 * 2**20))
+        lab.anew = True  # its number must be in the group before it starts anything
         process = lab.begin("allocate")
         (group / "cgroup.procs").write_text(str(process.pid))
         said = process.communicate(timeout=600)

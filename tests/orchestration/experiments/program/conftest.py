@@ -11,6 +11,7 @@ import pytest
 
 from orchestration.paths import SweepPaths
 from tests.orchestration.support import FAB, ROOT
+from tests.preloaded import Preloader, Process
 from workload.record.kinds import read_record
 
 
@@ -19,17 +20,16 @@ class Place:
     """Where the person stands."""
 
     folder: Path
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    preloader: Preloader
+    started: list[Process] = field(default_factory=list)
 
     @property
     def paths(self) -> SweepPaths:
         return SweepPaths(self.folder / "out")
 
-    def begin(self, *words: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [str(FAB), "--search-root", str(ROOT), *words], cwd=self.folder, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"},
-        )  # fmt: skip
+    def begin(self, *words: str) -> Process:
+        environment = {**os.environ, "COLUMNS": "200"}
+        process = self.preloader.start(FAB, ["--search-root", str(ROOT), *words], environment, self.folder)
         self.started.append(process)
         return process
 
@@ -54,8 +54,8 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place(tmp_path)
+def place(tmp_path: Path, preloader: Preloader) -> Iterator[Place]:
+    made = Place(tmp_path, preloader)
     yield made
     for process in made.started:
         if process.poll() is None:

@@ -2,12 +2,13 @@
 
 import json
 import os
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.orchestration.support import FAB, copy_checkout, make_inventory
+from tests.preloaded import Preloader
 from workload.record.files import write_json
 
 pytestmark = pytest.mark.thorough
@@ -19,26 +20,32 @@ awk -v n="$1" -v noise="$(date +%N)" 'BEGIN { printf "Elapsed: %.6f\\n", (10 + n
 """
 
 
-def test_three_sweeps_foretell_the_fourth(tmp_path: Path) -> None:
-    checkout, mine = copy_checkout(tmp_path / "checkout"), tmp_path / "mine"
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    return copy_checkout(tmp_path / "checkout")
+
+
+@pytest.fixture
+def preloader(checkout: Path) -> Iterator[Preloader]:
+    """Of the copy."""
+    made = Preloader(checkout)
+    yield made
+    made.close()
+
+
+def test_three_sweeps_foretell_the_fourth(tmp_path: Path, checkout: Path, preloader: Preloader) -> None:
+    mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "law.sh").write_text(PROGRAM)
     write_json(mine / "inventory.json", make_inventory(8).model_dump(mode="json", exclude_none=True))
 
     def fab(task: str, *flags: str, status: int = 0) -> str:
-        words = [str(FAB), "--search-root", str(checkout), task, "--cluster", "inventory.json"]
+        words = ["--search-root", str(checkout), task, "--cluster", "inventory.json"]
         words += ["--command", "sh law.sh {ranks}", "--mpi", "openmpi5", "--metric", "time_s=Elapsed: {number}", *flags]
-        done = subprocess.run(
-            words,
-            cwd=mine,
-            env={**os.environ, "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        assert done.returncode == status, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        process = preloader.start(FAB, words, {**os.environ, "COLUMNS": "200"}, mine)
+        said = "".join(process.communicate(timeout=600))
+        assert process.returncode == status, said
+        return said
 
     def sweep(*flags: str) -> str:
         return fab("sweep", "--launches", "1", *flags)
