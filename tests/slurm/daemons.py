@@ -65,6 +65,7 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=5
 SlurmdTimeout=10
+SchedulerParameters=sched_interval=2,bf_interval=2
 NodeName=node[1-{count}] NodeAddr={subnet}.[1-{count}] CPUs={cpus} CoresPerSocket={cpus} RealMemory={memory}
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
