@@ -257,8 +257,20 @@ class SweepRunner:
         return first + [item for item in pending if item not in first]
 
     def _adoptable(self, job: Path) -> bool:
+        if self._of_another_slurm_job(job):
+            return False
         state = self.sweep.executor.state(job)
         return state is State.ALIVE or (state is State.ENDED and not self.recorder.interrupted(job))
+
+    def _of_another_slurm_job(self, job: Path) -> bool:
+        """Whether what lies there was started in another one, for whose nodes a record of this one would not speak."""
+        slurm = self.sweep.inventory.slurm
+        started = [
+            event
+            for event in self.ledger.events()
+            if event["event"] == "started" and self.paths.job(event["run_id"]) == job
+        ]
+        return slurm is not None and bool(started) and started[-1].get("slurm", slurm.of_record) != slurm.of_record
 
     def _one(self, planned: PlannedRun, late: str | None) -> None:
         """One run from start to record; `late`: why none of its launch may start.
@@ -330,7 +342,7 @@ class SweepRunner:
         request = self.sweep.experiment.request(known, self.sweep.inventory.python, files, self.paths)
         self.loop.write(job, request)
         slurm = self.sweep.inventory.slurm
-        by = {} if slurm is None else {"by": launchers.told(planned.launcher, slurm)}
+        by = {} if slurm is None else {"by": launchers.told(planned.launcher, slurm), "slurm": slurm.of_record}
         self.ledger.append("started", self.utc_now(), run_id=run_id, sequence=planned.sequence, **by)
         self.sweep.executor.start(job)
 

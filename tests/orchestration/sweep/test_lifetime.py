@@ -1,11 +1,13 @@
-"""A launch is not begun in a Slurm job that would end in its middle."""
+"""A launch is not begun in a Slurm job that would end in its middle, and no job takes over the runs of another."""
 
 from types import SimpleNamespace
 
 import pytest
 
 from orchestration.clusters.inventory import SlurmJob
+from orchestration.jobs.executor import State
 from orchestration.paths import SweepPaths
+from orchestration.sweep.ledger import Ledger
 from orchestration.sweep.runner import SweepRunner
 from tests.orchestration.support import make_inventory
 
@@ -51,3 +53,26 @@ def test_a_launch_that_would_outlast_the_job_is_not_begun(tmp_path, left_s, slur
     assert runner._carry_out(runs) == 9
     assert [launch for launch, late in runner.begun if late is None] == launches
     assert all(late.startswith("expired: ") for _, late in runner.begun if late is not None)
+
+
+@pytest.mark.parametrize(
+    ("job", "restarts", "adopted"),
+    [(7, 0, True), (8, 0, False), (7, 1, False), (None, 0, True)],
+)
+def test_a_run_that_another_slurm_job_started_is_not_taken_over(tmp_path, job, restarts, adopted):
+    """Where fab was killed before it recorded the run. Outside of Slurm, and in the same job, it is."""
+    here = SlurmJob(cluster="birch", job=7, partition="main")
+    began = None if job is None else here.model_copy(update={"job": job, "restarts": restarts})
+    slurm = {"slurm": here} if began else {}
+    sweep = SimpleNamespace(
+        inventory=make_inventory(2).model_copy(update=slurm),
+        executor=SimpleNamespace(state=lambda _: State.ENDED),
+    )
+    runner, paths = Begun(sweep, SweepPaths(tmp_path), SimpleNamespace()), SweepPaths(tmp_path)
+    runner.paths, runner.ledger = paths, Ledger(paths.ledger)
+    runner.recorder = SimpleNamespace(interrupted=lambda _: False)
+    run_id = "0123456789abcdef"
+    by = {"slurm": began.of_record} if began else {}
+    runner.ledger.append("started", "2026-01-01T00:00:00Z", run_id=run_id, **by)
+    assert runner._adoptable(paths.job(run_id)) is adopted
+    assert runner._adoptable(paths.job("f" * 16))  # which an older convscale started
