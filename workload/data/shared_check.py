@@ -20,7 +20,7 @@ from workload.data.shares import Share, messages, share_out
 from workload.domain.grid import Block
 from workload.movement import ROOT, Float32, index
 
-MESSAGE_BYTES = 2**20  # of y: stays in a core's cache until it is checked
+MESSAGE_BYTES = 4 * 2**20  # of y: smaller ones take longer in all, larger ones leave the caches before they are checked
 
 
 class SharedCheck:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from workload.domain.grid import Block, Span, cut
 
 EVEN = 1.5  # times its fair share of all rows that a rank may hand over and still work alone
+READING = 3  # times as long as its owner that a rank takes to compare a row of y, which it has to read first
 
 
 @dataclass(frozen=True)
@@ -37,25 +38,31 @@ def share_out(announced: Sequence[Sequence[Block]], readers: Sequence[Sequence[i
     for owner, blocks in enumerate(announced):
         if rows[owner] * ranks <= EVEN * sum(rows):
             found += [Share(block, block, owner, owner, owner) for block in blocks]
-            continue
-        able = readers[owner]
-        for block in blocks:
-            parts = list(_parts(block, ranks))
-            found += [
-                Share(part, block, owner, number, able[number * len(able) // ranks])
-                for number, part in enumerate(parts)
-            ]
+        else:
+            found += [share for block in blocks for share in _shares(block, owner, ranks, readers[owner])]
     return found
 
 
-def _parts(block: Block, parts: int) -> Iterator[Block]:
-    """The block cut by images, or by rows where there are fewer images; fewer parts where there are fewer rows."""
-    axis = "batch" if len(block.batch) >= parts else "row"
+def _shares(block: Block, owner: int, ranks: int, able: Sequence[int]) -> Iterator[Share]:
+    """The block cut by images, or by rows where there are fewer images: each rank works out as much as any other.
+
+    The owner checks READING times as much as another reader, so that all are done at the same time.
+    """
+    axis = "batch" if len(block.batch) >= ranks else "row"
     whole: Span = getattr(block, axis)
-    parts = min(parts, len(whole))
-    for number in range(parts):
-        part = cut(len(whole), parts, number)
-        yield replace(block, **{axis: Span(whole.start + part.start, whole.start + part.stop)})
+    computers = _allotted(len(whole), [(rank, 1) for rank in range(ranks)])
+    checkers = _allotted(len(whole), [(rank, READING if rank == owner else 1) for rank in able])
+    both = list(zip(computers, checkers, strict=True))
+    starts = [at for at in range(len(both)) if at == 0 or both[at] != both[at - 1]]
+    for start, stop in zip(starts, [*starts[1:], len(both)], strict=True):
+        part = replace(block, **{axis: Span(whole.start + start, whole.start + stop)})
+        yield Share(part, block, owner, *both[start])
+
+
+def _allotted(length: int, weights: Sequence[tuple[int, int]]) -> list[int]:
+    """The rank that has each of so many lines, one after the other; `weights` are pairs of a rank and its share."""
+    units = [rank for rank, weight in weights for _ in range(weight)]
+    return [rank for number, rank in enumerate(units) for _ in range(len(cut(length, len(units), number)))]
 
 
 def messages(share: Block, whole: Block, most_bytes: int) -> Iterator[Block]:

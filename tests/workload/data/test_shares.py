@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workload.data.shares import Share, messages, share_out
+from workload.data.shares import READING, Share, messages, share_out
 from workload.domain.grid import Block, Grid, Span, block_of, covers_exactly, whole
 from workload.domain.problem import Problem
 
@@ -21,10 +21,21 @@ def test_shares_of_the_roots_y_cover_it_once_and_are_even(ranks: int, batch: int
     problem = Problem(batch, 1, 2, rows + 2, 5, 3)
     shares = share_out(at_root(ranks, problem), [list(range(ranks))] * ranks)
     assert covers_exactly(problem, [share.block for share in shares])
-    sizes = [len(share.block.batch) * len(share.block.row) for share in shares]
-    assert max(sizes) - min(sizes) <= min(rows, batch) if batch < ranks else max(sizes) - min(sizes) <= rows
-    assert [share.computer for share in shares] == [share.checker for share in shares] == list(range(len(shares)))
     assert {share.owner for share in shares} == {0}
+    lines, axis = (batch, "batch") if batch >= ranks else (rows, "row")
+    worked_out = [lines_of(shares, "computer", rank, axis) for rank in range(ranks)]
+    checked = [lines_of(shares, "checker", rank, axis) for rank in range(ranks)]
+    assert sum(worked_out) == sum(checked) == lines
+    assert max(worked_out) - min(worked_out) <= 1
+    assert max(checked[1:], default=0) - min(checked[1:], default=0) <= 1
+    if ranks > 1:
+        units = ranks - 1 + READING
+        assert READING * (lines // units) <= checked[0] <= READING * -(-lines // units)
+
+
+def lines_of(shares: list[Share], part: str, rank: int, axis: str) -> int:
+    """How many images, or rows, a rank works out or checks."""
+    return sum(len(getattr(share.block, axis)) for share in shares if getattr(share, part) == rank)
 
 
 def test_ranks_that_hand_over_alike_work_alone() -> None:
@@ -36,13 +47,12 @@ def test_ranks_that_hand_over_alike_work_alone() -> None:
 def test_where_no_other_rank_may_read_all_work_out_and_the_owner_checks() -> None:
     shares = share_out(at_root(4), [[0], [1], [2], [3]])
     assert [share.computer for share in shares] == [0, 1, 2, 3]
-    assert {share.checker for share in shares} == {0}
+    assert [share.checker for share in shares] == [0, 0, 0, 0]
 
 
 def test_ranks_of_other_nodes_work_out_and_those_of_the_owners_check() -> None:
     shares = share_out(at_root(4), [[0, 1], [0, 1], [2, 3], [2, 3]])
-    assert [share.computer for share in shares] == [0, 1, 2, 3]
-    assert [share.checker for share in shares] == [0, 0, 1, 1]
+    assert [(share.computer, share.checker) for share in shares] == [(0, 0), (1, 0), (2, 0), (3, 1)]
 
 
 @given(st.integers(1, 4), st.integers(1, 8), st.integers(0, 6), st.integers(1, 14), st.integers(1, 3000))
