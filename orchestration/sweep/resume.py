@@ -167,13 +167,8 @@ def broken_off(
     runs: Iterable[PlannedRun],
     done: Mapping[str, Mapping[str, Any]],
     job: Mapping[str, Any],
-    events: Iterable[Mapping[str, Any]],
 ) -> dict[int, list[PlannedRun]]:
-    """By launch, its runs, where another Slurm job than this one made some of them and left others.
-
-    Not a launch that was begun anew before: one that two jobs could not finish goes on.
-    """
-    before = {run_id for event in events if event["event"] == ANEW for run_id in event["runs"]}
+    """By launch, its runs, where another Slurm job than this one made some of them and left others."""
     launches: dict[int, list[PlannedRun]] = defaultdict(list)
     for item in runs:
         launches[item.run.launch].append(item)
@@ -182,7 +177,7 @@ def broken_off(
         known = [done.get(item.run.run_id) for item in block]
         made = [record["slurm"] for record in known if record is not None and record["outcome"] != SKIPPED]
         elsewhere = any(its is not None and its != job for its in made)
-        if elsewhere and any(map(left_over, known)) and before.isdisjoint(item.run.run_id for item in block):
+        if elsewhere and any(map(left_over, known)):
             found[launch] = block
     return found
 

@@ -213,22 +213,25 @@ class SweepRunner:
         self._foretell(self.sweep.plan.runs)
 
     def _begin_launches_anew(self) -> None:
-        """Sets aside what another Slurm job made of a launch that it did not finish, if this one is long enough for it.
+        """Sets aside what another Slurm job made of a launch that it did not finish.
 
-        A launch's runs are compared with each other, and this job may have other nodes.
+        A launch's runs are compared with each other, and this job may have other nodes. Raises Stopped where this job
+        is too short for the launch.
         """
         slurm, expires_at = self.sweep.inventory.slurm, self.sweep.inventory.expires_at
         if slurm is None:
             return
         events, done = self.ledger.events(), resume.records(self.paths)
         took_s = dict(extension.durations_s(events))
-        found = resume.broken_off(self.sweep.runs(self.paths), done, slurm.of_record, events)
+        found = resume.broken_off(self.sweep.runs(self.paths), done, slurm.of_record)
         for launch, block in found.items():
             known_s = [took_s[item.run.run_id] for item in block if item.run.run_id in took_s]
             takes_s = len(block) * sum(known_s) / len(known_s) if known_s else None
-            if too_late(expires_at, self.utc_now(), takes_s) is None:
-                runs = [item.run.run_id for item in block if item.run.run_id in done]
-                self.ledger.append(resume.ANEW, self.utc_now(), launch=launch, runs=runs)
+            if why := too_late(expires_at, self.utc_now(), takes_s, f"launch {launch} takes"):
+                self.ledger.append("interrupted", self.utc_now(), reason=why)
+                raise Stopped(f"{why}, and one job makes all runs of a launch: ask for more time (--time)")
+            runs = [item.run.run_id for item in block if item.run.run_id in done]
+            self.ledger.append(resume.ANEW, self.utc_now(), launch=launch, runs=runs)
         for run_id in resume.set_aside(self.ledger.events()):
             self.recorder.set_aside(run_id)
 
