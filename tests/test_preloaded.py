@@ -7,12 +7,15 @@ import sys
 
 import pytest
 
+from tests.cluster.host import wait_for
+
 PROGRAM = """
 import atexit, os, signal, sys, time
 atexit.register(print, "over")
 print(os.getcwd(), os.environ, sys.argv[1:], __name__, os.getppid(), sep="\\n", flush=True)
 print("in vain", file=sys.stderr)
 if sys.argv[1] == "sleeps":
+    open(sys.argv[2], "w").close()
     time.sleep(600)
 sys.exit(3)
 """
@@ -39,9 +42,10 @@ def test_it_has_a_folder_words_an_environment_and_a_status_of_its_own(preloader,
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_signal_reaches_it_alone(preloader, program, number):
-    beside = preloader.start(program, ["sleeps"], os.environ)
-    process = preloader.start(program, ["sleeps"], os.environ)
+def test_a_signal_reaches_it_alone(preloader, program, tmp_path, number):
+    beside = preloader.start(program, ["sleeps", str(tmp_path / "one")], os.environ)
+    process = preloader.start(program, ["sleeps", str(tmp_path / "other")], os.environ)
+    wait_for(lambda: (tmp_path / "one").exists() and (tmp_path / "other").exists())
     assert process.poll() is None
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.0)
