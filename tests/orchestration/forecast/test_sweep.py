@@ -31,6 +31,7 @@ def prepared(cluster, runs):
         request=SimpleNamespace(cluster=str(cluster)),
         surroundings=SimpleNamespace(root=ROOT),
         plan=SimpleNamespace(runs=items),
+        is_own=lambda _: True,
     )
 
 
