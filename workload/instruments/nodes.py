@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from mpi4py import MPI
@@ -34,3 +34,8 @@ def nodes_of(comm: MPI.Intracomm, node: MPI.Intracomm) -> list[list[int]]:
     for rank, its_leader in enumerate(comm.allgather(leader)):
         nodes.setdefault(its_leader, []).append(rank)
     return list(nodes.values())
+
+
+def own_node(nodes: Sequence[list[int]], rank: int) -> list[int]:
+    """The ranks of the node that has this rank, of all nodes' ranks."""
+    return next(node for node in nodes if rank in node)

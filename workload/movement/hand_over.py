@@ -17,8 +17,8 @@ from workload.domain.chunks import piece
 from workload.domain.grid import Block
 from workload.instruments.clock import Clock
 from workload.movement import ROOT, Float32, Sink, Source
-from workload.movement.datatypes import run_type
 from workload.movement.node_window import NodeWindow
+from workload.movement.transfer import transfer
 
 X_TAG, Y_TAG, READY_TAG, DONE_TAG = 1, 2, 3, 4
 NOTHING = [bytearray(), MPI.BYTE]
@@ -28,11 +28,13 @@ NOTHING = [bytearray(), MPI.BYTE]
 class Pieces:
     """The pieces of all blocks, and this rank's buffers for them: by rank, with the slots as first axis.
 
-    `nodes` are the ranks of each node, the leader first and the root's node first; `finishers` those that hand in y.
+    `nodes` are the ranks of each node, the leader first and the root's node first; `node` those of this rank's;
+    `finishers` those that hand in y.
     """
 
     comm: MPI.Intracomm
     nodes: list[list[int]]
+    node: list[int]
     blocks: list[Block]
     finishers: list[int]
     steps: int
@@ -40,11 +42,6 @@ class Pieces:
     x: dict[int, Float32]
     y: dict[int, Float32]
     sink: Sink | None
-
-    @property
-    def node(self) -> list[int]:
-        """The ranks of this rank's node."""
-        return next(node for node in self.nodes if self.comm.rank in node)
 
     def at(self, rank: int, step: int) -> Block:
         return piece(self.blocks[rank], self.steps, step)
@@ -111,7 +108,7 @@ class Root:
             for rank in _leader_last(node):
                 self._make(clock, rank, step)
                 with clock.phase("distribute"):
-                    sending = _transfer(clock, pieces.comm.Isend, pieces.x_at(rank, step), node[0], X_TAG)
+                    sending = transfer(clock, pieces.comm.Isend, pieces.x_at(rank, step), node[0], X_TAG)
                 self._sent[step % 2].append(sending)
         for rank in self._members:
             if step >= 2:
@@ -128,7 +125,7 @@ class Root:
         with clock.phase("collect"):
             for node in self._outside:
                 for rank in _finishing(pieces, node):
-                    expected = _transfer(clock, pieces.comm.Irecv, pieces.y_at(rank, step), node[0], Y_TAG)
+                    expected = transfer(clock, pieces.comm.Irecv, pieces.y_at(rank, step), node[0], Y_TAG)
                     self._results[step % 2].append(expected)
         self._make(clock, ROOT, step)
 
@@ -176,7 +173,7 @@ class Leader:
         pieces = self._pieces
         with clock.phase("distribute"):
             self._arriving[step % 2] = [
-                _transfer(clock, pieces.comm.Irecv, pieces.x_at(rank, step), ROOT, X_TAG)
+                transfer(clock, pieces.comm.Irecv, pieces.x_at(rank, step), ROOT, X_TAG)
                 for rank in _leader_last(pieces.node)
             ]
 
@@ -208,7 +205,7 @@ class Leader:
                 _hear(clock, pieces.comm, rank, DONE_TAG)
             pieces.sync()
             for rank in _finishing(pieces, pieces.node):
-                sending = _transfer(clock, pieces.comm.Isend, pieces.y_at(rank, step), ROOT, Y_TAG)
+                sending = transfer(clock, pieces.comm.Isend, pieces.y_at(rank, step), ROOT, Y_TAG)
                 self._sent[step % 2].append(sending)
 
 
@@ -269,11 +266,3 @@ def _finish(clock: Clock, requests: list[MPI.Request]) -> None:
     if requests:
         clock.mpi(MPI.Request.Waitall, requests)
         requests.clear()
-
-
-def _transfer(clock: Clock, call: object, buffer: Float32, peer: int, tag: int) -> MPI.Request:
-    """Isend or Irecv of a whole buffer. The datatype may be freed at once: MPI keeps it until the end."""
-    kind = run_type(buffer.size)
-    request: MPI.Request = clock.mpi(call, [buffer, 1, kind], peer, tag, moved_bytes=buffer.nbytes)  # type: ignore[arg-type]
-    kind.Free()
-    return request

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 from mpi4py import MPI
 
 from workload.domain.chunks import chunk_bytes_of, piece, pieces_of
 from workload.domain.grid import Block, block_of, finisher
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Task, index, touched
-from workload.movement.datatypes import run_type
+from workload.movement import ROOT, Float32, Sink, Task, fill_with_nan, index, touched
 from workload.movement.partial_sums import PartialSums
+from workload.movement.transfer import transfer
 
 X_TAG, Y_TAG = 1, 2
 
@@ -57,7 +56,7 @@ class Pipeline:
     def poison(self) -> None:
         buffers = [buffer for pair in [*self._x.values(), *self._y.values()] for buffer in pair]
         for buffer in [*buffers, self._w_block, *([] if self._is_root else [self._w])]:
-            buffer.fill(np.nan)
+            fill_with_nan(buffer)
 
     def repeat(self, clock: Clock) -> None:
         comm = self._task.comm
@@ -97,7 +96,7 @@ class Pipeline:
             block = piece(self._block, self._steps, step)
             buffer = self._x[comm.rank][slot][: len(block.batch)]
             with clock.phase("distribute"):
-                request = self._transfer(clock, comm.Irecv, buffer, ROOT, X_TAG)
+                request = transfer(clock, comm.Irecv, buffer, ROOT, X_TAG)
             self._x_requests[slot] = [request]
             return
         with clock.phase("distribute"):
@@ -110,7 +109,7 @@ class Pipeline:
                 self._task.source(block, buffer)
             if rank != ROOT:
                 with clock.phase("distribute"):
-                    self._x_requests[slot].append(self._transfer(clock, comm.Isend, buffer, rank, X_TAG))
+                    self._x_requests[slot].append(transfer(clock, comm.Isend, buffer, rank, X_TAG))
 
     def _finish_step(self, clock: Clock, step: int) -> None:
         """Convolves this rank's piece and sends it on; the root posts receives for the others' results."""
@@ -130,11 +129,11 @@ class Pipeline:
         with clock.phase("collect"):
             self._sums.complete(clock, y)
             if self._finishes and not self._is_root:
-                self._y_requests[slot] = [self._transfer(clock, comm.Isend, y, ROOT, Y_TAG)]
+                self._y_requests[slot] = [transfer(clock, comm.Isend, y, ROOT, Y_TAG)]
 
     def _expect(self, clock: Clock, step: int, rank: int) -> MPI.Request:
         images = len(piece(self._blocks[rank], self._steps, step).batch)
-        return self._transfer(clock, self._task.comm.Irecv, self._y[rank][step % 2][:images], rank, Y_TAG)
+        return transfer(clock, self._task.comm.Irecv, self._y[rank][step % 2][:images], rank, Y_TAG)
 
     def _take_results(self, clock: Clock, step: int) -> None:
         """Waits for the step's results, which frees their buffers; the root hands them to the sink."""
@@ -147,11 +146,3 @@ class Pipeline:
                 block = piece(self._blocks[rank], self._steps, step)
                 with clock.phase("save"):
                     self._sink(block, self._y[rank][slot][: len(block.batch)])
-
-    @staticmethod
-    def _transfer(clock: Clock, call: object, buffer: Float32, peer: int, tag: int) -> MPI.Request:
-        """Isend or Irecv of a whole buffer. The datatype may be freed at once: MPI keeps it until the end."""
-        kind = run_type(buffer.size)
-        request: MPI.Request = clock.mpi(call, [buffer, 1, kind], peer, tag, moved_bytes=buffer.nbytes)  # type: ignore[arg-type]
-        kind.Free()
-        return request

@@ -14,7 +14,7 @@ from mpi4py import MPI
 
 from workload.domain.grid import AXES, Block, Span, block_of, cut, finisher, whole
 from workload.instruments.clock import Clock
-from workload.instruments.nodes import node_of, nodes_of
+from workload.instruments.nodes import node_of, nodes_of, own_node
 from workload.movement import ROOT, Float32, Sink, Spans, Task, fill_with_nan, index, touch, touched
 from workload.movement.datatypes import part_type
 from workload.movement.node_window import NodeWindow
@@ -113,7 +113,7 @@ class Shared:
         self._node.Free()
 
     def _own_node(self) -> list[int]:
-        return next(node for node in self._nodes if self._task.comm.rank in node)
+        return own_node(self._nodes, self._task.comm.rank)
 
     def _window(self, shape: tuple[int, ...]) -> tuple[NodeWindow, Float32]:
         """The node's one array of this shape, its leader's."""

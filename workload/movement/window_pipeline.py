@@ -14,7 +14,7 @@ from mpi4py import MPI
 from workload.domain.chunks import chunk_bytes_of, piece, pieces_of
 from workload.domain.grid import Block, block_of, finisher
 from workload.instruments.clock import Clock
-from workload.instruments.nodes import node_of, nodes_of
+from workload.instruments.nodes import node_of, nodes_of, own_node
 from workload.movement import PAGE_ELEMENTS, ROOT, Float32, Sink, Task, fill_with_nan, index, touch, touched
 from workload.movement.hand_over import Pieces, role_of
 from workload.movement.node_window import NodeWindow
@@ -33,7 +33,7 @@ class WindowPipeline:
         self._finishers = [rank for rank in range(task.grid.ranks) if finisher(task.grid, rank) == rank]
         self._node = node_of(task.comm, task.options)
         self._nodes = nodes_of(task.comm, self._node)
-        self._own_node = next(node for node in self._nodes if self._rank in node)
+        self._own_node = own_node(self._nodes, self._rank)
         self._leads = self._node.rank == 0
 
     def finished_blocks(self) -> list[Block]:
@@ -55,6 +55,7 @@ class WindowPipeline:
         self._pieces = Pieces(
             comm=task.comm,
             nodes=self._nodes,
+            node=self._own_node,
             blocks=self._blocks,
             finishers=self._finishers,
             steps=self._steps,

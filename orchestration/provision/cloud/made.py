@@ -23,32 +23,26 @@ PERSONAL = (
 )
 
 
-def file(stack: str, root: Path) -> Path:
-    """Where Pulumi keeps a stack's own settings."""
-    return root / "infra" / "stacks" / f"Pulumi.{stack}.yaml"
-
-
 def is_ours(stack: str, root: Path) -> bool:
     """Whether a stack of that name is one of these: type and count are its name, and nobody wrote a file for it."""
-    return STACK.fullmatch(stack) is not None and not (root / f"Pulumi.{stack}.yaml").exists()
+    return STACK.fullmatch(stack) is not None and not stack_settings.written_file(stack, root).exists()
 
 
 def is_made(stack: str, root: Path) -> bool:
     """Whether it is one of these, and has its settings here."""
-    return is_ours(stack, root) and file(stack, root).exists()
+    return is_ours(stack, root) and stack_settings.own_file(stack, root).exists()
 
 
 def names(root: Path) -> Sequence[str]:
     """Of those that are there."""
-    found = [path.name.split(".")[1] for path in (root / "infra" / "stacks").glob("Pulumi.*.yaml")]
-    return [name for name in found if is_made(name, root)]
+    return [name for name in stack_settings.stacks_in(root / "infra" / "stacks") if is_made(name, root)]
 
 
 def write(wanted: TypeAndCount, root: Path) -> bool:
     """Writes the stack's settings; False where they are there already. Raises Refusal."""
     import yaml
 
-    path = file(wanted.stack, root)
+    path = stack_settings.own_file(wanted.stack, root)
     if path.exists():
         return False
     config = {
@@ -67,8 +61,7 @@ def write(wanted: TypeAndCount, root: Path) -> bool:
 def _personal(root: Path) -> dict[str, Any]:
     """What the person's stacks agree on. Raises Refusal where they do not, or where none names a project."""
     found: dict[str, dict[str, Any]] = {}  # by key: the value by stack
-    for path in sorted(root.glob("Pulumi.*.yaml")):
-        stack = path.name.split(".")[1]
+    for stack in stack_settings.stacks_in(root):
         for key, value in stack_settings.config(stack, root).items():
             if key in PERSONAL and not isinstance(value, dict):  # a secret is its own stack's
                 found.setdefault(key, {})[stack] = value

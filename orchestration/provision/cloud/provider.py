@@ -20,6 +20,7 @@ from orchestration.clusters.provider import DescribedNodes, Provider, UpFlags
 from orchestration.errors import Refusal
 from orchestration.operator import Operator
 from orchestration.provision.cloud import made, type_and_count
+from orchestration.provision.cloud.clients import stack_settings
 
 if TYPE_CHECKING:
     from orchestration.provision.cloud.service import Cloud
@@ -32,7 +33,7 @@ class GoogleCloud(Provider):
     leaves_orphans = True
 
     def names(self, root: Path) -> Sequence[str]:
-        return sorted([*(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml")), *made.names(root)])
+        return sorted([*stack_settings.stacks_in(root), *made.names(root)])
 
     def owns(self, cluster: str, root: Path) -> bool:
         return type_and_count.read(cluster, root) is not None or _name(cluster, root) in self.names(root)
@@ -73,7 +74,6 @@ class GoogleCloud(Provider):
         return _cloud(operator).orphans(cluster, project, () if discard else alive)
 
     def described(self, cluster: str, root: Path) -> DescribedNodes | None:
-        from orchestration.provision.cloud.clients import stack_settings
         from orchestration.provision.cloud.service import stack_of
 
         wanted = type_and_count.read(cluster, root)

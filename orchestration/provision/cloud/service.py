@@ -131,7 +131,7 @@ class Cloud:
         try:
             chosen = self._select(name, create=False)
         except Refusal:  # it was never there
-            made.file(name, self.root).unlink(missing_ok=True)
+            stack_settings.own_file(name, self.root).unlink(missing_ok=True)
             return
         try:
             if held := chosen.held().resources:
@@ -141,7 +141,7 @@ class Cloud:
         except StackError as error:
             self.person.say(f"stack {name} is not removed ({error}): 'pulumi stack rm {name}'")
             return
-        made.file(name, self.root).unlink(missing_ok=True)
+        stack_settings.own_file(name, self.root).unlink(missing_ok=True)
 
     def _all_fetched(self, google: Google, chosen: Pulumi, folder: ClusterFolder, runs: RunsFolder) -> None:
         """Raises Refusal where the cluster's head holds, or may hold, what is not here."""

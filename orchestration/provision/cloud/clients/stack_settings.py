@@ -39,7 +39,7 @@ def stack_name(cluster: str, root: Path) -> str:
         raise Refusal(f"{cluster} lies outside {root}: a stack's file lies beside Pulumi.yaml")
     if not NAME.fullmatch(name):
         raise Refusal(f"stack {name!r} is no name: give lower-case letters and digits, a letter first, at most 20")
-    if not (root / f"Pulumi.{name}.yaml").exists():
+    if not written_file(name, root).exists():
         raise Refusal(f"there is no Pulumi.{name}.yaml in {root}: write it, after Pulumi.fat.yaml")
     return name
 
@@ -50,9 +50,24 @@ def read(stack: str, root: Path) -> StackSettings:
     return StackSettings(stack, _text(found, PROJECT), _text(found, ENDPOINT))
 
 
+def written_file(stack: str, root: Path) -> Path:
+    """Where the project keeps a stack's settings."""
+    return root / f"Pulumi.{stack}.yaml"
+
+
+def own_file(stack: str, root: Path) -> Path:
+    """Where Pulumi keeps the settings of a person's own stack."""
+    return root / "infra" / "stacks" / f"Pulumi.{stack}.yaml"
+
+
+def stacks_in(folder: Path) -> list[str]:
+    """The stacks whose settings lie in a folder, by name."""
+    return sorted(path.name.split(".")[1] for path in folder.glob("Pulumi.*.yaml"))
+
+
 def config(stack: str, root: Path) -> dict[str, Any]:
     """The keys of the stack's own file over those of the one that comes with the project. Raises Refusal."""
-    return _config(root / f"Pulumi.{stack}.yaml") | _config(root / "infra" / "stacks" / f"Pulumi.{stack}.yaml")
+    return _config(written_file(stack, root)) | _config(own_file(stack, root))
 
 
 def count(keys: Mapping[str, Any], stack: str, key: str) -> int | None:

@@ -9,6 +9,7 @@ from orchestration.clusters.folder import folder_of
 from orchestration.clusters.provider import DescribedNodes, UpFlags
 from orchestration.errors import Refusal
 from orchestration.provision.cloud import made
+from orchestration.provision.cloud.clients import stack_settings
 from orchestration.provision.cloud.provider import GoogleCloud
 from orchestration.provision.cloud.type_and_count import TypeAndCount, read
 from orchestration.provision.providers import clusters_of
@@ -29,7 +30,7 @@ def root(desk):
 
 def say(root, stack, profile=False, **values):
     """Sets what a stack says: in its own file, or in the profile that everybody shares."""
-    path = root / f"Pulumi.{stack}.yaml" if profile else made.file(stack, root)
+    path = root / f"Pulumi.{stack}.yaml" if profile else stack_settings.own_file(stack, root)
     document = yaml.safe_load(path.read_text()) if path.exists() else {"config": {}}
     document["config"] |= {f"convscale:{key}": value for key, value in values.items()}
     path.write_text(yaml.safe_dump(document))
@@ -50,13 +51,13 @@ def say(root, stack, profile=False, **values):
 def test_type_and_count_are_a_name(root, cluster, expected):
     assert read(cluster, root) == expected
     if expected:
-        assert made.stack_settings.NAME.fullmatch(expected.stack)
+        assert stack_settings.NAME.fullmatch(expected.stack)
 
 
 def test_every_described_type_has_a_stack_of_its_own_name(root):
     names = [TypeAndCount(name, 250).stack for name in read_all(root)]
     assert len(set(names)) == len(names)
-    assert all(made.stack_settings.NAME.fullmatch(name) for name in names)
+    assert all(stack_settings.NAME.fullmatch(name) for name in names)
 
 
 def read_all(root):
@@ -102,7 +103,7 @@ def test_a_stack_is_made_of_what_the_others_agree_on(root):
     say(root, "light", ssh_from="203.0.113.7/32", owner="ann", lifetime="1h")
     assert made.write(TypeAndCount("c3-highcpu-22", 4), root)
     assert not made.write(TypeAndCount("c3-highcpu-22", 4), root)
-    config = yaml.safe_load(made.file(STACK, root).read_text())["config"]
+    config = yaml.safe_load(stack_settings.own_file(STACK, root).read_text())["config"]
     assert config.pop("gcp:computeCustomEndpoint")
     assert config == {
         "gcp:project": "lab",
@@ -130,7 +131,7 @@ def test_stacks_that_do_not_agree(root):
     say(root, "light", ssh_from="198.51.100.7/32")
     with pytest.raises(Refusal, match=r"ssh_from is '203.0.113.7/32' in fat, '198.51.100.7/32' in light: .* set them"):
         made.write(TypeAndCount("c3-highcpu-22", 4), root)
-    assert not made.file(STACK, root).exists()
+    assert not stack_settings.own_file(STACK, root).exists()
 
 
 def test_nobody_has_said_who_may_enter(desk):
@@ -145,7 +146,7 @@ def test_without_consent_nothing_stays_of_the_stack(desk, root):
     with pytest.raises(Refusal, match="nothing is made"):
         GoogleCloud().up(NAME, UpFlags(), desk.operator())
     assert removals(desk) == [f"stack rm --yes {STACK}"]
-    assert not made.file(STACK, root).exists()
+    assert not stack_settings.own_file(STACK, root).exists()
 
 
 def test_a_stack_that_holds_something_stays(desk, root):
@@ -154,7 +155,7 @@ def test_a_stack_that_holds_something_stays(desk, root):
     with pytest.raises(Refusal, match="nothing is made"):
         GoogleCloud().up(NAME, UpFlags(), desk.operator())
     assert f"stack {STACK} stays, for its state has 2 things: 'fab down --cluster {STACK}'" in desk.text
-    assert made.file(STACK, root).exists()
+    assert stack_settings.own_file(STACK, root).exists()
     assert removals(desk) == []
 
 
