@@ -45,6 +45,24 @@ def test_a_killed_rank(desk):
     assert desk.clear()
 
 
+def test_a_killed_rank_of_a_pipeline_in_windows(desk):
+    """One that is not the leader of its node: the leader, the root and the windows of both nodes wait for it."""
+    desk.study([8], repeats=LONG)
+    study = desk.folder / "small.toml"
+    asked = 'ranks = "slots"\noversubscribe = 2\nmovement = ["pipeline"]\noptions = { in_window = true }'
+    study.write_text(study.read_text().replace("ranks = [8]", asked))
+    node = desk.hosts.hosts[1]
+    process = desk.begin(ranks="8")
+    desk.wait_for_ranks(node)
+    node.ranks()[-1].send_signal(signal.SIGKILL)
+    assert desk.end(process).returncode == 1
+    record = desk.records()[8]
+    assert record["run"]["options"]["in_window"]
+    assert (record["outcome"], record["evidence"]["signal"]) == ("crashed", signal.SIGKILL)
+    assert "node2" in record["reason"]
+    assert desk.clear()
+
+
 @pytest.mark.parametrize("fault", ["kill", "pause", "cut"])
 def test_a_node_that_falls_silent_is_named_and_its_later_runs_wait_for_it(desk, fault):
     node = desk.hosts.hosts[1]
