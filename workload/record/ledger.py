@@ -1,6 +1,6 @@
-"""The ledger of a sweep as it is read: one JSON object a line, each an event. Nothing here writes one.
+"""A ledger, of a sweep or a campaign, as it is read: one JSON object a line, each an event. Nothing here writes one.
 
-Standard library only: who carries a sweep out and who reports it read by the same rule.
+Standard library only: who writes a ledger and who reports it read by the same rule.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def _event(line: bytes, where: str) -> Mapping[str, Any]:
     try:
         document = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise SchemaError(f"{where} is no event of a sweep: the ledger was changed") from error
+        raise SchemaError(f"{where} is no event: the ledger was changed") from error
     if not isinstance(document, dict):
-        raise SchemaError(f"{where} is no event of a sweep: the ledger was changed")
+        raise SchemaError(f"{where} is no event: the ledger was changed")
     check_version(document, where)
     if not isinstance(document.get("event"), str):
         raise SchemaError(f"{where} names no event: the ledger was changed")
