@@ -68,6 +68,10 @@ class Provider(Protocol):
         """Whether what a person gave to --cluster is a cluster of this kind."""
         return cluster in self.names(root)
 
+    def own_name(self, cluster: str, root: Path) -> str:
+        """What the cluster's files and its sweeps call it, whatever a person gave to --cluster."""
+        return cluster
+
     def find(self, cluster: str, root: Path, utc: str) -> Inventory:
         """The inventory of a cluster that is up; the paths in it are absolute."""
         folder = folder_of(cluster, root)

@@ -47,7 +47,13 @@ class Clusters:
 
     def name_of(self, cluster: str, utc: str) -> str:
         """What sweeps on the cluster call it; it need not be up. Raises Refusal."""
-        return cluster if cluster in self.names() else self.find(cluster, utc).cluster
+        owner = self.owner(cluster)
+        return self.find(cluster, utc).cluster if owner is None else owner.own_name(cluster, self.root)
+
+    def kept_as(self, cluster: str) -> str:
+        """By what to find the files that are kept of a cluster: its own name, or the path of an inventory.json."""
+        owner = self.owner(cluster)
+        return cluster if owner is None else owner.own_name(cluster, self.root)
 
     def check_free(self, name: str, newcomer: Provider | None = None) -> None:
         """Raises Refusal where the name cannot be a cluster's, or is one of a provider's that is not the newcomer."""

@@ -50,7 +50,7 @@ def measure(cluster: str, surroundings: Surroundings, turn: Turn) -> tuple[Path,
         found = _carry_out(inventory, executor, paths)
     document = {**found, "cluster": inventory.cluster, "measured_utc": surroundings.utc_now()}
     document |= {"beside": beside} if beside else {}
-    target = path_of(cluster, surroundings.root)
+    target = path_of(surroundings.clusters.kept_as(cluster), surroundings.root)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_json(target, document)

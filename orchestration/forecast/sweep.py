@@ -82,7 +82,7 @@ class SweepForecast:
 
     def keep(self, folder: Path) -> str:
         """Saves the errors of the forecasts beside the probe; returns the reason if that fails."""
-        cluster, root = self.sweep.request.cluster, self.sweep.surroundings.root
+        cluster, root = _kept_as(self.sweep), self.sweep.surroundings.root
         rows = [row for row in accuracy.of_sweep(read_sweep(folder)) if row.point.experiment.probed]
         if not rows:
             return ""
@@ -103,9 +103,10 @@ def forecast_sweep(prepared: Sweep, runs: Sequence[PlannedRun] = ()) -> SweepFor
     runs = runs or prepared.plan.runs
     if (alike := prepared.experiment.forebears(prepared.loaded)) is not None:
         return _by_law(prepared, runs, alike)
-    cluster, root = prepared.request.cluster, prepared.surroundings.root
+    cluster, root = _kept_as(prepared), prepared.surroundings.root
     if not probe.path_of(cluster, root).exists():
-        return SweepForecast(prepared, None, f"no forecast: 'fab probe --cluster {cluster}' measures what one rests on")
+        asked = prepared.request.cluster
+        return SweepForecast(prepared, None, f"no forecast: 'fab probe --cluster {asked}' measures what one rests on")
     cases = of_planned(runs)
     if not cases:
         return SweepForecast(prepared, None, f"no forecast: there is none for runs of {prepared.experiment.kind}")
@@ -125,6 +126,10 @@ def _by_law(prepared: Sweep, runs: Sequence[PlannedRun], alike: Callable[[earlie
         return SweepForecast(prepared, law.document(wanted, found))
     except ForecastError as error:
         return SweepForecast(prepared, None, f"no forecast: {error}")
+
+
+def _kept_as(prepared: Sweep) -> str:
+    return prepared.surroundings.clusters.kept_as(prepared.request.cluster)
 
 
 def band(cluster: str, root: Path) -> residuals.Band | None:

@@ -31,10 +31,10 @@ def known(cluster: str) -> KnownCluster:
     from orchestration.forecast import datasheet
     from orchestration.forecast.probe import path_of, read
 
-    owner = known_clusters().owner(cluster)
-    described = owner.described(cluster, ROOT) if owner and not path_of(cluster, ROOT).exists() else None
+    owner, kept_as = known_clusters().owner(cluster), known_clusters().kept_as(cluster)
+    described = owner.described(cluster, ROOT) if owner and not path_of(kept_as, ROOT).exists() else None
     if described is None:
-        return KnownCluster(find(cluster), read(cluster, ROOT))
+        return KnownCluster(find(cluster), read(kept_as, ROOT))
     found = datasheet.describe(cluster, described, ROOT, utc_now(), read("local", ROOT))
     return KnownCluster(found.inventory, found.probe, found.notes, stated=True, spot_share=found.spot_share)
 
@@ -68,7 +68,7 @@ def terms(cluster: str, found: KnownCluster, extrapolate: bool, sweep: str) -> T
         len(nodes),
         extrapolate,
         read_sweep(sweep_folder(sweep)) if sweep else None,
-        None if found.stated else band(cluster, ROOT),
+        None if found.stated else band(known_clusters().kept_as(cluster), ROOT),
         found.stated,
         min(node.memory_bytes for node in nodes),
     )

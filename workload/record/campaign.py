@@ -23,8 +23,8 @@ _PRICE = {"amount_per_hour": _NUMBER, "currency": str, "date": str}
 _SHAPES: Mapping[str, Mapping[str, Any]] = {
     PLANNED: {"study": str, "study_digest": str, "workload": str, "clusters": [str]},
     BEGUN: {"pid": int, "max_cost": (*_NUMBER, type(None)), "currency": _TEXT},
-    STARTING: {"cluster": str},
-    UP: {"cluster": str, "made": bool, "nodes": int, "slots": int},
+    STARTING: {"cluster": str, "made": bool},
+    UP: {"cluster": str, "nodes": int, "slots": int, "expires_at": _TEXT},
     SWEEPING: {"cluster": str, "sweep": str},
     SWEPT: {"cluster": str, "complete": bool, "outcomes": dict},
     FAILED: {"cluster": str, "step": str, "reason": str},
@@ -34,6 +34,8 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
 }
 # How a cluster stands
 WAITING, AT_WORK, PARTIAL = "waiting", "at work", "partial"
+DOWN = "down"  # the step at which a cluster is taken down
+_BEGUN = {"state": AT_WORK, "reason": "", "step": ""}
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class CampaignCluster:
     `state`: WAITING, AT_WORK, SWEPT (no run is left to do), PARTIAL (some are), FAILED or SKIPPED; `reason` says why,
     and `step` where it failed. `sweep` is the folder of its sweep, None where none was begun. `price` is the whole
     cluster's, None where it has none. `spent` is an amount in the campaign's currency for the times of work on it that
-    are over; `since` is when one began that is not: such a cluster may still bill. `made`: the campaign brought it up.
+    are over. `since` is when one began that is not: such a cluster may still bill, until `expires_at` where it ends
+    by itself. `made`: the campaign brings it up, and takes it down. One that could not be taken down keeps its state,
+    with `down` as its step.
     """
 
     name: str
@@ -54,6 +58,7 @@ class CampaignCluster:
     price: Mapping[str, Any] | None = None
     spent: float = 0.0
     since: str | None = None
+    expires_at: str | None = None
     made: bool = False
 
 
@@ -140,16 +145,21 @@ def _changes(before: CampaignCluster, event: Mapping[str, Any], folder: Path) ->
     price, since = event.get("price", before.price), before.since or event["utc"]
     interrupted = PARTIAL if before.sweep else WAITING
     changes: dict[str, dict[str, Any]] = {
-        STARTING: {"state": AT_WORK, "reason": "", "step": "", "price": price, "since": since},
-        UP: {"state": AT_WORK, "price": price, "made": event.get("made"), "since": since},
+        STARTING: {**_BEGUN, "price": price, "since": since, "made": event.get("made")},
+        UP: {"price": price, "expires_at": event.get("expires_at")},
         SWEEPING: {"sweep": (folder / event.get("sweep", "")).resolve()},
         SWEPT: {"state": SWEPT if event.get("complete") else PARTIAL, "reason": reason},
-        FAILED: {"state": FAILED, "reason": reason, "step": event.get("step")},
+        FAILED: {
+            "state": before.state if event.get("step") == DOWN else FAILED,
+            "reason": reason,
+            "step": event.get("step"),
+        },
         SKIPPED: {"state": SKIPPED, "reason": reason},
         LEFT: {
             "state": interrupted if before.state == AT_WORK else before.state,
             "spent": before.spent + event.get("spent", 0.0),
             "since": None,
+            "expires_at": None,
             "made": False,
         },
     }

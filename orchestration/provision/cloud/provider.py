@@ -36,10 +36,17 @@ class GoogleCloud(Provider):
         return sorted([*stack_settings.stacks_in(root), *made.names(root)])
 
     def owns(self, cluster: str, root: Path) -> bool:
-        return type_and_count.read(cluster, root) is not None or _name(cluster, root) in self.names(root)
+        return type_and_count.read(cluster, root) is not None or self.own_name(cluster, root) in self.names(root)
+
+    def own_name(self, cluster: str, root: Path) -> str:
+        """The stack of `fat`, of `Pulumi.fat.yaml`, wherever that lies, and of type and count."""
+        if wanted := type_and_count.read(cluster, root):
+            return wanted.stack
+        file = re.fullmatch(r"Pulumi\.(.+)\.yaml", Path(cluster).name)
+        return file[1] if file else cluster
 
     def find(self, cluster: str, root: Path, utc: str) -> Inventory:
-        name = _name(cluster, root)
+        name = self.own_name(cluster, root)
         if not folder_of(name, root).inventory.exists():
             raise Refusal(f"cluster {cluster} is not up: start it with 'fab up --cluster {cluster}'")
         return super().find(name, root, utc)
@@ -69,7 +76,7 @@ class GoogleCloud(Provider):
             yield
 
     def orphans(self, cluster: str, project: str, discard: bool, operator: Operator) -> int:
-        cluster = _name(cluster, operator.root)
+        cluster = self.own_name(cluster, operator.root)
         alive = [name for name in self.names(operator.root) if folder_of(name, operator.root).inventory.exists()]
         return _cloud(operator).orphans(cluster, project, () if discard else alive)
 
@@ -83,14 +90,6 @@ class GoogleCloud(Provider):
         keys = stack_settings.config(name, root)
         nodes, slots = (stack_settings.count(keys, name, key) for key in ("nodes", "slots"))
         return DescribedNodes(str(keys.get("convscale:machine_type")), nodes or 1, slots)
-
-
-def _name(cluster: str, root: Path) -> str:
-    """The stack of `fat`, of `Pulumi.fat.yaml`, wherever that lies, and of type and count."""
-    if wanted := type_and_count.read(cluster, root):
-        return wanted.stack
-    file = re.fullmatch(r"Pulumi\.(.+)\.yaml", Path(cluster).name)
-    return file[1] if file else cluster
 
 
 def _cloud(operator: Operator) -> Cloud:

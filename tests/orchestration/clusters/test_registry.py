@@ -72,6 +72,24 @@ def test_a_file_is_neither_brought_up_nor_taken_down(clusters):
         clusters.provider("/x/inventory.json")
 
 
+class Renamed(Listed):
+    """Clusters that a person may call by a longer name than their files do."""
+
+    def owns(self, cluster, root):
+        return self.own_name(cluster, root) in self.names(root)
+
+    def own_name(self, cluster, root):
+        return cluster.removeprefix("machines-")
+
+
+def test_what_is_kept_of_a_cluster_lies_under_its_own_name(tmp_path):
+    clusters = Clusters(tmp_path, (Renamed("three", "c"),))
+    assert clusters.kept_as("machines-c") == clusters.kept_as("c") == "c"
+    assert clusters.name_of("machines-c", "") == "c"
+    path = str(tmp_path / "inventory.json")
+    assert clusters.kept_as(path) == path
+
+
 def test_sweeps_call_a_cluster_by_its_name_whether_it_is_up_or_not(clusters):
     bring_up(clusters, "b")
     assert clusters.name_of("both", "") == "both"

@@ -9,6 +9,7 @@ from orchestration.errors import Refusal
 from orchestration.experiments.convolution.experiment import Convolution
 from orchestration.forecast import probe
 from orchestration.forecast.sweep import forecast_sweep
+from orchestration.provision.providers import clusters_of
 from results.forecast import accuracy
 from tests.orchestration.support import ROOT
 from tests.results.conftest import SweepMaker
@@ -29,7 +30,7 @@ def prepared(cluster, runs):
         experiment=Convolution(),
         loaded=None,
         request=SimpleNamespace(cluster=str(cluster)),
-        surroundings=SimpleNamespace(root=ROOT),
+        surroundings=SimpleNamespace(root=ROOT, clusters=clusters_of(ROOT, {})),
         plan=SimpleNamespace(runs=items),
         is_own=lambda _: True,
     )

@@ -10,11 +10,11 @@ from workload.record.schema import SchemaError
 PLANNED = {"event": "planned", "study": "quick", "study_digest": "d", "workload": "w", "clusters": ["a-8x2", "local"]}
 BEGUN = {"event": "begun", "pid": 1, "max_cost": 40.0, "currency": "USD"}
 PRICE = {"amount_per_hour": 6.0, "currency": "USD", "date": "2026-11-01"}
-STARTING = {"event": "starting", "cluster": "a-8x2", "price": PRICE}
+STARTING = {"event": "starting", "cluster": "a-8x2", "made": True, "price": PRICE}
 UP = {
     "event": "up",
     "cluster": "a-8x2",
-    "made": True,
+    "expires_at": "2026-11-30T18:00:00Z",
     "price": {**PRICE, "amount_per_hour": 6.5},
     "nodes": 2,
     "slots": 8,
@@ -44,11 +44,11 @@ def test_a_cluster_is_followed_from_its_start_to_its_end(folder):
     assert [(each.name, each.state) for each in found.clusters] == [("a-8x2", "waiting"), ("local", "waiting")]
 
     paid = campaign(folder, PLANNED, BEGUN, STARTING).cluster("a-8x2")
-    assert (paid.state, paid.since, paid.made, paid.price) == ("at work", "t2", False, PRICE)
+    assert (paid.state, paid.since, paid.made, paid.price) == ("at work", "t2", True, PRICE)
 
     paid = campaign(folder, PLANNED, BEGUN, STARTING, UP, SWEEPING).cluster("a-8x2")
     assert (paid.state, paid.since, paid.made) == ("at work", "t2", True)
-    assert paid.price["amount_per_hour"] == 6.5
+    assert (paid.price["amount_per_hour"], paid.expires_at) == (6.5, "2026-11-30T18:00:00Z")
     assert paid.sweep == folder.parent / "quick-a8x2-1"
 
     found = campaign(folder, PLANNED, BEGUN, STARTING, UP, SWEEPING, SWEPT, LEFT)
@@ -71,7 +71,9 @@ def test_what_failed_says_where_and_why_and_all_times_up_are_added(folder):
 def test_a_cluster_that_failed_to_go_down_may_still_bill(folder):
     stuck = {**FAILED, "step": "down", "reason": "no network"}
     paid = campaign(folder, PLANNED, BEGUN, STARTING, UP, SWEEPING, SWEPT, stuck).cluster("a-8x2")
-    assert (paid.state, paid.step, paid.since, paid.made) == ("failed", "down", "t2", True)
+    assert (paid.state, paid.step, paid.since, paid.made) == ("swept", "down", "t2", True)
+    found = campaign(folder, PLANNED, BEGUN, STARTING, UP, SWEEPING, SWEPT, stuck, LEFT)
+    assert (found.cluster("a-8x2").state, found.cluster("a-8x2").since, found.spent) == ("swept", None, 1.25)
 
 
 @pytest.mark.parametrize(("events", "state"), [((STARTING, UP), "waiting"), ((STARTING, UP, SWEEPING), "partial")])

@@ -8,14 +8,19 @@ import yaml
 from orchestration.clusters.folder import folder_of
 from orchestration.clusters.provider import DescribedNodes, UpFlags
 from orchestration.errors import Refusal
+from orchestration.forecast import probe
+from orchestration.paths import RunsFolder
+from orchestration.provision import files
 from orchestration.provision.cloud import made
 from orchestration.provision.cloud.clients import stack_settings
 from orchestration.provision.cloud.provider import GoogleCloud
 from orchestration.provision.cloud.type_and_count import TypeAndCount, read
 from orchestration.provision.providers import clusters_of
+from orchestration.sweep.locks import Turn
+from orchestration.sweep.prepare import Surroundings
 from tests.orchestration.provision.cloud import plays
 from tests.orchestration.provision.cloud.conftest import UTC
-from tests.orchestration.support import ROOT
+from tests.orchestration.support import ROOT, make_inventory
 
 NAME, STACK = "c3-highcpu-22x4", "c3highcpu22x4"
 
@@ -161,3 +166,18 @@ def test_a_stack_that_holds_something_stays(desk, root):
 
 def removals(desk):
     return [call for call in desk.engine.calls if call.startswith("stack rm")]
+
+
+def test_a_probe_is_kept_under_the_stacks_own_name(root, tmp_path, monkeypatch):
+    up = make_inventory(1).model_copy(update={"cluster": STACK})
+    files.write(folder_of(STACK, root), up)
+    monkeypatch.setattr(probe, "_carry_out", lambda *_: {"schema_version": 1, "kind": "probe"})
+    around = Surroundings(
+        clusters_of(root, {}), RunsFolder(tmp_path / "runs"), lambda: UTC, {"CONVSCALE_LOCK": str(tmp_path / "lock")}
+    )
+    for name in (NAME, STACK):
+        path, document = probe.measure(name, around, Turn())
+        assert path == folder_of(STACK, root).folder / "probe.json"
+        assert document["cluster"] == STACK
+        path.unlink()
+    assert not (folder_of(NAME, root).folder).exists()
