@@ -8,6 +8,7 @@ their own.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -28,7 +29,10 @@ LIBRARIES = (
     *("pydantic", "rich.console", "rich.progress", "rich.table", "scipy.optimize", "scipy.special"),
 )
 # Not the tasks, which look at the environment when they are imported
-OURS = ("orchestration.checks.canary", "orchestration.provision.providers", "orchestration.sweep.prepare")
+OURS = (
+    *("orchestration.checks.canary", "orchestration.forecast.sweep"),
+    *("orchestration.provision.providers", "orchestration.sweep.prepare"),
+)
 REQUEST_BYTES = 2**17
 
 
@@ -182,6 +186,7 @@ def main(door: int, checkout: str) -> None:
     sys.path[0] = checkout
     for name in (*LIBRARIES, *OURS):
         importlib.import_module(name)
+    gc.freeze()  # children leave what is loaded alone: at its end, each would look through all of it
     try:
         child = serve(socket.socket(fileno=door))
     except KeyboardInterrupt:  # of the whole terminal
