@@ -16,6 +16,8 @@ BIN := .venv/bin
 # packages of a person's own are not those that were tested together
 unexport PYTHONPATH PYTHONHOME
 export PYTHONNOUSERSITE := 1
+# tests are compiled once, not again by each worker in each run
+unexport PYTHONDONTWRITEBYTECODE
 LINT = $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
