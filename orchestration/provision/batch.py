@@ -81,6 +81,14 @@ class QueuedJob:
 
 
 @dataclass(frozen=True)
+class EndedJob:
+    """A job that has left the queue; `state` is Slurm's word for how, with the signal or status where there is one."""
+
+    number: str
+    state: str
+
+
+@dataclass(frozen=True)
 class SlurmQueue:
     """Slurm's commands here, in the environment of whoever asks. Every method may raise Refusal."""
 
@@ -141,6 +149,24 @@ class SlurmQueue:
             if name == name_of(paths) and (number in _kept_numbers(paths) or _begun(paths).exists())
         ]
 
+    def last_ended(self, paths: SweepPaths) -> EndedJob | None:
+        """How the sweep's last job ended; None where it has none, or Slurm does not know any more.
+
+        The controller forgets a job some minutes after its end; then Slurm's accounts know it, where it has any.
+        """
+        numbers = _kept_numbers(paths)
+        if not numbers:
+            return None
+        job = numbers[-1]
+        with suppress(Refusal):
+            found = allocation.fields(self.run("scontrol", "show", "job", "--oneliner", job))
+            return EndedJob(job, _with_cause(found.get("JobState", ""), found.get("ExitCode", "")))
+        with suppress(Refusal):
+            asked = [f"--jobs={job}", "--allocations", "--noheader", "--parsable2", "--format=State,ExitCode"]
+            for line in self.run("sacct", *asked).splitlines()[-1:]:  # a requeued job has a line for each time
+                return EndedJob(job, _with_cause(*line.split("|", 1)))
+        return None
+
     def cancel(self, jobs: Sequence[QueuedJob]) -> None:
         """Ends the jobs."""
         self.run("scancel", *(job.number for job in jobs))
@@ -173,6 +199,14 @@ def _kept_numbers(paths: SweepPaths) -> list[str]:
     """Job numbers, of which sbatch says NUMBER, or NUMBER;CLUSTER where there are several clusters."""
     lines = _numbers(paths).read_text(encoding="utf-8").split() if _numbers(paths).exists() else []
     return [line.partition(";")[0] for line in lines]
+
+
+def _with_cause(state: str, exit_code: str) -> str:
+    """Slurm's state and its STATUS:SIGNAL in words; `state` may be CANCELLED by USER."""
+    status, _, number = exit_code.partition(":")
+    if number.strip("0"):
+        return f"{state} (signal {number})"
+    return f"{state} (exit status {status})" if status.strip("0") else state
 
 
 def minutes_of(text: str) -> int | None:

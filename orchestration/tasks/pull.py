@@ -80,10 +80,13 @@ def _jobs(cluster: str, sweep: str) -> tuple[SweepPaths | None, list[str]]:
     if not candidates or batch.command_of(paths := candidates[0]) is None:
         return sweep_paths(cluster, sweep), []
     try:
-        jobs = [job for _, job in batch.SlurmQueue(os.environ).jobs([paths])]
+        queue = batch.SlurmQueue(os.environ)
+        jobs = [job for _, job in queue.jobs([paths])]
         lines = [f"job {job.number}: {job.state} ({job.reason})" for job in jobs]
         if not jobs and not batch.finished(paths):
-            lines = ["no job of it waits or runs: 'fab submit' goes on"]
+            ended = queue.last_ended(paths)
+            lines = [f"job {ended.number} ended: {ended.state}"] if ended else []
+            lines.append("no job of it waits or runs: 'fab submit' goes on")
     except Refusal as refusal:  # where there is no Slurm, records tell as much as they do anywhere
         lines = [str(refusal)]
     if paths.ledger.exists():

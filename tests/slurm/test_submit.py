@@ -301,6 +301,8 @@ def test_down_cancels_what_was_submitted_and_nothing_else(login: Login) -> None:
     assert f"job {ours}: " in done.stdout
     assert login.waits(ours) == "CANCELLED"
     assert login.hosts.run("squeue", "--noheader", "--format=%i").split() == [theirs]
+    told = login.fab_in([], "status", "--sweep", str(login.paths.folder))
+    assert f"job {ours} ended: CANCELLED" in told.stdout
 
 
 @pytest.mark.parametrize(

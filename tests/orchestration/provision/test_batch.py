@@ -260,3 +260,34 @@ def test_what_the_end_of_a_job_kept_from_a_sweep_is_left_to_the_next(tmp_path, r
     Ledger(paths.ledger).append("finished", "2026-01-01T00:00:00Z")
     Ledger(paths.ledger).append("cleanup", "2026-01-01T00:00:01Z", exit_status=0)
     assert finished(paths) is done
+
+
+FORGOTTEN = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
+NO_ACCOUNTS = "echo 'Slurm accounting storage is disabled' >&2; exit 1"
+
+
+@pytest.mark.parametrize(
+    ("scontrol", "sacct", "state"),
+    [
+        ("echo 'JobId=7 JobState=TIMEOUT Reason=TimeLimit ExitCode=0:0'", NO_ACCOUNTS, "TIMEOUT"),
+        ("echo 'JobId=7 JobState=FAILED Reason=NonZeroExitCode ExitCode=1:0'", NO_ACCOUNTS, "FAILED (exit status 1)"),
+        (FORGOTTEN, "echo 'CANCELLED by 1000|0:15'", "CANCELLED by 1000 (signal 15)"),
+        (FORGOTTEN, "printf 'PREEMPTED|0:0\nNODE_FAIL|1:0\n'", "NODE_FAIL (exit status 1)"),
+        (FORGOTTEN, NO_ACCOUNTS, None),
+        (FORGOTTEN, "true", None),
+    ],
+)
+def test_how_the_last_job_ended_is_asked_of_the_controller_then_of_the_accounts(tmp_path, scontrol, sacct, state):
+    paths = SweepPaths(tmp_path / "sweep")
+    (paths.folder / "submitted").mkdir(parents=True)
+    (paths.folder / "submitted" / "jobs").write_text("5\n7\n")
+    queue = SlurmQueue({"PATH": f"{tmp_path}:/bin:/usr/bin"})
+    for name, text in (("scontrol", scontrol), ("sacct", sacct)):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    found = queue.last_ended(paths)
+    assert (found and (found.number, found.state)) == (state and ("7", state))
+
+
+def test_a_sweep_without_a_job_has_none_that_ended(tmp_path):
+    assert SlurmQueue({"PATH": "/nowhere"}).last_ended(SweepPaths(tmp_path)) is None
