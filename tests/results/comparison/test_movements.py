@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import csv
-import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from results.comparison.movements import rows
 from results.figures.convolution import figures_of_sweep
-from results.report.page import make
+from results.report.page import Report, make
 from results.tables.convolution.movements import table
+from tests.results.conftest import SweepMaker
 from workload.domain.grid import Grid
 
 
-@pytest.fixture
-def several(maker: Any) -> Any:
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> SweepMaker:
     """Two movements and two grids on four ranks, two batches, and one run that failed."""
+    maker = SweepMaker(tmp_path_factory.mktemp("several") / "sweep")
     for launch in range(2):
         for movement in ("scatter-gather", "shared"):
             for batch in (15, 30):
@@ -25,10 +27,22 @@ def several(maker: Any) -> Any:
         maker.add("rows", ranks=4, batch=15, launch=launch, movement="shared", grid=Grid(row=4))
         maker.add("strong", ranks=1, batch=15, launch=launch, movement="serial")
     maker.add("rows", ranks=4, batch=15, movement="tree", grid=Grid(batch=2, column=2), outcome="out_of_memory")
+    maker.finish()
     return maker
 
 
-def test_every_choice_has_its_row_and_serial_has_none(several: Any) -> None:
+@pytest.fixture(scope="module")
+def report(several: SweepMaker) -> Report:
+    return make([several.folder])
+
+
+def figures(report: Report) -> list[Path]:
+    """The data of the report's figures, but for those of its series."""
+    found = (report.path.parent / "figures").glob("*.csv")
+    return [path for path in found if not path.name.startswith("strong-")]
+
+
+def test_every_choice_has_its_row_and_serial_has_none(several: SweepMaker) -> None:
     (found,) = table(several.read())
     assert {(row["grid"], row["movement"], row["batch"]) for row in found.records} == {
         ("batch 4", "scatter-gather", 15),
@@ -44,13 +58,13 @@ def test_every_choice_has_its_row_and_serial_has_none(several: Any) -> None:
     assert failed["moved_bytes"] is None
 
 
-def test_the_ideal_imbalance_is_that_of_the_blocks(several: Any) -> None:
+def test_the_ideal_imbalance_is_that_of_the_blocks(several: SweepMaker) -> None:
     ideals = {row.label: row.ideal_imbalance for row in rows(several.read().points) if row.point.timed}
     assert ideals["shared, numpy, batch 4"] in (pytest.approx(4 / (15 / 4)), pytest.approx(8 / 7.5))
     assert ideals["shared, numpy, row 4"] == pytest.approx(16 / (62 / 4))
 
 
-def test_moved_bytes_are_counted_once(several: Any) -> None:
+def test_moved_bytes_are_counted_once(several: SweepMaker) -> None:
     """A synthetic record's ranks send and receive, together over 3 repeats, what the movement is predicted to move."""
     row = next(row for row in rows(several.read().points) if row.point.timed)
     calls = row.point.timed[0].mpi_calls
@@ -58,24 +72,18 @@ def test_moved_bytes_are_counted_once(several: Any) -> None:
     assert row.moved_bytes == pytest.approx(row.predicted_moved_bytes)
 
 
-def test_every_figure_has_its_values_with_their_runs(several: Any) -> None:
-    sweep = several.read()
-    ids = {launch.run_id for launch in sweep.launches}
-    for drawing in figures_of_sweep(sweep):
-        values = list(csv.DictReader(io.StringIO(drawing.data)))
-        assert values, drawing.name
+def test_every_figure_has_its_values_with_their_runs(several: SweepMaker, report: Report) -> None:
+    ids = {launch.run_id for launch in several.read().launches}
+    for path in figures(report):
+        values = list(csv.DictReader(path.read_text().splitlines()))
+        assert values, path.name
         assert all(set(row["run_ids"].split()) <= ids for row in values)
-        assert drawing.svg.count(b"<title>") >= len(values)
-    make([several.folder])
-    for name in ("phases", "bytes", "root-memory"):
-        assert (several.folder / f"figures/movements-{name}.csv").exists()
+        assert path.with_suffix(".svg").read_text().count("<title>") >= len(values)
 
 
-def test_figures_are_drawn_and_stand_in_the_report(several: Any) -> None:
-    names = {drawing.name for drawing in figures_of_sweep(several.read())}
-    assert names == {"movements-phases", "movements-bytes", "movements-root-memory"}
-    page = make([several.folder]).path.read_text()
-    assert "Movements and grids" in page
+def test_figures_are_drawn_and_stand_in_the_report(several: SweepMaker, report: Report) -> None:
+    assert {path.stem for path in figures(report)} == {"movements-phases", "movements-bytes", "movements-root-memory"}
+    assert "Movements and grids" in report.path.read_text()
     assert (several.folder / "tables/movements.csv").exists()
 
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+
+import pytest
 
 from results.figures.drawing import Drawing
 from results.figures.pdf import WIDTHS, as_pdfs
 from results.figures.series import of_series
+from tests.results.conftest import SweepMaker
 
 POINTS = 72.0
 
 
-def drawings(maker: Any, name: str) -> list[Drawing]:
-    maker.add_strong(name, counts=(1, 2))
+HOSTILE = r"a_b & $x^2$ \frac <script>alert(1)</script> 100%" + " long" * 30
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Drawing, dict[str, bytes]]]:
+    """The figures of a series with a hostile name, each with its PDFs."""
+    maker = SweepMaker(tmp_path_factory.mktemp("pdf") / "sweep")
+    maker.add_strong(HOSTILE, counts=(1, 2))
     sweep = maker.read()
-    return of_series(sweep, sweep.series[0])
+    return [(each, as_pdfs(each)) for each in of_series(sweep, sweep.series[0])]
 
 
-def test_each_width_has_its_size_and_embedded_truetype(maker: Any) -> None:
-    first, *_ = drawings(maker, "strong")
-    found = as_pdfs(first)
+def test_each_width_has_its_size_and_embedded_truetype(drawings: list[tuple[Drawing, dict[str, bytes]]]) -> None:
+    (_, found), *_ = drawings
     assert list(found) == [width.name for width in WIDTHS]
     for width in WIDTHS:
         pdf = found[width.name]
@@ -33,11 +40,11 @@ def test_each_width_has_its_size_and_embedded_truetype(maker: Any) -> None:
         assert b"CreationDate" not in pdf, "the same data give the same file"
 
 
-def test_a_hostile_name_is_text_in_every_format(maker: Any) -> None:
-    hostile = r"a_b & $x^2$ \frac <script>alert(1)</script> 100%" + " long" * 30
-    for drawing in drawings(maker, hostile):
+def test_a_hostile_name_is_text_in_every_format(drawings: list[tuple[Drawing, dict[str, bytes]]]) -> None:
+    for drawing, pdfs in drawings:
         assert b"<script>" not in drawing.svg
-        assert all(pdf.startswith(b"%PDF") for pdf in as_pdfs(drawing).values())
+        assert len(pdfs) == len(WIDTHS)
+        assert all(pdf.startswith(b"%PDF") for pdf in pdfs.values())
 
 
 def test_a_drawing_without_its_figure_has_none() -> None:

@@ -16,14 +16,20 @@ from results.figures.series import _lines, _plots, of_series
 from results.records.measurement import PARTS
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries, RecordedSweep
+from tests.results.conftest import SweepMaker, filled
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.fixture
-def drawn(full: Any) -> dict[str, Drawing]:
-    """All figures of a sweep by name."""
-    sweep = full.read()
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> RecordedSweep:
+    """That of `full`."""
+    return filled(SweepMaker(tmp_path_factory.mktemp("drawn") / "sweep")).read()
+
+
+@pytest.fixture(scope="module")
+def drawn(sweep: RecordedSweep) -> dict[str, Drawing]:
+    """All its figures by name: drawing them takes seconds."""
     return {each.name: each for series in sweep.series for each in of_series(sweep, series)}
 
 
@@ -62,8 +68,7 @@ def plot_named(sweep: RecordedSweep, series: RecordedSeries, ending: str) -> Plo
     return next(plot for plot in _plots(sweep, series) if plot.name.endswith(ending))
 
 
-def test_a_failed_run_is_a_marked_gap_and_never_a_zero(full: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweep = full.read()
+def test_a_failed_run_is_a_marked_gap_and_never_a_zero(sweep: RecordedSweep, monkeypatch: pytest.MonkeyPatch) -> None:
     strong = sweep.series[0]
     axes = axes_of(plot_named(sweep, strong, "time"), strong, monkeypatch)
     assert [text.get_text() for text in axes.texts] == ["skipped"]
@@ -74,8 +79,7 @@ def test_a_failed_run_is_a_marked_gap_and_never_a_zero(full: Any, monkeypatch: p
     assert all(values[ranks] > 0 for ranks in (1, 2, 4))
 
 
-def test_oversubscribed_points_are_hollow(full: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweep = full.read()
+def test_oversubscribed_points_are_hollow(sweep: RecordedSweep, monkeypatch: pytest.MonkeyPatch) -> None:
     strong = sweep.series[0]
     axes = axes_of(plot_named(sweep, strong, "time"), strong, monkeypatch)
     faces = {
@@ -87,8 +91,7 @@ def test_oversubscribed_points_are_hollow(full: Any, monkeypatch: pytest.MonkeyP
     assert faces[4] != "none"
 
 
-def test_error_bars_are_the_bounds(full: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweep = full.read()
+def test_error_bars_are_the_bounds(sweep: RecordedSweep, monkeypatch: pytest.MonkeyPatch) -> None:
     weak = sweep.series[1]
     axes = axes_of(plot_named(sweep, weak, "time"), weak, monkeypatch)
     spans = sorted(
@@ -135,10 +138,10 @@ def test_the_pages_svg_follows_the_readers_preference(maker: Any) -> None:
     assert svg.count(drawing.INK.encode()) == 1, "only where the variable is set"
 
 
-def test_every_value_shows_on_hovering_and_stands_in_the_data(drawn: dict[str, Drawing], full: Any) -> None:
+def test_every_value_shows_on_hovering_and_stands_in_the_data(drawn: dict[str, Drawing], sweep: RecordedSweep) -> None:
     time = drawn["strong-strong-time"]
     rows = list(csv.DictReader(io.StringIO(time.data)))
-    points = full.read().series[0].points
+    points = sweep.series[0].points
     assert len(rows) == len(points)
     for row, point in zip(sorted(rows, key=lambda row: row["run_ids"]), sorted(points, key=_ids), strict=True):
         assert row["run_ids"] == _ids(point)
@@ -181,6 +184,7 @@ def test_a_line_keeps_its_colour_in_every_figure(maker: Any, monkeypatch: pytest
         curve(axes, plot, line, index, values)
 
     monkeypatch.setattr(curves, "_curve", spy)
+    monkeypatch.setattr(curves, "as_files", lambda _figure, name, title, _values: Drawing(name, title, b"", b""))
     sweep = maker.read()
     of_series(sweep, sweep.series[0])
     assert len(seen) == 4

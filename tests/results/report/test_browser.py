@@ -10,13 +10,13 @@ import statistics
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from results.formats import number
 from results.report.page import make
+from tests.results.conftest import SweepMaker
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
@@ -27,6 +27,20 @@ DARK = "--blink-settings=preferredColorScheme=0"
 PAGES = {"light": (246, 247, 249), "dark": (18, 23, 29)}  # the template's --page
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a sweep whose logs hold a script."""
+    maker = SweepMaker(tmp_path_factory.mktemp("browser") / "sweep")
+    maker.add_strong(counts=(1, 2, 4), change=lambda record: record.update(log_tail="<script>alert(1)</script>"))
+    return make([maker.finish()]).path
+
+
+@pytest.fixture(scope="module")
+def seen(page: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The page as the browser has it, and its log."""
+    return dumped(page, tmp_path_factory.mktemp("seen"), "plain")
 
 
 def screenshot(page: Path, folder: Path, width: int, *extra: str) -> Image.Image:
@@ -75,13 +89,11 @@ class FirstTable(HTMLParser):
             self.rows[-1][-1] += data
 
 
-def test_the_page_has_no_error_and_its_numbers_are_those_of_the_samples(maker: Any, tmp_path: Path) -> None:
-    maker.add_strong(counts=(1, 2), change=lambda record: record.update(log_tail="<script>alert(1)</script>"))
-    page = make([maker.finish()]).path
-    dom, log = dumped(page, tmp_path, "plain")
+def test_the_page_has_no_error_and_its_numbers_are_those_of_the_samples(page: Path, seen: tuple[str, str]) -> None:
+    dom, log = seen
     assert "CONSOLE" not in log, log
     table = FirstTable(dom)
-    with (maker.folder / "samples.csv").open(newline="") as file:
+    with (page.parent / "samples.csv").open(newline="") as file:
         samples = list(csv.DictReader(file))
     shown = {row[0]: row[table.rows[0].index("Total time (s)")] for row in table.rows[1:]}
     for ranks, text in shown.items():
@@ -92,31 +104,24 @@ def test_the_page_has_no_error_and_its_numbers_are_those_of_the_samples(maker: A
                 of_run[sample["rank"]] = of_run.get(sample["rank"], 0.0) + float(sample["time_s"])
         medians = [statistics.median(max(ranks_.values()) for ranks_ in run.values()) for run in totals.values()]
         assert text == number(statistics.geometric_mean(medians))
-    assert set(shown) == {"1", "2"}
+    assert set(shown) == {"1", "2", "4"}
 
 
-def test_a_click_on_a_heading_sorts_its_table(maker: Any, tmp_path: Path) -> None:
-    maker.add_strong(counts=(1, 2, 4))
-    text = make([maker.finish()]).path.read_text()
+def test_a_click_on_a_heading_sorts_its_table(page: Path, seen: tuple[str, str], tmp_path: Path) -> None:
+    text = page.read_text()
     script = text[text.index("<script>") + len("<script>") : text.index("</script>")]
 
-    def after(clicks: int) -> FirstTable:
-        click = 'document.querySelector("thead th").click();'
-        changed = script + click * clicks
-        digests = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in (script, changed)]
-        page = tmp_path / f"{clicks}.html"
-        page.write_text(text.replace(script, changed).replace(*digests))
-        return FirstTable(dumped(page, tmp_path, f"clicks-{clicks}")[0])
-
-    assert [row[0] for row in after(0).rows[1:]] == ["1", "2", "4"]
-    down = after(2)
+    changed = script + 'document.querySelector("thead th").click();' * 2
+    digests = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in (script, changed)]
+    clicked = tmp_path / "clicked.html"
+    clicked.write_text(text.replace(script, changed).replace(*digests))
+    down = FirstTable(dumped(clicked, tmp_path, "clicked")[0])
+    assert [row[0] for row in FirstTable(seen[0]).rows[1:]] == ["1", "2", "4"]
     assert [row[0] for row in down.rows[1:]] == ["4", "2", "1"]
     assert down.order[:2] == ["descending", None]
 
 
-def test_the_page_renders_at_both_widths_and_in_both_schemes(maker: Any, tmp_path: Path) -> None:
-    maker.add_strong(counts=(1, 2), launches=1)
-    page = make([maker.finish()]).path
+def test_the_page_renders_at_both_widths_and_in_both_schemes(page: Path, tmp_path: Path) -> None:
     for width, extra, scheme in ((1300, (), "light"), (390, (), "light"), (390, (DARK,), "dark")):
         image = screenshot(page, tmp_path, width, *extra)
         assert image.size == (width, 2400)

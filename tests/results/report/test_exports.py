@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from results.figures import series
 from results.records.measurement import PARTS
 from results.report import exports, page
 from results.report.samples import samples_csv
@@ -56,6 +57,7 @@ def test_parquet_holds_what_the_csv_holds(full: Any) -> None:
 def test_the_report_writes_parquet_only_where_it_can(maker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     maker.add("strong")
     folder = maker.finish()
+    monkeypatch.setattr(series, "of_series", lambda *_: [])  # drawing takes nearly all the time
     monkeypatch.setattr(page, "has_parquet", lambda: False)
     page.make([folder])
     assert not (folder / "samples.parquet").exists()
