@@ -19,6 +19,8 @@ export PYTHONNOUSERSITE := 1
 # tests are compiled once, not again by each worker in each run
 unexport PYTHONDONTWRITEBYTECODE
 LINT = $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary
+# beside the linters, which use one core: in a fresh clone each worker would compile every test
+COMPILE = $(BIN)/pytest --collect-only --quiet >/dev/null 2>&1
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: sweep test test-all test-engine cloud bench contenders lint clean
@@ -28,10 +30,11 @@ sweep: .venv/installed
 	@$(BIN)/fab sweep
 
 test: .venv/installed-test
-	@$(LINT)
+	@$(COMPILE) & $(LINT); ended=$$?; wait; exit $$ended
 	@$(BIN)/pytest --numprocesses $(WORKERS) -m "not thorough"
 
-test-all: lint
+test-all: .venv/installed-test .venv/installed-cloud
+	@$(COMPILE) & $(MAKE) --no-print-directory lint; ended=$$?; wait; exit $$ended
 	@$(BIN)/pytest --numprocesses $(WORKERS) --durations=40
 
 test-engine: .venv/installed-test .venv/installed-cloud
