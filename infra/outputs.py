@@ -78,6 +78,7 @@ def describe(
             "amount_per_hour": price["amount_per_hour"],
             "currency": catalogue.currency,
             "date": min(item["date"] for item in price["items"]),
+            "spot": profile.spot,
         },
     }
     return hostfile.describe(known, list(_nodes(profile, addresses, head)))

@@ -43,11 +43,12 @@ class Ssh(_Strict):
 
 
 class Price(_Strict):
-    """What the whole cluster costs an hour, and the date of that price."""
+    """What the whole cluster costs an hour, the date of that price, and whether it is that of spot machines."""
 
     amount_per_hour: Annotated[float, Field(ge=0)]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    spot: bool = False
 
 
 class Node(_Strict):

@@ -16,7 +16,8 @@ from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
     from orchestration.planning.study import LoadedStudy, Overrides
-    from results.forecast.choice import ChoiceLimits, ClusterForecast
+    from results.forecast.bid import ChoiceLimits
+    from results.forecast.choice import ClusterForecast
     from results.table import Table
 
 MOST_RANKS = 4096  # of a cluster that is compared: a forecast takes longer the more ranks there are
@@ -42,10 +43,11 @@ class Question:
 def choose(question: Question, overrides: Overrides) -> tuple[Table, list[str]]:
     """The table, and what it rests on line by line. Raises Refusal, also where no cluster can be forecast."""
     from orchestration.experiments import load
+    from results.forecast.choice import choice
     from results.forecast.probe import ForecastError
     from results.tables.across.choice import table
 
-    names, limits = _names(question.clusters), _limits(question)
+    names, limits = _names(question.clusters), limits_of(question.deadline, question.budget_per_run)
     experiment, loaded = load(question.study or "quick", overrides)
     if experiment.forebears(loaded) is not None:
         raise Refusal(f"--clusters forecasts the convolution alone, and {loaded.source} is of a program: sweep it")
@@ -64,7 +66,7 @@ def choose(question: Question, overrides: Overrides) -> tuple[Table, list[str]]:
     if not found:
         raise Refusal("; ".join(told))
     _same_work(found)
-    return table(found, limits), [*notes, *told]
+    return table(choice(found), limits), [*notes, *told]
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -80,15 +82,16 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _limits(question: Question) -> ChoiceLimits:
-    from results.forecast.choice import ChoiceLimits
+def limits_of(deadline_text: str, budget_text: str) -> ChoiceLimits:
+    """What --deadline and --budget-per-run say. Raises Refusal."""
+    from results.forecast.bid import ChoiceLimits
 
-    deadline = duration_s(question.deadline) if question.deadline else None
-    if question.deadline and not deadline:
-        raise Refusal(f"--deadline {question.deadline!r} is no duration: give for example --deadline 2h, 90s or 30m")
-    budget = amount("--budget-per-run", question.budget_per_run)
+    deadline = duration_s(deadline_text) if deadline_text else None
+    if deadline_text and not deadline:
+        raise Refusal(f"--deadline {deadline_text!r} is no duration: give for example --deadline 2h, 90s or 30m")
+    budget = amount("--budget-per-run", budget_text)
     if budget is not None and not 0.0 < budget < math.inf:
-        raise Refusal(f"--budget-per-run {question.budget_per_run}: give an amount above 0")
+        raise Refusal(f"--budget-per-run {budget_text}: give an amount above 0")
     return ChoiceLimits(deadline, budget)
 
 

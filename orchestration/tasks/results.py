@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -12,9 +14,13 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
 from orchestration.errors import Refusal
-from orchestration.tasks.arguments import SWEEP, newest_sweep, percentage, sweep_folder, words
-from orchestration.tasks.common import RUNS, reports_errors
+from orchestration.tasks.arguments import SWEEP, amount, newest_sweep, percentage, sweep_folder, words
+from orchestration.tasks.choice import limits_of
+from orchestration.tasks.common import ROOT, RUNS, reports_errors
 from orchestration.tasks.printing import print_line, print_tables, short
+
+if TYPE_CHECKING:
+    from results.report.contents import Buying
 
 LATEST = str(RUNS / "latest")
 
@@ -24,18 +30,31 @@ LATEST = str(RUNS / "latest")
         "sweep": f"{SWEEP}; several make a joint report (default: the latest)",
         "cluster": "the newest sweep on this cluster, which need not be up",
         "out": "folder of the report",
+        "deadline": "the longest that the work may take, as 90s, 30m or 2h: the cheapest machines that keep it",
+        "budget-per-run": "the most that it may cost, in the prices' currency: the fastest machines that keep it",
+        "price": "what a cluster costs an hour in US dollars, as lab=1.20; repeatable, in place of what is known",
         "paper": "for a paper, in its folder paper/: figures as PDF, tables as LaTeX, and the methods to paste",
     },
-    iterable=["sweep"],
+    iterable=["sweep", "price"],
     auto_shortflags=False,
 )
 @reports_errors
-def report(_context: Context, sweep: Sequence[str], cluster: str = "", out: str = "", paper: bool = False) -> None:
+def report(  # noqa: PLR0913, PLR0917  one argument a flag
+    _context: Context,
+    sweep: Sequence[str],
+    price: Sequence[str],
+    cluster: str = "",
+    deadline: str = "",
+    budget_per_run: str = "",
+    out: str = "",
+    paper: bool = False,
+) -> None:
     """Make the report of a sweep again from its records; of several sweeps, a joint report."""
     folders = [sweep_folder(name) for name in sweep] or [
         newest_sweep(cluster).folder if cluster else sweep_folder(LATEST)
     ]
-    print_report(folders, Path(out).expanduser() if out else None, paper=paper)
+    terms = buying(price, deadline, budget_per_run)
+    print_report(folders, Path(out).expanduser() if out else None, paper=paper, buying=terms)
 
 
 @task(
@@ -128,13 +147,28 @@ def compare(_context: Context, old: str, new: str, tolerance: str = "") -> None:
         raise Exit(code=1)
 
 
-def print_report(folders: list[Path], out: Path | None, *, paper: bool = False) -> None:
+def buying(prices: Sequence[str], deadline: str, budget_per_run: str) -> Buying:
+    """The price list, what a person states of clusters, and the limits of a run. Raises Refusal."""
+    from orchestration.forecast.prices import price_list
+    from results.report.contents import Buying
+
+    stated = {}
+    for text in prices:
+        name, equals, told = text.rpartition("=")
+        per_hour = amount("--price", told) if equals and told else None
+        if not name or per_hour is None or not 0.0 <= per_hour < math.inf:
+            raise Refusal(f"--price {text!r} names no cluster and amount an hour: give for example --price lab=1.20")
+        stated[name] = per_hour
+    return Buying(replace(price_list(ROOT), stated=stated), limits_of(deadline, budget_per_run))
+
+
+def print_report(folders: list[Path], out: Path | None, *, paper: bool = False, buying: Buying | None = None) -> None:
     """Makes the report, prints its answer, its tables and what it could not read."""
     from results.records.sweep import SweepError
     from results.report.page import make
 
     try:
-        made = make(folders, out, paper=paper)
+        made = make(folders, out, paper=paper, buying=buying)
     except SweepError as error:
         raise Refusal(str(error)) from error
     print_tables(made.tables, made.problems, made.answer)

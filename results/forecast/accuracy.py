@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,13 @@ def forecast_s(sweep: RecordedSweep, point: RecordedPoint) -> float | None:
     return entries[0][0] if entries else None
 
 
+def total_s(sweep: RecordedSweep, point: RecordedPoint) -> float | None:
+    """The total time that the ledger forecast for a point before it started; None without such a forecast."""
+    kept = _kept(sweep, _total)
+    found = [kept[launch.run_id][0] for launch in point.launches if launch.run_id in kept]
+    return found[0] if len(found) == len(point.launches) else None
+
+
 def core_speeds(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[tuple[str, float, float]]:
     """Speed of the cores by each yardstick: when probed, and in the rows' runs (median).
 
@@ -118,8 +125,13 @@ def core_speeds(sweep: RecordedSweep, rows: Sequence[Foretold]) -> list[tuple[st
     return found
 
 
-def _kept(sweep: RecordedSweep) -> dict[str, tuple[float, tuple[float, float] | None]]:
-    """Forecast and interval by run id, of runs that had not started when the forecast was written."""
+def _kept(
+    sweep: RecordedSweep, clock: Callable[[Mapping[str, Any]], Any] | None = None
+) -> dict[str, tuple[float, tuple[float, float] | None]]:
+    """Forecast, by default of the headline, and its interval by run id.
+
+    Of runs that had not started when the forecast was written.
+    """
     found: dict[str, tuple[float, tuple[float, float] | None]] = {}
     started: set[str] = set()
     for event in sweep.events:
@@ -127,15 +139,15 @@ def _kept(sweep: RecordedSweep) -> dict[str, tuple[float, tuple[float, float] | 
             started.add(str(event.get("run_id")))
         forecasts = event.get("forecasts") if event.get("event") == EVENT else None
         for run_id, entry in forecasts.items() if isinstance(forecasts, Mapping) else ():
-            parsed = _entry(entry)
+            parsed = _entry(entry, clock or _headline)
             if parsed is not None and run_id not in started:
                 found[run_id] = parsed
     return found
 
 
-def _entry(entry: object) -> tuple[float, tuple[float, float] | None] | None:
+def _entry(entry: object, clock: Callable[[Mapping[str, Any]], Any]) -> tuple[float, tuple[float, float] | None] | None:
     """Forecast and interval of a ledger entry; None if it is malformed."""
-    if not isinstance(entry, Mapping) or not _positive(time_s := _headline(entry)):
+    if not isinstance(entry, Mapping) or not _positive(time_s := clock(entry)):
         return None
     interval = entry.get("interval_s")
     if isinstance(interval, list) and len(interval) == 2 and all(map(_positive, interval)):
@@ -145,6 +157,10 @@ def _entry(entry: object) -> tuple[float, tuple[float, float] | None] | None:
 
 def _headline(entry: Mapping[str, Any]) -> Any:
     return entry.get("headline_s", entry.get("forward_s"))
+
+
+def _total(entry: Mapping[str, Any]) -> Any:
+    return entry.get("total_s")
 
 
 def _positive(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Which of several clusters to take for the same work, by their forecasts: the cheapest in time, the fastest for money.
+"""Which of several clusters to take for the same work, by their forecasts: bids from what is forecast of each.
 
 Pure. Clusters are compared by the total time of one repeat, and by what the nodes that work in it cost meanwhile.
 """
@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.forecast import outlook
+from results.forecast.bid import Bid, Choice, money
 from results.forecast.predict import ForecastRow, Terms
+from results.records.price import PerHour
+
+TITLE = "Which machines to take"
+ABOUT = (
+    "A repeat of the same work: its total time, and what the nodes that work in it cost meanwhile, without their "
+    "start, disks and traffic. All of it is forecast. Of each cluster stand the fastest way and the cheapest; beaten "
+    "is what another way is faster than at no higher price, or cheaper than in no more time."
+)
 
 
 @dataclass(frozen=True)
@@ -26,81 +35,39 @@ class ClusterForecast:
     spot_share: float | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Bid:
-    """One way to do the work: a cluster with so many ranks. Each equals itself alone."""
-
-    of: ClusterForecast
-    row: ForecastRow
-
-    @property
-    def total_s(self) -> float:
-        return self.row.found.total_s
-
-    @property
-    def price(self) -> float | None:
-        return self.row.price
-
-    @property
-    def spot_price(self) -> float | None:
-        share = self.of.spot_share
-        return None if share is None or self.price is None else self.price * share
-
-
-@dataclass(frozen=True)
-class ChoiceLimits:
-    """What a person asks of a repeat: to be over within so many seconds, to cost no more than so much."""
-
-    deadline_s: float | None = None
-    budget: float | None = None
-
-
-def bids(found: Sequence[ClusterForecast]) -> list[Bid]:
+def choice(found: Sequence[ClusterForecast]) -> Choice:
     """Of each cluster the fastest way to do the work and the cheapest, once where they are the same, fastest first."""
     chosen: list[Bid] = []
+    stopped = []
     for cluster in found:
-        possible = [Bid(cluster, row) for row in cluster.rows if outlook.fits(row, cluster.terms)]
-        if possible:
-            best = [min(possible, key=lambda bid: bid.total_s)]
-            if any(bid.price is not None for bid in possible):
-                best.append(min(possible, key=_money))
-            chosen += dict.fromkeys(best)
-    return sorted(chosen, key=lambda bid: bid.total_s)
+        possible = [_bid(cluster, row) for row in cluster.rows if outlook.fits(row, cluster.terms)]
+        chosen += best(possible)
+        if not possible:
+            stopped.append(
+                f"{cluster.cluster}: the work needs more than {outlook.MEMORY_SHARE:.0%} of a node's memory at every "
+                "number of ranks."
+            )
+    currencies = [each.terms.price.currency for each in found if each.terms.price is not None]
+    ordered = sorted(chosen, key=lambda bid: bid.total_s)
+    return Choice(TITLE, "repeat", ordered, currencies[0] if currencies else "no price", (ABOUT,), stopped)
 
 
-def front(found: Sequence[Bid]) -> list[Bid]:
-    """Those that no other beats in time and in price both; one without a price is never beaten in price."""
-    return [bid for bid in found if not any(_beats(other, bid) for other in found)]
+def best(possible: Sequence[Bid]) -> list[Bid]:
+    """The fastest and, where any has a price, the cheapest; once where they are the same."""
+    if not possible:
+        return []
+    found = [min(possible, key=lambda bid: bid.total_s)]
+    if any(bid.price is not None for bid in possible):
+        found.append(min(possible, key=money))
+    return list(dict.fromkeys(found))
 
 
-def cheapest(found: Sequence[Bid], limits: ChoiceLimits) -> Bid | None:
-    """The cheapest that is in time; None where none with a price is."""
-    possible = [bid for bid in found if bid.price is not None and in_time(bid, limits)]
-    return min(possible, key=_money, default=None)
-
-
-def fastest(found: Sequence[Bid], limits: ChoiceLimits) -> Bid | None:
-    """The fastest that the budget pays for; without a budget the fastest of all."""
-    return min((bid for bid in found if paid(bid, limits)), key=lambda bid: bid.total_s, default=None)
-
-
-def in_time(bid: Bid, limits: ChoiceLimits) -> bool:
-    """Whether the deadline is kept; True without one."""
-    return limits.deadline_s is None or bid.total_s <= limits.deadline_s
-
-
-def paid(bid: Bid, limits: ChoiceLimits) -> bool:
-    """Whether the budget is kept; True without one, never without a price."""
-    return limits.budget is None or (bid.price is not None and bid.price <= limits.budget)
-
-
-def _money(bid: Bid) -> tuple[float, float]:
-    """By price, then by time; those without a price last."""
-    return (float("inf") if bid.price is None else bid.price), bid.total_s
-
-
-def _beats(one: Bid, other: Bid) -> bool:
-    if one.price is None or other.price is None:
-        return False
-    no_worse = one.total_s <= other.total_s and one.price <= other.price
-    return no_worse and (one.total_s < other.total_s or one.price < other.price)
+def _bid(of: ClusterForecast, row: ForecastRow) -> Bid:
+    case, nodes, price = row.asked.case, row.asked.nodes, of.terms.price
+    per_hour = None
+    if price is not None and of.terms.cluster_nodes > 0:
+        per_hour = price.amount_per_hour * nodes / of.terms.cluster_nodes
+    return Bid(
+        of.cluster, of.cluster, of.machine_type, nodes, case.ranks, case.variant.phrase, row.found.total_s, row.basis,
+        PerHour(per_hour, None if per_hour is None or of.spot_share is None else per_hour * of.spot_share),
+    )  # fmt: skip

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from results.audit.sweep import audit_of
+from results.comparison import buying
 from results.figures import across
+from results.figures import choice as choice_figures
 from results.figures import series as scaling_figures
 from results.figures.convolution import figures_of_series, figures_of_sweep
 from results.figures.drawing import Drawing
-from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
+from results.forecast.bid import Choice, ChoiceLimits
+from results.records.price import PriceList
+from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep, SweepError
 from results.report import answer
 from results.table import Table
 from results.tables import program
+from results.tables.across import choice as choice_table
 from results.tables.across import joint, versus
 from results.tables.convolution import tables_of_series, tables_of_sweep
 from results.tables.series import laws, memory, profile, scaling, share, spread
@@ -65,6 +71,55 @@ def drawings_of_all(sweeps: Sequence[RecordedSweep]) -> list[Drawing]:
     """The line that answers of each sweep, in one figure; none for a single sweep. Needs matplotlib."""
     found = [(sweep.name, headline[1]) for sweep in sweeps if (headline := answer.headline(sweep))]
     return across.of_lines(found) if len(found) > 1 else []
+
+
+@dataclass(frozen=True)
+class Buying:
+    """What a choice of machines rests on beside the records: prices, and what a person asks of a run."""
+
+    prices: PriceList = field(default_factory=PriceList)
+    limits: ChoiceLimits = field(default_factory=ChoiceLimits)
+
+    @property
+    def asked(self) -> bool:
+        """Whether a person asks which machines to buy, rather than that several sweeps suggest it."""
+        return self.limits.asked or bool(self.prices.stated)
+
+
+def choice(sweeps: Sequence[RecordedSweep], terms: Buying) -> Choice | None:
+    """The ways to have the work done that several sweeps share; of one sweep where anything is asked for.
+
+    None where nothing is asked for and nothing has a price, or the sweeps share no work. Raises SweepError where what
+    is asked for can be about nothing.
+    """
+    clusters = {str(sweep.inventory.get("cluster", "")) for sweep in sweeps}
+    if unknown := sorted(terms.prices.stated.keys() - clusters):
+        raise SweepError(
+            f"--price {unknown[0]}: no sweep here is of that cluster, but of {', '.join(sorted(clusters))}"
+        )
+    if len(sweeps) < 2 and not terms.asked:
+        return None
+    found = buying.choice(sweeps, terms.prices)
+    if found is None and terms.asked:
+        raise SweepError(
+            "no work that two of the sweeps tried, or the one, is ok in any: nothing can be bought by them"
+        )
+    priced = found is not None and any(bid.price or bid.spot_price for bid in found.bids)
+    return found if priced or terms.asked else None
+
+
+def of_choice(found: Choice | None, terms: Buying) -> list[Table]:
+    return [] if found is None else [choice_table.table(found, terms.limits)]
+
+
+def answers_of_choice(found: Choice | None, terms: Buying) -> list[str]:
+    """The lines among the table's notes that answer."""
+    return [] if found is None else choice_table.answers(found, terms.limits)
+
+
+def drawings_of_choice(found: Choice | None, terms: Buying) -> list[Drawing]:
+    """Time against cost. Needs matplotlib."""
+    return [] if found is None else choice_figures.drawings(found, terms.limits)
 
 
 def console(sweeps: Sequence[RecordedSweep]) -> list[Table]:

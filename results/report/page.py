@@ -15,11 +15,13 @@ from results.audit.paper import published
 from results.figures.drawing import Drawing, inline
 from results.figures.pdf import as_pdfs
 from results.files import write_whole
+from results.forecast.bid import Choice
 from results.formats import slug
 from results.latex import latex
 from results.records.kinds import CONVOLUTION
 from results.records.sweep import RecordedSeries, RecordedSweep, SweepError, read_sweeps
 from results.report import answer, contents, methods, verdict
+from results.report.contents import Buying
 from results.report.exports import extra_p, has_parquet, parquet
 from results.report.samples import samples_csv
 from results.report.summary import sentences
@@ -48,14 +50,18 @@ class Report:
     problems: tuple[str, ...]
 
 
-def make(folders: Sequence[Path], out: Path | None = None, *, paper: bool = False) -> Report:
+def make(
+    folders: Sequence[Path], out: Path | None = None, *, paper: bool = False, buying: Buying | None = None
+) -> Report:
     """Writes samples.csv, tables/, figures/, exports/ and report.html into `out`, each file atomically.
 
     `paper`: also paper/, with each table as LaTeX, each figure as PDF at two widths, and the methods.
+    `buying`: prices that the records lack, and limits of a run, for the section on which machines to buy.
     By default `out` is the sweep's own folder; for several sweeps, a folder beside the first, named after all of them.
 
     Raises:
-        SweepError: no folder is given, one is not a sweep or given twice, or `out` cannot be written.
+        SweepError: no folder is given, one is not a sweep or given twice, `out` cannot be written, or what `buying`
+            asks for can be about nothing.
     """
     if not folders:
         raise SweepError("no sweep is given: name a sweep's folder")
@@ -63,7 +69,7 @@ def make(folders: Sequence[Path], out: Path | None = None, *, paper: bool = Fals
     with _uncollected():
         sweeps = read_sweeps(folders)
         try:
-            return _write(sweeps, target, paper)
+            return _write(sweeps, target, paper, buying or Buying())
         except OSError as error:
             place = error.filename or target
             raise SweepError(
@@ -90,25 +96,28 @@ def _default_folder(folders: Sequence[Path]) -> Path:
     return folders[0].resolve().parent / f"joint-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
 
-def _write(sweeps: Sequence[RecordedSweep], target: Path, paper: bool) -> Report:
+def _write(sweeps: Sequence[RecordedSweep], target: Path, paper: bool, terms: Buying) -> Report:
+    chosen = contents.choice(sweeps, terms)
     page = _Page(sweeps, target, paper)
     write_whole(target / "samples.csv", samples_csv(sweeps))
     if has_parquet():
         write_whole(target / "samples.parquet", parquet(sweeps))
+    to_buy = contents.of_choice(chosen, terms)
+    bought = page.choice(chosen, to_buy, terms)
     across = page.tables(contents.of_all(sweeps), "")
     shown = page.figures(contents.drawings_of_all(sweeps), "")
     described = [page.sweep(sweep) for sweep in sweeps]
     problems = tuple(f"{sweep.name}: {line}" for sweep in sweeps for line in sweep.problems)
     path = target / "report.html"
     joint = answer.of_all(sweeps) if len(sweeps) > 1 else None
-    values = {"sweeps": described, "across": across, "figures": shown, "joint": joint, "problems": problems}
+    values = {"sweeps": described, "bought": bought, "across": across, "figures": shown, "joint": joint}
     origin = published.document()["url"] if any(sweep.experiment is CONVOLUTION for sweep in sweeps) else ""
-    write_whole(path, _render(title=title(sweeps), origin=origin, **values))
+    write_whole(path, _render(title=title(sweeps), origin=origin, problems=problems, **values))
     if paper:
         write_whole(target / PAPER / "methods.md", methods.markdown(sweeps))
     told = [f"{each['name']}: {each['answer'].sentence}" if joint else each["answer"].sentence for each in described]
     first = (joint.sentence,) if joint else ()
-    return Report(path, (*first, *told), tuple(contents.console(sweeps)), problems)
+    return Report(path, (*first, *told), (*contents.console(sweeps), *to_buy), problems)
 
 
 class _Page:
@@ -177,6 +186,15 @@ class _Page:
                 }
             )
         return shown
+
+    def choice(self, chosen: Choice | None, tables: Sequence[Table], terms: Buying) -> dict[str, Any]:
+        """The section on which machines to buy: its answers stand above its figures, and no more below the table."""
+        answers, shown = contents.answers_of_choice(chosen, terms), self.tables(tables, "")
+        for item in shown:
+            notes = tuple(note for note in item["table"].notes if note not in answers)
+            item["table"] = replace(item["table"], notes=notes)
+        figures = self.figures(contents.drawings_of_choice(chosen, terms), "")
+        return {"answers": answers, "tables": shown, "figures": figures}
 
     def figures(self, drawings: Sequence[Drawing], prefix: str) -> list[dict[str, Any]]:
         return [self._figure(drawing, prefix) for drawing in drawings]

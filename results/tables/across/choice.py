@@ -1,79 +1,180 @@
-"""Which machines to take, by the forecasts of several clusters: time and price of each at its best."""
+"""Which machines to take: bids with their time and price, and the cheapest and the fastest that keep a person's limits.
+
+Sentences rest on what was measured, where anything was, and claim what the intervals carry.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from results.forecast.choice import Bid, ChoiceLimits, ClusterForecast, bids, cheapest, fastest, front, in_time, paid
-from results.formats import number, plural
-from results.table import Column, Table, build, numeric, plain
+from results.estimates import EXACT, RANGE, Estimate
+from results.forecast import bid as bids
+from results.forecast.bid import Bid, Choice, ChoiceLimits, amount, in_time, paid, priced
+from results.formats import NONE, estimate, number, plural
+from results.table import Column, Table, Values, bounded, build, hidden, numeric, plain, shown
+
+MOST_NAMED = 3  # bids in a sentence
+BEATEN = {True: "yes", False: "no", None: "cannot tell"}
 
 
-def table(found: Sequence[ClusterForecast], limits: ChoiceLimits) -> Table:
-    """Two rows at most of a cluster, the fastest first; the notes have the answer."""
-    rows = bids(found)
-    best = front(rows)
-    currency = _currency(found)
-    chosen: list[Column[Bid]] = [
-        plain("Cluster", "cluster", lambda bid: bid.of.cluster),
-        plain("Machine type", "machine_type", lambda bid: bid.of.machine_type),
-        plain("Nodes", "nodes", lambda bid: bid.row.asked.nodes),
-        plain("Ranks", "ranks", lambda bid: bid.row.asked.case.ranks),
-        plain("How", "variant", lambda bid: bid.row.asked.case.variant.phrase),
-        numeric("A repeat (s)", "total_s", lambda bid: bid.total_s, 3),
-        numeric(f"On demand ({currency})", "price", lambda bid: bid.price, 3),
-        numeric(f"Spot ({currency})", "spot_price", lambda bid: bid.spot_price, 3),
-        plain("Beaten", "beaten", lambda bid: "no" if bid in best else "yes"),
-        plain("Basis", "basis", lambda bid: bid.row.basis),
+def table(found: Choice, limits: ChoiceLimits) -> Table:
+    """One row a bid, the fastest first; the notes have the answer."""
+    notes = [*found.notes, *_beaten_note(found), *answers(found, limits)]
+    return build(found.title, _columns(found), found.bids, name="choice", notes=notes)
+
+
+def _columns(found: Choice) -> list[Column[Bid]]:
+    named = any(bid.name != bid.cluster for bid in found.bids)
+    foretold = any(bid.foretold_s is not None for bid in found.bids)
+    return [
+        *([plain("Sweep", "sweep", lambda bid: bid.name)] if named else []),
+        plain("Cluster", "cluster", lambda bid: bid.cluster),
+        shown("Machine type", "machine_type", lambda bid: bid.machine_type, lambda text: text or NONE),
+        plain("Nodes", "nodes", lambda bid: bid.nodes),
+        plain("Ranks", "ranks", lambda bid: bid.ranks),
+        plain("How", "variant", lambda bid: bid.how),
+        Column(f"A {found.work} (s)", _time, lambda bid: _values("total", "_s", bid.total_s, bid.time)),
+        _money(f"On demand ({found.currency})", "price", spot=False),
+        _money(f"Spot ({found.currency})", "spot_price", spot=True),
+        shown("Beaten", "beaten", lambda bid: _beaten(bid, found), str),
+        plain("Basis", "basis", lambda bid: bid.basis if bid.measured else f"forecast: {bid.basis}"),
+        *([numeric("Forecast before (s)", "foretold_s", lambda bid: bid.foretold_s, 3)] if foretold else []),
+        hidden("run_ids", lambda bid: " ".join(bid.point.run_ids) if bid.point is not None else ""),
     ]
-    return build("Which machines to take", chosen, rows, name="choice", notes=list(_notes(found, rows, limits)))
 
 
-def _currency(found: Sequence[ClusterForecast]) -> str:
-    return next((each.terms.price.currency for each in found if each.terms.price is not None), "no price")
+def _time(bid: Bid) -> str:
+    return number(bid.total_s, 3) if bid.time is None else estimate(bid.time, 3)
 
 
-def _notes(found: Sequence[ClusterForecast], rows: Sequence[Bid], limits: ChoiceLimits) -> Iterator[str]:
-    yield (
-        "A repeat of the same work: its total time, and what the nodes that work in it cost meanwhile, without their "
-        "start, disks and traffic. Of each cluster stand the fastest way and the cheapest; beaten is what another way "
-        "is faster than at no higher price, or cheaper than in no more time."
-    )
-    yield _cheapest(rows, limits, _currency(found))
-    yield _fastest(rows, limits, _currency(found))
-    yield from _stopped(found, rows, limits)
+def _money(header: str, key: str, *, spot: bool) -> Column[Bid]:
+    def show(bid: Bid) -> str:
+        return _price(bid, spot=spot)
+
+    def values(bid: Bid) -> Values:
+        return _values(key, "", amount(bid, spot), priced(bid, spot=spot) if bid.time is not None else None)
+
+    return Column(header, show, values)
 
 
-def _cheapest(rows: Sequence[Bid], limits: ChoiceLimits, currency: str) -> str:
+def _price(bid: Bid, *, spot: bool = False) -> str:
+    price = priced(bid, spot=spot)
+    return number(amount(bid, spot), 3) if bid.time is None or price is None else estimate(price, 3)
+
+
+def _values(key: str, unit: str, value: float | None, bounds: Estimate | None) -> Values:
+    return {**bounded(key, unit, bounds), f"{key}{unit}": value}
+
+
+def _beaten(bid: Bid, found: Choice) -> str:
+    return NONE if bid.price is None else BEATEN[bids.beaten(bid, found.bids)]
+
+
+def _beaten_note(found: Choice) -> Iterator[str]:
+    if any(bid.measured for bid in found.bids):
+        yield (
+            "Beaten: yes where another is no slower and, on demand, no dearer, no where none is; cannot tell where "
+            "intervals leave that open, or launches are too few for one."
+        )
+
+
+def answers(found: Choice, limits: ChoiceLimits) -> list[str]:
+    """The cheapest and the fastest that keep the limits, what is not certain of that, and what stops the others."""
+    sure = found.certain
+    return [
+        *_cheapest(found, sure, limits),
+        _fastest(found, sure, limits),
+        *_forecast_alone(found, sure, limits),
+        *found.stopped,
+        *_limited(found, limits),
+    ]
+
+
+def _cheapest(found: Choice, sure: Sequence[Bid], limits: ChoiceLimits) -> Iterator[str]:
     limit = "" if limits.deadline_s is None else f" within {number(limits.deadline_s, 3)} s"
-    if best := cheapest(rows, limits):
-        return f"The cheapest{limit}: {_told(best, currency)}."
-    return f"None{limit or ' of them'} has a price: no cheapest can be named."
+    best = bids.cheapest(sure, limits)
+    open_ = [bid for bid in sure if bid.price is not None and in_time(bid, limits) is None]
+    if best is None:
+        yield _none_in_time(sure, open_, limit, limits)
+        return
+    less = [bid for bid in open_ if bids.money(bid) < bids.money(best)]
+    whether = f"; whether {_listed(less)}, at less, {_is(less)} in time is open" if less else ""
+    alike = [
+        bid
+        for bid in sure
+        if bid is not best and bid.price is not None and in_time(bid, limits) and _open(bids.cost_ratio(bid, best))
+    ]
+    yield f"The cheapest{limit}: {_told(best, found)}{_alike(alike, 'cost')}{whether}."
+    spot = bids.cheapest(sure, limits, spot=True)
+    if spot is not None and spot is not best:
+        yield f"The cheapest{limit} on spot machines: {_told(spot, found, spot=True)}."
 
 
-def _fastest(rows: Sequence[Bid], limits: ChoiceLimits, currency: str) -> str:
-    limit = "" if limits.budget is None else f" for at most {number(limits.budget, 3)} {currency} a repeat"
-    if best := fastest(rows, limits):
-        return f"The fastest{limit}: {_told(best, currency)}."
-    return f"None is to be had{limit}."
+def _none_in_time(sure: Sequence[Bid], open_: Sequence[Bid], limit: str, limits: ChoiceLimits) -> str:
+    if open_:
+        return f"None is certain to be{limit}: whether {_listed(open_)} {_is(open_)} is open."
+    if any(in_time(bid, limits) for bid in sure) or not limit:
+        return f"None{limit or ' of them'} has a price: no cheapest can be named."
+    return f"None is{limit}: no cheapest can be named."
 
 
-def _told(bid: Bid, currency: str) -> str:
-    asked = bid.row.asked
-    price = "its price is not known" if bid.price is None else f"{number(bid.price, 3)} {currency}"
-    place = f"{plural(asked.case.ranks, 'rank')} on {plural(asked.nodes, 'node')}"
-    return f"{bid.of.cluster} with {place}, {number(bid.total_s, 3)} s, {price}"
+def _fastest(found: Choice, sure: Sequence[Bid], limits: ChoiceLimits) -> str:
+    limit = "" if limits.budget is None else f" for at most {number(limits.budget, 3)} {found.currency} a {found.work}"
+    best = bids.fastest(sure, limits)
+    open_ = [bid for bid in sure if paid(bid, limits) is None]
+    if best is None:
+        if open_:
+            return f"None is certain to be had{limit}: whether {_listed(open_)} {_is(open_)} is open."
+        return f"None is to be had{limit}."
+    alike = [bid for bid in sure if bid is not best and paid(bid, limits) and _open(bids.time_ratio(bid, best))]
+    quicker = [bid for bid in open_ if bid.total_s < best.total_s]
+    whether = f"; whether the budget pays for {_listed(quicker)} is open" if quicker else ""
+    return f"The fastest{limit}: {_told(best, found)}{_alike(alike, 'time')}{whether}."
 
 
-def _stopped(found: Sequence[ClusterForecast], rows: Sequence[Bid], limits: ChoiceLimits) -> Iterator[str]:
-    """What stops the clusters that could not be chosen, in a line each."""
-    for each in found:
-        own = [bid for bid in rows if bid.of is each]
-        if not own:
-            yield f"{each.cluster}: the work needs more than 90% of a node's memory at every number of ranks."
-        elif not any(in_time(bid, limits) for bid in own):
-            yield f"{each.cluster} is too slow: {number(min(bid.total_s for bid in own), 3)} s at its fastest."
-        elif limits.budget is not None and not any(paid(bid, limits) for bid in own):
-            prices = [bid.price for bid in own if bid.price is not None]
-            least = f"costs {number(min(prices), 3)} at its cheapest" if prices else "has no price"
-            yield f"{each.cluster} {least}, which the budget does not pay for."
+def _forecast_alone(found: Choice, sure: Sequence[Bid], limits: ChoiceLimits) -> Iterator[str]:
+    """What would keep the limits by a forecast, and was not measured."""
+    for bid in found.bids:
+        if bid not in sure and in_time(bid, limits) and paid(bid, limits):
+            yield f"Forecast alone, and no part of these answers: {_told(bid, found)}."
+
+
+def _open(ratio: Estimate) -> bool:
+    """Whether two cannot be told apart."""
+    return ratio.bounds == RANGE or (ratio.bounds != EXACT and not ratio.excludes(1.0))
+
+
+def _alike(found: Sequence[Bid], what: str) -> str:
+    return f"; no difference in {what} can be claimed to {_listed(found)}" if found else ""
+
+
+def _listed(found: Sequence[Bid]) -> str:
+    told = [f"{bid.name} with {_place(bid)}" for bid in found[:MOST_NAMED]]
+    more = len(found) - MOST_NAMED
+    return f"{', '.join(told)} and {plural(more, 'other')}" if more > 0 else " and ".join(told)
+
+
+def _is(found: Sequence[Bid]) -> str:
+    return "is" if len(found) == 1 else "are"
+
+
+def _place(bid: Bid) -> str:
+    return f"{plural(bid.ranks, 'rank')} on {plural(bid.nodes, 'node')}"
+
+
+def _told(bid: Bid, found: Choice, *, spot: bool = False) -> str:
+    price = "its price is not known" if amount(bid, spot) is None else f"{_price(bid, spot=spot)} {found.currency}"
+    return f"{bid.name} with {_place(bid)}, {_time(bid)} s, {price}"
+
+
+def _limited(found: Choice, limits: ChoiceLimits) -> Iterator[str]:
+    """What the limits rule out, in a line for each sweep or cluster."""
+    for name in dict.fromkeys(bid.name for bid in found.bids):
+        own = [bid for bid in found.bids if bid.name == name]
+        quickest = min(own, key=lambda bid: bid.total_s)
+        if all(in_time(bid, limits) is False for bid in own):
+            yield f"{name} is too slow: {_time(quickest)} s at its fastest."
+        elif limits.budget is not None and all(paid(bid, limits) is False for bid in own):
+            cheap = min(own, key=bids.money)
+            least = "has no price" if cheap.price is None else f"costs {_price(cheap)} at its cheapest"
+            yield f"{name} {least}, which the budget does not pay for."

@@ -1,8 +1,13 @@
 """The tasks that read results alone: audit and compare, as a person types them."""
 
+import csv
+
 import pytest
 
+from infra.machines import read
 from tests.orchestration.support import ROOT, fab, refused
+from tests.results.comparison.test_buying import cluster
+from tests.results.conftest import SweepMaker
 
 MEASURED = ROOT / "results" / "measured" / "16-core"
 
@@ -78,3 +83,51 @@ def test_a_report_of_no_sweep_is_refused(tmp_path):
 
 def test_a_report_of_an_unknown_cluster_is_refused():
     assert "cluster 'no-such' is unknown" in refused("report", "--cluster", "no-such")
+
+
+@pytest.fixture
+def two_clusters(tmp_path):
+    """The arguments that name sweeps on `fat`, of a machine type with a price, and on `own`, which has none."""
+
+    def make_maker(name, **options):
+        return SweepMaker(tmp_path / name, **options)
+
+    cluster(make_maker, "fat", 0.01, machine_type="n2-highcpu-16")
+    cluster(make_maker, "own", 0.05, nodes=2)
+    return ["--sweep", str(tmp_path / "fat"), "--sweep", str(tmp_path / "own")]
+
+
+def test_the_joint_report_says_which_machines_to_buy(two_clusters, tmp_path):
+    limits = ["--deadline", "1s", "--budget-per-run", "1"]
+    done = fab("report", *two_clusters, "--price", "own=0.02", *limits, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    out = " ".join(done.stdout.split())
+    assert "The cheapest within 1.00 s: own with " in out
+    assert "The fastest for at most 1.00 USD a repeat: fat with 2 ranks on 1 node" in out
+    assert "Price of own: stated for this comparison, by whoever made it." in out
+    assert "Price of fat: infra/machines.toml, machines alone in us-central1: Google's list" in out
+    with (tmp_path / "out" / "tables" / "choice.csv").open(newline="") as file:
+        rows = {(row["cluster"], row["nodes"]): row for row in csv.DictReader(file)}
+    machine = read(ROOT / "infra" / "machines.toml").machines["n2-highcpu-16"]
+    fat = rows["fat", "1"]
+    for key, rate in (("price", machine.on_demand), ("spot_price", machine.spot)):
+        assert float(fat[key]) == pytest.approx(float(fat["total_s"]) / 3600 * rate.amount_per_hour)
+    assert float(rows["own", "1"]["price"]) == pytest.approx(float(rows["own", "1"]["total_s"]) / 3600 * 0.01)
+    assert rows["own", "1"]["spot_price"] == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--deadline", "soon"], "--deadline 'soon' is no duration: give for example --deadline 2h"),
+        (["--budget-per-run", "-1"], "--budget-per-run -1: give an amount above 0"),
+        (["--budget-per-run", "nan"], "--budget-per-run nan: give an amount above 0"),
+        (["--budget-per-run", "much"], "--budget-per-run 'much' is no amount"),
+        (["--price", "own"], "--price 'own' names no cluster and amount an hour: give for example --price lab=1.20"),
+        (["--price", "own=-2"], "--price 'own=-2' names no cluster and amount"),
+        (["--price", "own=much"], "--price 'much' is no amount"),
+        (["--price", "light=1"], "--price light: no sweep here is of that cluster, but of fat, own"),
+    ],
+)
+def test_a_limit_or_a_price_that_is_none_is_refused_in_one_line(two_clusters, flags, words):
+    assert words in refused("report", *two_clusters, *flags)

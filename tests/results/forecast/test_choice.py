@@ -3,7 +3,8 @@
 import pytest
 
 from results.forecast import predict
-from results.forecast.choice import ChoiceLimits, ClusterForecast, bids, cheapest, fastest, front
+from results.forecast.bid import ChoiceLimits, cheapest, fastest, front
+from results.forecast.choice import ClusterForecast, choice
 from results.records.price import HourlyPrice
 from results.tables.across.choice import table
 from tests.results.forecast.test_predict import asked, terms
@@ -18,7 +19,7 @@ def cluster(name, amount_per_hour, counts=(1, 2, 4), **changes):
 
 def test_of_a_cluster_stand_the_fastest_way_and_the_cheapest():
     spread = cluster("spread", 4.0, counts=(1, 4, 8), cluster_nodes=2)
-    found = bids([spread])
+    found = choice([spread]).bids
     times = {row.asked.case.ranks: row.found.total_s for row in spread.rows}
     assert found[0].total_s == min(times.values())
     assert min(bid.price for bid in found) == min(row.price for row in spread.rows)
@@ -28,16 +29,16 @@ def test_of_a_cluster_stand_the_fastest_way_and_the_cheapest():
 
 def test_what_another_beats_in_time_and_money():
     cheap, dear, free = cluster("cheap", 1.0), cluster("dear", 9.0), cluster("free", None)
-    found = bids([cheap, dear, free])
-    kept = {bid.of.cluster for bid in front(found)}
+    found = choice([cheap, dear, free]).bids
+    kept = {bid.cluster for bid in front(found)}
     assert kept == {"cheap", "free"}, "one without a price is not beaten in price"
 
 
 def test_a_deadline_and_a_budget():
     slow, quick = cluster("slow", 1.0, counts=(1,)), cluster("quick", 100.0, counts=(4,))
-    found = bids([slow, quick])
-    (slow_bid,) = (bid for bid in found if bid.of is slow)
-    (quick_bid,) = (bid for bid in found if bid.of is quick)
+    found = choice([slow, quick]).bids
+    (slow_bid,) = (bid for bid in found if bid.cluster == "slow")
+    (quick_bid,) = (bid for bid in found if bid.cluster == "quick")
     assert quick_bid.total_s < slow_bid.total_s
     assert cheapest(found, ChoiceLimits()) is slow_bid
     assert cheapest(found, ChoiceLimits(deadline_s=(quick_bid.total_s + slow_bid.total_s) / 2)) is quick_bid
@@ -49,16 +50,16 @@ def test_a_deadline_and_a_budget():
 
 def test_what_does_not_fit_is_no_way_to_do_it():
     small = cluster("small", 1.0, node_memory_bytes=1024)
-    assert bids([small]) == []
-    told = table([small, cluster("large", 2.0)], ChoiceLimits()).notes
+    assert choice([small]).bids == []
+    told = table(choice([small, cluster("large", 2.0)]), ChoiceLimits()).notes
     assert any("small: the work needs more than 90% of a node's memory" in note for note in told)
 
 
 def test_the_table_answers_and_says_what_stops_the_others():
     slow, quick = cluster("slow", 1.0, counts=(1,)), cluster("quick", 100.0, counts=(4,))
     unpriced = cluster("unpriced", None, counts=(4,))
-    times = sorted(bid.total_s for bid in bids([slow, quick, unpriced]))
-    made = table([slow, quick, unpriced], ChoiceLimits(deadline_s=(times[0] + times[-1]) / 2, budget=1e-12))
+    times = sorted(bid.total_s for bid in choice([slow, quick, unpriced]).bids)
+    made = table(choice([slow, quick, unpriced]), ChoiceLimits(deadline_s=(times[0] + times[-1]) / 2, budget=1e-12))
     assert [record["cluster"] for record in made.records][-1] == "slow"
     assert {record["machine_type"] for record in made.records} == {"type-slow", "type-quick", "type-unpriced"}
     notes = "\n".join(made.notes)
@@ -70,6 +71,6 @@ def test_the_table_answers_and_says_what_stops_the_others():
 
 
 def test_without_any_price_only_the_fastest_is_named():
-    made = table([cluster("free", None)], ChoiceLimits())
+    made = table(choice([cluster("free", None)]), ChoiceLimits())
     assert any(note.startswith("None of them has a price") for note in made.notes)
     assert any(note.startswith("The fastest: free with") for note in made.notes)

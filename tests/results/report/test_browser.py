@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from results.forecast.bid import ChoiceLimits
 from results.formats import number
+from results.report.contents import Buying
 from results.report.page import make
+from tests.results.comparison.test_buying import LIST, cluster
 from tests.results.conftest import SweepMaker
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -131,3 +134,23 @@ def test_the_page_renders_at_both_widths_and_in_both_schemes(page: Path, tmp_pat
         assert sum(count for count, colour in pixels if colour == line) > 50
         edge = image.crop((width - 3, 0, width, 2400)).getcolors() or []
         assert [colour for _, colour in edge] == [PAGES[scheme]], "nothing runs over the page's edge"
+
+
+def test_which_machines_to_buy_stands_with_its_figures_and_runs_over_no_edge(make_maker: Any, tmp_path: Path) -> None:
+    sweeps = [
+        cluster(make_maker, "fat", 0.01, machine_type="big"),
+        cluster(make_maker, "light", 0.05, nodes=4, machine_type="big"),
+    ]
+    made = make([sweep.folder for sweep in sweeps], tmp_path / "joint", buying=Buying(LIST, ChoiceLimits(0.2, 1e-4)))
+    dom, log = dumped(made.path, tmp_path, "joint-profile")
+    assert "CONSOLE" not in log, log
+    table = FirstTable(dom)
+    assert table.rows[0][:5] == ["Cluster", "Machine type", "Nodes", "Ranks", "How"]
+    assert sorted(row[0] for row in table.rows[1:]) == ["fat", "light", "light", "light"]
+    section = dom[dom.index('id="buy"') : dom.index('id="across"')]
+    assert section.count("<svg") == 2
+    assert section.index("The cheapest within 0.200 s: fat with 2 ranks on 1 node") < section.index("<svg")
+    assert section.count("The cheapest within 0.200 s") == 1
+    image = screenshot(made.path, tmp_path, 390)
+    edge = image.crop((387, 0, 390, 2400)).getcolors() or []
+    assert [colour for _, colour in edge] == [PAGES["light"]]

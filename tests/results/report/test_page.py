@@ -17,9 +17,12 @@ from typing import Any
 import pytest
 
 from results.figures import series
+from results.forecast.bid import ChoiceLimits
 from results.records.sweep import SweepError
 from results.report import page as report
+from results.report.contents import Buying
 from results.report.page import make
+from tests.results.comparison.test_buying import LIST, cluster
 from tests.results.conftest import ProgramSweep, SweepMaker, filled
 
 SCRIPT = "<script>alert(1)</script>"
@@ -231,6 +234,24 @@ def test_several_sweeps_make_a_joint_report_and_stay_untouched(make_maker: Calla
     assert len(made.tables) == 2
     assert [line.partition(" ")[0] for line in made.answer] == ["At", "one:", "two:"]
     assert make(folders).path.parent.name.startswith("joint-"), "a folder beside the first, where none is named"
+
+
+def test_a_joint_report_says_which_machines_to_buy(make_maker: Callable[..., Any], tmp_path: Path) -> None:
+    sweeps = [cluster(make_maker, name, image_s, machine_type="big") for name, image_s in (("a", 0.01), ("b", 0.02))]
+    folders = [sweep.folder for sweep in sweeps]
+    made = make(folders, tmp_path / "joint", paper=True, buying=Buying(LIST, ChoiceLimits(deadline_s=0.1)))
+    assert made.tables[-1].title == "Which machines to buy"
+    written = files(tmp_path / "joint")
+    assert {"tables/choice.csv", "figures/choice-on-demand.svg", "paper/choice-spot-two-columns.pdf"} <= written
+    assert "b is too slow" in Page(made.path).text
+    with pytest.raises(SweepError, match="nothing can be bought by them"):
+        make([folders[0], empty(make_maker)], tmp_path / "none", buying=Buying(limits=ChoiceLimits(budget=1.0)))
+
+
+def empty(make_maker: Callable[..., Any]) -> Path:
+    maker = make_maker("empty")
+    maker.add("strong", ranks=2, batch=99)
+    return Path(maker.finish())
 
 
 @pytest.mark.usefixtures("no_figures")
