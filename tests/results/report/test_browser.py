@@ -8,6 +8,7 @@ import hashlib
 import shutil
 import statistics
 import subprocess
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -136,7 +137,9 @@ def test_the_page_renders_at_both_widths_and_in_both_schemes(page: Path, tmp_pat
         assert [colour for _, colour in edge] == [PAGES[scheme]], "nothing runs over the page's edge"
 
 
-def test_which_machines_to_buy_stands_with_its_figures_and_runs_over_no_edge(make_maker: Any, tmp_path: Path) -> None:
+def test_which_machines_to_buy_stands_with_its_figures_and_runs_over_no_edge(
+    make_maker: Callable[..., SweepMaker], tmp_path: Path
+) -> None:
     sweeps = [
         cluster(make_maker, "fat", 0.01, machine_type="big"),
         cluster(make_maker, "light", 0.05, nodes=4, machine_type="big"),
