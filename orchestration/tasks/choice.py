@@ -15,8 +15,10 @@ from orchestration.tasks.common import known_clusters
 from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from orchestration.planning.study import LoadedStudy, Overrides
-    from results.forecast.bid import ChoiceLimits
+    from results.forecast.bid import Choice, ChoiceLimits
     from results.forecast.choice import ClusterForecast
     from results.table import Table
 
@@ -40,12 +42,35 @@ class Question:
         return bool(self.clusters or self.deadline or self.budget_per_run)
 
 
-def choose(question: Question, overrides: Overrides) -> tuple[Table, list[str]]:
-    """The table, and what it rests on line by line. Raises Refusal, also where no cluster can be forecast."""
+@dataclass(frozen=True)
+class MadeChoice:
+    """The bids, what is asked of them, and what they rest on line by line."""
+
+    found: Choice
+    limits: ChoiceLimits
+    notes: Sequence[str]
+
+    @property
+    def table(self) -> Table:
+        from results.tables.across.choice import table
+
+        return table(self.found, self.limits)
+
+    def write(self, folder: Path) -> Path:
+        """The table and the figures as files. Raises Refusal."""
+        from results.figures.choice import write
+
+        try:
+            return write(self.found, self.limits, self.table, folder)
+        except OSError as error:
+            raise Refusal(f"{error.filename or folder}: {error.strerror}: give another --out") from error
+
+
+def choose(question: Question, overrides: Overrides) -> MadeChoice:
+    """Which of the clusters to take. Raises Refusal, also where no cluster can be forecast."""
     from orchestration.experiments import load
     from results.forecast.choice import choice
     from results.forecast.probe import ForecastError
-    from results.tables.across.choice import table
 
     names, limits = _names(question.clusters), limits_of(question.deadline, question.budget_per_run)
     experiment, loaded = load(question.study or "quick", overrides)
@@ -66,7 +91,7 @@ def choose(question: Question, overrides: Overrides) -> tuple[Table, list[str]]:
     if not found:
         raise Refusal("; ".join(told))
     _same_work(found)
-    return table(choice(found), limits), [*notes, *told]
+    return MadeChoice(choice(found), limits, [*notes, *told])
 
 
 def _names(text: str) -> tuple[str, ...]:

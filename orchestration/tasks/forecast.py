@@ -95,8 +95,8 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
     overrides = overrides_of({**locals(), "ranks": ""})  # the flags, by their names
     question = Question(clusters, deadline, budget_per_run, study, ranks, extrapolate)
     if question.asked:
-        of_one = {"cluster": cluster, "sweep": sweep, "out": out}
-        _print_choice(question, overrides, [flag for flag, given in of_one.items() if given])
+        of_one = {"cluster": cluster, "sweep": sweep}
+        _print_choice(question, overrides, out, [flag for flag, given in of_one.items() if given])
         return
     cluster = cluster or "local"
     name = study or ("" if command else known.known(cluster).inventory.default_study)
@@ -116,13 +116,15 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
         print_line(line)
 
 
-def _print_choice(question: Question, overrides: Overrides, others: Sequence[str]) -> None:
+def _print_choice(question: Question, overrides: Overrides, out: str, others: Sequence[str]) -> None:
     """Raises Refusal."""
     if others:
         raise Refusal(f"--{others[0]} is of one cluster, and --clusters of several: give the one or the other")
-    table, notes = choose(question, overrides)
-    print_tables([table], ())
-    for line in notes:
+    made = choose(question, overrides)
+    print_tables([made.table], ())
+    if out:
+        print(f"forecast: {short(made.write(Path(out).expanduser()))}")
+    for line in made.notes:
         print_line(line)
 
 

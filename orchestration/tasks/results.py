@@ -14,20 +14,22 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
 from orchestration.errors import Refusal
-from orchestration.tasks.arguments import SWEEP, amount, newest_sweep, percentage, sweep_folder, words
+from orchestration.tasks.arguments import SWEEP, amount, newest_sweep, percentage, sweep_at, sweep_folder, words
 from orchestration.tasks.choice import limits_of
 from orchestration.tasks.common import ROOT, RUNS, reports_errors
 from orchestration.tasks.printing import print_line, print_tables, short
+from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
     from results.report.contents import Buying
+    from workload.record.campaign import RecordedCampaign
 
 LATEST = str(RUNS / "latest")
 
 
 @task(
     help={
-        "sweep": f"{SWEEP}; several make a joint report (default: the latest)",
+        "sweep": f"{SWEEP}; several, or a campaign's folder, make a joint report (default: the latest)",
         "cluster": "the newest sweep on this cluster, which need not be up",
         "out": "folder of the report",
         "deadline": "the longest that the work may take, as 90s, 30m or 2h: the cheapest machines that keep it",
@@ -50,11 +52,17 @@ def report(  # noqa: PLR0913, PLR0917  one argument a flag
     paper: bool = False,
 ) -> None:
     """Make the report of a sweep again from its records; of several sweeps, a joint report."""
-    folders = [sweep_folder(name) for name in sweep] or [
-        newest_sweep(cluster).folder if cluster else sweep_folder(LATEST)
-    ]
-    terms = buying(price, deadline, budget_per_run)
-    print_report(folders, Path(out).expanduser() if out else None, paper=paper, buying=terms)
+    terms, target = buying(price, deadline, budget_per_run), Path(out).expanduser() if out else None
+    if (campaign := _campaign(sweep)) is not None:
+        terms, target = replace(terms, campaign=campaign), target or campaign.folder
+        folders = [each.sweep for each in campaign.clusters if each.sweep and (each.sweep / "records").is_dir()]
+        if not folders:
+            raise Refusal(f"{short(campaign.folder)}: no cluster of this campaign has a record yet")
+    else:
+        folders = [sweep_folder(name) for name in sweep] or [
+            newest_sweep(cluster).folder if cluster else sweep_folder(LATEST)
+        ]
+    print_report(folders, target, paper=paper, buying=terms)
 
 
 @task(
@@ -145,6 +153,21 @@ def compare(_context: Context, old: str, new: str, tolerance: str = "") -> None:
     print_tables([made.table], made.problems)
     if made.slower:
         raise Exit(code=1)
+
+
+def _campaign(names: Sequence[str]) -> RecordedCampaign | None:
+    """The campaign whose folder a person named in a sweep's place; None where they named none. Raises Refusal."""
+    from workload.record.campaign import LEDGER, read_campaign
+
+    found = [folder for name in names if ((folder := sweep_at(name)) / LEDGER).exists()]
+    if not found:
+        return None
+    if len(names) > 1:
+        raise Refusal(f"--sweep {found[0].name} is a campaign, which has its own sweeps: name it alone")
+    try:
+        return read_campaign(found[0].resolve())
+    except (SchemaError, OSError) as error:
+        raise Refusal(str(error)) from error
 
 
 def buying(prices: Sequence[str], deadline: str, budget_per_run: str) -> Buying:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from results.figures.drawing import INK, Drawing, Values, as_files
 from results.figures.style import COLOURS, LEGEND_ROW_INCHES, MARKERS, SIZE_INCHES, new_figure, set_title, styled
+from results.files import write_whole
 from results.forecast import bid as bids
 from results.forecast.bid import Bid, Choice, ChoiceLimits, amount, priced
 from results.formats import number, plural
+from results.table import Table, csv_text, markdown
 
 LEAST = 2  # bids with a price that make a figure
 ROOM = 1.6  # beyond the values, as a factor: for what stands beside them
@@ -44,6 +47,20 @@ def drawings(found: Choice, limits: ChoiceLimits) -> list[Drawing]:
     return made
 
 
+def write(found: Choice, limits: ChoiceLimits, table: Table, folder: Path) -> Path:
+    """Writes choice.md and .csv, and each figure (.svg, .png and its values as .csv), each atomically.
+
+    Returns the folder. Raises OSError.
+    """
+    write_whole(folder / f"{table.name}.md", markdown(table))
+    write_whole(folder / f"{table.name}.csv", csv_text(table))
+    for drawing in drawings(found, limits):
+        write_whole(folder / f"{drawing.name}.svg", drawing.svg)
+        write_whole(folder / f"{drawing.name}.png", drawing.png)
+        write_whole(folder / f"{drawing.name}.csv", drawing.data)
+    return folder
+
+
 def _draw(found: Choice, shown: Sequence[Bid], limits: ChoiceLimits, kind: _Kind) -> Drawing:
     figure = new_figure()
     axes = figure.add_subplot()
@@ -61,6 +78,7 @@ def _draw(found: Choice, shown: Sequence[Bid], limits: ChoiceLimits, kind: _Kind
         axes.plot([], [], "o", color=INK, markerfacecolor="none", label=f"hollow: forecast ({', '.join(forecast)})")
     handles, labels = axes.get_legend_handles_labels()
     title = f"Time against cost of a {found.work}, {kind.words}"
+    title += "" if any(bid.measured for bid in shown) else ": forecast"
     set_title(axes, title)
     figure.set_figheight(SIZE_INCHES[1] + LEGEND_ROW_INCHES * len(labels))
     figure.legend(handles, labels, loc="outside lower center", ncols=1)
@@ -122,7 +140,8 @@ def _fronts(axes: Any, shown: Sequence[Bid], kind: _Kind) -> None:
     measured = bids.front([bid for bid in shown if bid.measured], spot=kind.spot)
     every = bids.front(shown, spot=kind.spot)
     if any(not bid.measured for bid in every):
-        _stairs(axes, every, kind, ("--", "front with forecasts (Pareto)"))
+        words = "front with forecasts (Pareto)" if measured else "front of the forecasts (Pareto)"
+        _stairs(axes, every, kind, ("--", words))
     if measured:
         _stairs(axes, measured, kind, ("-", "front of what was measured (Pareto)"))
 

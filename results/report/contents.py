@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from results.audit.sweep import audit_of
 from results.comparison import buying
@@ -18,11 +18,13 @@ from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep, S
 from results.report import answer
 from results.table import Table
 from results.tables import program
+from results.tables.across import campaign as campaign_table
 from results.tables.across import choice as choice_table
 from results.tables.across import joint, versus
 from results.tables.convolution import tables_of_series, tables_of_sweep
 from results.tables.series import laws, memory, profile, scaling, share, spread
 from results.tables.sweep import accuracy, audit, check, provenance
+from workload.record.campaign import RecordedCampaign
 
 
 def of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
@@ -75,10 +77,14 @@ def drawings_of_all(sweeps: Sequence[RecordedSweep]) -> list[Drawing]:
 
 @dataclass(frozen=True)
 class Buying:
-    """What a choice of machines rests on beside the records: prices, and what a person asks of a run."""
+    """What a choice of machines rests on beside the records: prices, and what a person asks of a run.
+
+    `campaign`: whose sweeps they are, with the clusters that none is of.
+    """
 
     prices: PriceList = field(default_factory=PriceList)
     limits: ChoiceLimits = field(default_factory=ChoiceLimits)
+    campaign: RecordedCampaign | None = None
 
     @property
     def asked(self) -> bool:
@@ -97,7 +103,7 @@ def choice(sweeps: Sequence[RecordedSweep], terms: Buying) -> Choice | None:
         raise SweepError(
             f"--price {unknown[0]}: no sweep here is of that cluster, but of {', '.join(sorted(clusters))}"
         )
-    if len(sweeps) < 2 and not terms.asked:
+    if len(sweeps) < 2 and not terms.asked and terms.campaign is None:
         return None
     found = buying.choice(sweeps, terms.prices)
     if found is None and terms.asked:
@@ -105,11 +111,16 @@ def choice(sweeps: Sequence[RecordedSweep], terms: Buying) -> Choice | None:
             "no work that two of the sweeps tried, or the one, is ok in any: nothing can be bought by them"
         )
     priced = found is not None and any(bid.price or bid.spot_price for bid in found.bids)
-    return found if priced or terms.asked else None
+    if found is None or not (priced or terms.asked or terms.campaign):
+        return None
+    more = [] if terms.campaign is None else campaign_table.stopped(terms.campaign)
+    return replace(found, stopped=(*found.stopped, *more))
 
 
 def of_choice(found: Choice | None, terms: Buying) -> list[Table]:
-    return [] if found is None else [choice_table.table(found, terms.limits)]
+    """The bids, and what a campaign spent on what."""
+    tables = [] if found is None else [choice_table.table(found, terms.limits)]
+    return tables if terms.campaign is None else [*tables, campaign_table.table(terms.campaign)]
 
 
 def answers_of_choice(found: Choice | None, terms: Buying) -> list[str]:

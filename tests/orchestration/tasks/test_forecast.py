@@ -166,6 +166,17 @@ def test_several_clusters_are_compared_before_any_is_up(choose):
     assert "h4d-standard-192" in out
 
 
+def test_the_choice_is_drawn_dashed_with_what_it_rests_on(choose, tmp_path):
+    code, _, _ = choose("c3-highcpu-22x2,h3-standard-88x1,light", deadline="0.1s", out=str(tmp_path))
+    assert code == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"choice.csv", "choice.md", "choice-on-demand.svg", "choice-on-demand.csv", "choice-spot.png"} <= names
+    drawn = (tmp_path / "choice-on-demand.svg").read_text()
+    assert "stroke-dasharray" in drawn
+    assert ", forecast: stated figures</title>" in drawn
+    assert "measured" not in (tmp_path / "choice-on-demand.csv").read_text()
+
+
 @pytest.mark.parametrize(
     ("clusters", "flags", "words"),
     [
@@ -176,7 +187,7 @@ def test_several_clusters_are_compared_before_any_is_up(choose):
         ("light", {"deadline": "soon"}, "--deadline 'soon' is no duration"),
         ("light", {"budget_per_run": "-1"}, "--budget-per-run -1: give an amount above 0"),
         ("light", {"cluster": "fat"}, "--cluster is of one cluster"),
-        ("light", {"out": "here"}, "--out is of one cluster"),
+        ("light", {"out": "/dev/null/here"}, "/dev/null/here: Not a directory: give another --out"),
         ("light", {"series": "weak"}, "the study has no strong series"),
         ("light", {"ranks": "0"}, "is no list of rank counts"),
     ],

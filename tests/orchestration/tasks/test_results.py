@@ -1,6 +1,7 @@
 """The tasks that read results alone: audit and compare, as a person types them."""
 
 import csv
+import json
 
 import pytest
 
@@ -8,6 +9,7 @@ from infra.machines import read
 from tests.orchestration.support import ROOT, fab, refused
 from tests.results.comparison.test_buying import cluster
 from tests.results.conftest import SweepMaker
+from workload.record.campaign import LEDGER
 
 MEASURED = ROOT / "results" / "measured" / "16-core"
 
@@ -131,3 +133,65 @@ def test_the_joint_report_says_which_machines_to_buy(two_clusters, tmp_path):
 )
 def test_a_limit_or_a_price_that_is_none_is_refused_in_one_line(two_clusters, flags, words):
     assert words in refused("report", *two_clusters, *flags)
+
+
+def campaign(folder, *events):
+    """A campaign's folder beside its sweeps, with these events in its ledger."""
+    folder.mkdir()
+    lines = [json.dumps({"schema_version": 1, "utc": f"t{n}", **event}) + "\n" for n, event in enumerate(events)]
+    (folder / LEDGER).write_text("".join(lines))
+    return str(folder)
+
+
+PRICE = {"amount_per_hour": 4.0, "currency": "USD", "date": "2026-01-01", "spot": False}
+PLANNED = {"event": "planned", "study": "quick", "study_digest": "d", "workload": "w",
+           "clusters": ["fat", "own", "c3-highcpu-22x4", "h3-standard-88x1"]}  # fmt: skip
+BEGUN = {"event": "begun", "pid": 1, "max_cost": 40.0, "currency": "USD"}
+
+
+def of_cluster(name, **event):
+    return {"cluster": name, **event}
+
+
+def test_a_campaign_is_reported_with_what_failed_what_was_skipped_and_what_each_cost(two_clusters, tmp_path):
+    folder = campaign(
+        tmp_path / "campaign-1", PLANNED, BEGUN,
+        of_cluster("fat", event="starting", made=True, price=PRICE),
+        of_cluster("fat", event="sweeping", sweep="../fat"),
+        of_cluster("fat", event="swept", complete=True, outcomes={"ok": 3}),
+        of_cluster("fat", event="left", spent=1.25, taken_down=True),
+        of_cluster("own", event="starting", made=False, price=None),
+        of_cluster("own", event="sweeping", sweep="../own"),
+        of_cluster("own", event="swept", complete=True, outcomes={"ok": 6}),
+        of_cluster("own", event="left", spent=0.0, taken_down=False),
+        of_cluster("c3-highcpu-22x4", event="starting", made=True, price=PRICE),
+        of_cluster("c3-highcpu-22x4", event="failed", step="up", reason="the zone has no room"),
+        of_cluster("c3-highcpu-22x4", event="left", spent=0.5, taken_down=True),
+        of_cluster("h3-standard-88x1", event="skipped", reason="its start alone would cost more than is left"),
+        {"event": "ended", "reason": "budget"},
+    )  # fmt: skip
+    done = fab("report", "--sweep", folder, "--deadline", "1s")
+    assert done.returncode == 0, done.stderr
+    out = " ".join(done.stdout.split())
+    assert "The cheapest within 1.00 s: fat with 2 ranks on 1 node" in out
+    assert "c3-highcpu-22x4 failed at up: the zone has no room; 0.500 USD were spent on it." in out
+    assert "h3-standard-88x1 was skipped: its start alone would cost more than is left." in out
+    assert "1.75 USD were spent, of at most 40.0" in out
+    assert "The campaign is not complete: budget." in out
+    with (tmp_path / "campaign-1" / "tables" / "campaign.csv").open(newline="") as file:
+        spent = {row["cluster"]: (row["state"], float(row["spent"])) for row in csv.DictReader(file)}
+    assert spent == {
+        "fat": ("swept", 1.25), "own": ("swept", 0.0), "c3-highcpu-22x4": ("failed", 0.5),
+        "h3-standard-88x1": ("skipped", 0.0),
+    }  # fmt: skip
+    assert (tmp_path / "campaign-1" / "report.html").exists()
+    assert "is a campaign, which has its own sweeps: name it alone" in refused(
+        "report", "--sweep", folder, *two_clusters
+    )
+
+
+def test_a_campaign_without_a_record_or_with_a_torn_ledger_is_refused_in_one_line(tmp_path):
+    begun = campaign(tmp_path / "begun", PLANNED, BEGUN)
+    assert "no cluster of this campaign has a record yet" in refused("report", "--sweep", begun)
+    none = campaign(tmp_path / "none", BEGUN)
+    assert "holds no campaign" in refused("report", "--sweep", none)

@@ -58,7 +58,7 @@ def test_its_values_are_times_and_costs_with_their_bounds() -> None:
 
 def test_the_front_goes_from_the_quickest_to_the_cheapest() -> None:
     (drawing,) = made(bid("cheap", 30.0, 1.0), bid("lost", 40.0, 2.0), bid("quick", 10.0, 9.0))
-    front = lines(drawing)["front with forecasts (Pareto)"]
+    front = lines(drawing)["front of the forecasts (Pareto)"]
     assert list(front.get_xdata())[:3] == [10.0, 10.0, 30.0]
     assert list(front.get_ydata())[1:3] == pytest.approx([10 * 9 / 3600, 30 / 3600])
     assert front.get_linestyle() == "--"
