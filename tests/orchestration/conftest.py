@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import psutil
 import pytest
 
 from orchestration.paths import SweepPaths
-from tests.orchestration.support import ROOT
+from tests.orchestration.support import FAB, ROOT
 from tests.preloaded import Preloader, Process
 from workload.agent.supervise import kill_carriers
 from workload.record.kinds import read_record
@@ -45,6 +46,13 @@ def given_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
 
 
+@cache
+def this_machine() -> str:
+    """What a sweep has a process of its own say of this machine: by stand-ins it is the same each time."""
+    command = [sys.executable, "-E", "-s", "-m", "workload.instruments.machine"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
 @dataclass
 class Lab:
     """A folder with a study of one run of two ranks; sweeps of it go to `out`."""
@@ -72,7 +80,7 @@ class Lab:
         if self.anew or self.before or self.environment != given_environment():
             process = self._begin_anew(arguments)
         else:
-            process = self.preloader.start(DRIVER, arguments, self.environment)
+            process = self.preloader.start(DRIVER, [*arguments, f"machine={this_machine()}"], self.environment)
         self.started.append(process)
         return process
 
@@ -129,6 +137,18 @@ class Lab:
             process.communicate()
         for job in self.paths.jobs.glob("*-*"):
             kill_carriers(job.name)
+
+
+@pytest.fixture
+def menu(preloader: Preloader) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`menu("audit", ...)`: `fab` in the checkout, with nobody to ask."""
+
+    def type_(*arguments: str) -> subprocess.CompletedProcess[str]:
+        process = preloader.start(FAB, arguments, os.environ)
+        out, err = process.communicate(timeout=600)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    return type_
 
 
 @pytest.fixture

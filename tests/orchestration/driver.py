@@ -2,9 +2,10 @@
 
 BEHAVIOUR is one of tests/orchestration/fake_workload.py's, or `real`, or `bare`: real runs, but neither canary nor
 report, or `mute-canary`: real runs, and a canary that never answers (`hung-canary`: for a minute). Beside false runs is
-no canary either.
+no canary either, and `machine`, where it is given, is what this machine says of itself.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from orchestration.checks import canary
+from orchestration.executors.local import LocalExecutor
 from orchestration.experiments.convolution.experiment import Convolution
 from orchestration.forecast.sweep import SweepForecast
 from orchestration.jobs.environment import kept_environment, unused
@@ -26,6 +28,7 @@ from workload.agent.supervise import utc_now
 ROOT = Path(__file__).resolve().parents[2]
 runs, behaviour, *flags = sys.argv[1:]
 given = dict(flag.split("=", 1) for flag in flags)
+machine = given.pop("machine", None)
 whole = behaviour in ("real", "mute-canary", "hung-canary")
 real = whole or behaviour == "bare"
 program = ("-m", "workload") if real else ("-m", "tests.orchestration.fake_workload", behaviour)
@@ -41,6 +44,8 @@ if behaviour.endswith("-canary"):
     canary.PROGRAM = ("-c", "import time; time.sleep(600)")
     canary.BRIEF_TIMEOUT_S = 1.0 if behaviour == "mute-canary" else 60.0
 SweepForecast.keep = lambda *_: ""  # the errors of forecasts are remembered beside a person's own probe
+if machine is not None and not real:
+    LocalExecutor.machines = lambda _: [json.loads(machine)]
 if not whole:
     sweep.print_report = lambda *_: None  # the records of a fake say nothing worth a report
     SweepForecast.ledger_extras = lambda _: LedgerExtras()

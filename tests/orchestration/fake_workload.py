@@ -54,7 +54,8 @@ def misbehave(behaviour: str, rank: int, arguments: dict[str, str]) -> None:
         time.sleep(2.5)
     if behaviour == "hang":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        time.sleep(600)
+    if behaviour in ("hang", "sleep"):
+        time.sleep(3600)
     if rank != 1:
         return
     if behaviour == "sigkill":

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from infra.machines import read
-from tests.orchestration.support import ROOT, fab, refused
+from tests.orchestration.support import ROOT, refused
 from tests.results.comparison.test_buying import cluster
 from tests.results.conftest import SweepMaker
 from workload.record.campaign import LEDGER
@@ -14,26 +14,26 @@ from workload.record.campaign import LEDGER
 MEASURED = ROOT / "results" / "measured" / "16-core"
 
 
-def test_the_published_tables_are_audited():
-    done = fab("audit", "--published")
+def test_the_published_tables_are_audited(menu):
+    done = menu("audit", "--published")
     assert done.returncode == 0, done.stderr
     assert "time below the share of the work" in " ".join(done.stdout.split())
     assert done.stdout.startswith("9 of the 12 published times")
     assert done.stdout.splitlines()[-1] == "findings: 39, of which 4 cannot be"
 
 
-def test_a_sweep_without_a_finding_that_is_certain_ends_well(tmp_path):
+def test_a_sweep_without_a_finding_that_is_certain_ends_well(menu, tmp_path):
     (tmp_path / "records").mkdir()
-    done = fab("audit", "--sweep", str(tmp_path))
+    done = menu("audit", "--sweep", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "No run is ok: there is nothing to audit." in done.stdout
     assert done.stdout.endswith("findings: 3, of which 0 cannot be\n")  # no ledger, study and inventory
 
 
-def test_a_persons_table_is_audited(tmp_path):
+def test_a_persons_table_is_audited(menu, tmp_path):
     path = tmp_path / "theirs.csv"
     path.write_text("ranks,time_s\n1,8\n2,2\n4,0.5\n8,0.1\n")
-    done = fab("audit", "--table", str(path))
+    done = menu("audit", "--table", str(path))
     assert done.returncode == 1
     assert done.stdout.startswith("theirs.csv cannot be true as it stands: time below the share of the work")
     assert "Traceback" not in done.stderr
@@ -57,12 +57,12 @@ def test_a_sweep_is_not_compared_with_itself(tmp_path):
     assert "is given twice" in refused("compare", str(tmp_path), str(tmp_path))
 
 
-def test_the_help_of_compare_needs_no_sweep():
-    done = fab("compare", "--help")
+def test_the_help_of_compare_needs_no_sweep(menu):
+    done = menu("compare", "--help")
     assert done.returncode == 0, done.stderr
     assert "--tolerance" in done.stdout
     assert "exit status 1 where one of its points is slower" in done.stdout
-    assert "did not receive required positional arguments" in fab("compare", "a").stderr
+    assert "did not receive required positional arguments" in menu("compare", "a").stderr
     assert "give two sides to compare" in refused("compare", ",", ",")
 
 
@@ -72,9 +72,9 @@ def test_a_tolerance_that_is_no_percentage_is_refused(tolerance):
     assert "is no percentage between 0 and 100" in refused("compare", *measured, f"--tolerance={tolerance}")
 
 
-def test_compare_takes_several_sweeps_a_side_and_a_tolerance():
+def test_compare_takes_several_sweeps_a_side_and_a_tolerance(menu):
     old, new = (str(MEASURED / name) for name in ("movements", "paper-simd"))
-    done = fab("compare", old, f"{new},{MEASURED / 'paper-naive'}", "--tolerance", "3%")
+    done = menu("compare", old, f"{new},{MEASURED / 'paper-naive'}", "--tolerance", "3%")
     assert done.returncode == 0, done.stderr
     assert "no point in common" in done.stdout
 
@@ -99,9 +99,9 @@ def two_clusters(tmp_path):
     return ["--sweep", str(tmp_path / "fat"), "--sweep", str(tmp_path / "own")]
 
 
-def test_the_joint_report_says_which_machines_to_buy(two_clusters, tmp_path):
+def test_the_joint_report_says_which_machines_to_buy(menu, two_clusters, tmp_path):
     limits = ["--deadline", "1s", "--budget-per-run", "1"]
-    done = fab("report", *two_clusters, "--price", "own=0.02", *limits, "--out", str(tmp_path / "out"))
+    done = menu("report", *two_clusters, "--price", "own=0.02", *limits, "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     out = " ".join(done.stdout.split())
     assert "The cheapest within 1.00 s: own with " in out
@@ -153,7 +153,7 @@ def of_cluster(name, **event):
     return {"cluster": name, **event}
 
 
-def test_a_campaign_is_reported_with_what_failed_what_was_skipped_and_what_each_cost(two_clusters, tmp_path):
+def test_a_campaign_is_reported_with_what_failed_what_was_skipped_and_what_each_cost(menu, two_clusters, tmp_path):
     folder = campaign(
         tmp_path / "campaign-1", PLANNED, BEGUN,
         of_cluster("fat", event="starting", made=True, price=PRICE),
@@ -170,7 +170,7 @@ def test_a_campaign_is_reported_with_what_failed_what_was_skipped_and_what_each_
         of_cluster("h3-standard-88x1", event="skipped", reason="its start alone would cost more than is left"),
         {"event": "ended", "reason": "budget"},
     )  # fmt: skip
-    done = fab("report", "--sweep", folder, "--deadline", "1s")
+    done = menu("report", "--sweep", folder, "--deadline", "1s")
     assert done.returncode == 0, done.stderr
     out = " ".join(done.stdout.split())
     assert "The cheapest within 1.00 s: fat with 2 ranks on 1 node" in out

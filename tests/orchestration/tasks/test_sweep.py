@@ -21,16 +21,16 @@ def test_the_menu_loads_nothing_heavy():
     assert done.stdout.strip() == ""
 
 
-def test_help_explains_every_flag():
-    text = fab("sweep", "--help").stdout
+def test_help_explains_every_flag(menu):
+    text = menu("sweep", "--help").stdout
     flags = "cluster study out new retry force dry-run series ranks batch repeats launches images backend movement"
     for flag in flags.split():
         assert f"--{flag}" in text
 
 
-def test_clusters_and_studies():
-    assert fab("clusters").stdout.startswith("local")
-    assert {"quick", "paper", "local"} <= {line.split()[0] for line in fab("studies").stdout.splitlines()}
+def test_clusters_and_studies(menu):
+    assert menu("clusters").stdout.startswith("local")
+    assert {"quick", "paper", "local"} <= {line.split()[0] for line in menu("studies").stdout.splitlines()}
 
 
 @pytest.mark.parametrize(
