@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import pytest
 from orchestration.paths import SweepPaths
 from tests.cluster.host import Host, wait_for
 from tests.cluster.hosts import Hosts, reason_against
-from tests.orchestration.support import ROOT
+from tests.orchestration.support import FAB
 from tests.preloaded import Preloader, Process
 from workload.record.kinds import read_record
 
@@ -70,8 +69,7 @@ class Desk:
 
     def fab(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """A task of the menu."""
-        words = [sys.executable, "-m", "fabric", *map(str, arguments)]
-        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+        return self.end(self.preloader.start(FAB, list(map(str, arguments)), os.environ))
 
     def records(self) -> dict[int, dict]:
         """By rank count."""

@@ -66,7 +66,7 @@ def test_a_killed_rank_of_a_pipeline_in_windows(desk):
 @pytest.mark.parametrize("fault", ["kill", "pause", "cut"])
 def test_a_node_that_falls_silent_is_named_and_its_later_runs_wait_for_it(desk, fault):
     node = desk.hosts.hosts[1]
-    process = at_work(desk, [2, 3], node, "real" if fault == "kill" else "bare")
+    process = at_work(desk, [2, 3], node, "real" if fault == "kill" else "sleep")
     {"kill": node.kill, "pause": node.pause, "cut": node.cut}[fault]()
     try:
         done = desk.end(process)

@@ -136,8 +136,8 @@ def test_another_mpi_job_on_the_node_is_left_alone(desk):
     node = desk.hosts.hosts[1]
     node.begin_stranger()
     before = node.strangers()
-    desk.study([2], repeats=LONG, timeout_s=5.0)
-    assert desk.sweep().returncode == 1
+    desk.study([2], timeout_s=5.0)
+    assert desk.sweep("sleep").returncode == 1
     assert desk.records()[2]["outcome"] == "timeout"
     assert node.strangers() == before
     assert desk.clear()
@@ -145,8 +145,8 @@ def test_another_mpi_job_on_the_node_is_left_alone(desk):
 
 def test_two_sweeps_at_once_do_not_disturb_each_other(desk, tmp_path):
     """The second is told of the first, as long as that is at work; also of another checkout, by its fab or its run."""
-    desk.study([2], repeats=LONG, timeout_s=600.0)  # at work until it is cleaned away
-    first = desk.begin()
+    desk.study([2], timeout_s=600.0)
+    first = desk.begin("sleep")  # until it is cleaned away
     desk.wait_for_ranks(desk.hosts.hosts[1])
     done = desk.sweep(out=tmp_path / "other")
     assert done.returncode == 2, done.stdout
