@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.inventory import read as read_inventory
 from orchestration.errors import Refusal
 from orchestration.paths import RunsFolder, SweepPaths
@@ -18,12 +19,19 @@ Study = Mapping[str, Any]
 
 def sweeps(runs: RunsFolder, cluster: str, alike: Callable[[Study], bool]) -> list[RecordedSweep]:
     """The newest sweeps there that are finished, of the studies that `alike` takes."""
-    return list(islice(_finished(runs, cluster, alike), MOST_SWEEPS))
+    return held(runs, lambda inventory: inventory.cluster == cluster, alike)
 
 
-def _finished(runs: RunsFolder, cluster: str, alike: Callable[[Study], bool]) -> Iterator[RecordedSweep]:
+def held(runs: RunsFolder, here: Callable[[Inventory], bool], alike: Callable[[Study], bool]) -> list[RecordedSweep]:
+    """The same of all clusters whose inventories `here` takes."""
+    return list(islice(_finished(runs, here, alike), MOST_SWEEPS))
+
+
+def _finished(
+    runs: RunsFolder, here: Callable[[Inventory], bool], alike: Callable[[Study], bool]
+) -> Iterator[RecordedSweep]:
     for paths in runs.sweeps():
-        if not _taken(paths, cluster, alike):
+        if not _taken(paths, here, alike):
             continue
         try:
             sweep = read_sweep(paths.folder)
@@ -33,10 +41,10 @@ def _finished(runs: RunsFolder, cluster: str, alike: Callable[[Study], bool]) ->
             yield sweep
 
 
-def _taken(paths: SweepPaths, cluster: str, alike: Callable[[Study], bool]) -> bool:
-    """Whether it is of such a study on the cluster, told without reading its records."""
+def _taken(paths: SweepPaths, here: Callable[[Inventory], bool], alike: Callable[[Study], bool]) -> bool:
+    """Whether it is of such a study on such a cluster, told without reading its records."""
     try:
         study = tomllib.loads(paths.study.read_text(encoding="utf-8"))
-        return alike(study) and read_inventory(paths.inventory).cluster == cluster
+        return alike(study) and here(read_inventory(paths.inventory))
     except (OSError, ValueError, AttributeError, Refusal):
         return False

@@ -7,6 +7,8 @@ from typing import Any
 
 from orchestration.jobs.launchers.placement import NodeCpus
 
+UNKNOWN = NodeCpus(0, 0, bindable=False)  # ranks are bound to nothing
+
 
 def node_cpus(machines: Sequence[Mapping[str, Any]]) -> NodeCpus:
     """What ranks may use of every node; nothing is known where nodes share a machine, as containers do.
@@ -14,7 +16,7 @@ def node_cpus(machines: Sequence[Mapping[str, Any]]) -> NodeCpus:
     What a process there may use counts, not what the hardware has. mpirun takes one list of cores for all nodes.
     """
     if share_cores(machines):
-        return NodeCpus(0, 0, bindable=False)
+        return UNKNOWN
     usable = [_usable(machine) for machine in machines]
     lists = {item.get("core_list") for item in usable}
     return NodeCpus(

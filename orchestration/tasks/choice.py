@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from infra.durations import duration_s
 from orchestration.errors import Refusal
 from orchestration.tasks import known
 from orchestration.tasks.arguments import amount, words
-from orchestration.tasks.common import known_clusters
+from orchestration.tasks.common import ROOT, RUNS, known_clusters, utc_now
 from workload.record.schema import SchemaError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from orchestration.experiments.experiment import Experiment
+    from orchestration.forecast.program import Place
     from orchestration.planning.study import LoadedStudy, Overrides
     from results.forecast.bid import Choice, ChoiceLimits
     from results.forecast.choice import ClusterForecast
     from results.table import Table
 
+Found = TypeVar("Found")
 MOST_RANKS = 4096  # of a cluster that is compared: a forecast takes longer the more ranks there are
 
 
@@ -47,8 +50,8 @@ class MadeChoice:
     """The bids, what is asked of them, and what they rest on line by line."""
 
     found: Choice
-    limits: ChoiceLimits
     notes: Sequence[str]
+    limits: ChoiceLimits
 
     @property
     def table(self) -> Table:
@@ -70,28 +73,88 @@ def choose(question: Question, overrides: Overrides) -> MadeChoice:
     """Which of the clusters to take. Raises Refusal, also where no cluster can be forecast."""
     from orchestration.experiments import load
     from results.forecast.choice import choice
-    from results.forecast.probe import ForecastError
 
     names, limits = _names(question.clusters), limits_of(question.deadline, question.budget_per_run)
-    experiment, loaded = load(question.study or "quick", overrides)
+    experiment, loaded = load(question.study or ("" if overrides.values.get("command") else "quick"), overrides)
     if experiment.forebears(loaded) is not None:
-        raise Refusal(f"--clusters forecasts the convolution alone, and {loaded.source} is of a program: sweep it")
-    found: list[ClusterForecast] = []
+        return MadeChoice(*_of_program(experiment, loaded, names, question), limits=limits)
     notes: dict[str, None] = {}  # in their order, each once
+
+    def forecast(name: str) -> ClusterForecast:
+        each, lines = _of_cluster(name, loaded, question)
+        notes.update(dict.fromkeys(lines))
+        return each
+
+    found, told = _each(names, forecast)
+    _same_work(found)
+    return MadeChoice(choice(found), [*notes, *told], limits)
+
+
+def _each(names: Sequence[str], forecast: Callable[[str], Found]) -> tuple[list[Found], list[str]]:
+    """The forecast of each cluster that has one, and a line for each reason why others have none.
+
+    Raises Refusal where none has.
+    """
+    from results.forecast.probe import ForecastError
+
+    found: list[Found] = []
     left_out: dict[str, list[str]] = {}  # by the reason
     for name in names:
         try:
-            each, lines = _of_cluster(name, loaded, question)
+            found.append(forecast(name))
         except (Refusal, ForecastError, SchemaError) as error:
             left_out.setdefault(str(error), []).append(name)
-            continue
-        found.append(each)
-        notes |= dict.fromkeys(lines)
     told = [f"left out {', '.join(who)}: {why}" for why, who in left_out.items()]
     if not found:
         raise Refusal("; ".join(told))
-    _same_work(found)
-    return MadeChoice(choice(found), limits, [*notes, *told])
+    return found, told
+
+
+def _of_program(
+    experiment: Experiment, loaded: LoadedStudy, names: Sequence[str], question: Question
+) -> tuple[Choice, list[str]]:
+    """The choice for a person's program, and what it rests on. Raises Refusal."""
+    from orchestration.forecast import program
+    from orchestration.forecast.points import counts
+    from orchestration.forecast.prices import price_list
+    from orchestration.paths import RunsFolder
+    from orchestration.planning import code_version
+    from results.forecast.choice import program_choice
+
+    wanted = program.WantedProgram(
+        experiment, loaded, RunsFolder(RUNS), code_version.describe(ROOT), price_list(ROOT), question.extrapolate
+    )
+    asked = counts(question.ranks) if question.ranks else ()
+    found, told = _each(names, lambda name: program.of_cluster(wanted, _place(name), asked))
+    first = found[0]
+    if len({each.problem for each in found}) > 1:
+        raise Refusal("the clusters' runs differ in their work: give each parameter one value that no cluster changes")
+    currencies = dict.fromkeys(each.currency for each in found if each.currency)
+    if len(currencies) > 1:
+        raise Refusal(
+            f"the clusters are priced in {' and '.join(currencies)}, which are not compared: name those of one"
+        )
+    made = program_choice([each.bids for each in found], first.what, next(iter(currencies), None))
+    return made, [*(each.note for each in found), *told]
+
+
+def _place(name: str) -> Place:
+    """What is known of a cluster that need not be up. Raises Refusal."""
+    from orchestration.clusters.provider import DescribedNodes
+    from orchestration.forecast.program import Place
+
+    clusters = known_clusters()
+    owner = clusters.provider(name)
+    nodes = owner.described(name, ROOT)
+    if nodes is None:
+        try:
+            own = owner.find(name, ROOT, utc_now()).nodes
+        except Refusal:  # it is not up: its earlier sweeps know its nodes
+            own = []
+        types = {node.machine_type for node in own}
+        if len(types) == 1 and (machine_type := types.pop()):
+            nodes = DescribedNodes(machine_type, len(own), own[0].slots)
+    return Place(name, clusters.name_of(name, utc_now()), nodes)
 
 
 def _names(text: str) -> tuple[str, ...]:

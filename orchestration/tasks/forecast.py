@@ -57,7 +57,7 @@ def probe(_context: Context, cluster: str = "local", wait: bool = False, concurr
         "deadline": "with --clusters: the longest a repeat may take, as 90s, 30m or 2h",
         "budget-per-run": "with --clusters: the most that a repeat may cost, in the price's currency",
         "sweep": f"measured times to show beside the forecast: {SWEEP}",
-        "out": "folder for the table and the figure (default: print the table alone)",
+        "out": "folder for the table and the figures (default: print the table alone)",
     },
     iterable=["parameter", "metric"],
     auto_shortflags=False,

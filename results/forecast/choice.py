@@ -52,6 +52,18 @@ def choice(found: Sequence[ClusterForecast]) -> Choice:
     return Choice(TITLE, "repeat", ordered, currencies[0] if currencies else "no price", (ABOUT,), stopped)
 
 
+def program_choice(found: Sequence[Sequence[Bid]], what: str, currency: str | None) -> Choice:
+    """The same of a program, from the bids of each cluster; `what` is the run."""
+    ordered = sorted((bid for possible in found for bid in best(possible)), key=lambda bid: bid.total_s)
+    about = (
+        f"A run of {what}: the wall time of its longest rank, by the law that its times in earlier sweeps follow, with "
+        "a 95% interval from how far each of those was off the law of the others, and what the nodes that work in it "
+        "cost meanwhile, without their start. All of it is forecast; memory is not. Of each cluster stand the fastest "
+        "way and the cheapest; beaten goes by the values, not their intervals."
+    )
+    return Choice(TITLE, "run", ordered, currency or "no price", (about,))
+
+
 def best(possible: Sequence[Bid]) -> list[Bid]:
     """The fastest and, where any has a price, the cheapest; once where they are the same."""
     if not possible:

@@ -170,23 +170,26 @@ def key(run: Any, scaling: str) -> str:
     return f"{scaling} {lineage}" if lineage else ""
 
 
-def history(earlier: Iterable[RecordedSweep]) -> dict[str, dict[str, list[tuple[int, float]]]]:
-    """By the key of each line: its times in each sweep."""
+def history(earlier: Iterable[RecordedSweep], clock: str = "") -> dict[str, dict[str, list[tuple[int, float]]]]:
+    """By the key of each line: its times in each sweep by `clock`, by default the headline."""
     found: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for sweep in earlier:
         for line in (line for series in sweep.series for line in lines(series)):
-            times = [(point.run.ranks, time_s) for point in line.fitted for time_s in point.medians_s()]
+            times = [(point.run.ranks, time_s) for point in line.fitted for time_s in point.medians_s(clock)]
             if times and (name := key(line.points[0].run, line.scaling)):
                 found.setdefault(name, {}).setdefault(sweep.name, []).extend(times)
     return found
 
 
-def document(wanted: Mapping[str, tuple[Any, str]], earlier: Sequence[RecordedSweep]) -> dict[str, Any]:
+def document(
+    wanted: Mapping[str, tuple[Any, str]], earlier: Sequence[RecordedSweep], clock: str = ""
+) -> dict[str, Any]:
     """The values of the ledger's event: forecasts by run id, and for runs without one the reason.
 
-    `wanted` has each run with its kind of scaling. Raises ForecastError where there is none at all.
+    `wanted` has each run with its kind of scaling. `clock`: what is forecast in the headline's place. Raises
+    ForecastError where there is none at all.
     """
-    known = history(earlier)
+    known = history(earlier, clock)
     made: dict[str, LawForecast | str] = {}
     forecasts: dict[str, Any] = {}
     left_out: dict[str, str] = {}
