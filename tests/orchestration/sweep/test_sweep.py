@@ -2,16 +2,40 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.orchestration.conftest import STUDY, Lab
 from tests.orchestration.support import make_inventory
 from workload.agent.supervise import SUPERVISOR
 
 GROUP = Path("/sys/fs/cgroup/memory")
+
+
+@pytest.fixture(scope="module")
+def over(tmp_path_factory, preloader):
+    """`over(behaviour)`: the folder of a sweep that has ended; each is made once."""
+    made = {}
+
+    def folder(behaviour):
+        if behaviour not in made:
+            lab = Lab(tmp_path_factory.mktemp("over"), preloader)
+            lab.study.write_text(STUDY)
+            lab.sweep(behaviour)
+            made[behaviour] = lab.paths.folder
+        return made[behaviour]
+
+    return folder
+
+
+@pytest.fixture
+def swept(lab, over):
+    """`swept(behaviour)` puts a copy of such a sweep into the lab, as if it had been made there."""
+    return lambda behaviour: shutil.copytree(over(behaviour), lab.paths.folder, symlinks=True)
 
 
 def no_trace(lab) -> bool:
@@ -248,8 +272,8 @@ def test_a_second_fab_on_the_folder_is_refused(lab):
     process.communicate(timeout=600)
 
 
-def test_retry_supersedes_what_is_not_ok(lab):
-    lab.sweep("raise")
+def test_retry_supersedes_what_is_not_ok(lab, swept):
+    swept("raise")
     untouched = lab.sweep("ok")
     assert untouched.returncode == 1  # nothing was to do: the sweep still holds a failed run
     done = lab.sweep("ok", retry="yes")
@@ -295,23 +319,23 @@ def test_an_unfinished_sweep_goes_on_without_being_named(lab):
     assert len(list(lab.folder.glob("runs/small-*/ledger.jsonl"))) == 2
 
 
-def test_another_study_in_the_folder_is_refused(lab):
-    lab.sweep("ok")
+def test_another_study_in_the_folder_is_refused(lab, swept):
+    swept("ok")
     done = lab.sweep("ok", repeats="2")
     assert done.returncode == 2
     assert "another study" in done.stderr
 
 
-def test_a_changed_machine_is_refused_with_the_differences(lab):
-    lab.sweep("raise")
+def test_a_changed_machine_is_refused_with_the_differences(lab, swept):
+    swept("raise")
     lab.paths.ledger.write_text(lab.paths.ledger.read_text().replace('.mpi":"Open MPI', '.mpi":"Closed MPI'))
     done = lab.sweep("ok", retry="yes")
     assert done.returncode == 2
     assert "mpi was 'Closed MPI" in done.stderr
 
 
-def test_a_node_that_was_started_again_is_the_same_node_and_that_is_said(lab):
-    lab.sweep("raise")
+def test_a_node_that_was_started_again_is_the_same_node_and_that_is_said(lab, swept):
+    swept("raise")
     words = lab.paths.ledger.read_text()
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     lab.paths.ledger.write_text(words.replace(boot, "another"))
@@ -320,8 +344,8 @@ def test_a_node_that_was_started_again_is_the_same_node_and_that_is_said(lab):
     assert "started again since: no speedup is formed across two boots" in done.stdout
 
 
-def test_a_damaged_record_is_refused_by_name(lab):
-    lab.sweep("ok")
+def test_a_damaged_record_is_refused_by_name(lab, swept):
+    swept("ok")
     (path,) = lab.paths.records.glob("*.json")
     path.write_text(path.read_text()[:100])
     done = lab.sweep("ok")
