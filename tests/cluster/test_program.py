@@ -16,6 +16,7 @@ from orchestration.paths import SweepPaths
 from tests.cluster.conftest import Desk
 from tests.cluster.host import GROUPS, HOME, wait_for
 from tests.orchestration.support import FAB, ROOT
+from tests.preloaded import Process
 from workload.record.kinds import read_record
 
 COMPILERS = {
@@ -36,6 +37,16 @@ int main(int argc, char **argv)
     while (rank == 2 && (block = malloc(1 << 24)))
         memset(block, 1, 1 << 24);
     MPI_Barrier(MPI_COMM_WORLD);
+    return 0;
+}
+"""
+IDLE = """
+#include <mpi.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    MPI_Init(&argc, &argv);
+    sleep(600);
     return 0;
 }
 """
@@ -60,8 +71,8 @@ def folder(launcher: str, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def begun() -> Iterator[list[subprocess.Popen[str]]]:
-    processes: list[subprocess.Popen[str]] = []
+def begun() -> Iterator[list[Process]]:
+    processes: list[Process] = []
     yield processes
     for process in processes:
         if process.poll() is None:
@@ -69,10 +80,13 @@ def begun() -> Iterator[list[subprocess.Popen[str]]]:
         process.communicate(timeout=600)
 
 
-def begin(desk: Desk, folder: Path, command: str, *flags: str) -> subprocess.Popen[str]:
-    words = [str(FAB), "--search-root", str(ROOT), "sweep", "--cluster", str(desk.hosts.inventory)]
-    words += ["--command", command, "--out", str(desk.paths.folder), "--launches", "1", *flags]
-    return subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def begin(desk: Desk, folder: Path, command: str, *flags: str) -> Process:
+    return begin_sweep(desk, folder, "--command", command, "--launches", "1", *flags)
+
+
+def begin_sweep(desk: Desk, folder: Path, *flags: str) -> Process:
+    words = ["--search-root", str(ROOT), "sweep", "--cluster", str(desk.hosts.inventory)]
+    return desk.preloader.start(FAB, [*words, "--out", str(desk.paths.folder), *flags], os.environ, folder)
 
 
 def records(desk: Desk) -> dict[int, dict]:
@@ -82,11 +96,11 @@ def records(desk: Desk) -> dict[int, dict]:
     }
 
 
-def heats(desk: Desk) -> list[psutil.Process]:
-    """The program's processes, of this desk's hosts."""
+def at_work(desk: Desk, name: str = "heat") -> list[psutil.Process]:
+    """The processes of a program, of this desk's hosts."""
     found = []
     for process in psutil.process_iter(["name"]):
-        if process.info["name"] == "heat" and any(desk.paths.mark in text for text in _environment(process)):
+        if process.info["name"] == name and any(desk.paths.mark in text for text in _environment(process)):
             found.append(process)
     return found
 
@@ -118,9 +132,7 @@ ranks = [1, 2, 4]
 
 def test_a_program_runs_on_every_node_that_it_needs(desk: Desk, folder: Path, launcher: str) -> None:
     (folder / "heat.toml").write_text(HEAT.format(limit_s=30.0 if launcher == "mpich" else 120.0))
-    words = [str(FAB), "--search-root", str(ROOT), "sweep", "--cluster", str(desk.hosts.inventory)]
-    words += ["--study", "heat.toml", "--out", str(desk.paths.folder)]
-    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = begin_sweep(desk, folder, "--study", "heat.toml")
     out, err = process.communicate(timeout=600)
     found = records(desk)
     if launcher == "mpich" and "timeout" in {record["outcome"] for record in found.values()}:
@@ -192,10 +204,9 @@ printf 'step, seconds\\n1, 99\\n2, %s\\n' "$number" > times.csv
 def test_nodes_and_ranks_on_each_input_and_a_table_of_times(desk: Desk, tmp_path: Path) -> None:
     for name, text in (("placed.sh", READS), ("input", "4.5\n"), ("placed.toml", PLACED)):
         (tmp_path / name).write_text(text)
-    words = [str(FAB), "--search-root", str(ROOT), "sweep", "--cluster", str(desk.hosts.inventory)]
-    words += ["--study", "placed.toml", "--out", str(desk.paths.folder)]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = begin_sweep(desk, tmp_path, "--study", "placed.toml")
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, out + err
     found = [read_record(path) for path in SweepPaths(desk.paths.folder).records.glob("*.json")]
     assert sorted((r["run"]["nodes"], r["run"]["ranks_per_node"], r["outcome"]) for r in found) == [
         (1, 1, "ok"), (1, 2, "ok"), (3, 1, "ok"), (3, 2, "ok"),
@@ -211,8 +222,8 @@ def test_nodes_and_ranks_on_each_input_and_a_table_of_times(desk: Desk, tmp_path
 def test_a_killed_rank_is_a_crash_that_names_it(desk: Desk, folder: Path, begun: list) -> None:
     process = begin(desk, folder, f"./heat 64 {LONG}00", "--ranks", "4")
     begun.append(process)
-    wait_for(lambda: len(heats(desk)) == 4)
-    victim = next(one for one in heats(desk) if _node(one) == "node3")
+    wait_for(lambda: len(at_work(desk)) == 4)
+    victim = next(one for one in at_work(desk) if _node(one) == "node3")
     os.kill(victim.pid, signal.SIGKILL)
     out, err = process.communicate(timeout=600)
     assert process.returncode == 1, out + err
@@ -238,10 +249,12 @@ def test_a_rank_out_of_memory_is_told_from_one_that_somebody_killed(desk: Desk, 
         assert desk.clear()
 
 
-def test_a_lost_node_is_named(desk: Desk, folder: Path, begun: list) -> None:
-    process = begin(desk, folder, f"./heat 64 {LONG}00", "--ranks", "4")
+def test_a_lost_node_is_named(desk: Desk, folder: Path, launcher: str, begun: list) -> None:
+    (folder / "idle.c").write_text(IDLE)
+    subprocess.run([COMPILERS[launcher], "-o", folder / "idle", folder / "idle.c"], check=True)
+    process = begin(desk, folder, "./idle", "--ranks", "4")
     begun.append(process)
-    wait_for(lambda: len(heats(desk)) == 4)
+    wait_for(lambda: len(at_work(desk, "idle")) == 4)
     time.sleep(0.5)
     desk.hosts.hosts[2].cut()
     out, err = process.communicate(timeout=600)
