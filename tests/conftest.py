@@ -76,6 +76,8 @@ THOROUGH = (
     "tests/mpi/test_movements.py::test_every_movement_works_with_every_grid[5]",
     "tests/mpi/test_movements.py::test_every_movement_works_with_every_grid[6]",
     "tests/mpi/test_movements.py::test_every_movement_works_with_every_grid[8]",
+    "tests/mpi/test_saving.py::test_saved_output_is_the_convolution[5]",
+    "tests/mpi/test_shared_check.py::test_a_wrong_value_anywhere_is_found[5]",
     "tests/mpi/test_memory.py::test_the_peak_of_a_block_falls",
     "tests/mpi/test_memory.py::test_the_predicted_peak_is_the_measured_one[scatter-gather-options1-naive]",
     "tests/mpi/test_replica.py::test_cpu_seconds_of_convolve",
