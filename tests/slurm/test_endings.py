@@ -21,11 +21,11 @@ MPI.COMM_WORLD.barrier()
 """
 
 
-SLOW = """
+TWO = """
 schema_version = 1
-name = "slow"
+name = "two"
 launches = 1
-repeats = 100_000
+repeats = 1
 warmups = 0
 timeout_s = 300.0
 images = "synthetic"
@@ -86,12 +86,12 @@ def test_a_time_limit_ends_in_order_and_a_second_job_finishes(login: Login) -> N
 
 def test_an_allocation_that_is_cancelled_under_a_run_is_no_outcome_of_it(login: Login) -> None:
     """`fab` on the login node goes on, and finds that its nodes are gone."""
-    login.study([4], repeats=LONG)
+    login.study([4])
     process = login.start(["salloc", "--quiet", "--no-shell", "--nodes=2", "--ntasks=4", "--job-name=mine"])
     login.end(process)
     job = login.hosts.run("squeue", "--noheader", "--name=mine", "--format=%i").strip()
     told = {"SLURM_JOB_ID": job, "SLURM_NTASKS": "4", "SLURM_TASKS_PER_NODE": "2(x2)"}
-    process = login.start(login.words("bare"), environment=told)
+    process = login.start(login.words("sleep"), environment=told)
     wait_for_ranks_on(login, "node1", "node2")
     beside = login.sbatch("--nodes=2", "--ntasks=4")
     assert login.waits(beside) == "FAILED"  # a job on other nodes, which no process of this one's is seen from
@@ -122,8 +122,8 @@ def test_a_killed_rank_is_a_crash_that_names_it(login: Login) -> None:
 
 def test_a_node_set_down_during_a_run_is_named_and_runs_that_need_it_are_skipped(login: Login) -> None:
     """An allocation with --no-kill outlives its node."""
-    (login.folder / "small.toml").write_text(SLOW)
-    process = login.start(["salloc", "--quiet", "--no-kill", "--nodes=2", "--ntasks=4", *login.words("bare")])
+    (login.folder / "small.toml").write_text(TWO)
+    process = login.start(["salloc", "--quiet", "--no-kill", "--nodes=2", "--ntasks=4", *login.words("sleep")])
     try:
         wait_for_ranks_on(login, "node1", "node2")
         login.hosts.run("scontrol", "update", "NodeName=node2", "State=DOWN", "Reason=test")
