@@ -27,7 +27,7 @@ from results.forecast.law import LawRow
 from results.forecast.predict import TOO_FAR
 from results.formats import plural
 from results.records.point import TOTAL
-from results.records.price import NodePrice, PerHour, PriceList, machine_type_of, node_price
+from results.records.price import NodePrice, PerHour, PriceList, node_price
 from results.records.sweep import STRONG, RecordedSweep
 from workload.record.run import Workload
 
@@ -87,22 +87,29 @@ def of_cluster(wanted: WantedProgram, place: Place, counts: Sequence[int]) -> Pr
     inventory = _inventory(newest, place)
     runs = _runs(wanted, newest, inventory, counts)
     event = law.document({run.run_id: (run, STRONG) for run in runs}, found, TOTAL)
-    rows = _rows(runs, event["forecasts"], wanted.extrapolate)
+    used = [sweep for sweep in found if sweep.name in event["earlier"]]
+    several = any(launch.ok and launch.run.nodes > 1 for sweep in used for launch in sweep.launches)
+    rows = _rows([run for run in runs if several or run.nodes == 1], event["forecasts"], wanted.extrapolate)
     problems = {row.experiment.problem(row.run) for row in rows}
     if len(problems) > 1:
         raise Refusal("the runs differ in their work: give each parameter one value, and name one --series")
-    used = [sweep for sweep in found if sweep.name in event["earlier"]]
     price = node_price(newest, wanted.prices)
     basis = f"law of {plural(len(used), 'sweep')}"
     bids = [_bid(place, inventory, row, price, basis) for row in rows]
     run = rows[0].run
     what = f"{rows[0].experiment.title(run)}, {rows[0].experiment.size_text(run)}"
-    return ProgramForecast(bids, problems.pop(), what, price.currency if price else None, _note(place, used, price))
+    return ProgramForecast(
+        bids, problems.pop(), what, price.currency if price else None, _note(place, used, price, several=several)
+    )
 
 
 def _rows(runs: Sequence[Any], foretold: Mapping[str, Any], extrapolate: bool) -> list[LawRow]:
-    """The runs that have a forecast and, unless asked for, do not lie far beyond the measured ranks. Raises Refusal."""
+    """Those of the runs that have a forecast and do not lie far beyond the measured ranks. Raises Refusal."""
     known = [run for run in runs if run.run_id in foretold]
+    if not known:
+        raise Refusal(
+            "earlier sweeps ran it on one node alone: what the network between several does is in none of them"
+        )
     near = [run for run in known if extrapolate or run.ranks <= TOO_FAR * foretold[run.run_id]["most_ranks"]]
     if not near:
         most = max(foretold[run.run_id]["most_ranks"] for run in known)
@@ -173,9 +180,10 @@ def _bid(place: Place, inventory: Inventory, row: LawRow, price: NodePrice | Non
     )
 
 
-def _note(place: Place, found: Sequence[RecordedSweep], price: NodePrice | None) -> str:
-    names = ", ".join(sweep.name for sweep in found)
-    clusters = {str(sweep.inventory.get("cluster")) for sweep in found} - {place.name}
-    of_type = f" (some on other {machine_type_of(found[0])}: {', '.join(sorted(clusters))})" if clusters else ""
-    priced = "its price is not known" if price is None else f"price: {price.basis}"
-    return f"{place.typed}: from {names}{of_type}, of the program as the newest had it; {priced}."
+def _note(place: Place, used: Sequence[RecordedSweep], price: NodePrice | None, *, several: bool) -> str:
+    names = ", ".join(sweep.name for sweep in used)
+    others = sorted({str(sweep.inventory.get("cluster")) for sweep in used} - {place.name})
+    of_type = f", on machines of the same type ({', '.join(others)})" if others else ""
+    alone = "" if several else "; of one node alone, for they had no run on several"
+    priced = "its price is not known" if price is None else f"the price, by the newest: {price.basis}"
+    return f"{place.typed}: from {names}{of_type}, of the program as the newest had it{alone}; {priced}."

@@ -102,17 +102,26 @@ def test_a_program_is_forecast_where_it_was_swept_and_refused_by_name_elsewhere(
 
 
 def test_more_nodes_of_the_same_type_are_forecast_from_that_types_sweeps_and_marked(choose, tmp_path):
-    swept(tmp_path / "runs", "fat", FAT, 100.0, price=2.0)
-    code, out, told = choose("n2-highcpu-16x2")
+    swept(tmp_path / "runs", "light", LIGHT, 100.0, price=0.4)
+    code, out, told = choose("e2-mediumx16", ranks="1..16")
     assert code == 0, told
     fastest = rows(tmp_path / "out")[0]
-    assert (fastest["nodes"], fastest["ranks"]) == ("2", "16")
+    assert (fastest["nodes"], fastest["ranks"]) == ("16", "16")
     assert fastest["basis"] == "forecast: law of 3 sweeps, beyond the measured ranks"
-    assert float(fastest["price"]) == pytest.approx(float(fastest["total_s"]) * 2 * 2.0 / 3600)
-    assert "(some on other n2-highcpu-16: fat)" in out
-    _, _, told = choose("n2-highcpu-16x40", ranks="128")
+    assert float(fastest["price"]) == pytest.approx(float(fastest["total_s"]) * 16 * 0.05 / 3600)
+    assert "from heat-light-2, heat-light-1, heat-light-0, on machines of the same type (light)" in out
+    _, _, told = choose("e2-mediumx128", ranks="128")
     assert "all of --ranks are more than 8 times the 8 that earlier sweeps had" in told
-    assert choose("n2-highcpu-16x40", ranks="128", extrapolate=True)[0] == 0
+    assert choose("e2-mediumx128", ranks="128", extrapolate=True)[0] == 0
+
+
+def test_what_was_run_on_one_node_alone_says_nothing_of_several(choose, tmp_path):
+    swept(tmp_path / "runs", "fat", FAT, 100.0)
+    code, out, told = choose("n2-highcpu-16x2")
+    assert code == 0, told
+    assert {(row["nodes"], row["ranks"]) for row in rows(tmp_path / "out")} == {("1", "8")}
+    assert "of one node alone, for they had no run on several" in out
+    assert "earlier sweeps ran it on one node alone" in choose("n2-highcpu-16x2", ranks="16")[2]
 
 
 @pytest.mark.parametrize(
