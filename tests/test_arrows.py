@@ -29,7 +29,10 @@ ROOMS = {
         "sweep": "clusters jobs jobs.launchers planning executors executors.remote experiments checks",
         "provision": "clusters ssh jobs.launchers checks sweep",
         "forecast": "clusters planning jobs executors experiments checks sweep",
-        "tasks": ("clusters ssh jobs planning executors executors.remote experiments checks sweep provision forecast"),
+        "campaign": "clusters jobs planning experiments sweep",
+        "tasks": (
+            "clusters ssh jobs planning executors executors.remote experiments checks sweep provision forecast campaign"
+        ),
     },
     "results": {
         "": "",

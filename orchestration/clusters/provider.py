@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestration.clusters.folder import folder_of, read_cluster
-from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.lifetime import lifetime_left_s
+from orchestration.clusters.inventory import Inventory, Price
+from orchestration.clusters.lifetime import lifetime_left_s, living
 from orchestration.errors import Refusal
 from orchestration.operator import Operator
 
@@ -33,6 +33,21 @@ class DescribedNodes:
     machine_type: str
     count: int
     slots: int | None
+
+
+@dataclass(frozen=True)
+class ClusterOffer:
+    """What a person is to know of a cluster before a campaign brings it up, or uses it as it stands.
+
+    `made`: `up` makes it and `down` takes it away; else it stands. `lifetime_s` is how long it lives once it is made,
+    None where nothing ends it. `shortest_s`: for how long it must be paid for at the least.
+    """
+
+    made: bool
+    nodes: int
+    price: Price | None = None
+    lifetime_s: float | None = None
+    shortest_s: float = 0.0
 
 
 class Provider(Protocol):
@@ -78,6 +93,12 @@ class Provider(Protocol):
         if not folder.inventory.exists():
             raise Refusal(f"cluster {cluster} is not up: start it with 'fab up --cluster {cluster}'")
         return read_cluster(folder.inventory)
+
+    def offer(self, cluster: str, operator: Operator) -> ClusterOffer:
+        """What it is and costs, before it is up or as it stands; makes nothing. Raises Refusal where it cannot be."""
+        utc = operator.clock.utc()
+        found = living(self.find(cluster, operator.root, utc), utc)
+        return ClusterOffer(False, len(found.nodes), found.price)
 
     def status(self, cluster: str, root: Path, utc: str) -> str:
         """How the cluster stands, in a line."""

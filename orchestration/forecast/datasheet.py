@@ -64,6 +64,15 @@ def describe(name: str, described: DescribedNodes, root: Path, utc: str, measure
     return Stated(found, probe, tuple(notes), _spot_share(machine))
 
 
+def described_inventory(name: str, described: DescribedNodes, root: Path, utc: str) -> Inventory | None:
+    """The cluster's inventory as described, without a probe; None where nobody has described its machines."""
+    catalogue = machines.read(root / "infra" / "machines.toml")
+    machine = catalogue.machines.get(described.machine_type)
+    if machine is None:
+        return None
+    return _inventory(name, described.count, described.slots or machine.vcpus, machine, catalogue, utc)
+
+
 def _spot_share(machine: MachineType) -> float | None:
     if machine.spot is None or machine.on_demand is None:
         return None

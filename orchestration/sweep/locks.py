@@ -34,14 +34,14 @@ LOOK_S = 2.0  # between two looks at a cluster that another sweep has
 
 
 @contextmanager
-def locked(paths: SweepPaths) -> Iterator[Callable[[], None]]:
+def locked(paths: SweepPaths, make: Callable[[SweepPaths], None] = SweepPaths.make) -> Iterator[Callable[[], None]]:
     """Makes the folder and holds it: one `fab` at a time, on whichever machine. Raises Refusal.
 
     Yields what raises Stopped where another took the folder meanwhile.
     """
     lease = FolderLease(paths.lease)
     try:
-        paths.make()
+        make(paths)
         other = lease.take(_document(paths))
     except OSError as error:
         raise Refusal(f"{paths.folder} cannot be written ({error.strerror}): give another --out") from error

@@ -39,6 +39,27 @@ def numbers(flag: str, text: str) -> tuple[int, ...]:
         raise Refusal(f"{flag} {text!r} is no list of whole numbers: give for example {flag} 1,2,4") from None
 
 
+def several_clusters(text: str) -> tuple[str, ...]:
+    """The clusters of a comma-separated list: each is known, and none is there twice, by whatever name.
+
+    Raises Refusal.
+    """
+    from orchestration.tasks.common import known_clusters
+
+    names = words(text)
+    if not names:
+        raise Refusal(f"--clusters {text!r} names none: give for example --clusters c3-highcpu-22x4,light")
+    clusters = known_clusters()
+    own: dict[str, str] = {}
+    for name in names:
+        clusters.provider(name)
+        if (before := own.setdefault(clusters.kept_as(name), name)) != name:
+            raise Refusal(f"--clusters has {before} and {name}, which are one cluster: name it once")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise Refusal(f"--clusters has {', '.join(twice)} twice: name each once")
+    return names
+
+
 def number(flag: str, text: str) -> int | None:
     """A whole number; None for no text. Raises Refusal."""
     try:

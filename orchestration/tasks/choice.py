@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from infra.durations import duration_s
 from orchestration.errors import Refusal
 from orchestration.tasks import known
-from orchestration.tasks.arguments import amount, words
+from orchestration.tasks.arguments import amount, several_clusters
 from orchestration.tasks.common import ROOT, RUNS, known_clusters, utc_now
 from workload.record.schema import SchemaError
 
@@ -74,7 +74,9 @@ def choose(question: Question, overrides: Overrides) -> MadeChoice:
     from orchestration.experiments import load
     from results.forecast.choice import choice
 
-    names, limits = _names(question.clusters), limits_of(question.deadline, question.budget_per_run)
+    if not question.clusters:
+        raise Refusal("--deadline and --budget-per-run compare clusters: give --clusters, as c3-highcpu-22x4,light")
+    names, limits = several_clusters(question.clusters), limits_of(question.deadline, question.budget_per_run)
     experiment, loaded = load(question.study or ("" if overrides.values.get("command") else "quick"), overrides)
     if experiment.forebears(loaded) is not None:
         return MadeChoice(*_of_program(experiment, loaded, names, question), limits=limits)
@@ -155,19 +157,6 @@ def _place(name: str) -> Place:
         if len(types) == 1 and (machine_type := types.pop()):
             nodes = DescribedNodes(machine_type, len(own), own[0].slots)
     return Place(name, clusters.name_of(name, utc_now()), nodes)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """The clusters; each is known, and none is there twice. Raises Refusal."""
-    names = words(text)
-    if not names:
-        raise Refusal("--deadline and --budget-per-run compare clusters: give --clusters, as c3-highcpu-22x4,light")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise Refusal(f"--clusters has {', '.join(twice)} twice: name each once")
-    clusters = known_clusters()
-    for name in names:
-        clusters.provider(name)
-    return names
 
 
 def limits_of(deadline_text: str, budget_text: str) -> ChoiceLimits:

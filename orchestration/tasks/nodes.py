@@ -30,7 +30,7 @@ from orchestration.tasks.printing import print_line, print_table
 
 if TYPE_CHECKING:
     from orchestration.jobs.executor import Executor
-    from orchestration.sweep.prepare import Sweep
+    from orchestration.sweep.prepare import Request, Sweep
 
 
 @task(
@@ -46,25 +46,38 @@ def check(
     _context: Context, cluster: str = "local", study: str = "", wait: bool = False, concurrent: bool = False
 ) -> None:
     """Check that a cluster can be measured: one table, every fault at once, each with its remedy."""
+    from orchestration.sweep.locks import Turn
+    from orchestration.sweep.prepare import Request
+
+    with terminable():
+        check_cluster(Request(cluster, study or None, turn=Turn(wait, concurrent, print_line)))
+
+
+def check_cluster(request: Request, *, in_part: bool = False) -> None:
+    """Prints the table of a cluster that is to carry a study out. Raises Refusal with every fault, Stopped.
+
+    `in_part`: it is no fault that the cluster's lifetime ends before the study does.
+    """
     from orchestration.checks import preflight
     from orchestration.checks.nodes import Wanted
     from orchestration.executors.connect import connect
     from orchestration.forecast.sweep import forecast_sweep
     from orchestration.jobs.executor import HeadLostError
     from orchestration.paths import SweepPaths
-    from orchestration.sweep.locks import Turn, this_machine_held
+    from orchestration.sweep.locks import this_machine_held
     from workload.record.digest import code_digest
 
     around = surroundings()
-    inventory = find_living(cluster)
+    inventory = find_living(request.cluster)
     RUNS.mkdir(parents=True, exist_ok=True)
     executor = connect(inventory, around.environment)
     try:
-        planned = _planned(cluster, study, executor)
+        planned = _planned(request, executor)
         runs, takes_s = ((), 0.0) if planned is None else (planned.plan.runs, forecast_sweep(planned).takes_s())
-        wanted = Wanted(code_digest(ROOT / "workload") or "", utc_now(), len(runs), takes_s)
-        paths, turn = SweepPaths(RUNS.absolute() / ".checks" / inventory.cluster), Turn(wait, concurrent, print_line)
-        with terminable(), this_machine_held(executor, inventory, paths, utc_now(), turn) as beside:
+        outlived = (0, 0.0) if in_part else (len(runs), takes_s)
+        wanted = Wanted(code_digest(ROOT / "workload") or "", utc_now(), *outlived)
+        paths = SweepPaths(RUNS.absolute() / ".checks" / inventory.cluster)
+        with this_machine_held(executor, inventory, paths, utc_now(), request.turn) as beside:
             found = preflight.everything(executor, inventory, wanted, RUNS, runs)
     except HeadLostError as error:
         raise Stopped(f"the head {error}") from error
@@ -76,21 +89,26 @@ def check(
         raise Refusal("\nconvscale: ".join(faults))
 
 
-def _planned(cluster: str, study: str, executor: Executor) -> Sweep | None:
+def _planned(request: Request, executor: Executor) -> Sweep | None:
     """The study planned on the cluster; None where a node cannot be asked. Raises Refusal where the study is wrong."""
-    from orchestration.sweep.prepare import Request, prepare
+    from orchestration.sweep.prepare import prepare
 
     try:
         machines = executor.machines()
     except Refusal:
         return None  # the table says why
-    return prepare(Request(cluster, study or None), surroundings(), machines)
+    return prepare(request, surroundings(), machines)
 
 
 @task(help={"cluster": CLUSTER}, auto_shortflags=False)
 @reports_errors
 def push(_context: Context, cluster: str = "") -> None:
     """Copy the workload to every node: once to the head, from there to all; only what changed."""
+    push_to(cluster)
+
+
+def push_to(cluster: str) -> None:
+    """Pushes, and prints what was sent and to whom. Raises Refusal."""
     from orchestration.clusters.lifetime import living
     from orchestration.executors.remote import upload
 

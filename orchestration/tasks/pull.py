@@ -16,6 +16,7 @@ from orchestration.tasks.common import RUNS, known_clusters, operator, reports_e
 from orchestration.tasks.printing import short
 
 if TYPE_CHECKING:
+    from orchestration.operator import Operator
     from orchestration.paths import SweepPaths
 
 
@@ -26,14 +27,18 @@ if TYPE_CHECKING:
 @reports_errors
 def pull(_context: Context, cluster: str = "local", sweep: str = "", yes: bool = False) -> None:
     """Fetch what the runs of an interrupted sweep left on its cluster; no run is started."""
+    pull_sweep(cluster, sweep_paths(cluster, sweep), operator(yes))
+
+
+def pull_sweep(cluster: str, paths: SweepPaths, us: Operator) -> None:
+    """Pulls, and prints what was taken. Raises Refusal, Stopped."""
     from orchestration.jobs.executor import HeadLostError
     from orchestration.sweep.prepare import Request, prepare
     from orchestration.sweep.pull import collect
     from orchestration.sweep.resume import machines
 
-    paths = sweep_paths(cluster, sweep)
     owner = known_clusters().owner(cluster)
-    with owner.awake(cluster, operator(yes)) if owner else nullcontext():
+    with owner.awake(cluster, us) if owner else nullcontext():
         # the machines as recorded: at the end of a cloud cluster only the head is left, with what all measured
         prepared = prepare(Request(cluster, str(paths.study), paths.folder), surroundings(), machines(paths))
         if prepared.find() is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,20 +11,20 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from orchestration.errors import Refusal
-from orchestration.tasks.arguments import LOCAL_CLUSTER, TURN, images_of, number, numbers, words
+from orchestration.tasks.arguments import LOCAL_CLUSTER, TURN, YES, images_of, number, numbers, words
+from orchestration.tasks.carried_out import carry_out_sweep
 from orchestration.tasks.common import find_living, known_clusters, operator, reports_errors, surroundings, terminable
-from orchestration.tasks.printing import console, print_line, print_table, short
-from orchestration.tasks.results import print_report
+from orchestration.tasks.printing import print_line, print_table, short
 from orchestration.tasks.within import goal_of
 
 if TYPE_CHECKING:
     from orchestration.planning.study import Overrides
     from orchestration.sweep.prepare import Sweep
-    from orchestration.sweep.progress import Progress
 
 
 SWEEP_HELP = {
     "cluster": f"where to run: {LOCAL_CLUSTER}",
+    "clusters": "several instead, comma-separated: one after the other is brought up, swept and taken down",
     "study": "what to run: a name that the task `studies` lists, or the path of a study (default: the cluster's own)",
     "out": "folder of the sweep (default: results/runs/<study>-<cluster>-<UTC time>, or the unfinished one)",
     "new": "start another sweep, even where an unfinished one could continue",
@@ -42,7 +41,7 @@ SWEEP_HELP = {
     "within": "go on in blocks of launches until each point's 95 % interval lies this close around its time, as 5%",
     "max-launches": "with --within: the most launches of a point (default: 30)",
     "max-time": "with --within: the longest time at work on this sweep, as 90s, 30m or 2h",
-    "max-cost": "with --within: the same limit by the cluster's price, in its currency",
+    "max-cost": "with --within: the same limit by the cluster's price; with --clusters: what all may cost together",
     "images": "sample, synthetic, or a folder of pictures",
     "backend": "code that convolves a block, comma-separated",
     "movement": "how blocks travel, comma-separated",
@@ -54,6 +53,7 @@ SWEEP_HELP = {
     "size": "the program's work, as arithmetic of its parameters: 'n*n'",
     "mpi": "the program's MPI: openmpi5, openmpi4 or mpich (default: told by its libraries)",
     "threads": "threads of each of the program's ranks",
+    "yes": f"with --clusters: {YES}",
     "planned-nodes": "in a Slurm job that makes the runs of its number of nodes alone: how many the largest job has",
 }
 
@@ -65,6 +65,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     parameter: Sequence[str],
     metric: Sequence[str],
     cluster: str = "local",
+    clusters: str = "",
     study: str = "",
     out: str = "",
     new: bool = False,
@@ -93,12 +94,16 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     mpi: str = "",
     threads: str = "",
     planned_nodes: str = "",
+    yes: bool = False,
 ) -> None:
     """Measure how a program scales, ours or your own: carry out a study, or go on with an unfinished sweep."""
     from orchestration.sweep.locks import Turn
     from orchestration.sweep.prepare import Request, prepare
     from orchestration.sweep.resume import Flags
 
+    if clusters:
+        _campaign(locals())
+        return
     goal = goal_of(find_living(cluster), within, max_launches, max_time, max_cost)
     count = number("--planned-nodes", planned_nodes)
     if count is not None and goal is not None:
@@ -115,6 +120,36 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
             _list_runs(prepared)
         else:
             _carry_out(prepared, down_after)
+
+
+def _campaign(flags: Mapping[str, Any]) -> None:
+    """`fab sweep --clusters`. Raises Refusal, Exit with status 1 where something is left to do or failed."""
+    from orchestration.sweep.locks import Turn
+    from orchestration.sweep.prepare import Request
+    from orchestration.sweep.resume import Flags
+    from orchestration.tasks.campaign import DEFAULT_STUDY, CampaignQuestion, carry_out_campaign
+
+    of_one = {
+        "--cluster": flags["cluster"] != "local",
+        "--out": flags["out"],
+        "--down-after": flags["down_after"],
+        "--planned-nodes": flags["planned_nodes"],
+    }
+    if others := [flag for flag, given in of_one.items() if given]:
+        raise Refusal(f"{others[0]} is of one cluster, and --clusters of several: give the one or the other")
+    here = find_living("local")  # the limits but --max-cost are the same everywhere
+    goal = goal_of(here, flags["within"], flags["max_launches"], flags["max_time"], "")
+    request = Request(
+        study=flags["study"] or (None if flags["command"] else DEFAULT_STUDY),
+        flags=Flags(flags["retry"], flags["force"]),
+        overrides=overrides_of(flags),
+        turn=Turn(flags["wait"], flags["concurrent"], print_line),
+        goal=goal,
+    )
+    request.turn.check(here)
+    question = CampaignQuestion(flags["clusters"], flags["max_cost"], request, flags["new"])
+    if not carry_out_campaign(question, operator(flags["yes"]), dry_run=flags["dry_run"]):
+        raise Exit(code=1)
 
 
 def overrides_of(flags: Mapping[str, Any]) -> Overrides:
@@ -157,23 +192,7 @@ def studies(_context: Context) -> None:
 
 def _carry_out(prepared: Sweep, down_after: bool) -> None:
     """Carries the sweep out, reports, takes the cluster down if asked to; exit status 1 where a run failed."""
-    from orchestration.forecast.sweep import forecast_sweep
-    from orchestration.sweep.runner import carry_out
-
-    forecast = forecast_sweep(prepared)
-    paths = prepared.find()
-    print("another sweep:" if paths is None else "going on with", end=" ")
-    again = [] if paths is None else prepared.rebooted(paths)
-    paths = paths or prepared.new_folder()
-    notes = (*again, *prepared.plan.notes, *filter(None, [forecast.why]), *forecast.lifetime())
-    for line in (short(paths.folder), *notes):
-        print_line(line)
-    result = carry_out(prepared, paths, _progress(), forecast.ledger_extras())
-    print_report([paths.folder], None)
-    if unkept := forecast.keep(paths.folder):
-        print(unkept)
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(result.counts.items()))
-    print(f"{sum(result.counts.values())} runs: {counts}")
+    _, result = carry_out_sweep(prepared)
     if down_after:
         cluster = prepared.request.cluster
         known_clusters().provider(cluster).down(cluster, False, operator())
@@ -209,9 +228,3 @@ def _list_runs(prepared: Sweep) -> None:
         print_line(forecast.why)
     if goal := prepared.request.goal:
         print_line(outlook(prepared, goal, pending, every))
-
-
-def _progress() -> Progress:
-    from orchestration.sweep.progress import Lines, Terminal
-
-    return Lines(sys.stdout) if console().is_dumb_terminal or not sys.stdout.isatty() else Terminal()

@@ -161,6 +161,7 @@ def _changes(before: CampaignCluster, event: Mapping[str, Any], folder: Path) ->
             "since": None,
             "expires_at": None,
             "made": False,
+            **({"step": "", "reason": ""} if before.state == SWEPT else {}),
         },
     }
     return changes.get(kind, {})

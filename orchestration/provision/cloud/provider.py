@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from orchestration.clusters.folder import folder_of
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.lifetime import lifetime_left_s
-from orchestration.clusters.provider import DescribedNodes, Provider, UpFlags
+from orchestration.clusters.provider import ClusterOffer, DescribedNodes, Provider, UpFlags
 from orchestration.errors import Refusal
 from orchestration.operator import Operator
 from orchestration.provision.cloud import made, type_and_count
@@ -50,6 +50,12 @@ class GoogleCloud(Provider):
         if not folder_of(name, root).inventory.exists():
             raise Refusal(f"cluster {cluster} is not up: start it with 'fab up --cluster {cluster}'")
         return super().find(name, root, utc)
+
+    def offer(self, cluster: str, operator: Operator) -> ClusterOffer:
+        """Resources, ports, price and quota are shown where the cluster is to be made."""
+        if folder_of(self.own_name(cluster, operator.root), operator.root).inventory.exists():
+            return super().offer(cluster, operator)
+        return _cloud(operator).offer(cluster)
 
     def up(self, cluster: str, flags: UpFlags, operator: Operator) -> Inventory:
         if flags.build_tools:

@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from orchestration.clusters.folder import ClusterFolder, folder_of, read_cluster
-from orchestration.clusters.inventory import Inventory
+from orchestration.clusters.inventory import Inventory, Price
+from orchestration.clusters.provider import ClusterOffer
 from orchestration.errors import Refusal, Stopped
 from orchestration.operator import Person, WallClock
 from orchestration.paths import RunsFolder
@@ -20,7 +21,7 @@ from orchestration.provision.cloud.bootstrap import NotReadyError, Waiting
 from orchestration.provision.cloud.clients import pulumi_stack, stack_settings
 from orchestration.provision.cloud.clients.compute import Google, GoogleError
 from orchestration.provision.cloud.clients.pulumi_stack import Pulumi, StackError
-from orchestration.provision.cloud.offer import parse_offer
+from orchestration.provision.cloud.offer import SHORTEST_S, parse_offer
 from orchestration.provision.cloud.up import Up
 
 PACKAGES = ("google.cloud.compute_v1", "pulumi", "yaml")
@@ -40,10 +41,7 @@ class Cloud:
 
         Raises Refusal, Stopped.
         """
-        _equipped()
-        wanted = type_and_count.read(cluster, self.root)
-        new = wanted is not None and made.write(wanted, self.root)
-        name = stack_of(cluster, self.root)
+        name, new = self._stack_for(cluster)
         try:
             google = self._google(name)
             chosen, folder = self._select(name, create=True), folder_of(name, self.root)
@@ -53,6 +51,29 @@ class Cloud:
             if new:
                 self._forget(name)
             raise
+
+    def offer(self, cluster: str) -> ClusterOffer:
+        """What `fab up` would make, shown with its price and the project's quota. Raises Refusal."""
+        name, new = self._stack_for(cluster)
+        try:
+            chosen, folder = self._select(name, create=True), folder_of(name, self.root)
+            found = Up(chosen, self._google(name), folder, self.person, self.clock).look()
+        finally:
+            if new:
+                self._forget(name)
+        price = Price(
+            amount_per_hour=found.price.amount_per_hour,
+            currency=found.price.currency,
+            date=str(min(item.date for item in found.price.items)),
+        )
+        return ClusterOffer(True, len(found.instances), price, found.lifetime_s, SHORTEST_S)
+
+    def _stack_for(self, cluster: str) -> tuple[str, bool]:
+        """The stack of a cluster that is to be made, and whether its settings were written just now. Raises Refusal."""
+        _equipped()
+        wanted = type_and_count.read(cluster, self.root)
+        new = wanted is not None and made.write(wanted, self.root)
+        return stack_of(cluster, self.root), new
 
     def down(self, cluster: str, runs: RunsFolder, discard: bool) -> None:
         """`fab down`. Raises Refusal, Stopped."""

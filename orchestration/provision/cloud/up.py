@@ -72,13 +72,7 @@ class Up:
 
     def up(self) -> Inventory:
         """The cluster, ready and paired. Raises Refusal where nothing was begun, Stopped where it failed."""
-        try:
-            seen = self._looked()
-        except StackError as error:
-            raise Refusal(str(error)) from error
-        if line := aged(seen.offer.price, self.clock.utc()):
-            self.person.say(line)
-        self.person.say(bill(seen.offer))
+        seen = self._shown()
         if seen.planned and not self.person.agrees("Make it?"):
             raise Refusal("nothing is made: you did not say yes")
         try:
@@ -92,7 +86,22 @@ class Up:
         except (StackError, NotReadyError, pairing.PairingError, Refusal, OSError) as error:
             raise self._failed(str(error), seen.stood) from error
 
+    def look(self) -> Offer:
+        """What `up` would make, after it was shown; makes nothing. Raises Refusal."""
+        return self._shown().offer
+
     # Before the question
+
+    def _shown(self) -> Seen:
+        """What stands and what would be, after tables and price were shown. Raises Refusal."""
+        try:
+            seen = self._looked()
+        except StackError as error:
+            raise Refusal(str(error)) from error
+        if line := aged(seen.offer.price, self.clock.utc()):
+            self.person.say(line)
+        self.person.say(bill(seen.offer))
+        return seen
 
     def _looked(self) -> Seen:
         """What stands already, and what would be. Raises Refusal, StackError."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestration.clusters.folder import folder_of, read_cluster
 from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.provider import Provider, UpFlags
+from orchestration.clusters.provider import ClusterOffer, Provider, UpFlags
 from orchestration.errors import Refusal
 from orchestration.operator import Operator
 from orchestration.paths import RunsFolder
@@ -31,6 +31,12 @@ class ContainerClusters(Provider):
                 f"--budget, --keep and --replace are for clusters on Google Cloud, {cluster} is containers: leave them"
             )
         return _containers(cluster, operator).up(operator.clock.utc(), build_tools=flags.build_tools)
+
+    def offer(self, cluster: str, operator: Operator) -> ClusterOffer:
+        if folder_of(cluster, operator.root).inventory.exists():
+            return super().offer(cluster, operator)
+        self.check_down(cluster, operator)
+        return ClusterOffer(True, len(SHAPES[cluster].services))
 
     def check_down(self, cluster: str, operator: Operator) -> None:
         _containers(cluster, operator)

@@ -38,10 +38,11 @@ class Nodes(Hosts):
         if host.number == 1:
             shutil.copy(self.folder / "cluster" / "node_key.pub", folder / "home" / ".ssh" / "id_ed25519.pub")
 
-    def serve(self, desk: Desk) -> None:
-        """They are the nodes that Google makes for a desk."""
+    def serve(self, desk: Desk, *stacks: str) -> None:
+        """They are the nodes that Google makes for a desk, of its stack or of these, one stack after the other."""
         desk.cloud.head = self.head.address
-        by_name = {f"convscale-{desk.stack}-{host.name}": host for host in self.hosts}
+        of = stacks or (desk.stack,)
+        by_name = {f"convscale-{stack}-{host.name}": host for stack in of for host in self.hosts}
         for name, host in by_name.items():
             own = public_key((host.folder / "host_key.pub").read_text(), host.name)
             desk.cloud.publishes[name] = {"convscale/bootstrap": "ready", "convscale/hostkey": own}
