@@ -1,6 +1,7 @@
 # make sweep        measure how the convolution scales on this machine
 # make test         the tests of every room that need nothing but this checkout, four at a time (WORKERS=0: one by one)
 # make test-all     every test that this machine can run: also those with root, an engine, Pulumi and Google's packages
+# make test-gpu     those alone that need an NVIDIA GPU
 # make test-engine  those alone that need the program `pulumi`
 # make cloud        add what `pulumi up` needs (400 MB)
 # make bench        the benchmarks (ONLY=convolution for one)
@@ -23,7 +24,7 @@ LINT = $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(
 COMPILE = $(BIN)/pytest --collect-only --quiet >/dev/null 2>&1
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: sweep test test-all test-engine cloud bench contenders lint clean
+.PHONY: sweep test test-all test-gpu test-engine cloud bench contenders lint clean
 .DEFAULT_GOAL := sweep
 
 sweep: .venv/installed
@@ -36,6 +37,9 @@ test: .venv/installed-test
 test-all: .venv/installed-test .venv/installed-cloud
 	@$(COMPILE) & $(MAKE) --no-print-directory lint; ended=$$?; wait; exit $$ended
 	@$(BIN)/pytest --numprocesses $(WORKERS) --durations=40
+
+test-gpu: .venv/installed-test
+	@$(BIN)/pytest --durations=0 tests/gpu
 
 test-engine: .venv/installed-test .venv/installed-cloud
 	@command -v pulumi >/dev/null || { echo "the program 'pulumi' is not on PATH:" \
@@ -80,7 +84,7 @@ QUIET := import signal; signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 	@echo "installing the cloud packages (once, 400 MB)" && $(PIP) '.[cloud]' && touch $@
 
 .venv/installed-test: .venv/installed
-	@echo "installing what the tests need (once)" && $(PIP) '.[test]' && touch $@
+	@echo "installing what the tests need (once)" && $(PIP) '.[test,gpu]' && touch $@
 
 .venv/installed-contenders: .venv/installed
 	@echo "installing what the benchmarks measure against (once, 5 GB)" && $(PIP) '.[bench]' && touch $@

@@ -11,6 +11,7 @@ import psutil
 from mpi4py import MPI
 
 from workload import convolve, movement
+from workload.convolve import cuda
 from workload.data import checksum
 from workload.data.checksum import CheckResult
 from workload.data.expectation import Expectation
@@ -48,6 +49,8 @@ def measure(
     """
     wtime_begun_s, now_begun_s, steal_begun_s = clocks.wtime(), clocks.now(), machine.steal_s()
     managers_begun = machine.package_managers()
+    if on_gpu := backends.describe(run.backend).on_gpu:
+        _take_gpu(comm)
     repeater = _set_up(comm, run, pool_file, clocks, output, stores)
     baseline_bytes = _baseline_bytes()
     repeater.mover.prepare()
@@ -56,6 +59,7 @@ def measure(
         "memory": {"rank": comm.rank, "baseline_rss_bytes": baseline_bytes, **_memory_entry(repeater.readings)},
         "block": _block_entry(comm.rank, run, repeater.mover),
         "mpi_calls": _call_entries(comm.rank, repeater.readings.calls),
+        "device": _device_entry(comm.rank, repeater.mover),
     }
     repeater.mover.close()  # collective: not in a `finally`, for after an error on one rank the others would hang here
     if output is not None:
@@ -65,6 +69,7 @@ def measure(
     gathered = comm.gather(own, root=ROOT)
     if gathered is None:
         return None
+    devices = {"devices": [each["device"] for each in gathered]} if on_gpu else {}
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run.run_id,
@@ -78,6 +83,7 @@ def measure(
         "check": _check_entry(repeater.readings.results),
         "machines": machines,
         "clock_agreement": _clock_agreement([each["elapsed"] for each in gathered]),
+        **devices,
     }
 
 
@@ -89,7 +95,7 @@ def _set_up(
         raise ValueError(f"the run asks for {run.ranks} ranks, but mpirun started {comm.size}")
     block = block_of(run.problem, run.grid, comm.rank)
     backend = convolve.load(run.backend)
-    yardstick = Yardstick(backend, clocks.cpu_now)
+    yardstick = None if backends.describe(run.backend).on_gpu else Yardstick(backend, clocks.cpu_now)
     chosen = _stores(comm, run, block, clocks, stores)
     source = Source(open_pool(pool_file, run.problem))
     weights = make_weights(run.weights, run.problem, run.seed)
@@ -102,6 +108,13 @@ def _set_up(
     expectation = Expectation(run.problem, weights, source, run.seed)
     check = SharedCheck(comm, expectation, announced, _readers(comm, run))
     return Repeater(comm, run, clocks, mover, check, yardstick, chosen)
+
+
+def _take_gpu(comm: MPI.Intracomm) -> None:
+    """Each rank the GPU of its place among the ranks of its node."""
+    node = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    cuda.use_gpu_of(node.rank)
+    node.Free()
 
 
 def _readers(comm: MPI.Intracomm, run: Run) -> list[list[int]]:
@@ -163,6 +176,10 @@ def _block_entry(rank: int, run: Run, mover: movement.Movement) -> dict[str, Any
     computed = mover.output_elements() if isinstance(mover, movement.CountsOutput) else None
     elements = output_elements(run.problem, run.grid, rank) if computed is None else computed
     return {"rank": rank, **block_of(run.problem, run.grid, rank).as_dict(), "output_elements": elements}
+
+
+def _device_entry(rank: int, mover: movement.Movement) -> dict[str, Any] | None:
+    return {"rank": rank, **mover.device_facts()} if isinstance(mover, movement.UsesDevice) else None
 
 
 def _call_entries(rank: int, calls: dict[str, CallStatistics]) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ class Repeater:
     clocks: Clocks
     mover: Movement
     check: SharedCheck
-    yardstick: Yardstick
+    yardstick: Yardstick | None  # None on a GPU, which it would not keep busy
     stores: Stores
     readings: Readings = field(default_factory=Readings)
 
@@ -110,12 +110,15 @@ class Repeater:
     def _note_rss(self, phase: str) -> None:
         self.readings.rss_after_phase_bytes[phase] = memory.rss_bytes()
 
+    def _speed(self) -> list[float]:
+        return [] if self.yardstick is None else [self.yardstick.flops_per_s()]
+
     def _once(self, after_phase: Callable[[str], None] | None, *, timed: bool) -> dict[str, Any] | None:
         """One repeat, then its check. The peak is read before the check, whose memory is not the run's."""
         self.mover.poison()
         gc.collect()
         clock = self._clock(after_phase)
-        before = self.yardstick.flops_per_s()
+        before = self._speed()
         peak_known = memory.reset_peak()
         faults = memory.major_faults()
         clock.start()
@@ -124,7 +127,7 @@ class Repeater:
         faults = memory.major_faults() - faults
         if timed:
             self.readings.add(clock, memory.peak_rss_bytes() if peak_known else None, faults)
-        speeds = [before, self.yardstick.flops_per_s()]
+        speeds = [*before, *self._speed()]
 
         if not self._streams:
             self.check.begin()
@@ -158,7 +161,8 @@ def _repeat_entry(ranks: list[tuple[RankTimes, list[float]]], *, memory_bound: b
                 "mpi_s": each.mpi_s,
                 "cpu_s": each.cpu_s,
                 "convolve_cpu_s": each.convolve_cpu_s,
-                "yardstick_flops_per_s": speeds,
+                **({"yardstick_flops_per_s": speeds} if speeds else {}),
+                **({} if each.device_s is None else {"device_s": each.device_s}),
             }
             for rank, (each, speeds) in enumerate(ranks)
         ],

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from results.audit.accounting import blocks_in
 from results.audit.gates import least_seconds
 from results.formats import number
+from results.records.convolution import on_gpu
 from results.records.launch import RecordedLaunch
 
 RATE_LIMIT = 1.5  # times the faster of the yardstick's two readings; the recorded sweeps reach 1.08
@@ -27,6 +28,8 @@ def yardstick(launch: RecordedLaunch) -> Iterator[str]:
 
 def rates(launch: RecordedLaunch) -> list[float]:
     """Of each rank and timed repeat with a reading, the rate of convolution over the faster reading."""
+    if on_gpu(launch.convolution):
+        return []
     flops, found = _flops(launch), []
     for repeat in launch.repeats:
         for rank in repeat.ranks:
@@ -50,6 +53,8 @@ def limit(launch: RecordedLaunch) -> Iterator[str]:
 
 
 def _least(launch: RecordedLaunch, *, outside: bool) -> Iterator[tuple[int, float, float]]:
+    if on_gpu(launch.convolution):
+        return  # its limits are the device's, which no probe measures yet
     flops = _flops(launch)
     for repeat in launch.repeats:
         for rank in repeat.ranks:

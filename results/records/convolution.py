@@ -12,6 +12,8 @@ from typing import Any
 from results.records.experiment import RecordedExperiment, Variant, Work
 from results.records.measurement import Measured
 from results.records.phases import phases_of
+from workload.domain import backends
+from workload.domain.backends import SIMD
 from workload.domain.footprint import Footprint, predict
 from workload.domain.grid import Grid
 from workload.domain.movements import describe
@@ -87,11 +89,19 @@ class RecordedConvolution(RecordedExperiment):
     def yardstick(self, run: Run) -> str:
         return run.backend
 
+    def serial_code(self, run: Run) -> str:
+        return SIMD if on_gpu(run) else run.backend
+
     def is_serial(self, run: Run) -> bool:
         return run.movement == SERIAL
 
     def why_uncounted(self, run: Run) -> str:
         return f"{run.movement} computes something else" if describe(run.movement).wrong_on_purpose else ""
+
+
+def on_gpu(run: Run) -> bool:
+    """Whether it was computed on GPUs, so that no limit of a core holds for it."""
+    return backends.describe(run.backend).on_gpu
 
 
 def footprint_of(run: Run) -> Footprint:

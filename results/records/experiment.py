@@ -169,6 +169,10 @@ class RecordedExperiment(Protocol):
         """The name of the code by which the speed of cores is timed; speeds by different code cannot be compared."""
         ...
 
+    def serial_code(self, run: Any) -> str:
+        """The code of the serial run that absolute speedups stand against, as `yardstick` names it."""
+        return self.yardstick(run)
+
     def is_serial(self, run: Any) -> bool:
         """Whether the run is a baseline without MPI, which belongs to no line."""
         ...

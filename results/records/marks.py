@@ -18,6 +18,7 @@ CLOCKS_DISAGREE = "clocks disagree"
 BESIDE = "beside another sweep"
 SHARED_NODES = "shared nodes"
 CORES_DIFFER = "cores differ"
+SHARED_GPU = "shared GPU"
 MARKS = {
     SUSPECT: "more CPU time than its threads could use in the wall time: it enters no speedup",
     MEMORY_BOUND: "waited for pages from disk in a timed repeat",
@@ -29,6 +30,7 @@ MARKS = {
     CLOCKS_DISAGREE: "MPI's clock and the system's monotonic clock differ by more than 1 %",
     BESIDE: "another sweep was at work on the machine meanwhile (--concurrent): both took each other's time",
     SHARED_NODES: "Slurm did not grant its nodes whole (--shared): other jobs there may have taken time of its ranks",
+    SHARED_GPU: "several of its ranks used one GPU, and took each other's time",
     CORES_DIFFER: "its launches ran on cores of different speed: the range of its times stands in place of an interval",
 }
 CPU_EXCESS = 1.1
@@ -44,11 +46,13 @@ def marks_of(
     machines: Collection[Machine],
     clocks_s: tuple[float, float] | None,
     slots: Mapping[str, int],
+    gpus: Collection[str] = (),
 ) -> list[str]:
     """Keys of MARKS, without BESIDE, which the ledger tells, SHARED_NODES, which the record's Slurm job does, and
     CORES_DIFFER, which only several launches show.
 
-    `slots`: of each node by every name it has; `clocks_s`: by MPI's and the system's.
+    `slots`: of each node by every name it has; `clocks_s`: by MPI's and the system's; `gpus`: of each rank
+    that used one.
     """
     found = {
         SUSPECT: any(_too_much_cpu(rank, run.threads) for repeat in repeats for rank in repeat.ranks),
@@ -58,6 +62,7 @@ def marks_of(
         SMT: any(_shares_a_core(machine) for machine in machines),
         MIXED: len({machine.details.get("cpu_model") for machine in machines if machine.placement}) > 1,
         PACKAGES: any(machine.details.get("package_managers") for machine in machines),
+        SHARED_GPU: len(set(gpus)) < len(gpus),
         CLOCKS_DISAGREE: _clocks_disagree(clocks_s),
     }
     return [mark for mark, applies in found.items() if applies]

@@ -22,6 +22,7 @@ class RankRepeat:
 
     `yardstick_flops_per_s`: speed of its core in the yardstick before and after the repeat; None if the record does
     not have it. `profiled_s`: of which `mpi_s` is a part, where a profiler measured both; None where that is `app_s`.
+    `device_s`: what the rank's GPU was busy with, by DEVICE_PARTS; None without a GPU.
     """
 
     rank: int
@@ -32,6 +33,7 @@ class RankRepeat:
     convolve_cpu_s: float
     yardstick_flops_per_s: tuple[float, float] | None
     profiled_s: float | None = None
+    device_s: Mapping[str, float] | None = None
 
     @property
     def core_flops_per_s(self) -> float | None:
@@ -132,6 +134,7 @@ class Measured:
     clocks_s: tuple[float, float] | None = None
     document: Mapping[str, Any] = field(default_factory=dict)
     stores: FoundStores | None = None
+    gpus: tuple[str, ...] = ()  # the UUID of each rank's
 
 
 def seconds(item: Mapping[str, Any], key: str) -> float:

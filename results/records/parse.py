@@ -58,7 +58,7 @@ def _parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunc
         machines=machines,
         clocks_s=measured.clocks_s,
         evidence=record["evidence"],
-        marks=frozenset(marks_of(run, measured.repeats, machines, measured.clocks_s, slots)),
+        marks=frozenset(marks_of(run, measured.repeats, machines, measured.clocks_s, slots, measured.gpus)),
         stores=measured.stores,
         measured=measured.document,
     )

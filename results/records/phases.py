@@ -17,7 +17,7 @@ from results.records.measurement import (
     seconds,
 )
 from workload.domain.grid import AXES
-from workload.record.schema import MEASUREMENT_SHAPE, PHASES, SchemaError, check_shape
+from workload.record.schema import DEVICE_PARTS, MEASUREMENT_SHAPE, PHASES, SchemaError, check_shape
 
 LARGEST_INDEX = 2**62
 
@@ -32,6 +32,7 @@ def phases_of(record: Mapping[str, Any]) -> Measured:
         check=_check(record["check"]),
         clocks_s=_clocks_s(record["clock_agreement"]),
         stores=_stores(record["stores"]) if "stores" in record else None,
+        gpus=tuple(str(each["uuid"]) for each in record.get("devices", ())),
     )
 
 
@@ -68,6 +69,7 @@ def _rank_times(item: Mapping[str, Any]) -> RankRepeat:
         seconds(item, "cpu_s"),
         seconds(item, "convolve_cpu_s"),
         _yardstick(item.get("yardstick_flops_per_s")),
+        device_s=_device_s(item.get("device_s")),
     )
 
 
@@ -78,6 +80,10 @@ def _yardstick(values: Any) -> tuple[float, float] | None:
     if not 0.0 < min(before, after) <= max(before, after) < math.inf:
         raise SchemaError(f"yardstick_flops_per_s = {values} is not a speed")
     return before, after
+
+
+def _device_s(item: Any) -> Mapping[str, float] | None:
+    return None if item is None else {part: seconds(item, part) for part in DEVICE_PARTS}
 
 
 def _block(item: Mapping[str, Any]) -> RankBlock:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from results.records.convolution import on_gpu
 from results.records.point import RecordedPoint
 from workload.domain.grid import AXES, block_of
 from workload.domain.movements.pipeline import in_window
 
 ROOT, DISTRIBUTE, COLLECT, LOAD, SAVE, WAIT = "root", "distribute", "collect", "load", "save", "wait"
-SLOWED, STARVED = "convolve, slowed", "convolve, starved"
+SLOWED, STARVED, ON_GPU = "convolve, slowed", "convolve, starved", "convolve, on a GPU"
 CAUSES = {
     ROOT: "the root's copying",
     DISTRIBUTE: "sending the input out",
     SLOWED: "the convolution, which takes more processor time in all than on one rank, for the ranks share memory "
     "bandwidth, caches or cores",
     STARVED: "the convolution, which takes longer but no more processor time, for something else ran on the cores",
+    ON_GPU: "the convolution, for which ranks wait that share a GPU",
     COLLECT: "taking the output in",
     LOAD: "making the input",
     SAVE: "saving the output",
@@ -30,11 +32,13 @@ STEPS = {
     COLLECT: "try a movement that takes less in at the root: shared on one node, distributed on several",
     SLOWED: "use fewer ranks a node, or bind them to cores of their own",
     STARVED: "free the nodes of other work, and measure again",
+    ON_GPU: "take no more ranks than there are GPUs",
     LOAD: "let every rank make its own part of the input (movement distributed)",
     SAVE: "leave the output unsaved, or save to a faster disk",
     WAIT: "cut the batch into equal parts, or another axis of the grid: see the load imbalance",
 }
 BEST_MOVEMENTS = ("shared", "distributed")
+OVERLAP_STEP = "let pieces go to the GPU, be convolved and come back at the same time: the option chunk_bytes"
 EQUAL_STEP = (
     "see in the load imbalance which ranks are slower: their parts are equal, so it is their cores or other work"
 )
@@ -44,6 +48,8 @@ def step(cause: str, point: RecordedPoint) -> str:
     """What to try next if `cause`, a key of CAUSES, stops a point."""
     if cause == WAIT and _equal_parts(point):
         return EQUAL_STEP
+    if cause in MOVING and on_gpu(point.convolution):
+        return STEPS[ON_GPU] if "chunk_bytes" in point.convolution.options else OVERLAP_STEP
     if cause in (*MOVING, LOAD) and not through_the_root(point):
         return "give each rank more work: a larger batch"
     return STEPS[cause]
@@ -51,7 +57,8 @@ def step(cause: str, point: RecordedPoint) -> str:
 
 def through_the_root(point: RecordedPoint) -> bool:
     """Whether all input and output pass through rank 0, so that its copying holds the others up."""
-    return point.convolution.movement not in BEST_MOVEMENTS and not point.experiment.is_serial(point.run)
+    run = point.convolution
+    return not (run.movement in BEST_MOVEMENTS or on_gpu(run) or point.experiment.is_serial(run))
 
 
 def waits_for_input(point: RecordedPoint) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from results.estimates import RANGE, Estimate
 from results.forecast.accuracy import forecast_s
 from results.formats import number, plural, share
+from results.records.convolution import on_gpu
 from results.records.kinds import CONVOLUTION
 from results.records.marks import OVERSUBSCRIBED
 from results.records.point import RecordedPoint
@@ -140,9 +141,11 @@ def _ranked(found: Losses, point: RecordedPoint) -> list[Cause]:
         waits = Cause(advice.WAIT, (parts.WAIT, parts.ROOT_WAIT))
         moves, load = [Cause(advice.COLLECT, (parts.COLLECT,))], Cause(advice.LOAD, (parts.LOAD, parts.DISTRIBUTE))
     convolve = found.share(parts.CONVOLVE).value
-    slowed = found.share(parts.PROCESSOR).value > HALF * convolve
+    how = advice.SLOWED if found.share(parts.PROCESSOR).value > HALF * convolve else advice.STARVED
+    if on_gpu(point.convolution):
+        how = advice.ON_GPU
     others = [cause for cause in (load, Cause(advice.SAVE, (parts.SAVE,))) if cause.parts[0] in found.parts]
-    every = [*moves, Cause(advice.SLOWED if slowed else advice.STARVED, (parts.CONVOLVE,)), waits, *others]
+    every = [*moves, Cause(how, (parts.CONVOLVE,)), waits, *others]
     return sorted(every, key=lambda cause: found.share(*cause.parts).value, reverse=True)
 
 

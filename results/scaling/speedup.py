@@ -39,15 +39,16 @@ def relative_speedup(point: RecordedPoint, series: Sequence[RecordedPoint]) -> R
 def absolute_speedup(point: RecordedPoint, sweep: Sequence[RecordedPoint]) -> Ratio:
     """Strong scaling: against the serial point of the same problem and code, a baseline that is named beforehand.
 
-    By the headline; a streamed point has none of its own, so it stands against the serial one by total time.
+    For a GPU that is simd. By the headline; a streamed point has none of its own, so it stands against the serial one
+    by total time.
     """
-    yardstick = point.experiment.yardstick(point.run)
+    code = point.experiment.serial_code(point.run)
     candidates = [
         other
         for other in _of_problem(point, sweep)
-        if other.experiment.is_serial(other.run) and other.experiment.yardstick(other.run) == yardstick
+        if other.experiment.is_serial(other.run) and other.experiment.yardstick(other.run) == code
     ]
-    none_ran = f"no serial run of this problem with {yardstick} is in this sweep"
+    none_ran = f"no serial run of this problem with {code} is in this sweep"
     return _against(point, candidates, point.comparable_clock, none_ran)
 
 

@@ -39,7 +39,7 @@ def tree(tmp_path: Path) -> Path:
     shutil.copy(RECIPE / "description.py", copy / DESCRIPTION)
     shutil.copy(RECIPE / "broadcast.py", copy / CODE)
     text = (copy / REGISTER).read_text()
-    text = text.replace("movements import distributed", "movements import broadcast, distributed")
+    text = text.replace("movements import device", "movements import broadcast, device")
     text = text.replace("    serial.DESCRIPTION,\n", "    serial.DESCRIPTION,\n    broadcast.DESCRIPTION,\n")
     (copy / REGISTER).write_text(text)
     after = python_files(copy)

@@ -38,7 +38,10 @@ class CallStatistics:
 
 @dataclass
 class RankTimes:
-    """One repeat on one rank, in seconds. `forward_s` is None where blocks are streamed."""
+    """One repeat on one rank, in seconds. `forward_s` is None where blocks are streamed.
+
+    `device_s` is what the rank's GPU was busy with, by its own clock; None without one.
+    """
 
     phases_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
     app_s: float = 0.0
@@ -46,6 +49,7 @@ class RankTimes:
     mpi_s: float = 0.0
     cpu_s: float = 0.0
     convolve_cpu_s: float = 0.0
+    device_s: dict[str, float] | None = None
 
     @property
     def wait_s(self) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from workload.gpu import driver
 from workload.instruments import cgroup, processors, single_copy
 
 CACHE_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -53,8 +54,13 @@ def describe(mpi: str) -> dict[str, Any]:
 
 
 def describe_idle() -> dict[str, Any]:
-    """As `describe`, outside of MPI: also whether one process may read another's memory, as single copies do."""
-    return {**describe(mpi_version()), "single_copy": single_copy.works()}
+    """As `describe`, outside of MPI: also whether one process may read another's memory, as single copies do.
+
+    And whether backend `cuda` finds what it needs: "found", or "none: " and what is missing.
+    """
+    lacks = driver.missing()
+    cuda = "found" if lacks is None else f"none: {lacks}"
+    return {**describe(mpi_version()), "single_copy": single_copy.works(), "cuda": cuda}
 
 
 def shared_memory_free_bytes() -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from mpi4py import MPI
@@ -85,6 +85,14 @@ class CountsOutput(Protocol):
 
     def output_elements(self) -> int:
         """Elements of y that this rank really computes."""
+
+
+@runtime_checkable
+class UsesDevice(Protocol):
+    """A movement whose ranks compute on a GPU."""
+
+    def device_facts(self) -> dict[str, Any]:
+        """What this rank's GPU is, as records have it (docs/formats.md)."""
 
 
 def index(spans: Spans, origin: Spans | None = None) -> tuple[slice, ...]:

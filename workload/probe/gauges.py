@@ -20,8 +20,7 @@ from mpi4py import MPI
 from workload import convolve
 from workload.convolve.simd import Compiler
 from workload.data.images import Source
-from workload.domain.backends import NON_TEMPORAL, ORDINARY, STORES, describe
-from workload.domain.backends import names as backend_names
+from workload.domain.backends import NON_TEMPORAL, ORDINARY, STORES, describe, names_on_cpu
 from workload.domain.grid import whole
 from workload.domain.problem import Problem
 from workload.instruments import machine
@@ -176,8 +175,8 @@ def _multiply_add(scale: Scale, active: int) -> Iterator[Gauge]:
 
 
 def backends() -> Iterator[str]:
-    """The backends that this node can run."""
-    for name in backend_names():
+    """The backends that the cores of this node can run."""
+    for name in names_on_cpu():
         try:
             convolve.load(name).compile((1, 1, 4, 4), (1, 1, 3, 3))
         except NO_CODE:

@@ -12,6 +12,7 @@ from typing import Any
 
 from workload.domain import backends, movements
 from workload.domain.grid import Grid, check_grid
+from workload.domain.pairing import unpaired
 from workload.domain.problem import Problem
 from workload.record.digest import document_digest
 from workload.record.schema import SchemaError, check_shape
@@ -93,6 +94,8 @@ class Run:
         for name, allowed in words.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} = {getattr(self, name)!r} is unknown: it is one of {', '.join(allowed)}")
+        if objection := unpaired(self.movement, self.backend):
+            raise ValueError(objection)
         check_grid(self.problem, self.grid)
         if self.grid.ranks != self.ranks:
             raise ValueError(f"the grid has {self.grid.ranks} parts, but the run has {self.ranks} ranks")

@@ -10,6 +10,7 @@ from typing import Any
 
 SCHEMA_VERSION = 1
 
+DEVICE_PARTS = ("distribute", "convolve", "collect", "total")  # of `device_s`
 PHASES = ("load", "distribute", "convolve", "collect", "save")
 
 

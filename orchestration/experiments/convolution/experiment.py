@@ -132,11 +132,23 @@ def _checked(loaded: LoadedStudy) -> ConvolutionStudy:
 
 
 def _usable(loaded: LoadedStudy, machines: Sequence[Mapping[str, Any]]) -> tuple[LoadedStudy, tuple[str, ...]]:
-    """The study as the machines can run it, and the line that says what was replaced."""
+    """The study as the machines can run it, and the line that says what was replaced.
+
+    Raises Refusal where it computes on GPUs and a machine cannot.
+    """
+    if of_gpu := study.backends(_checked(loaded)) & set(backends.names_on_gpu()):
+        _refuse_without_gpu(sorted(of_gpu), machines)
     reasons = [str(machine["simd"]) for machine in machines if str(machine.get("simd", "")).startswith("none: ")]
     if not reasons or "simd" not in study.backends(_checked(loaded)):
         return loaded, ()
     return study.without_simd(loaded), (f"backend numpy in place of simd ({reasons[0].removeprefix('none: ')})",)
+
+
+def _refuse_without_gpu(names: Sequence[str], machines: Sequence[Mapping[str, Any]]) -> None:
+    for machine in machines:
+        said = str(machine.get("cuda", ""))
+        if said.startswith("none: "):
+            raise Refusal(f"backend {', '.join(names)}: {machine['node']} has {said.removeprefix('none: ')}")
 
 
 def _measurement(content: bytes | None, run: Run) -> Mapping[str, Any]:

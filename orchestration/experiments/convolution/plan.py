@@ -15,8 +15,10 @@ from orchestration.planning.binding import NONE, binding_of, described
 from orchestration.planning.plan import Plan, PlannedRun, make_plan, rank_counts, spread
 from orchestration.planning.study import RANKS, SLOTS
 from workload.domain import backends, movements
+from workload.domain.backends import SIMD
 from workload.domain.footprint import choose_grid, predict
 from workload.domain.grid import Grid, check_grid
+from workload.domain.pairing import unpaired
 from workload.domain.problem import Problem
 from workload.record.run import Images, Run, Workload
 
@@ -142,11 +144,12 @@ def points_of(
                     raise ValueError(f"ranks = {ranks}: {error}") from error
                 notes.append(f"series {series.name}: {ranks} ranks left out ({error})")
             if grid is not None:
+                _refuse_unpaired(settings)
                 points += _crossed(settings, ConvolutionPoint(series.name, problem, ranks, grid, "", "", allowed))
     if series.scaling == "strong":
         problem = problems_of(settings, series, 1)[0]
         one = ConvolutionPoint(series.name, problem, 1, Grid(), "serial", "", allowed)
-        points += [replace(one, backend=backend) for backend in settings.backend]
+        points += [replace(one, backend=backend) for backend in _serial_backends(settings)]
     return points
 
 
@@ -182,13 +185,29 @@ def grid_of(series: ConvolutionSeries, problem: Problem, ranks: int, settings: S
     return grid
 
 
+def _serial_backends(settings: Settled) -> list[str]:
+    """Those that compute on a core; what a GPU does stands against simd on the same machine."""
+    ours = (SIMD if backends.describe(name).on_gpu else name for name in settings.backend)
+    return list(dict.fromkeys(ours))
+
+
+def _refuse_unpaired(settings: Settled) -> None:
+    """Raises ValueError where a backend has no movement in the series that brings it data, or the other way round."""
+    for backend in settings.backend:
+        if all(unpaired(movement, backend) for movement in settings.movement):
+            raise ValueError(unpaired(settings.movement[0], backend))
+    for movement in settings.movement:
+        if all(unpaired(movement, backend) for backend in settings.backend):
+            raise ValueError(unpaired(movement, settings.backend[0]))
+
+
 def _crossed(settings: Settled, point: ConvolutionPoint) -> list[ConvolutionPoint]:
-    """The point with every backend and movement; `serial` exists at one rank only."""
+    """The point with every backend and movement that go together; `serial` exists at one rank only."""
     return [
         replace(point, backend=backend, movement=movement)
         for backend in settings.backend
         for movement in settings.movement
-        if movements.describe(movement).takes(point.ranks)
+        if movements.describe(movement).takes(point.ranks) and unpaired(movement, backend) is None
     ]
 
 

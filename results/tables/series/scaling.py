@@ -130,7 +130,10 @@ def _ratios(sweep: RecordedSweep, series: RecordedSeries, point: RecordedPoint) 
 
 def _serial(row: ScalingRow) -> str:
     """What the absolute speedup of a point rests on."""
-    return _baseline(row, 1, "Absolute speedup", "is the serial run with the point's own backend")
+    experiment, run = row.point.experiment, row.point.run
+    own = experiment.serial_code(run) == experiment.yardstick(run)
+    whose = "the point's own backend" if own else experiment.serial_code(run)
+    return _baseline(row, 1, "Absolute speedup", f"is the serial run with {whose}")
 
 
 def _fastest(row: ScalingRow) -> str:

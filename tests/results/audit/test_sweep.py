@@ -229,6 +229,13 @@ def test_each_gate_flags_what_it_is_for(
     assert not expected & {*found.passed, *found.idle}
 
 
+def test_no_limit_of_a_core_flags_a_gpu(maker: Any) -> None:
+    maker.add("strong", ranks=2, movement="device", backend="cuda", change=change_convolve)
+    found = audit_of(maker.read())
+    assert gates.LIMIT not in flagged(found.findings)
+    assert {gates.LIMIT, gates.OUTSIDE_MPI, gates.RATE} <= {*found.idle}
+
+
 def test_two_ranks_on_a_light_node_are_flagged(make_maker: Callable[..., Any]) -> None:
     for profile, expected in (("light", {gates.NODES}), ("fat", set())):
         maker = make_maker(profile, profile=profile)

@@ -46,7 +46,8 @@ def pigeon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_movement_that_is_right_has_an_entry() -> None:
-    right = [name for name in names() if not describe(name).wrong_on_purpose]
+    """But for those of GPUs, which no probe measures yet."""
+    right = [name for name in names() if not describe(name).wrong_on_purpose and not describe(name).on_gpu]
     assert list(movements.MODELS) == right
 
 

@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from results.records.launch import RecordedLaunch
-from results.records.marks import CLOCKS_DISAGREE, MEMORY_BOUND, MIXED, OVERSUBSCRIBED, PACKAGES, SMT, STREAMED, SUSPECT
+from results.records.marks import (
+    CLOCKS_DISAGREE,
+    MEMORY_BOUND,
+    MIXED,
+    OVERSUBSCRIBED,
+    PACKAGES,
+    SHARED_GPU,
+    SMT,
+    STREAMED,
+    SUSPECT,
+)
 from results.records.parse import parse
 from workload.record.schema import SchemaError
 
@@ -187,3 +197,35 @@ def test_the_wall_time_of_a_launch(
     made: Callable[..., RecordedLaunch], started: str | None, ended: str | None, wall_s: float | None
 ) -> None:
     assert made(lambda record: record.update(started_utc=started, ended_utc=ended)).wall_s == wall_s
+
+
+def on_gpus(*uuids: str) -> Change:
+    """What a run on GPUs adds, and does without."""
+
+    def change(record: dict[str, Any]) -> None:
+        record["devices"] = [{"rank": rank, "uuid": uuid} for rank, uuid in enumerate(uuids)]
+        for repeat in record["repeats"]:
+            for rank in repeat["ranks"]:
+                del rank["yardstick_flops_per_s"]
+                rank["device_s"] = {"distribute": 0.1, "convolve": 0.2, "collect": 0.3, "total": 0.5}
+
+    return change
+
+
+def test_ranks_that_share_a_gpu_are_marked(made: Callable[..., RecordedLaunch]) -> None:
+    gpu = {"ranks": 2, "movement": "device", "backend": "cuda"}
+    shared = made(on_gpus("a", "a"), **gpu)
+    assert SHARED_GPU in shared.marks
+    assert shared.repeats[0].ranks[1].device_s == {"distribute": 0.1, "convolve": 0.2, "collect": 0.3, "total": 0.5}
+    assert SHARED_GPU not in made(on_gpus("a", "b"), launch=1, **gpu).marks
+    assert made(ranks=2).repeats[0].ranks[0].device_s is None
+
+
+@pytest.mark.parametrize("value", [-1.0, "long", None, {}])
+def test_seconds_of_a_device_that_are_none_are_refused(made: Callable[..., RecordedLaunch], value: Any) -> None:
+    def change(record: dict[str, Any]) -> None:
+        on_gpus("a")(record)
+        record["repeats"][0]["ranks"][0]["device_s"]["total"] = value
+
+    with pytest.raises(SchemaError):
+        made(change, movement="device", backend="cuda")

@@ -38,7 +38,8 @@ def losing(part: str, share: float) -> Any:
 
 def paragraph(maker: Any, part: str, share: float, counts: tuple[int, ...] = (1, 2, 4)) -> str:
     movement = "scatter-gather" if part in ("root", "wait") else "distributed"
-    maker.add_strong(counts=counts, change=losing(part, share), movement=movement)
+    on_gpu = {"movement": "device", "backend": "cuda"} if part == advice.ON_GPU else {}
+    maker.add_strong(counts=counts, change=losing(part, share), **{"movement": movement, **on_gpu})
     told, resolves = verdict.sentences(maker.read())
     assert resolves.startswith("Of two points a difference of ")
     assert verdict.FINER not in resolves, "a quiet machine"
@@ -52,6 +53,18 @@ def test_the_part_that_grew_most_is_what_stops_it(maker: Any, part: str) -> None
     assert ": 30% [30%, 30%] of the ranks' time" in told
     larger = "give each rank more work: a larger batch"
     step = {"wait": advice.EQUAL_STEP, "distribute": larger, "collect": larger}.get(part, advice.STEPS[part])
+    assert f"Next: {step}." in told
+
+
+@pytest.mark.parametrize(
+    ("options", "step"), [({}, advice.OVERLAP_STEP), ({"chunk_bytes": 2**20}, advice.STEPS[advice.ON_GPU])]
+)
+def test_copies_to_a_gpu_are_not_the_roots(maker: Any, options: dict[str, int], step: str) -> None:
+    gpu = {"movement": "device", "backend": "cuda", "options": options}
+    maker.add_strong(change=losing("distribute", 0.3), **gpu)
+    told = verdict.sentences(maker.read())[0]
+    assert advice.CAUSES[advice.DISTRIBUTE] in told
+    assert "root" not in told
     assert f"Next: {step}." in told
 
 

@@ -83,6 +83,15 @@ def test_absolute_speedup_takes_the_serial_point_of_the_same_backend_even_where_
     assert absolute.estimate.value == pytest.approx(relative.estimate.value / 2)
 
 
+def test_a_gpu_stands_against_the_serial_run_of_simd(maker: Any) -> None:
+    maker.add_strong(counts=(1, 2), movement="device", backend="cuda", change=every(0.1))
+    maker.add_strong(counts=(1,), movement="serial", backend="naive", change=every(0.2))
+    maker.add_strong(counts=(1,), movement="serial", backend="simd")
+    sweep = maker.read()
+    absolute = absolute_speedup(find(sweep, 2, "device", "cuda"), sweep.points)
+    assert absolute.baseline is find(sweep, 1, "serial", "simd")
+
+
 def test_a_wrong_suspect_or_replica_one_rank_point_is_no_baseline(maker: Any) -> None:
     def suspect(record: dict[str, Any]) -> None:
         every(0.01)(record)

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 
 from tests.workload.convolve.reference import Case, Layout, cases, eq1, rounding_bound
+from tests.workload.gpu.played import COMPILER, NO_COMPILER, played_gpus
 from workload.convolve import load
-from workload.domain.backends import names
+from workload.domain.backends import describe, names
 
 BLOCK_OF_COLUMNS = Layout(gaps=(0, 0, 0, 5))
 every_backend = pytest.mark.parametrize("name", names())
+
+
+@pytest.fixture(autouse=True)
+def _a_gpu(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A CPU plays the GPU of those that need one."""
+    if not describe(name).on_gpu:
+        yield
+        return
+    if COMPILER is None:
+        pytest.skip(NO_COMPILER)
+    with played_gpus(1, tmp_path_factory.mktemp("gpu")):
+        yield
 
 
 @every_backend

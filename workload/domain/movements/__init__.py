@@ -5,7 +5,7 @@ docs/contributing.md tells how to add one.
 
 from __future__ import annotations
 
-from workload.domain.movements import distributed, pipeline, replica, scatter_gather, serial, shared, tree
+from workload.domain.movements import device, distributed, pipeline, replica, scatter_gather, serial, shared, tree
 from workload.domain.movements.description import MovementDescription
 
 _REGISTER: tuple[MovementDescription, ...] = (
@@ -15,6 +15,7 @@ _REGISTER: tuple[MovementDescription, ...] = (
     pipeline.DESCRIPTION,
     shared.DESCRIPTION,
     distributed.DESCRIPTION,
+    device.DESCRIPTION,
     replica.DESCRIPTION,
 )
 _DESCRIPTIONS = {each.name: each for each in _REGISTER}
@@ -33,6 +34,11 @@ def option_names() -> tuple[str, ...]:
 def switch_names() -> tuple[str, ...]:
     """Those of the options that are true or false."""
     return tuple(dict.fromkeys(option for each in _DESCRIPTIONS.values() for option in each.switches))
+
+
+def names_on_gpu() -> tuple[str, ...]:
+    """Those that take x to a GPU and y back."""
+    return tuple(each.name for each in _REGISTER if each.on_gpu)
 
 
 def describe(name: str) -> MovementDescription:

@@ -110,6 +110,7 @@ class MovementDescription:
         streams: with these options, y is never whole anywhere and so there is no forward section.
         max_ranks: the most ranks it runs on, None without a limit.
         batch_only: the grid may cut the batch and no other axis.
+        on_gpu: takes x to a GPU and y back, so that it runs with the backends that compute there, and no others.
         wrong_on_purpose: its answer is wrong by design, so that it enters no speedup and no forecast.
     """
 
@@ -123,6 +124,7 @@ class MovementDescription:
     streams: Callable[[Options], bool] = _never
     max_ranks: int | None = None
     batch_only: bool = False
+    on_gpu: bool = False
     wrong_on_purpose: bool = False
 
     def takes(self, ranks: int) -> bool:

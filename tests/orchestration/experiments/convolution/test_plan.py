@@ -97,6 +97,33 @@ def test_backends_and_movements_are_crossed_and_serial_stays_at_one_rank():
     }
 
 
+def test_a_gpu_and_its_movement_go_together_and_stand_against_serial_simd():
+    head = HEAD + 'backend = ["simd", "cuda"]\nmovement = ["shared", "device"]\noptions = { chunk_bytes = 64 }\n'
+    found = made(STRONG, slots=2, head=head)
+    crossed = {(item.run.ranks, item.run.movement, item.run.backend) for item in found.runs}
+    assert crossed == {(1, "serial", "simd")} | {
+        (ranks, *pair) for ranks in (1, 2) for pair in (("shared", "simd"), ("device", "cuda"))
+    }
+    assert all(item.run.options == {"chunk_bytes": 64} for item in found.runs if item.run.movement == "device")
+    alone = made(STRONG, slots=1, head=HEAD + 'backend = ["cuda"]\nmovement = ["device"]\n')
+    assert {(item.run.movement, item.run.backend) for item in alone.runs} == {("serial", "simd"), ("device", "cuda")}
+
+
+@pytest.mark.parametrize(
+    ("backends", "movements", "words"),
+    [
+        ('"cuda"', '"scatter-gather"', "backend cuda computes on a GPU, .*: take movement device"),
+        ('"simd", "cuda"', '"shared"', "backend cuda computes on a GPU, .*: take movement device"),
+        ('"cuda"', '"device", "shared"', "backend cuda .* where movement shared brings nothing: take movement device"),
+        ('"simd"', '"shared", "device"', "movement device brings x to a GPU, .*: take backend cuda"),
+    ],
+)
+def test_a_gpu_without_its_movement_is_refused_and_the_other_way_round(backends, movements, words):
+    head = HEAD + f"backend = [{backends}]\nmovement = [{movements}]\n"
+    with pytest.raises(Refusal, match=rf"s\.toml, series strong: {words}"):
+        made(STRONG, head=head)
+
+
 def test_launch_follows_launch_each_in_an_order_of_its_own():
     found = made(STRONG + WEAK, slots=8, cores=8)
     launches = [item.run.launch for item in found.runs]

@@ -160,3 +160,15 @@ def test_where_simd_has_no_code_numpy_stands_in_and_says_why():
     assert _usable(both, [{"simd": "none: x"}])[0].study.backend == ["numpy"]
     naive = load_study("quick", backend=("naive",))
     assert _usable(naive, [{"simd": "none: x"}]) == (naive, ())
+
+
+def test_without_a_gpu_a_study_for_one_is_refused_with_what_to_do():
+    from orchestration.experiments.convolution.experiment import _usable
+
+    loaded = load_study("quick", backend=("cuda",))
+    assert _usable(loaded, [{"simd": "avx2", "cuda": "found", "node": "a"}]) == (loaded, ())
+    machines = [{"cuda": "found", "node": "a"}, {"cuda": "none: no NVIDIA driver: install one", "node": "b"}]
+    with pytest.raises(Refusal, match=r"^backend cuda: b has no NVIDIA driver: install one$"):
+        _usable(loaded, machines)
+    others = load_study("quick")
+    assert _usable(others, machines) == (others, ())
