@@ -6,7 +6,8 @@ end kept from running stands with what the sweep's ledger forecast of it, as a f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from results.forecast import accuracy
 from results.forecast.bid import Bid, Choice
@@ -31,6 +32,7 @@ def choice(sweeps: Sequence[RecordedSweep], known: PriceList) -> Choice | None:
     problem = _problem(sweeps)
     if problem is None:
         return None
+    names = _names(sweeps)
     prices = {sweep.name: node_price(sweep, known) for sweep in sweeps}
     currency = next((price.currency for price in prices.values() if price is not None), "no price")
     found: list[Bid] = []
@@ -38,12 +40,18 @@ def choice(sweeps: Sequence[RecordedSweep], known: PriceList) -> Choice | None:
     for sweep in sweeps:
         price = prices[sweep.name]
         own = list(_bids(sweep, problem, price if price and price.currency == currency else None))
-        found += own
-        stopped += _stopped(sweep, problem, own)
+        found += [replace(bid, name=names[sweep.name]) for bid in own]
+        stopped += _stopped(sweep, names[sweep.name], problem, own)
     point = next(bid.point for bid in found if bid.point is not None)
     work = "repeat" if point.experiment.probed else "run"
-    notes = [_about(point, work), *_priced(sweeps, prices, currency)]
+    notes = [_about(point, work), *_priced(names, prices, currency)]
     return Choice(TITLE, work, sorted(found, key=lambda bid: bid.total_s), currency, notes, stopped)
+
+
+def _names(sweeps: Sequence[RecordedSweep]) -> dict[str, str]:
+    """What each sweep is called, by its own name: as its cluster, where no two are of the same."""
+    clusters = {sweep.name: str(sweep.inventory.get("cluster", "unknown")) for sweep in sweeps}
+    return clusters if len(set(clusters.values())) == len(sweeps) else {name: name for name in clusters}
 
 
 def _problem(sweeps: Sequence[RecordedSweep]) -> Problem | None:
@@ -104,11 +112,11 @@ def _bid(
     )
 
 
-def _stopped(sweep: RecordedSweep, problem: Problem, own: Sequence[Bid]) -> Iterator[str]:
+def _stopped(sweep: RecordedSweep, name: str, problem: Problem, own: Sequence[Bid]) -> Iterator[str]:
     """A line for each number of nodes without a bid, and one for a sweep that does not know the problem."""
     points = [point for point in sweep.points if point.problem == problem]
     if not points:
-        yield f"{sweep.name} has no run of this work."
+        yield f"{name} has no run of this work."
     for nodes in sorted({point.run.nodes for point in points} - {bid.nodes for bid in own}):
         failed = [point for point in points if point.run.nodes == nodes and not point.counting]
         counts = ", ".join(str(count) for count in sorted({point.run.ranks for point in failed}))
@@ -116,9 +124,9 @@ def _stopped(sweep: RecordedSweep, problem: Problem, own: Sequence[Bid]) -> Iter
         reason = launch.reason if len(launch.reason) <= REASON_CHARACTERS else f"{launch.reason[:REASON_CHARACTERS]}…"
         why = f": {reason}" if reason else ""
         word = "rank" if counts == "1" else "ranks"
-        yield f"{sweep.name} on {plural(nodes, 'node')}, {counts} {word}: {failed[0].why_no_speedup}{why}."
+        yield f"{name} on {plural(nodes, 'node')}, {counts} {word}: {failed[0].why_no_speedup}{why}."
     if sweep.unfinished:
-        yield f"{sweep.name} is not finished: {plural(sweep.unfinished, 'run')} left no record."
+        yield f"{name} is not finished: {plural(sweep.unfinished, 'run')} left no record."
 
 
 def _about(point: RecordedPoint, work: str) -> str:
@@ -130,14 +138,13 @@ def _about(point: RecordedPoint, work: str) -> str:
     )
 
 
-def _priced(sweeps: Sequence[RecordedSweep], prices: dict[str, NodePrice | None], currency: str) -> Iterator[str]:
+def _priced(names: Mapping[str, str], prices: Mapping[str, NodePrice | None], currency: str) -> Iterator[str]:
     """Whose the prices are, a line for each basis; and which sweeps have none."""
     by_basis: dict[str, list[str]] = {}
-    for sweep in sweeps:
-        price = prices[sweep.name]
+    for sweep, price in prices.items():
         basis = "no price is known" if price is None else price.basis
         if price is not None and price.currency != currency:
             basis = f"priced in {price.currency}, which is not compared with {currency}"
-        by_basis.setdefault(basis, []).append(sweep.name)
-    for basis, names in by_basis.items():
-        yield f"Price of {', '.join(names)}: {basis}."
+        by_basis.setdefault(basis, []).append(names[sweep])
+    for basis, named in by_basis.items():
+        yield f"Price of {', '.join(named)}: {basis}."

@@ -98,7 +98,7 @@ def _cheapest(found: Choice, sure: Sequence[Bid], limits: ChoiceLimits) -> Itera
         yield _none_in_time(sure, open_, limit, limits)
         return
     less = [bid for bid in open_ if bids.money(bid) < bids.money(best)]
-    whether = f"; whether {_listed(less)}, at less, {_is(less)} in time is open" if less else ""
+    whether = f"; it is open whether {_listed(less)}, at less, {_is(less)} in time" if less else ""
     alike = [
         bid
         for bid in sure
@@ -112,7 +112,7 @@ def _cheapest(found: Choice, sure: Sequence[Bid], limits: ChoiceLimits) -> Itera
 
 def _none_in_time(sure: Sequence[Bid], open_: Sequence[Bid], limit: str, limits: ChoiceLimits) -> str:
     if open_:
-        return f"None is certain to be{limit}: whether {_listed(open_)} {_is(open_)} is open."
+        return f"None is certain to be{limit}; it is open for {_listed(open_)}."
     if any(in_time(bid, limits) for bid in sure) or not limit:
         return f"None{limit or ' of them'} has a price: no cheapest can be named."
     return f"None is{limit}: no cheapest can be named."
@@ -124,11 +124,11 @@ def _fastest(found: Choice, sure: Sequence[Bid], limits: ChoiceLimits) -> str:
     open_ = [bid for bid in sure if paid(bid, limits) is None]
     if best is None:
         if open_:
-            return f"None is certain to be had{limit}: whether {_listed(open_)} {_is(open_)} is open."
+            return f"None is certain to be had{limit}; it is open for {_listed(open_)}."
         return f"None is to be had{limit}."
     alike = [bid for bid in sure if bid is not best and paid(bid, limits) and _open(bids.time_ratio(bid, best))]
     quicker = [bid for bid in open_ if bid.total_s < best.total_s]
-    whether = f"; whether the budget pays for {_listed(quicker)} is open" if quicker else ""
+    whether = f"; it is open whether the budget pays for {_listed(quicker)}" if quicker else ""
     return f"The fastest{limit}: {_told(best, found)}{_alike(alike, 'time')}{whether}."
 
 
@@ -150,8 +150,9 @@ def _alike(found: Sequence[Bid], what: str) -> str:
 
 def _listed(found: Sequence[Bid]) -> str:
     told = [f"{bid.name} with {_place(bid)}" for bid in found[:MOST_NAMED]]
-    more = len(found) - MOST_NAMED
-    return f"{', '.join(told)} and {plural(more, 'other')}" if more > 0 else " and ".join(told)
+    if len(found) > MOST_NAMED:
+        told.append(plural(len(found) - MOST_NAMED, "other"))
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
 
 
 def _is(found: Sequence[Bid]) -> str:

@@ -110,10 +110,26 @@ def test_nothing_is_claimed_that_the_intervals_leave_open(make_maker: Any) -> No
     other = cluster(make_maker, "other", 0.02, noise=0.1, machine_type="small")
     made, notes = told([one, other], deadline_s=total(0.02, 2))
     assert [row["beaten"] for row in made.records] == ["cannot tell"] * 2
-    assert "None is certain to be within 0.176 s: whether " in notes
+    assert "None is certain to be within 0.176 s; it is open for " in notes
     _, notes = told([one, other])
     assert "; no difference in cost can be claimed to " in notes
     assert "; no difference in time can be claimed to " in notes
+
+
+def test_a_sweep_is_called_as_its_cluster_unless_another_is_of_the_same(make_maker: Any) -> None:
+    maker = make_maker("quick-1")
+    maker.add("strong", ranks=2, batch=BATCH)
+    first = described(maker.finish(), "lab", 1, machine_type="small")
+    maker = make_maker("quick-2")
+    maker.add("strong", ranks=2, batch=BATCH)
+    second = described(maker.finish(), "lab", 1, machine_type="small")
+    other = cluster(make_maker, "other", 0.02, machine_type="small")
+    made, notes = told([first, other])
+    assert "Sweep" not in made.columns
+    assert "Price of lab, other: a list of tests." in notes
+    made, notes = told([first, second])
+    assert {row["sweep"] for row in made.records} == {"quick-1", "quick-2"}
+    assert "Price of quick-1, quick-2: a list of tests." in notes
 
 
 def test_two_launches_carry_no_claim(make_maker: Any) -> None:
