@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from orchestration.paths import SweepPaths
+from tests.cluster.host import wait_for
 from tests.orchestration.support import FAB, ROOT
 from tests.preloaded import Preloader, Process
 from workload.agent.supervise import kill_carriers
@@ -121,14 +121,11 @@ class Lab:
                 continue
         return found
 
-    def wait_for(self, condition: Callable[[], object], limit_s: float = 300.0) -> None:
-        deadline = time.monotonic() + limit_s
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.05)
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        wait_for(condition)
 
     def wait_for_ranks(self) -> None:
-        self.wait_for(lambda: len(self.ranks()) >= 2)
+        wait_for(lambda: len(self.ranks()) >= 2)
 
     def close(self) -> None:
         for process in self.started:
