@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from workload.data.output import Output
 from workload.data.shared_check import SharedCheck
 from workload.domain import backends, movements
 from workload.domain.grid import Block, block_of, covers_exactly, output_elements
+from workload.gpu.state import GpuWatch, library
 from workload.instruments import machine, memory, single_copy
 from workload.instruments.clock import CallStatistics, Clocks
 from workload.instruments.yardstick import Yardstick
@@ -31,6 +34,15 @@ from workload.stores import Stores, worth_trying
 
 ROOT = 0
 FoundStores = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class NodeBegun:
+    """What a node was like before the run, to hold against its end; `watch` is for the GPUs of a run on them."""
+
+    steal_s: float
+    package_managers: list[str]
+    watch: GpuWatch | None
 
 
 def measure(
@@ -47,10 +59,9 @@ def measure(
 
     Raises ValueError if the run does not fit the ranks, the pool, the backend or the movement.
     """
-    wtime_begun_s, now_begun_s, steal_begun_s = clocks.wtime(), clocks.now(), machine.steal_s()
-    managers_begun = machine.package_managers()
-    if on_gpu := backends.describe(run.backend).on_gpu:
-        _take_gpu(comm)
+    wtime_begun_s, now_begun_s = clocks.wtime(), clocks.now()
+    on_gpu = backends.describe(run.backend).on_gpu
+    begun = NodeBegun(machine.steal_s(), machine.package_managers(), _take_gpu(comm) if on_gpu else None)
     repeater = _set_up(comm, run, pool_file, clocks, output, stores)
     baseline_bytes = _baseline_bytes()
     repeater.mover.prepare()
@@ -65,7 +76,7 @@ def measure(
     if output is not None:
         output.end()
     own["elapsed"] = (clocks.wtime() - wtime_begun_s, clocks.now() - now_begun_s)
-    machines = _machines(comm, steal_begun_s, managers_begun)
+    machines = _machines(comm, begun, own["device"])
     gathered = comm.gather(own, root=ROOT)
     if gathered is None:
         return None
@@ -110,11 +121,14 @@ def _set_up(
     return Repeater(comm, run, clocks, mover, check, yardstick, chosen)
 
 
-def _take_gpu(comm: MPI.Intracomm) -> None:
-    """Each rank the GPU of its place among the ranks of its node."""
+def _take_gpu(comm: MPI.Intracomm) -> GpuWatch:
+    """Each rank the GPU of its place among the ranks of its node, whose first rank looks at all of them before."""
     node = comm.Split_type(MPI.COMM_TYPE_SHARED)
     cuda.use_gpu_of(node.rank)
+    watch = GpuWatch(library() if node.rank == 0 else None)
+    node.Barrier()
     node.Free()
+    return watch
 
 
 def _readers(comm: MPI.Intracomm, run: Run) -> list[list[int]]:
@@ -202,18 +216,21 @@ def _check_entry(results: list[CheckResult]) -> dict[str, Any]:
     }
 
 
-def _machines(comm: MPI.Intracomm, steal_begun_s: float, managers_begun: list[str]) -> list[dict[str, Any]] | None:
-    """One entry for each node, in the order of their first ranks, at the root."""
+def _machines(comm: MPI.Intracomm, begun: NodeBegun, device: dict[str, Any] | None) -> list[dict[str, Any]] | None:
+    """One entry for each node, in the order of their first ranks, at the root; `device` is this rank's GPU."""
     node = comm.Split_type(MPI.COMM_TYPE_SHARED)
     cpu = psutil.Process().cpu_num()
     placement = node.gather({"rank": comm.rank, "core": machine.core_of(cpu), "hwthread": cpu}, root=0)
+    used = node.gather(None if device is None else device["uuid"], root=0)
     node.Free()
     entry = None
     if placement is not None:
         entry = machine.describe(MPI.Get_library_version().split(",")[0].strip("\x00 \n"))
-        entry["steal_s"] = max(0.0, entry["steal_s"] - steal_begun_s)
-        entry["package_managers"] = sorted({*managers_begun, *entry["package_managers"]})
+        entry["steal_s"] = max(0.0, entry["steal_s"] - begun.steal_s)
+        entry["package_managers"] = sorted({*begun.package_managers, *entry["package_managers"]})
         entry["rank_placement"] = placement
         entry["single_copy"] = single_copy.works() if len(placement) > 1 else None
+        if begun.watch is not None:
+            entry["gpus"] = begun.watch.entries(Counter(used))
     entries = comm.gather(entry, root=ROOT)
     return None if entries is None else [each for each in entries if each is not None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from results.records.measurement import Machine, RankRepeat, Repeat
 from workload.record.kinds import RecordedRun
@@ -19,6 +20,8 @@ BESIDE = "beside another sweep"
 SHARED_NODES = "shared nodes"
 CORES_DIFFER = "cores differ"
 SHARED_GPU = "shared GPU"
+GPU_BESIDE = "GPU used beside"
+HELD_BACK = "GPU held back"
 MARKS = {
     SUSPECT: "more CPU time than its threads could use in the wall time: it enters no speedup",
     MEMORY_BOUND: "waited for pages from disk in a timed repeat",
@@ -31,6 +34,8 @@ MARKS = {
     BESIDE: "another sweep was at work on the machine meanwhile (--concurrent): both took each other's time",
     SHARED_NODES: "Slurm did not grant its nodes whole (--shared): other jobs there may have taken time of its ranks",
     SHARED_GPU: "several of its ranks used one GPU, and took each other's time",
+    GPU_BESIDE: "another process computed on one of its GPUs before the run or at its end, and may have taken its time",
+    HELD_BACK: "power or heat held one of its GPUs back for more than 1 % of the run",
     CORES_DIFFER: "its launches ran on cores of different speed: the range of its times stands in place of an interval",
 }
 CPU_EXCESS = 1.1
@@ -38,6 +43,7 @@ CPU_EXCESS = 1.1
 # ticks (USER_HZ = 100). A repeat of a few milliseconds would otherwise be marked by rounding alone.
 CPU_FLOOR_S = 0.02
 CLOCK_TOLERANCE = 0.01
+HELD_BACK_SHARE = 0.01
 
 
 def marks_of(
@@ -63,9 +69,23 @@ def marks_of(
         MIXED: len({machine.details.get("cpu_model") for machine in machines if machine.placement}) > 1,
         PACKAGES: any(machine.details.get("package_managers") for machine in machines),
         SHARED_GPU: len(set(gpus)) < len(gpus),
+        GPU_BESIDE: any(each.get("other_processes") for each in _used(machines, gpus)),
+        HELD_BACK: clocks_s is not None and any(_held_back(each, clocks_s[1]) for each in _used(machines, gpus)),
         CLOCKS_DISAGREE: _clocks_disagree(clocks_s),
     }
     return [mark for mark, applies in found.items() if applies]
+
+
+def _used(machines: Collection[Machine], gpus: Collection[str]) -> Iterator[Mapping[str, Any]]:
+    """What the nodes' records say of the GPUs that ranks used."""
+    for machine in machines:
+        yield from (each for each in machine.details.get("gpus", ()) if each.get("uuid") in gpus)
+
+
+def _held_back(gpu: Mapping[str, Any], run_s: float) -> bool:
+    return any(
+        (gpu.get(key) or 0.0) > HELD_BACK_SHARE * run_s for key in ("held_back_by_power_s", "held_back_by_heat_s")
+    )
 
 
 def _too_much_cpu(rank: RankRepeat, threads: int) -> bool:

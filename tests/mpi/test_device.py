@@ -36,6 +36,9 @@ def test_every_grid_gives_the_right_answer(ranks: int, gpus: int, played: Callab
         devices = measurement["devices"]
         assert [each["rank"] for each in devices] == list(range(ranks))
         assert [int(each["uuid"], 16) for each in devices] == [rank % gpus for rank in range(ranks)]
+        (machine,) = measurement["machines"]
+        assert [int(each["uuid"], 16) for each in machine["gpus"]] == [0, 1]
+        assert [each["other_processes"] for each in machine["gpus"]] == [0, 1]
         for repeat in measurement["repeats"]:
             for rank in repeat["ranks"]:
                 look_at(rank, measurement["run"]["options"].get("chunk_bytes"))

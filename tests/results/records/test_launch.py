@@ -8,6 +8,8 @@ import pytest
 from results.records.launch import RecordedLaunch
 from results.records.marks import (
     CLOCKS_DISAGREE,
+    GPU_BESIDE,
+    HELD_BACK,
     MEMORY_BOUND,
     MIXED,
     OVERSUBSCRIBED,
@@ -229,3 +231,25 @@ def test_seconds_of_a_device_that_are_none_are_refused(made: Callable[..., Recor
 
     with pytest.raises(SchemaError):
         made(change, movement="device", backend="cuda")
+
+
+@pytest.mark.parametrize(
+    ("said", "marks"),
+    [
+        ({"other_processes": 0, "held_back_by_power_s": 0.1, "held_back_by_heat_s": 0.0}, set()),
+        ({"other_processes": 2}, {GPU_BESIDE}),
+        ({"other_processes": None, "held_back_by_power_s": None, "held_back_by_heat_s": None}, set()),
+        ({"held_back_by_power_s": 0.2}, {HELD_BACK}),
+        ({"held_back_by_heat_s": 0.2}, {HELD_BACK}),
+    ],
+)
+def test_what_disturbed_a_gpu_that_was_used_is_marked(
+    made: Callable[..., RecordedLaunch], said: dict[str, Any], marks: set[str]
+) -> None:
+    def change(record: dict[str, Any]) -> None:
+        on_gpus("a")(record)
+        unused = {"uuid": "b", "other_processes": 7, "held_back_by_heat_s": 7.0}
+        record["machines"][0]["gpus"] = [{"uuid": "a", **said}, unused]
+        record["clock_agreement"] = {"wtime_s": 12.0, "monotonic_s": 12.0}
+
+    assert made(change, movement="device", backend="cuda").marks & {GPU_BESIDE, HELD_BACK} == marks
