@@ -108,8 +108,8 @@ def test_a_dropped_connection_loses_nothing(desk):
 
 
 def test_a_silent_network_for_a_while_loses_nothing(desk):
-    desk.study([1], repeats=1500)
-    process = desk.begin()
+    desk.study([1])
+    process = desk.begin("slower")
     desk.wait_for_ranks(desk.hosts.head)
     desk.hosts.head.cut()
     time.sleep(SILENCE_S + 2)

@@ -50,8 +50,8 @@ def measurement(run: Run) -> dict[str, object]:
 
 def misbehave(behaviour: str, rank: int, arguments: dict[str, str]) -> None:
     """What goes wrong before the measurement is written."""
-    if behaviour == "slow":
-        time.sleep(2.5)
+    if behaviour in ("slow", "slower"):
+        time.sleep(2.5 if behaviour == "slow" else 15.0)
     if behaviour == "hang":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if behaviour in ("hang", "sleep"):
