@@ -195,7 +195,7 @@ class Machine:
             self.process.wait()
             self.process = None
 
-    def _until(self, true: Any, limit_s: float = 120.0) -> None:
+    def _until(self, true: Any, limit_s: float = 600.0) -> None:
         deadline = time.monotonic() + limit_s
         while not true():
             assert self.process is not None
