@@ -40,7 +40,7 @@ def test_clusters_and_studies(menu):
         (["--cluster", "fat"], "cluster fat is not up: start it with 'fab up --cluster fat'"),
         (["--study", "quik"], "study 'quik' is unknown"),
         (["--movement", "scatter"], "movement 'scatter' is unknown"),
-        (["--backend", "cuda"], "backend 'cuda' is unknown"),
+        (["--backend", "opencl"], "backend 'opencl' is unknown"),
         (["--images", "no-such-folder"], "no-such-folder is neither sample, synthetic nor a folder"),
         (["--ranks", "1,x"], "--ranks '1,x' is no list of whole numbers"),
         (["--ranks", "0"], 'give "slots" or a list'),
