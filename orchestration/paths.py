@@ -116,6 +116,14 @@ class RunsFolder:
         ledgers.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
         return [SweepPaths(path.parent.resolve()) for path in ledgers]
 
+    def unused(self, name: str, utc: str) -> Path:
+        """The path of a folder that is not there yet, named by what is given and the time; nothing is made."""
+        begun = f"{name}-{utc[:19].replace('-', '').replace(':', '')}Z"
+        folder = self.folder.absolute()
+        taken = {path.name for path in folder.glob(f"{begun}*")}
+        names = (begun if n == 1 else f"{begun}-{n}" for n in range(1, len(taken) + 2))
+        return folder / next(text for text in names if text not in taken)
+
     def point_latest(self, sweep: SweepPaths) -> None:
         """Makes `latest` point to the sweep, in one step. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)

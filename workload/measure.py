@@ -13,7 +13,6 @@ import psutil
 from mpi4py import MPI
 
 from workload import convolve, movement
-from workload.convolve import cuda
 from workload.data import checksum
 from workload.data.checksum import CheckResult
 from workload.data.expectation import Expectation
@@ -123,6 +122,8 @@ def _set_up(
 
 def _take_gpu(comm: MPI.Intracomm) -> GpuWatch:
     """Each rank the GPU of its place among the ranks of its node, whose first rank looks at all of them before."""
+    from workload.convolve import cuda  # other runs start without it
+
     node = comm.Split_type(MPI.COMM_TYPE_SHARED)
     cuda.use_gpu_of(node.rank)
     watch = GpuWatch(library() if node.rank == 0 else None)

@@ -39,10 +39,7 @@ def find(runs: RunsFolder, identity: CampaignIdentity) -> Path | None:
 
 def new(runs: RunsFolder, identity: CampaignIdentity, utc: str) -> Path:
     """The path of another campaign's folder; nothing is made."""
-    time = utc[:19].replace("-", "").replace(":", "") + "Z"
-    folder = runs.folder.absolute()
-    names = (f"{identity.study}-campaign-{time}{'' if n == 1 else f'-{n}'}" for n in range(1, 1000))
-    return next(folder / name for name in names if not (folder / name).exists())
+    return runs.unused(f"{identity.study}-campaign", utc)
 
 
 def begin(folder: Path, identity: CampaignIdentity, utc: str) -> None:

@@ -131,6 +131,12 @@ class Inventory(_Strict):
         return document
 
     @property
+    def machine_type(self) -> str:
+        """The one machine type of all nodes; empty where it is not known, or they have several."""
+        types = {node.machine_type or "" for node in self.nodes}
+        return types.pop() if len(types) == 1 else ""
+
+    @property
     def is_this_machine(self) -> bool:
         """True where jobs run on the operator's own machine."""
         return self.executor == THIS_MACHINE

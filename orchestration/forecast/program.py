@@ -54,9 +54,10 @@ class Place:
 
     def holds(self, inventory: Inventory) -> bool:
         """Whether what was measured on these nodes was measured on this cluster, or on machines of its one type."""
-        if inventory.cluster == self.name and (self.nodes is None or _type(inventory) in {"", self.nodes.machine_type}):
+        found = inventory.machine_type
+        if inventory.cluster == self.name and (self.nodes is None or found in {"", self.nodes.machine_type}):
             return True
-        return self.nodes is not None and _type(inventory) == self.nodes.machine_type
+        return self.nodes is not None and found == self.nodes.machine_type
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,6 @@ def _rows(runs: Sequence[Any], foretold: Mapping[str, Any], extrapolate: bool) -
     return law.rows([("", run) for run in near], foretold, None, extrapolate=True)
 
 
-def _type(inventory: Inventory) -> str:
-    """The one machine type of all nodes; empty where it is not known, or they have several."""
-    types = {node.machine_type or "" for node in inventory.nodes}
-    return types.pop() if len(types) == 1 else ""
-
-
 def _inventory(sweep: RecordedSweep, place: Place) -> Inventory:
     """The nodes that the newest sweep was on, as many as the cluster has or will have."""
     found = read_inventory(SweepPaths(sweep.folder).inventory)
@@ -169,7 +164,7 @@ def _bid(place: Place, inventory: Inventory, row: LawRow, price: NodePrice | Non
     return Bid(
         name=place.typed,
         cluster=place.typed,
-        machine_type=_type(inventory),
+        machine_type=inventory.machine_type,
         nodes=row.run.nodes,
         ranks=row.run.ranks,
         how=row.experiment.variant(row.run).phrase,

@@ -172,14 +172,8 @@ class Sweep:
         """The path of another sweep's folder."""
         if self.request.out is not None:
             return SweepPaths(self.request.out.absolute())
-        time = self.surroundings.utc_now()[:19].replace("-", "").replace(":", "") + "Z"
-        name = f"{self.loaded.study.name}-{self.inventory.cluster}-{time}"
-        folder = self.surroundings.runs.folder.absolute()
-        taken = {path.name for path in folder.glob(f"{name}*")}
-        unique = next(
-            text for n in range(1, len(taken) + 2) if (text := name if n == 1 else f"{name}-{n}") not in taken
-        )
-        return SweepPaths(folder / unique)
+        name = f"{self.loaded.study.name}-{self.inventory.cluster}"
+        return SweepPaths(self.surroundings.runs.unused(name, self.surroundings.utc_now()))
 
 
 def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Mapping[str, Any]] | None = None) -> Sweep:

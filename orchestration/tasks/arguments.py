@@ -5,6 +5,7 @@ A path is taken from where the person stands; a bare name is a sweep under resul
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,14 @@ def amount(flag: str, text: str) -> float | None:
         return float(text) if text else None
     except ValueError:
         raise Refusal(f"{flag} {text!r} is no amount: give for example {flag} 5") from None
+
+
+def positive_amount(flag: str, text: str) -> float | None:
+    """An amount of money above 0; None for no text. Raises Refusal."""
+    found = amount(flag, text)
+    if found is not None and not 0.0 < found < math.inf:
+        raise Refusal(f"{flag} {text}: give an amount above 0")
+    return found
 
 
 def percentage(flag: str, text: str) -> float | None:

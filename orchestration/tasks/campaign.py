@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,7 +36,7 @@ from orchestration.sweep import resume
 from orchestration.sweep.locks import Turn
 from orchestration.sweep.prepare import Request, Surroundings, Sweep, prepare
 from orchestration.tables import TextTable
-from orchestration.tasks.arguments import amount, several_clusters
+from orchestration.tasks.arguments import positive_amount, several_clusters
 from orchestration.tasks.carried_out import carry_out_sweep
 from orchestration.tasks.common import ROOT, RUNS, find_living, known_clusters, surroundings, utc_now
 from orchestration.tasks.nodes import check_cluster, push_to
@@ -71,7 +70,8 @@ class CampaignQuestion:
 
 def carry_out_campaign(question: CampaignQuestion, us: Operator, *, dry_run: bool) -> bool:
     """Plans, shows, asks and carries out; false where something failed or is left to do. Raises Refusal."""
-    names, limit, runs = several_clusters(question.clusters), _max_cost(question.max_cost), RunsFolder(RUNS)
+    names, limit = several_clusters(question.clusters), positive_amount("--max-cost", question.max_cost)
+    runs = RunsFolder(RUNS)
     experiment, loaded = load(question.request.study, question.request.overrides)
     identity = _identity(loaded, names)
     before = None if question.new else folders.find(runs, identity)
@@ -92,13 +92,6 @@ def carry_out_campaign(question: CampaignQuestion, us: Operator, *, dry_run: boo
         us.person.show([_summary(runner.campaign)])
     print_line(f"{short(folder)}: {ENDS[end]}")
     return end == COMPLETE and runner.as_planned
-
-
-def _max_cost(text: str) -> float | None:
-    cost = amount("--max-cost", text)
-    if cost is not None and not 0.0 < cost < math.inf:
-        raise Refusal(f"--max-cost {text}: give an amount above 0")
-    return cost
 
 
 def _identity(loaded: LoadedStudy, names: tuple[str, ...]) -> CampaignIdentity:

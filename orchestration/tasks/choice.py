@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from infra.durations import duration_s
 from orchestration.errors import Refusal
 from orchestration.tasks import known
-from orchestration.tasks.arguments import amount, several_clusters
+from orchestration.tasks.arguments import positive_amount, several_clusters
 from orchestration.tasks.common import ROOT, RUNS, known_clusters, utc_now
 from workload.record.schema import SchemaError
 
@@ -149,13 +149,10 @@ def _place(name: str) -> Place:
     owner = clusters.provider(name)
     nodes = owner.described(name, ROOT)
     if nodes is None:
-        try:
-            own = owner.find(name, ROOT, utc_now()).nodes
-        except Refusal:  # it is not up: its earlier sweeps know its nodes
-            own = []
-        types = {node.machine_type for node in own}
-        if len(types) == 1 and (machine_type := types.pop()):
-            nodes = DescribedNodes(machine_type, len(own), own[0].slots)
+        with suppress(Refusal):  # of one that is not up, its earlier sweeps know the nodes
+            found = owner.find(name, ROOT, utc_now())
+            if found.machine_type:
+                nodes = DescribedNodes(found.machine_type, len(found.nodes), found.nodes[0].slots)
     return Place(name, clusters.name_of(name, utc_now()), nodes)
 
 
@@ -166,10 +163,7 @@ def limits_of(deadline_text: str, budget_text: str) -> ChoiceLimits:
     deadline = duration_s(deadline_text) if deadline_text else None
     if deadline_text and not deadline:
         raise Refusal(f"--deadline {deadline_text!r} is no duration: give for example --deadline 2h, 90s or 30m")
-    budget = amount("--budget-per-run", budget_text)
-    if budget is not None and not 0.0 < budget < math.inf:
-        raise Refusal(f"--budget-per-run {budget_text}: give an amount above 0")
-    return ChoiceLimits(deadline, budget)
+    return ChoiceLimits(deadline, positive_amount("--budget-per-run", budget_text))
 
 
 def _of_cluster(name: str, loaded: LoadedStudy, question: Question) -> tuple[ClusterForecast, Sequence[str]]:

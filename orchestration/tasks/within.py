@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from infra.durations import duration_s
 from orchestration.errors import Refusal
-from orchestration.tasks.arguments import amount, number, percentage
+from orchestration.tasks.arguments import number, percentage, positive_amount
 
 if TYPE_CHECKING:
     from orchestration.clusters.inventory import Inventory
@@ -48,11 +47,9 @@ def _seconds(text: str) -> float | None:
 
 def _paid_s(inventory: Inventory, text: str) -> float | None:
     """How long the cluster runs for an amount; None for no text. Raises Refusal."""
-    cost = amount("--max-cost", text)
+    cost = positive_amount("--max-cost", text)
     if cost is None:
         return None
-    if not 0.0 < cost < math.inf:
-        raise Refusal(f"--max-cost {text}: give an amount above 0")
     if inventory.price is None or inventory.price.amount_per_hour <= 0.0:
         raise Refusal(f"--max-cost {text}: cluster {inventory.cluster} has no price; give --max-time instead")
     return cost / inventory.price.amount_per_hour * 3600.0

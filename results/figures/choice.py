@@ -55,9 +55,7 @@ def write(found: Choice, limits: ChoiceLimits, table: Table, folder: Path) -> Pa
     write_whole(folder / f"{table.name}.md", markdown(table))
     write_whole(folder / f"{table.name}.csv", csv_text(table))
     for drawing in drawings(found, limits):
-        write_whole(folder / f"{drawing.name}.svg", drawing.svg)
-        write_whole(folder / f"{drawing.name}.png", drawing.png)
-        write_whole(folder / f"{drawing.name}.csv", drawing.data)
+        drawing.write(folder, drawing.name)
     return folder
 
 

@@ -7,9 +7,11 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from results.estimates import Estimate
+from results.files import write_whole
 from results.formats import estimate
 from results.records.point import RecordedPoint
 from results.table import csv_of
@@ -33,6 +35,13 @@ class Drawing:
     png: bytes
     data: str = ""
     figure: Any = None
+
+    def write(self, folder: Path, stem: str) -> None:
+        """Writes .svg, .png and, where values were kept, .csv, each atomically. Raises OSError."""
+        write_whole(folder / f"{stem}.svg", self.svg)
+        write_whole(folder / f"{stem}.png", self.png)
+        if self.data:
+            write_whole(folder / f"{stem}.csv", self.data)
 
 
 @dataclass

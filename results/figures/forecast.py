@@ -73,9 +73,7 @@ def write(marks: Sequence[ForecastMark], table: Table, folder: Path, axis: Forec
     write_whole(folder / "forecast.csv", csv_text(table))
     for series in dict.fromkeys(mark.series for mark in marks):
         drawing = draw(series, [mark for mark in marks if mark.series == series], axis)
-        write_whole(folder / f"{drawing.name}.svg", drawing.svg)
-        write_whole(folder / f"{drawing.name}.png", drawing.png)
-        write_whole(folder / f"{drawing.name}.csv", drawing.data)
+        drawing.write(folder, drawing.name)
     return folder
 
 

@@ -203,10 +203,7 @@ class _Page:
         from markupsafe import Markup
 
         stem = self._stem(drawing.name, prefix)
-        write_whole(self._target / "figures" / f"{stem}.svg", drawing.svg)
-        write_whole(self._target / "figures" / f"{stem}.png", drawing.png)
-        if drawing.data:
-            write_whole(self._target / "figures" / f"{stem}.csv", drawing.data)
+        drawing.write(self._target / "figures", stem)
         for width, pdf in as_pdfs(drawing).items() if self._paper else ():
             write_whole(self._target / PAPER / f"{stem}-{width}.pdf", pdf)
         self._figures += 1
