@@ -13,15 +13,10 @@ from orchestration.campaign import folder as folders
 from orchestration.campaign.budget import Budget
 from orchestration.campaign.fit import why_not
 from orchestration.campaign.folder import CampaignIdentity
-from orchestration.campaign.runner import (
-    BUDGET,
-    COMPLETE,
-    INTERRUPTED,
-    LIFETIME,
-    CampaignRunner,
-    PlannedCluster,
-    SweepEnd,
-)
+from orchestration.campaign.journal import CampaignJournal
+from orchestration.campaign.runner import COMPLETE, INTERRUPTED, CampaignRunner
+from orchestration.campaign.steps import PlannedCluster, SweepEnd
+from orchestration.campaign.work import BUDGET, LIFETIME
 from orchestration.clusters.given import with_given
 from orchestration.clusters.inventory import Inventory
 from orchestration.clusters.lifetime import lifetime_left_s
@@ -82,16 +77,17 @@ def carry_out_campaign(question: CampaignQuestion, us: Operator, *, dry_run: boo
     folder = before or folders.new(runs, identity, utc_now())
     with interruptible() as interrupts, folders.held(folder):
         steps = ClusterSteps(question.request, replace(us, person=_agreed(us.person)))
-        runner = CampaignRunner(folder, steps, Budget(limit, None), utc_now, print_line, interrupts)
+        journal = CampaignJournal(folder, Budget(limit, None), utc_now, print_line, interrupts)
+        runner = CampaignRunner(steps, journal)
         if before is not None:
             runner.recover(_found)
-        planned, runner.budget = plan.agreed(limit, before, loaded.study.name)
+        planned, journal.budget = plan.agreed(limit, before, loaded.study.name)
         folders.begin(folder, identity, utc_now())
         print_line(f"{'going on with' if before else 'another campaign:'} {short(folder)}")
         end = runner.carry_out(planned)
-        us.person.show([_summary(runner.campaign)])
+        us.person.show([_summary(journal.campaign)])
     print_line(f"{short(folder)}: {ENDS[end]}")
-    return end == COMPLETE and runner.as_planned
+    return end == COMPLETE and journal.as_planned
 
 
 def _identity(loaded: LoadedStudy, names: tuple[str, ...]) -> CampaignIdentity:

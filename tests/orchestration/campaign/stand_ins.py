@@ -8,7 +8,9 @@ from pathlib import Path
 from orchestration.campaign import folder as folders
 from orchestration.campaign.budget import Budget
 from orchestration.campaign.folder import CampaignIdentity
-from orchestration.campaign.runner import CampaignRunner, PlannedCluster, SweepEnd
+from orchestration.campaign.journal import CampaignJournal
+from orchestration.campaign.runner import CampaignRunner
+from orchestration.campaign.steps import PlannedCluster, SweepEnd
 from orchestration.clusters.inventory import Inventory, Price
 from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.clusters.provider import ClusterOffer
@@ -55,9 +57,9 @@ class StandIn:
         """Another process that begins with the same command."""
         self.interrupts = 0
         folders.begin(self.folder, IDENTITY, self.utc())
-        return CampaignRunner(
-            self.folder, self, Budget(max_cost, "USD"), self.utc, self.said.append, lambda: self.interrupts
-        )
+        budget = Budget(max_cost, "USD")
+        journal = CampaignJournal(self.folder, budget, self.utc, self.said.append, lambda: self.interrupts)
+        return CampaignRunner(self, journal)
 
     def campaign(self, max_cost: float | None = 1000.0, skip: dict[str, str] | None = None) -> str:
         """The whole command: how it ended."""
@@ -65,7 +67,7 @@ class StandIn:
         runner.recover(self.find)
         planned = [PlannedCluster(name, offer, (skip or {}).get(name, "")) for name, offer in self.offers.items()]
         end = runner.carry_out(planned)
-        self.found = runner.campaign
+        self.found = runner.journal.campaign
         return end
 
     def states(self) -> list[str]:

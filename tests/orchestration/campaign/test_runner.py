@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from orchestration.campaign import folder as folders
-from orchestration.campaign.runner import PlannedCluster
+from orchestration.campaign.steps import PlannedCluster
 from orchestration.clusters.provider import ClusterOffer
 from orchestration.errors import Refusal, Stopped
 from orchestration.jobs.executor import HeadLostError
@@ -199,8 +199,11 @@ class KilledError(BaseException):
 def test_after_a_kill_the_cluster_that_is_still_up_is_used_and_paid_from_its_start(stand_in, step):
     stand_in.wrong[f"a.{step}"] = KilledError()
     runner = stand_in.runner(1000.0)
+    runner.journal.log("begun", pid=1, max_cost=1000.0, currency="USD")
+    work = runner.work("a")
+    work.leave = lambda **_: None  # a process that is killed does no more
     with pytest.raises(KilledError):
-        runner._work(planned_first(stand_in, runner), ["up"])
+        work.carry_through(stand_in.offers["a"])
     assert stand_in.alive == ["a"]
     stand_in.asked.clear()
     assert stand_in.campaign() == "complete"
@@ -208,13 +211,6 @@ def test_after_a_kill_the_cluster_that_is_still_up_is_used_and_paid_from_its_sta
     assert stand_in.states() == ["swept"] * 3
     assert stand_in.found.cluster("a").spent > EACH
     assert stand_in.most_alive == 1
-
-
-def planned_first(stand_in, runner):
-    offer = stand_in.offers["a"]
-    runner._log("begun", pid=1, max_cost=1000.0, currency="USD")
-    runner._log("starting", cluster="a", made=True, price=offer.price.model_dump())
-    return PlannedCluster("a", offer)
 
 
 def test_one_that_is_skipped_says_why_and_is_no_failure(stand_in):
@@ -256,7 +252,7 @@ def test_a_fault_of_our_own_takes_the_cluster_down_too(stand_in):
 @pytest.mark.parametrize("event", ["starting", "up", "sweeping", "swept", "left"])
 def test_ctrl_c_between_two_steps_leaves_nothing_up(stand_in, event):
     runner = stand_in.runner(1000.0)
-    write, sent = runner._log, []
+    write, sent = runner.journal.log, []
 
     def log(kind, **values):
         if kind == event and not sent:
@@ -265,8 +261,8 @@ def test_ctrl_c_between_two_steps_leaves_nothing_up(stand_in, event):
             raise KeyboardInterrupt
         write(kind, **values)
 
-    runner._log = log
+    runner.journal.log = log
     assert runner.carry_out([PlannedCluster(name, offer) for name, offer in stand_in.offers.items()]) == "interrupted"
     assert stand_in.alive == []
     assert not [each for each in stand_in.asked if each.startswith("b.")]
-    assert all(each.since is None for each in runner.campaign.clusters)
+    assert all(each.since is None for each in runner.journal.campaign.clusters)
