@@ -55,7 +55,7 @@ ROOMS = {
         "movement": "convolve domain instruments gpu record",
         "data": "convolve domain movement record",
         "agent": "record instruments",
-        "probe": "domain convolve record instruments data",
+        "probe": "domain convolve record instruments data gpu",
     },
 }
 # What each top folder may import of the others, and in which of its rooms alone

@@ -60,3 +60,17 @@ def test_the_movement_gives_the_right_answer_for_every_grid(
             for rank in repeat["ranks"]:
                 device_s = rank["device_s"]
                 assert 0.0 < device_s["convolve"] <= device_s["total"] <= rank["app_s"]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_the_probe_measures_it(
+    ranks: int,
+    mpirun: Callable[..., Any],  # noqa: F811 - the fixture
+) -> None:
+    (node,) = mpirun(ranks, "probing.py", 0, "sound")["nodes"]
+    gpus = node["gpus"]
+    assert gpus["count"] >= len(gpus["devices"]) == min(ranks, gpus["count"])
+    for kind in ("to_device", "to_host", "both", "copy", "multiply_add", "launch"):
+        assert gpus[kind]
+        for figure in gpus[kind]:
+            assert min(figure["samples_s"]) > 0.0

@@ -114,15 +114,25 @@ def opened(local_rank: int, path: str = DRIVER) -> CudaDevice:
 
     Raises RuntimeError, in one line that says what to do, where driver or GPU are missing.
     """
+    library, found = _begun(path)
+    return CudaDevice(library, local_rank % found)
+
+
+def count(path: str = DRIVER) -> int:
+    """How many GPUs this process sees, at least one. Raises as `opened` does."""
+    return _begun(path)[1]
+
+
+def _begun(path: str) -> tuple[CudaLibrary, int]:
     library = CudaLibrary(path)
     try:
         library.call("cuInit", 0)
-        count = library.asked(c_int, "cuDeviceGetCount")
+        found = int(library.asked(c_int, "cuDeviceGetCount"))
     except CudaFailedError as error:
         raise RuntimeError(GPU_MISSING if error.word == NO_DEVICE else str(error)) from error
-    if count == 0:
+    if found == 0:
         raise RuntimeError(GPU_MISSING)
-    return CudaDevice(library, local_rank % count)
+    return library, found
 
 
 class CudaDevice:

@@ -66,7 +66,7 @@ class Gauge:
             if work is not None:
                 for _ in range(turns):
                     work()
-            return _longest(node, (now() - begun) / turns if works else None)
+            return longest(node, (now() - begun) / turns if works else None)
 
         turns = max(1, round(scale.round_s / max(seconds(1), SHORTEST_S)))
         self.samples.extend(seconds(turns) for _ in range(scale.rounds))
@@ -77,7 +77,7 @@ class Gauge:
         return {**self.about, "active": self.active, self.unit: rate, "spread": spread(self.samples)}
 
 
-def _longest(node: MPI.Comm, spent_s: float | None) -> float:
+def longest(node: MPI.Comm, spent_s: float | None) -> float:
     """The longest of the seconds of all ranks. Those that have none sleep until then.
 
     MPI would let them poll, and a rank that polls slows one on the other hardware thread of its core as if it worked.

@@ -1,7 +1,8 @@
 """Measures a cluster: `mpirun ... python -m mpi4py -m workload.probe.run --record out.json`.
 
-Takes messages between ranks (links.py), what each node can do with 1 to n of its ranks active (gauges.py) and the
-yardstick of each backend, in several passes over all of them. A rank uses one thread, as in a run.
+Takes messages between ranks (links.py), what each node can do with 1 to n of its ranks active (gauges.py), and so its
+GPUs (gpu.py), and the yardstick of each backend, in several passes over all of them. A rank uses one thread, as in a
+run.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from workload.instruments.clock import Clocks
 from workload.instruments.nodes import node_of, nodes_of
 from workload.instruments.yardstick import Yardstick
 from workload.probe.gauges import ROOT, Gauge, backends, gauges
+from workload.probe.gpu import NodeGpus
 from workload.probe.links import links
 from workload.probe.scale import Scale
 from workload.record.files import write_json
@@ -33,6 +35,7 @@ def probe(comm: MPI.Intracomm, clocks: Clocks, scale: Scale | None = None) -> di
     node = node_of(comm, {})
     pairs = links(nodes_of(comm, node))
     found = gauges(node, clocks.now, scale)
+    gpus = NodeGpus(node, clocks.now, scale)
     yardsticks = {name: Yardstick(convolve.load(name), clocks.cpu_now) for name in backends()}
     speeds: dict[str, list[float]] = {name: [] for name in yardsticks}
     for _ in range(scale.passes):
@@ -40,10 +43,13 @@ def probe(comm: MPI.Intracomm, clocks: Clocks, scale: Scale | None = None) -> di
             link.take(comm, clocks.now, scale.message_bytes)
         for gauge in found:
             gauge.take(node, clocks.now, scale)
+        gpus.take()
         node.Barrier()
         for name, yardstick in yardsticks.items():
             speeds[name] += node.allgather(yardstick.flops_per_s())
-    local = {**_of_node(node, found), "yardstick": _speeds(speeds)} if node.rank == ROOT else None
+    on_gpus = gpus.document()
+    gpus.close()
+    local = {**_of_node(node, found), "yardstick": _speeds(speeds), **on_gpus} if node.rank == ROOT else None
     node.Free()
     gathered = comm.gather(local, root=ROOT)
     if gathered is None:

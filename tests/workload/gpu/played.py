@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from workload.convolve import cuda
+from workload.convolve import cuda, cuda_kernel
 from workload.gpu import driver
 from workload.gpu.device import Extent, Float32
 
@@ -42,9 +42,10 @@ void play(const unsigned *blocks, const unsigned *threads, void **memories, long
         for (blockIdx.x = 0; blockIdx.x < blocks[0]; ++blockIdx.x)
             for (threadIdx.y = 0; threadIdx.y < threads[1]; ++threadIdx.y)
                 for (threadIdx.x = 0; threadIdx.x < threads[0]; ++threadIdx.x)
-                    convolve(memories[0], memories[1], memories[2], positions);
+                    KERNEL(MEMORIES, positions);
 }
 """
+_MEMORIES = {"convolve": 3, "copy": 2, "multiply_add": 2}  # that each kernel takes
 GUARD = 64  # NaN before and after each memory: what reads past an end makes wrong answers, what writes there is caught
 
 
@@ -65,13 +66,16 @@ class PlayedMemory:
 class PlayedEvent:
     def __init__(self, device: PlayedDevice, stream: PlayedStream) -> None:
         self._device, self._stream = device, stream
+        self._handed_s = device.seen_s
         self.at_s: float | None = None
 
     def come(self) -> None:
-        self.at_s = self._stream.done_s
+        self.at_s = max(self._stream.done_s, self._handed_s)
 
     def wait(self) -> None:
         self._device.do_until(lambda: self.at_s is not None)
+        assert self.at_s is not None
+        self._device.seen_s = max(self._device.seen_s, self.at_s)
 
     def seconds_since(self, earlier: PlayedEvent) -> float:
         assert self.at_s is not None, "nobody waited for this event"
@@ -128,12 +132,14 @@ class PlayedStream:
 
     def wait(self) -> None:
         self._device.do_until(lambda: not self.waiting)
+        self._device.seen_s = max(self._device.seen_s, self.done_s)
 
     def _add(self, engine: Engine, nbytes: int, work: Callable[[], object]) -> None:
-        """The engine takes a nanosecond for a byte, once it and the stream are free."""
+        """The engine takes a nanosecond for a byte, once it and the stream are free and the work was handed over."""
+        handed_s = self._device.seen_s
 
         def do() -> None:
-            self.done_s = engine.free_s = max(self.done_s, engine.free_s) + nbytes * 1e-9
+            self.done_s = engine.free_s = max(self.done_s, engine.free_s, handed_s) + nbytes * 1e-9
             work()
 
         self.waiting.append(do)
@@ -145,6 +151,7 @@ class PlayedDevice:
     def __init__(self, number: int = 0, folder: Path | None = None) -> None:
         self.number = number
         self.link_in, self.link_out, self.cores = Engine(), Engine(), Engine()
+        self.seen_s = 0.0  # the latest moment that the host has waited for
         self._folder = folder or Path(mkdtemp(prefix="convscale-played-"))
         self._streams: list[PlayedStream] = []
         self.memories: list[PlayedMemory] = []
@@ -171,8 +178,7 @@ class PlayedDevice:
         return self._streams[-1]
 
     def compile(self, source: str, name: str) -> Callable[..., None]:
-        assert name == "convolve"
-        return compiled(source, self._folder)
+        return compiled(source, self._folder, name)
 
     def close(self) -> None:
         self.pinned.clear()
@@ -193,25 +199,26 @@ class PlayedDevice:
 
 @contextmanager
 def played_gpus(count: int, folder: Path) -> Iterator[list[PlayedDevice]]:
-    """Puts so many played GPUs in place of the node's, for the backend `cuda`; yields those that were opened."""
+    """Puts so many played GPUs in place of the node's, for the backend `cuda` and the probe; yields the opened ones."""
     opened: list[PlayedDevice] = []
 
     def open_one(local_rank: int) -> PlayedDevice:
         opened.append(PlayedDevice(local_rank % count, folder))
         return opened[-1]
 
-    real, driver.opened = driver.opened, open_one
+    real = driver.opened, driver.count, driver.missing
+    driver.opened, driver.count, driver.missing = open_one, lambda: count, lambda: None
     cuda.use_gpu_of(0)
     try:
         yield opened
     finally:
-        driver.opened = real
+        driver.opened, driver.count, driver.missing = real
         cuda.use_gpu_of(0)
 
 
-def compiled(source: str, folder: Path) -> Callable[..., None]:
-    """The source as a function of the host. Raises RuntimeError with the compiler's words."""
-    play = played_code(source, folder)
+def compiled(source: str, folder: Path, name: str) -> Callable[..., None]:
+    """The kernel of that name as a function of the host. Raises RuntimeError with the compiler's words."""
+    play = played_code(source, folder, name)
 
     def launch(blocks: Extent, threads: Extent, memories: Sequence[PlayedMemory], positions: int) -> None:
         assert not any(memory.freed for memory in memories), "launched on freed memory"
@@ -222,9 +229,11 @@ def compiled(source: str, folder: Path) -> Callable[..., None]:
     return launch
 
 
-def played_code(source: str, folder: Path) -> Any:
+def played_code(source: str, folder: Path, name: str = cuda_kernel.NAME) -> Any:
     """The C function that runs every thread of a launch of the kernel."""
-    return library_of(_WORDS_OF_CUDA + source + _PLAY, folder).play
+    memories = ", ".join(f"memories[{place}]" for place in range(_MEMORIES[name]))
+    play = _PLAY.replace("KERNEL", name).replace("MEMORIES", memories)
+    return library_of(_WORDS_OF_CUDA + source + play, folder).play
 
 
 def library_of(text: str, folder: Path) -> ctypes.CDLL:

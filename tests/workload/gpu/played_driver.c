@@ -1,6 +1,6 @@
 /* NVIDIA's driver as far as workload/gpu/driver.py calls it, with two GPUs that are memory of the host. Work is done at
-   once. `played_kernel` names what a launch runs; `played_room` is the bytes that the GPUs have left; `played_open`
-   counts what was made or locked and not given back. */
+   once. `played_convolve`, `played_copy` and `played_multiply_add` are what a launch of those kernels runs; `played_room`
+   is the bytes that the GPUs have left; `played_open` counts what was made or locked and not given back. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,7 +10,9 @@ enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, N
 
 typedef void play(const unsigned *blocks, const unsigned *threads, void **memories, long long positions);
 
-play *played_kernel;
+play *played_convolve, *played_copy, *played_multiply_add;
+static struct kernel { const char *name; play **code; int memories; } kernels[] = {
+    {"convolve", &played_convolve, 3}, {"copy", &played_copy, 2}, {"multiply_add", &played_multiply_add, 2}};
 long long played_room = 1 << 30;
 int played_open, played_gpus = 2;
 static int initialised, current;
@@ -79,15 +81,26 @@ int cuEventElapsedTime(float *elapsed_ms, void *from, void *to) { *elapsed_ms = 
 int cuEventDestroy_v2(void *event) { --played_open; free(event); return SUCCESS; }
 
 int cuModuleLoadData(void **module, const char *code) { *module = (void *)code; return memcmp(code, "\x7f" "ELF", 4) ? INVALID_VALUE : SUCCESS; }
-int cuModuleGetFunction(void **function, void *module, const char *name) { *function = module; return strcmp(name, "convolve") ? INVALID_VALUE : SUCCESS; }
+int cuModuleGetFunction(void **function, void *module, const char *name)
+{
+    for (int i = 0; i < 3; ++i)
+        if (!strcmp(name, kernels[i].name)) {
+            *function = &kernels[i];
+            return module ? SUCCESS : INVALID_VALUE;
+        }
+    return INVALID_VALUE;
+}
 int cuLaunchKernel(void *function, unsigned blocks_x, unsigned blocks_y, unsigned blocks_z, unsigned threads_x,
                    unsigned threads_y, unsigned threads_z, unsigned shared_bytes, void *stream, void **arguments, void **extra)
 {
     const unsigned blocks[2] = {blocks_x, blocks_y}, threads[2] = {threads_x, threads_y};
-    void *memories[3] = {*(void **)arguments[0], *(void **)arguments[1], *(void **)arguments[2]};
+    const struct kernel *kernel = function;
+    void *memories[3];
     if (!function || blocks_z != 1 || threads_z != 1 || shared_bytes || !stream || extra)
         return INVALID_VALUE;
-    played_kernel(blocks, threads, memories, *(long long *)arguments[3]);
+    for (int i = 0; i < kernel->memories; ++i)
+        memories[i] = *(void **)arguments[i];
+    (*kernel->code)(blocks, threads, memories, *(long long *)arguments[kernel->memories]);
     moment_ms += 0.5f;
     return SUCCESS;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from tests.workload.convolve.reference import Case, eq1, rounding_bound
 from tests.workload.gpu.played import COMPILER, NO_COMPILER, library_of, played_code
 from workload.convolve import cuda, cuda_kernel
 from workload.gpu import driver, missing
+from workload.probe import gpu_kernels
+from workload.probe.gpu import GpuBench
+from workload.probe.scale import Scale
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason=NO_COMPILER)
 
@@ -29,9 +33,9 @@ class PlayedDriver:
     def number(self, name: str, kind: type = ctypes.c_int):
         return kind.in_dll(self.library, name)
 
-    def runs(self, source: str) -> None:
-        play = ctypes.cast(played_code(source, self.folder), ctypes.c_void_p)
-        self.number("played_kernel", ctypes.c_void_p).value = play.value
+    def runs(self, source: str, name: str = cuda_kernel.NAME) -> None:
+        play = ctypes.cast(played_code(source, self.folder, name), ctypes.c_void_p)
+        self.number(f"played_{name}", ctypes.c_void_p).value = play.value
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +46,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> PlayedDriver:
 @pytest.fixture
 def played(library: PlayedDriver, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedDriver]:
     """As the rank finds it; at the end nothing is left on it."""
-    opened = driver.opened
+    opened, count = driver.opened, driver.count
     monkeypatch.setattr(driver, "opened", lambda local_rank: opened(local_rank, library.path))
+    monkeypatch.setattr(driver, "count", lambda: count(library.path))
     monkeypatch.setattr(driver, "compile_for", lambda *_: (b"\x7fELF of no processor", ""))
     cuda.use_gpu_of(0)
     library.number("played_open").value = 0
@@ -103,6 +108,22 @@ def test_locked_pages_are_given_back(played: PlayedDriver) -> None:
     assert played.number("played_open").value == begun
 
 
+def test_a_probes_gauges_through_the_drivers_calls(played: PlayedDriver) -> None:
+    """A byte takes a nanosecond, one direction comes after the other, and a launch takes half a millisecond."""
+    for name in (gpu_kernels.COPY, gpu_kernels.MULTIPLY_ADD):
+        played.runs(gpu_kernels.source(name), name)
+    assert driver.count() == 2
+    bench = GpuBench(driver.opened(0), time.monotonic, Scale(gpu_bytes=2**20, gpu_threads=2**6))
+    sent_s = bench.to_device(3)
+    assert sent_s == pytest.approx(2**20 * 1e-9, rel=1e-3)
+    assert bench.to_host(3) == pytest.approx(sent_s, rel=1e-3)
+    assert bench.both(3) == pytest.approx(2 * sent_s, rel=1e-3)
+    assert bench.copy(3) == pytest.approx(5e-4, rel=1e-3)
+    assert bench.multiply_add(3) == pytest.approx(5e-4, rel=1e-3)
+    assert bench.launch(3) > 0.0
+    bench.close()
+
+
 @pytest.mark.usefixtures("played")
 def test_an_array_that_does_not_fit_its_memory_is_not_copied() -> None:
     device = driver.opened(0)
@@ -127,9 +148,10 @@ def test_what_the_driver_refuses_is_named(played: PlayedDriver) -> None:
 
 def test_a_driver_without_a_gpu(played: PlayedDriver) -> None:
     played.number("played_gpus").value = 0
-    with pytest.raises(RuntimeError) as caught:
-        driver.opened(0)
-    assert str(caught.value) == missing.GPU_MISSING
+    for asked in (lambda: driver.opened(0), driver.count):
+        with pytest.raises(RuntimeError) as caught:
+            asked()
+        assert str(caught.value) == missing.GPU_MISSING
 
 
 def test_a_machine_without_the_driver() -> None:
