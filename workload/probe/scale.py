@@ -26,11 +26,11 @@ class Scale:
     small_block: tuple[int, int, int, int] = (1, 3, 256, 256)
     block: tuple[int, int, int, int] = (4, 3, 1024, 1024)
     slow_s: float = 0.005
-    gpu_bytes: int = 2**28
-    gpu_threads: int = 2**22
     passes: int = 3
     rounds: int = 4
     round_s: float = 0.05
+    gpu_bytes: int = 2**28
+    gpu_threads: int = 2**22
 
 
 def spread(samples: Sequence[float]) -> float:
