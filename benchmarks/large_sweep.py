@@ -32,8 +32,8 @@ from orchestration.jobs.launchers.placement import NodeCpus
 from orchestration.paths import SweepPaths
 from orchestration.planning.plan import Plan
 from orchestration.sweep import resume
-from workload.domain.footprint import Footprint, predict
 from workload.domain.grid import block_of, output_elements
+from workload.movement.descriptions.footprint import Footprint, predict
 from workload.record.files import read_json
 from workload.record.run import Images, Run, Workload
 from workload.record.schema import SCHEMA_VERSION

@@ -1,6 +1,7 @@
 """Which room may import which. Imports inside functions count as well."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -46,14 +47,15 @@ ROOMS = {
         "report": "records scaling forecast comparison audit figures tables",
     },
     "workload": {
-        "": "domain convolve record instruments movement data agent probe gpu",
+        "": "domain movement.descriptions convolve record instruments movement data agent probe gpu",
         "domain": "",
         "gpu": "",
+        "movement.descriptions": "domain",
         "convolve": "domain gpu",
-        "record": "domain",
+        "record": "domain movement.descriptions",
         "instruments": "convolve record gpu",
-        "movement": "convolve domain instruments gpu record",
-        "data": "convolve domain movement record",
+        "movement": "movement.descriptions convolve domain instruments gpu record",
+        "data": "convolve domain movement movement.descriptions record",
         "agent": "record instruments",
         "probe": "domain convolve record instruments data gpu",
     },
@@ -62,9 +64,10 @@ ROOMS = {
 ACROSS = {
     "workload": {},
     "infra": {},
-    "results": {"workload.domain": None, "workload.record": None},
+    "results": {"workload.domain": None, "workload.movement.descriptions": None, "workload.record": None},
     "orchestration": {
         "workload.domain": None,
+        "workload.movement.descriptions": None,
         "workload.record": None,
         "workload.agent.environment": None,
         "workload.agent.supervise": None,
@@ -80,6 +83,7 @@ ACROSS = {
 NODE_PACKAGES = {"numpy", "mpi4py", "psutil", "llvmlite"}
 STANDARD_LIBRARY_ONLY = (
     "workload/domain",
+    "workload/movement/descriptions",
     "workload/record",
     "workload/instruments/cgroup.py",
     "workload/instruments/processors.py",
@@ -193,3 +197,12 @@ def test_a_class_has_a_name_of_its_own() -> None:
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
     assert not {name: files for name, files in found.items() if len(files) > 1}
+
+
+def test_few_files_outside_the_convolutions_own_know_its_words() -> None:
+    """So that another experiment has nothing to do with movements and backends."""
+    own = re.compile(r"^workload/(convolve|movement)/|/convolution[/.]")
+    names = [str(file.relative_to(ROOT)) for top in ("orchestration", "results", "workload") for file in files(top)]
+    others = [name for name in names if not own.search(name)]
+    knowing = [name for name in others if re.search(r"\b(movement|backend)s?\b", (ROOT / name).read_text())]
+    assert len(knowing) <= 20, "\n".join(knowing)

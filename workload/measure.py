@@ -12,20 +12,22 @@ from typing import Any
 import psutil
 from mpi4py import MPI
 
-from workload import convolve, movement
+from workload import convolve
 from workload.data import checksum
 from workload.data.checksum import CheckResult
 from workload.data.expectation import Expectation
 from workload.data.images import Source, make_weights, open_pool
 from workload.data.output import Output
 from workload.data.shared_check import SharedCheck
-from workload.domain import backends, movements
+from workload.domain import backends
 from workload.domain.grid import Block, block_of, covers_exactly, output_elements
 from workload.gpu.state import GpuWatch, library
 from workload.instruments import machine, memory, single_copy
 from workload.instruments.clock import CallStatistics, Clocks
 from workload.instruments.yardstick import Yardstick
+from workload.movement import descriptions as movements
 from workload.movement.factory import make
+from workload.movement.movement import CountsOutput, Movement, Task, UsesDevice
 from workload.record.run import Run
 from workload.record.schema import SCHEMA_VERSION
 from workload.repeats import Readings, Repeater
@@ -109,7 +111,7 @@ def _set_up(
     chosen = _stores(comm, run, block, clocks, stores)
     source = Source(open_pool(pool_file, run.problem))
     weights = make_weights(run.weights, run.problem, run.seed)
-    task = movement.Task(comm, run.problem, run.grid, chosen, chosen.loading(source), output, weights, run.options)
+    task = Task(comm, run.problem, run.grid, chosen, chosen.loading(source), output, weights, run.options)
     mover = make(run.movement, task)
     announced = comm.allgather(mover.finished_blocks())
     _refuse_gaps(run, announced)
@@ -187,14 +189,14 @@ def _memory_entry(readings: Readings) -> dict[str, Any]:
     }
 
 
-def _block_entry(rank: int, run: Run, mover: movement.Movement) -> dict[str, Any]:
-    computed = mover.output_elements() if isinstance(mover, movement.CountsOutput) else None
+def _block_entry(rank: int, run: Run, mover: Movement) -> dict[str, Any]:
+    computed = mover.output_elements() if isinstance(mover, CountsOutput) else None
     elements = output_elements(run.problem, run.grid, rank) if computed is None else computed
     return {"rank": rank, **block_of(run.problem, run.grid, rank).as_dict(), "output_elements": elements}
 
 
-def _device_entry(rank: int, mover: movement.Movement) -> dict[str, Any] | None:
-    return {"rank": rank, **mover.device_facts()} if isinstance(mover, movement.UsesDevice) else None
+def _device_entry(rank: int, mover: Movement) -> dict[str, Any] | None:
+    return {"rank": rank, **mover.device_facts()} if isinstance(mover, UsesDevice) else None
 
 
 def _call_entries(rank: int, calls: dict[str, CallStatistics]) -> list[dict[str, Any]]:

@@ -11,11 +11,11 @@ from mpi4py import MPI
 
 from workload.data.checksum import CheckResult
 from workload.data.shared_check import SharedCheck
-from workload.domain import movements
 from workload.instruments import memory
 from workload.instruments.clock import CallStatistics, Clock, Clocks, RankTimes
 from workload.instruments.yardstick import Yardstick
-from workload.movement import Movement
+from workload.movement import descriptions as movements
+from workload.movement.movement import Movement
 from workload.record.run import Run
 from workload.stores import Stores
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from workload.convolve import Array, Convolve
 from workload.domain.grid import Block
 from workload.instruments.clock import Now
-from workload.movement import Source
+from workload.movement.movement import Source
 
 TURNS = 7  # counted ones of each kind, after one that warms up
 LOST = 1  # turns in which a kind may be slower than the first and still be taken

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from orchestration.checks import canary, nodes
 from orchestration.errors import Refusal
 from orchestration.forecast import earlier, probe
-from orchestration.forecast.cases import of_planned
+from orchestration.forecast.convolution.cases import of_planned
 from orchestration.planning.study import series_of
 from orchestration.sweep.runner import LedgerExtras
 from results.estimates import time_estimate
 from results.forecast import accuracy, law, residuals
-from results.forecast.probe import ForecastError, parse
+from results.forecast.convolution.probe import ForecastError, parse
 from results.records.kinds import experiment_of
 from results.records.sweep import read_sweep
 from workload.record.schema import SchemaError

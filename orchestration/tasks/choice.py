@@ -97,7 +97,7 @@ def _each(names: Sequence[str], forecast: Callable[[str], Found]) -> tuple[list[
 
     Raises Refusal where none has.
     """
-    from results.forecast.probe import ForecastError
+    from results.forecast.convolution.probe import ForecastError
 
     found: list[Found] = []
     left_out: dict[str, list[str]] = {}  # by the reason
@@ -117,7 +117,7 @@ def _of_program(
 ) -> tuple[Choice, list[str]]:
     """The choice for a person's program, and what it rests on. Raises Refusal."""
     from orchestration.forecast import program
-    from orchestration.forecast.points import counts
+    from orchestration.forecast.convolution.points import counts
     from orchestration.forecast.prices import price_list
     from orchestration.paths import RunsFolder
     from orchestration.planning import code_version
@@ -168,7 +168,7 @@ def limits_of(deadline_text: str, budget_text: str) -> ChoiceLimits:
 
 def _of_cluster(name: str, loaded: LoadedStudy, question: Question) -> tuple[ClusterForecast, Sequence[str]]:
     """The forecasts of a cluster at rank counts up to its slots. Raises Refusal, ForecastError, SchemaError."""
-    from orchestration.forecast.points import counts, points
+    from orchestration.forecast.convolution.points import counts, points
     from orchestration.planning.study import series_of
     from results.forecast.choice import ClusterForecast
     from results.forecast.predict import rows

@@ -87,8 +87,8 @@ def forecast(  # noqa: PLR0913, PLR0917  one argument a flag
 ) -> None:
     """Forecast a study's runs from the cluster's probe, or a program's from its earlier sweeps there."""
     from orchestration.experiments import load
-    from orchestration.forecast.points import counts
-    from results.forecast.probe import ForecastError
+    from orchestration.forecast.convolution.points import counts
+    from results.forecast.convolution.probe import ForecastError
     from results.records.sweep import SweepError
 
     wanted = counts(ranks or "1..16")
@@ -152,7 +152,7 @@ def _by_probe(
     cluster: str, loaded: LoadedStudy, counts: Sequence[int], sweep: str, *, extrapolate: bool
 ) -> MadeForecast:
     """Raises Refusal, ForecastError, SweepError, SchemaError."""
-    from orchestration.forecast.points import points
+    from orchestration.forecast.convolution.points import points
     from results.figures.forecast import FORWARD, of_probe
     from results.forecast.predict import rows
     from results.tables.sweep.forecast import table

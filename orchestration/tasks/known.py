@@ -11,7 +11,7 @@ from orchestration.tasks.common import ROOT, find, known_clusters, utc_now
 
 if TYPE_CHECKING:
     from orchestration.clusters.inventory import Inventory
-    from orchestration.forecast.points import WantedPoint
+    from orchestration.forecast.convolution.points import WantedPoint
     from results.forecast.predict import Asked, Terms
 
 
@@ -41,8 +41,8 @@ def known(cluster: str) -> KnownCluster:
 
 def asked(wanted: Sequence[WantedPoint], inventory: Inventory) -> list[Asked]:
     """The points to forecast, each placed on the nodes."""
-    from orchestration.forecast.cases import of_point
-    from orchestration.forecast.points import placement
+    from orchestration.forecast.convolution.cases import of_point
+    from orchestration.forecast.convolution.points import placement
     from results.forecast.predict import Asked
 
     spread = [placement(item.point.ranks, inventory) for item in wanted]
@@ -55,8 +55,8 @@ def asked(wanted: Sequence[WantedPoint], inventory: Inventory) -> list[Asked]:
 def terms(cluster: str, found: KnownCluster, extrapolate: bool, sweep: str) -> Terms:
     """The figures that the forecast is made from. Raises Refusal, SweepError, SchemaError."""
     from orchestration.forecast.sweep import band
+    from results.forecast.convolution.probe import parse
     from results.forecast.predict import Terms
-    from results.forecast.probe import parse
     from results.records.price import HourlyPrice
     from results.records.sweep import read_sweep
 

@@ -11,8 +11,8 @@ from results.formats import number
 from results.records.convolution import footprint_of, holds_shared_pages
 from results.records.launch import RecordedLaunch
 from results.records.marks import MEMORY_BOUND
-from workload.domain.footprint import Footprint
 from workload.domain.grid import Block, Span, covers_exactly, whole
+from workload.movement.descriptions.footprint import Footprint
 
 MIB = 2**20
 ARRAYS_SHARE = 0.9  # of the predicted arrays that a resident peak must reach: the kernel counts pages late

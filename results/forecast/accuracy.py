@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.forecast.model import ForecastCase, forecast
-from results.forecast.probe import Probe
+from results.forecast.convolution.model import ForecastCase, forecast
+from results.forecast.convolution.probe import Probe
 from results.forecast.residuals import Band
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.estimates import EXACT, RANGE, Estimate
-from results.forecast.model import cost
+from results.forecast.convolution.model import cost
 from results.records.point import TOTAL, RecordedPoint, ratio_of
 from results.records.price import PerHour
 

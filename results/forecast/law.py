@@ -13,8 +13,8 @@ from typing import Any
 
 from results.estimates import Estimate, time_estimate
 from results.forecast import residuals
+from results.forecast.convolution.probe import ForecastError
 from results.forecast.predict import FAR, TOO_FAR
-from results.forecast.probe import ForecastError
 from results.forecast.residuals import LEAST_SWEEPS, Band, Residual
 from results.formats import plural
 from results.records.experiment import RecordedExperiment

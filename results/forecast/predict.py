@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.forecast.model import Forecast, ForecastCase, cost, forecast
-from results.forecast.probe import ForecastError, Probe
+from results.forecast.convolution.model import Forecast, ForecastCase, cost, forecast
+from results.forecast.convolution.probe import ForecastError, Probe
 from results.forecast.residuals import Band
 from results.records.point import RecordedPoint
 from results.records.price import HourlyPrice

@@ -14,10 +14,10 @@ from results.records.measurement import Measured
 from results.records.phases import phases_of
 from workload.domain import backends
 from workload.domain.backends import SIMD
-from workload.domain.footprint import Footprint, predict
 from workload.domain.grid import Grid
-from workload.domain.movements import describe
 from workload.domain.problem import Problem
+from workload.movement.descriptions import describe
+from workload.movement.descriptions.footprint import Footprint, predict
 from workload.record.digest import canonical_json
 from workload.record.run import Run
 

@@ -116,7 +116,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class FoundStores:
-    """The stores by which a backend wrote y, and the seconds by each kind on which that rests; none if told to."""
+    """The stores by which y was written, and the seconds by each kind on which that rests; none if told to."""
 
     taken: str
     convolve_s: Mapping[str, float]

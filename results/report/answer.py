@@ -15,7 +15,7 @@ from results.formats import estimate, number, plural, sentence, share, slug
 from results.records.marks import OVERSUBSCRIBED
 from results.records.point import RecordedPoint
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
-from results.report.causes import Stop, stop_of
+from results.report.convolution.causes import Stop, stop_of
 from results.scaling.line import Line, lines
 from results.scaling.reach import ScalingReach, rate_ratio, reach_of
 from results.scaling.speedup import absolute_speedup, relative_speedup, weak_efficiency

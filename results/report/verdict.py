@@ -11,7 +11,7 @@ from results.estimates import MIN_LAUNCHES, RANGE
 from results.formats import estimate, number, plural
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries, RecordedSweep
-from results.report import causes
+from results.report.convolution import causes
 from results.scaling.line import Line, PointLaws, lines
 from results.scaling.noise import resolution
 from results.scaling.power import POWER

@@ -12,8 +12,8 @@ import pytest
 
 from tests.runs import make_run
 from tests.workload.gpu.played import COMPILER, NO_COMPILER
-from workload.domain.footprint import predict
 from workload.domain.problem import Problem
+from workload.movement.descriptions.footprint import predict
 from workload.record.schema import DEVICE_PARTS
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason=NO_COMPILER)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.runs import make_run
-from workload.domain.footprint import predict
 from workload.domain.problem import Problem
+from workload.movement.descriptions.footprint import predict
 from workload.record.run import Run
 
 BIG = Problem(40, 3, 3, 768, 1024, 3)  # x of 360 MiB, so that no rank's arrays are below 100 MB

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workload.domain.footprint import predict
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
+from workload.movement.descriptions.footprint import predict
 from workload.movement.factory import make
 from workload.record.run import Images, Run
 

@@ -18,8 +18,8 @@ from workload.domain.problem import Problem
 ROOT = Path(__file__).parents[2]
 RECIPE = Path(__file__).parent / "movement"
 PROBLEM = Problem(5, 3, 4, 33, 29, 3)
-DESCRIPTION = "workload/domain/movements/broadcast.py"
-REGISTER = "workload/domain/movements/__init__.py"
+DESCRIPTION = "workload/movement/descriptions/broadcast.py"
+REGISTER = "workload/movement/descriptions/__init__.py"
 CODE = "workload/movement/broadcast.py"
 
 
@@ -39,7 +39,7 @@ def tree(tmp_path: Path) -> Path:
     shutil.copy(RECIPE / "description.py", copy / DESCRIPTION)
     shutil.copy(RECIPE / "broadcast.py", copy / CODE)
     text = (copy / REGISTER).read_text()
-    text = text.replace("movements import device", "movements import broadcast, device")
+    text = text.replace("descriptions import device", "descriptions import broadcast, device")
     text = text.replace("    serial.DESCRIPTION,\n", "    serial.DESCRIPTION,\n    broadcast.DESCRIPTION,\n")
     (copy / REGISTER).write_text(text)
     after = python_files(copy)

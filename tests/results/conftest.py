@@ -14,9 +14,9 @@ import pytest
 
 from results.records.sweep import RecordedSweep, read_sweep
 from results.scaling.laws import amdahl, gustafson
-from workload.domain.footprint import predict
 from workload.domain.grid import AXES, Grid, block_of, output_elements
 from workload.domain.problem import Problem
+from workload.movement.descriptions.footprint import predict
 from workload.record.files import read_json, write_json
 from workload.record.outcomes import OK, SKIPPED, WRONG_ANSWER
 from workload.record.program import KIND, VERSION, ProgramRun

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from results.comparison import sweeps as comparison
-from results.forecast.model import ForecastCase, forecast
-from results.forecast.probe import parse
+from results.forecast.convolution.model import ForecastCase, forecast
+from results.forecast.convolution.probe import parse
 from results.records.sweep import RecordedSweep, read_sweep
 from results.report import contents, summary, verdict
 from results.report.exports import extra_p

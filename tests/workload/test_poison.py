@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workload.movement import PAGE_ELEMENTS, fill_with_nan, touch
+from workload.movement.movement import PAGE_ELEMENTS, fill_with_nan, touch
 
 
 @pytest.mark.parametrize("part", [np.s_[:], np.s_[1:3, :, 2:5], np.s_[:, 1:, :, 1:4], np.s_[0:0], np.s_[:, :, :, 6:]])

@@ -18,7 +18,7 @@ from workload.data.checksum import Checker, CheckResult
 from workload.data.expectation import Expectation, Rows
 from workload.data.shares import Share, messages, share_out
 from workload.domain.grid import Block
-from workload.movement import ROOT, Float32, index
+from workload.movement.movement import ROOT, Float32, index
 
 MESSAGE_BYTES = 4 * 2**20  # of y: smaller ones take longer in all, larger ones leave the caches before they are checked
 

@@ -56,7 +56,7 @@ def describe(mpi: str) -> dict[str, Any]:
 def describe_idle() -> dict[str, Any]:
     """As `describe`, outside of MPI: also whether one process may read another's memory, as single copies do.
 
-    And whether backend `cuda` finds what it needs: "found", or "none: " and what is missing.
+    And whether code for a GPU finds what it needs: "found", or "none: " and what is missing.
     """
     lacks = driver.missing()
     cuda = "found" if lacks is None else f"none: {lacks}"

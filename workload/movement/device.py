@@ -15,10 +15,10 @@ from mpi4py import MPI
 from workload.convolve import cuda
 from workload.domain.chunks import piece
 from workload.domain.grid import Block, block_of, finisher
-from workload.domain.movements.device import steps_of
 from workload.gpu.device import Device, DeviceStream, Event, Memory
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Task, fill_with_nan, index, touched
+from workload.movement.descriptions.device import steps_of
+from workload.movement.movement import ROOT, Float32, Sink, Task, fill_with_nan, index, touched
 from workload.movement.partial_sums import PartialSums
 from workload.record.schema import DEVICE_PARTS
 

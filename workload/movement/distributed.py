@@ -12,9 +12,9 @@ from mpi4py import MPI
 
 from workload.domain.chunks import chunk_bytes_of, piece, pieces_of
 from workload.domain.grid import Block, block_of, finisher
-from workload.domain.movements.distributed import streams
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Task, fill_with_nan, index, touched
+from workload.movement.descriptions.distributed import streams
+from workload.movement.movement import ROOT, Float32, Sink, Task, fill_with_nan, index, touched
 from workload.movement.partial_sums import PartialSums
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from workload.domain import movements
-from workload.movement import Movement, Task
+from workload.movement import descriptions as movements
+from workload.movement.movement import Movement, Task
 
 
 def make(name: str, task: Task) -> Movement:

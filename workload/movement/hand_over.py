@@ -16,7 +16,7 @@ from mpi4py import MPI
 from workload.domain.chunks import piece
 from workload.domain.grid import Block
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Source
+from workload.movement.movement import ROOT, Float32, Sink, Source
 from workload.movement.node_window import NodeWindow
 from workload.movement.transfer import transfer
 

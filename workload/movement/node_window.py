@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from mpi4py import MPI
 
-from workload.movement import Float32
+from workload.movement.movement import Float32
 
 
 class NodeWindow:

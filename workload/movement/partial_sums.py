@@ -6,7 +6,7 @@ from mpi4py import MPI
 
 from workload.domain.grid import Grid, finisher
 from workload.instruments.clock import Clock
-from workload.movement import Float32
+from workload.movement.movement import Float32
 
 MOST = 2**28  # elements of one reduction: within MPI's counts, and large enough to cost nothing
 

@@ -14,7 +14,7 @@ from mpi4py import MPI
 from workload.domain.chunks import chunk_bytes_of, piece, pieces_of
 from workload.domain.grid import Block, block_of, finisher
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Task, fill_with_nan, index, touched
+from workload.movement.movement import ROOT, Float32, Sink, Task, fill_with_nan, index, touched
 from workload.movement.partial_sums import PartialSums
 from workload.movement.transfer import transfer
 

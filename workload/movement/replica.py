@@ -17,10 +17,10 @@ from dataclasses import replace
 from mpi4py import MPI
 
 from workload.domain.grid import Block, Span, whole
-from workload.domain.movements.replica import replica_images
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Task, fill_with_nan, touched
 from workload.movement.datatypes import image_type
+from workload.movement.descriptions.replica import replica_images
+from workload.movement.movement import ROOT, Float32, Sink, Task, fill_with_nan, touched
 from workload.movement.spread import Spread
 
 

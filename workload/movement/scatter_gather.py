@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from mpi4py import MPI
 
 from workload.domain.grid import Block, block_of, finisher, whole
-from workload.domain.movements.scatter_gather import x_in_place, y_in_place
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Spans, Task, fill_with_nan, index, touched
+from workload.movement.descriptions.scatter_gather import x_in_place, y_in_place
+from workload.movement.movement import ROOT, Float32, Sink, Spans, Task, fill_with_nan, index, touched
 from workload.movement.partial_sums import PartialSums
 from workload.movement.spread import PartsSpread, Spread
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from workload.domain.grid import Block, whole
 from workload.instruments.clock import Clock
-from workload.movement import Float32, Sink, Task, fill_with_nan, touched
+from workload.movement.movement import Float32, Sink, Task, fill_with_nan, touched
 
 
 class Serial:

@@ -15,8 +15,8 @@ from mpi4py import MPI
 from workload.domain.grid import AXES, Block, Span, block_of, cut, finisher, whole
 from workload.instruments.clock import Clock
 from workload.instruments.nodes import node_of, nodes_of, own_node
-from workload.movement import ROOT, Float32, Sink, Spans, Task, fill_with_nan, index, touch, touched
 from workload.movement.datatypes import part_type
+from workload.movement.movement import ROOT, Float32, Sink, Spans, Task, fill_with_nan, index, touch, touched
 from workload.movement.node_window import NodeWindow
 from workload.movement.partial_sums import PartialSums
 

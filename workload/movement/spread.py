@@ -9,8 +9,8 @@ from mpi4py import MPI
 
 from workload.domain.grid import Span
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Spans, index
 from workload.movement.datatypes import image_type, part_type, run_type
+from workload.movement.movement import ROOT, Float32, Spans, index
 
 
 class PartsSpread(Protocol):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from mpi4py import MPI
 
 from workload.instruments.clock import Clock
-from workload.movement import Float32
 from workload.movement.datatypes import run_type
+from workload.movement.movement import Float32
 
 
 def transfer(clock: Clock, call: object, buffer: Float32, peer: int, tag: int) -> MPI.Request:

@@ -16,8 +16,8 @@ from workload.domain.grid import Span
 from workload.domain.topology import children, parent, subtree
 from workload.instruments.clock import Clock
 from workload.instruments.nodes import node_of, nodes_of
-from workload.movement import ROOT, Float32, Spans, index, touched
 from workload.movement.datatypes import part_type, parts_type, run_type
+from workload.movement.movement import ROOT, Float32, Spans, index, touched
 from workload.movement.scatter_gather import ScatterGather
 from workload.movement.spread import PartsSpread
 

@@ -15,8 +15,8 @@ from workload.domain.chunks import chunk_bytes_of, piece, pieces_of
 from workload.domain.grid import Block, block_of, finisher
 from workload.instruments.clock import Clock
 from workload.instruments.nodes import node_of, nodes_of, own_node
-from workload.movement import PAGE_ELEMENTS, ROOT, Float32, Sink, Task, fill_with_nan, index, touch, touched
 from workload.movement.hand_over import Pieces, role_of
+from workload.movement.movement import PAGE_ELEMENTS, ROOT, Float32, Sink, Task, fill_with_nan, index, touch, touched
 from workload.movement.node_window import NodeWindow
 from workload.movement.partial_sums import PartialSums
 

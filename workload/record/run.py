@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workload.domain import backends, movements
+from workload.domain import backends
 from workload.domain.grid import Grid, check_grid
-from workload.domain.pairing import unpaired
 from workload.domain.problem import Problem
+from workload.movement import descriptions as movements
+from workload.movement.descriptions.pairing import unpaired
 from workload.record.digest import document_digest
 from workload.record.schema import SchemaError, check_shape
 

@@ -21,7 +21,8 @@ from orchestration.planning.plan import Plan, PlannedRun
 from orchestration.planning.study import LoadedStudy, Overrides, StudyFile
 from orchestration.python import isolated
 from workload.agent import supervise
-from workload.domain import backends, movements
+from workload.domain import backends
+from workload.movement import descriptions as movements
 from workload.record.outcomes import OK, SKIPPED, WRONG_ANSWER
 from workload.record.run import Run
 from workload.record.schema import MEASUREMENT_SHAPE, SCHEMA_VERSION, SchemaError, check_shape, check_version

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from orchestration.errors import Refusal
-from workload.domain.footprint import POOL_PICTURES
 from workload.domain.problem import Problem
+from workload.movement.descriptions.footprint import POOL_PICTURES
 from workload.record.files import write_whole
 from workload.record.run import Images
 

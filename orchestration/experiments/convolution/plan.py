@@ -14,12 +14,13 @@ from orchestration.jobs.launchers.placement import NodeCpus
 from orchestration.planning.binding import NONE, binding_of, described
 from orchestration.planning.plan import Plan, PlannedRun, make_plan, rank_counts, spread
 from orchestration.planning.study import RANKS, SLOTS
-from workload.domain import backends, movements
+from workload.domain import backends
 from workload.domain.backends import SIMD
-from workload.domain.footprint import choose_grid, predict
 from workload.domain.grid import Grid, check_grid
-from workload.domain.pairing import unpaired
 from workload.domain.problem import Problem
+from workload.movement import descriptions as movements
+from workload.movement.descriptions.footprint import choose_grid, predict
+from workload.movement.descriptions.pairing import unpaired
 from workload.record.run import Images, Run, Workload
 
 Pool = Callable[

@@ -25,8 +25,8 @@ from orchestration.planning.study import (
 from workload.domain.backends import STORES
 from workload.domain.backends import names as backend_names
 from workload.domain.grid import AXES
-from workload.domain.movements import names as movement_names
-from workload.domain.movements import option_names, switch_names
+from workload.movement.descriptions import names as movement_names
+from workload.movement.descriptions import option_names, switch_names
 from workload.record.run import WEIGHTS
 
 AUTO = "auto"

@@ -19,8 +19,8 @@ from results.audit.paper.hypotheses import Fitted, MemoryFit, MemoryRow, TimedRo
 from results.audit.paper.printed import label_of, problem_of, timed_rows
 from results.formats import number, sentence
 from results.records.sweep import RecordedSweep
-from workload.domain.footprint import predict
 from workload.domain.grid import Grid
+from workload.movement.descriptions.footprint import predict
 from workload.record.files import read_json
 
 READING = Path(__file__).parents[2] / "published" / "reading.json"

@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workload.domain.footprint import predict
 from workload.domain.grid import Grid
-from workload.domain.movements.replica import replica_images
 from workload.domain.problem import Problem
+from workload.movement.descriptions.footprint import predict
+from workload.movement.descriptions.replica import replica_images
 
 MIB = 2**20
 SEPARATED = 2.0  # the next hypothesis must have this many times the error of the best

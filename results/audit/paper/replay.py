@@ -17,7 +17,7 @@ from results.records.launch import RecordedLaunch
 from results.records.measurement import RankRepeat
 from results.records.point import RecordedPoint
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep
-from workload.domain.movements.replica import replica_images
+from workload.movement.descriptions.replica import replica_images
 from workload.record.outcomes import OK, WRONG_ANSWER
 
 REPLICA, CORRECT = "replica", "scatter-gather"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from results.comparison import movements
-from results.comparison.movements import MovementRow
+from results.comparison import convolution as movements
+from results.comparison.convolution import MovementRow
 from results.figures.drawing import Drawing, Values, as_files, spread_over
 from results.figures.style import COLOURS, MARKERS, PART_COLOURS, new_figure, styled
 from results.formats import MIB, number, plural

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from results.comparison import movements
-from results.comparison.movements import MovementRow
+from results.comparison import convolution as movements
+from results.comparison.convolution import MovementRow
 from results.formats import mib
 from results.records.sweep import RecordedSweep
 from results.table import Column, Table, build, estimated, numeric, plain, shown

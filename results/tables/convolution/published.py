@@ -13,7 +13,7 @@ from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSeries, RecordedSweep
 from results.table import Column, Table, build, estimated, hidden, numeric, plain, shown
 from results.tables.series.profile import tasks
-from workload.domain.footprint import predict
+from workload.movement.descriptions.footprint import predict
 
 
 @dataclass(frozen=True)

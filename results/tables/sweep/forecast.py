@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from results.forecast import outlook
-from results.forecast.model import PHASES
+from results.forecast.convolution.model import PHASES
+from results.forecast.convolution.probe import SHAPE_NOTE
 from results.forecast.predict import ForecastRow, Terms
-from results.forecast.probe import SHAPE_NOTE
 from results.forecast.residuals import LEAST_SWEEPS
 from results.formats import NONE, mib, number, plural, signed_percent
 from results.table import Column, Table, build, hidden, numeric, plain, shown

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from results.forecast import probe
-from results.forecast.probe import Probe, ProbedLink
+from results.forecast.convolution import probe
+from results.forecast.convolution.probe import Probe, ProbedLink
 from results.formats import mib, number, plural
 from results.scaling.disturbance import LOAD_BEYOND
 from results.table import Column, Table, build, plain, shown

@@ -17,11 +17,11 @@ from tests.runs import make_run
 from tests.workload.gpu.management import management
 from tests.workload.gpu.played import PlayedDevice, played_gpus
 from workload.convolve import cuda
-from workload.domain.footprint import predict
 from workload.domain.grid import AXES, Grid
 from workload.domain.problem import Problem
 from workload.instruments.clock import Clocks
 from workload.measure import measure
+from workload.movement.descriptions.footprint import predict
 
 answer, pool, kernels = map(Path, sys.argv[1:4])
 gpus, broken = int(sys.argv[4]), sys.argv[5] == "broken"

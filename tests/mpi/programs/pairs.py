@@ -12,11 +12,11 @@ from mpi4py import MPI
 
 from tests.mpi.small import leave_out_the_machine
 from tests.runs import make_run
-from workload.domain.footprint import predict
 from workload.domain.grid import AXES, Grid
 from workload.domain.problem import Problem
 from workload.instruments.clock import Clocks
 from workload.measure import measure
+from workload.movement.descriptions.footprint import predict
 
 answer, pool = map(Path, sys.argv[1:3])
 comm = MPI.COMM_WORLD

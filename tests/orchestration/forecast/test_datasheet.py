@@ -8,7 +8,7 @@ import pytest
 from orchestration.errors import Refusal
 from orchestration.forecast import datasheet
 from orchestration.provision.cloud.provider import GoogleCloud
-from results.forecast import probe
+from results.forecast.convolution import probe
 from tests.orchestration.support import ROOT
 
 UTC = "2026-01-01T00:00:00+00:00"

@@ -13,7 +13,7 @@ from orchestration.provision.providers import clusters_of
 from results.forecast import accuracy
 from tests.orchestration.support import ROOT
 from tests.results.conftest import SweepMaker
-from tests.results.forecast.test_probe import DOCUMENT
+from tests.results.forecast.convolution.test_probe import DOCUMENT
 from workload.record.files import write_json
 
 

@@ -11,7 +11,7 @@ from orchestration.tasks import forecast as forecast_tasks
 from orchestration.tasks import known
 from tests.orchestration.forecast.test_datasheet import MEASURED
 from tests.orchestration.support import make_inventory, refused
-from tests.results.forecast.test_probe import DOCUMENT
+from tests.results.forecast.convolution.test_probe import DOCUMENT
 from workload.record.files import write_json
 
 

@@ -8,8 +8,8 @@ from mpi4py import MPI
 
 from workload.domain.grid import Block, block_of, finisher, whole
 from workload.instruments.clock import Clock
-from workload.movement import ROOT, Float32, Sink, Task, fill_with_nan, index, touched
 from workload.movement.datatypes import run_type
+from workload.movement.movement import ROOT, Float32, Sink, Task, fill_with_nan, index, touched
 from workload.movement.partial_sums import PartialSums
 from workload.movement.spread import Spread
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workload.domain.movements.description import Decomposition, Demand, MovementDescription
+from workload.movement.descriptions.description import Decomposition, Demand, MovementDescription
 
 
 def demand(cut: Decomposition) -> Demand:

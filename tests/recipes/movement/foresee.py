@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from orchestration.experiments.convolution import study
-from workload.domain.footprint import predict
+from workload.movement.descriptions.footprint import predict
 from workload.record.run import Run
 
 run = Run.from_dict(json.loads(Path(sys.argv[1]).read_text())["run"])

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from results.forecast import accuracy
-from results.forecast.model import ForecastCase, forecast
+from results.forecast.convolution.model import ForecastCase, forecast
 from results.forecast.residuals import Band
 from results.records.sweep import RecordedSweep, read_sweep
 from results.report.summary import sentences
 from results.tables.sweep import accuracy as tables
 from tests.results.conftest import SMALL
-from tests.results.forecast.test_model import machine
+from tests.results.forecast.convolution.test_model import machine
 from workload.domain.grid import Grid
 from workload.record.run import Run
 from workload.record.schema import SCHEMA_VERSION

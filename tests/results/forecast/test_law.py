@@ -9,8 +9,8 @@ import pytest
 
 from results.figures import forecast as forecast_figure
 from results.forecast import law
+from results.forecast.convolution.probe import ForecastError
 from results.forecast.law import of_line
-from results.forecast.probe import ForecastError
 from results.records.sweep import RecordedSweep
 from results.scaling.laws import amdahl, gustafson
 from results.tables.sweep import law_forecast

@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from results.forecast import outlook, predict
-from results.forecast.model import ForecastCase
+from results.forecast.convolution.model import ForecastCase
+from results.forecast.convolution.probe import Rates
 from results.forecast.predict import Asked, Terms
-from results.forecast.probe import Rates
 from results.formats import number
 from results.records.price import HourlyPrice
-from tests.results.forecast.test_model import RATE, machine
+from tests.results.forecast.convolution.test_model import RATE, machine
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from results.forecast import predict
-from results.forecast.model import ForecastCase, forecast
+from results.forecast.convolution.model import ForecastCase, forecast
+from results.forecast.convolution.probe import Copies, ForecastError, Probe, ProbedLink, Rates
 from results.forecast.predict import Asked, Terms
-from results.forecast.probe import Copies, ForecastError, Probe, ProbedLink, Rates
 from results.forecast.residuals import band
 from results.records.price import HourlyPrice
 from results.tables.sweep.forecast import table

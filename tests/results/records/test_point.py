@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 from results.records.point import RecordedPoint, ratio_of
-from workload.domain.footprint import predict
 from workload.domain.grid import Grid
+from workload.movement.descriptions.footprint import predict
 
 
 def only(maker: Any) -> RecordedPoint:

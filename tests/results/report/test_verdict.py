@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from results.report import advice, verdict
+from results.report import verdict
+from results.report.convolution import advice
 from workload.record.run import Run
 from workload.record.schema import PHASES
 

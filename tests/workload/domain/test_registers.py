@@ -5,10 +5,11 @@ from importlib import import_module
 import pytest
 
 from workload import convolve
-from workload.domain import backends, movements
-from workload.domain.footprint import choose_grid, predict
+from workload.domain import backends
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
+from workload.movement import descriptions as movements
+from workload.movement.descriptions.footprint import choose_grid, predict
 
 PROBLEM = Problem(6, 3, 4, 20, 20, 3)
 

@@ -11,10 +11,10 @@ from results.audit.paper import hypotheses, published
 from results.audit.paper.audit import ClusterEvidence, PublishedAudit, audit_published
 from results.audit.paper.hypotheses import INPUT_ALONE, TWICE, MemoryRow, TimedRow
 from results.tables.convolution.published_audit import tables
-from workload.domain.footprint import predict
 from workload.domain.grid import Grid
-from workload.domain.movements.replica import replica_images
 from workload.domain.problem import Problem
+from workload.movement.descriptions.footprint import predict
+from workload.movement.descriptions.replica import replica_images
 
 PAPERS = Problem(80, 3, 3, 1024, 1024, 3)
 FLOOR = "floor(floor(B/N)/N)"

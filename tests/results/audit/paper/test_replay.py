@@ -8,7 +8,7 @@ from results.audit.paper import replay
 from results.figures.convolution import figures_of_series
 from results.records.point import RecordedPoint
 from results.report import contents
-from workload.domain.movements.replica import replica_images
+from workload.movement.descriptions.replica import replica_images
 from workload.record.outcomes import OK, WRONG_ANSWER
 from workload.record.run import Run
 
