@@ -37,7 +37,10 @@ def surroundings(tmp_path, monkeypatch):
 # the same with little to do: by its figures the probe would take a minute of two cores
 LITTLE = """
 from workload.probe import run, scale
-run.Scale = lambda: scale.Scale((8, 2**20), (2**16,), (2**12,), 2**20, (1, 1, 8, 8), (1, 3, 32, 32), 0.005, 1, 2, 0.001)
+run.Scale = lambda: scale.Scale(
+    message_bytes=(8, 2**20), copy_bytes=(2**16,), cache_bytes=(2**12,), multiply_adds=2**20,
+    small_block=(1, 1, 8, 8), block=(1, 3, 32, 32), passes=1, rounds=2, round_s=0.001,
+)
 run.main()
 """
 
