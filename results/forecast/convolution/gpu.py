@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from results.records.gpus import GpuLimits
 from workload.domain.grid import Block
-from workload.domain.movements.device import steps_of
+from workload.movement.descriptions.device import steps_of
 
 
 @dataclass(frozen=True)
