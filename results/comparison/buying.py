@@ -1,5 +1,7 @@
 """Which machines to buy: bids from what several sweeps measured of the same problem, and why the others made none.
 
+Each problem is answered for itself: what is fast for one may be slow for another.
+
 A bid is so many nodes of a sweep's cluster with the fastest configuration that was measured on them. What a cluster's
 end kept from running stands with what the sweep's ledger forecast of it, as a forecast. Pure.
 """
@@ -24,16 +26,25 @@ EXPIRED = "expired"  # begins the reason of a run that the end of its cluster ke
 REASON_CHARACTERS = 160
 
 
-def choice(sweeps: Sequence[RecordedSweep], known: PriceList) -> Choice | None:
-    """The bids for the problem that most sweeps tried; of several that which takes longest.
+def choices(sweeps: Sequence[RecordedSweep], known: PriceList) -> list[Choice]:
+    """The bids for each problem that the sweeps share: tried in two of them, or in the one, and ok in one.
 
-    None where no problem was tried in all, or in two sweeps, and ok in one.
+    First what most sweeps tried, of that what they tried in most ways, of those what takes longest.
     """
-    problem = _problem(sweeps)
-    if problem is None:
-        return None
+    problems = _shared(sweeps)
     names = _names(sweeps)
     prices = {sweep.name: node_price(sweep, known) for sweep in sweeps}
+    words = _words(list(problems.values()))
+    return [_choice(sweeps, problem, words[problem], names, prices) for problem in problems]
+
+
+def _choice(
+    sweeps: Sequence[RecordedSweep],
+    problem: Problem,
+    words: str,
+    names: Mapping[str, str],
+    prices: Mapping[str, NodePrice | None],
+) -> Choice:
     currency = next((price.currency for price in prices.values() if price is not None), "no price")
     found: list[Bid] = []
     stopped: list[str] = []
@@ -45,7 +56,8 @@ def choice(sweeps: Sequence[RecordedSweep], known: PriceList) -> Choice | None:
     point = next(bid.point for bid in found if bid.point is not None)
     work = "repeat" if point.experiment.probed else "run"
     notes = [_about(point, work), *_priced(names, prices, currency)]
-    return Choice(TITLE, work, sorted(found, key=lambda bid: bid.total_s), currency, notes, stopped)
+    title = f"{TITLE}: {words}" if words else TITLE
+    return Choice(title, work, sorted(found, key=lambda bid: bid.total_s), currency, notes, stopped, words)
 
 
 def _names(sweeps: Sequence[RecordedSweep]) -> dict[str, str]:
@@ -54,16 +66,30 @@ def _names(sweeps: Sequence[RecordedSweep]) -> dict[str, str]:
     return clusters if len(set(clusters.values())) == len(sweeps) else {name: name for name in clusters}
 
 
-def _problem(sweeps: Sequence[RecordedSweep]) -> Problem | None:
+def _shared(sweeps: Sequence[RecordedSweep]) -> dict[Problem, RecordedPoint]:
+    """The shared problems in their order, each with a point of it."""
     tried: dict[Problem, set[str]] = {}
-    seconds: dict[Problem, float] = {}
+    ways: dict[Problem, set[tuple[int, int]]] = {}
+    fastest: dict[Problem, RecordedPoint] = {}
     for sweep in sweeps:
         for point in sweep.points:
             tried.setdefault(point.problem, set()).add(sweep.name)
-            if point.counting:
-                seconds[point.problem] = min(point.seconds(TOTAL), seconds.get(point.problem, float("inf")))
-    shared = [problem for problem in seconds if len(tried[problem]) >= min(2, len(sweeps))]
-    return max(shared, key=lambda problem: (len(tried[problem]), seconds[problem]), default=None)
+            ways.setdefault(point.problem, set()).add((point.run.nodes, point.run.ranks))
+            if point.counting and (point.problem not in fastest or _seconds(point) < _seconds(fastest[point.problem])):
+                fastest[point.problem] = point
+    shared = [problem for problem in fastest if len(tried[problem]) >= min(2, len(sweeps))]
+    shared.sort(key=lambda of: (len(tried[of]), len(ways[of]), _seconds(fastest[of])), reverse=True)
+    return {problem: fastest[problem] for problem in shared}
+
+
+def _words(points: Sequence[RecordedPoint]) -> dict[Problem, str]:
+    """What tells each problem from the others; empty for a single one."""
+    if len(points) < 2:
+        return {point.problem: "" for point in points}
+    titles = {point.problem: point.experiment.title(point.run) for point in points}
+    if len(set(titles.values())) == 1:
+        return {point.problem: point.size_text for point in points}
+    return {point.problem: f"{titles[point.problem]}, {point.size_text}" for point in points}
 
 
 def _bids(sweep: RecordedSweep, problem: Problem, price: NodePrice | None) -> Iterator[Bid]:

@@ -76,6 +76,8 @@ def _draw(found: Choice, shown: Sequence[Bid], limits: ChoiceLimits, kind: _Kind
         axes.plot([], [], "o", color=INK, markerfacecolor="none", label=f"hollow: forecast ({', '.join(forecast)})")
     handles, labels = axes.get_legend_handles_labels()
     title = f"Time against cost of a {found.work}, {kind.words}"
+    if found.problem:
+        title = f"Time against cost, {kind.words}: {found.problem}"
     title += "" if any(bid.measured for bid in shown) else ": forecast"
     set_title(axes, title)
     figure.set_figheight(SIZE_INCHES[1] + LEGEND_ROW_INCHES * len(labels))

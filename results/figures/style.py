@@ -19,7 +19,7 @@ PART_COLOURS = dict(zip(PARTS, ("#8f7fd6", "#e07b1f", "#2f7ed8", "#2d9d63", "#c2
 }
 SIZE_INCHES = (5.4, 3.6)  # without the legend
 LEGEND_ROW_INCHES = 0.2
-TITLE_CHARACTERS = 60  # of a line
+TITLE_CHARACTERS = 50  # of a line, as wide as the axes
 RC: dict[Any, Any] = {
     "font.size": 10.5,
     "text.parse_math": False,  # names come from records: a dollar sign stays one

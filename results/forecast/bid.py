@@ -46,15 +46,6 @@ class Bid:
         """The time; of a forecast without an interval, itself."""
         return self.time or Estimate(self.total_s, self.total_s, self.total_s, EXACT, 0)
 
-    @property
-    def price(self) -> float | None:
-        """What it costs on demand; None where that is not known."""
-        return _amount(self.total_s, self.per_hour.on_demand)
-
-    @property
-    def spot_price(self) -> float | None:
-        return _amount(self.total_s, self.per_hour.spot)
-
 
 @dataclass(frozen=True)
 class ChoiceLimits:
@@ -72,7 +63,8 @@ class ChoiceLimits:
 class Choice:
     """Bids for the same work, fastest first; `work` is what one is of, a repeat or a run.
 
-    `notes` say what was compared, at which prices; `stopped` are lines about what made no bid, and why.
+    `notes` say what was compared, at which prices; `stopped` are lines about what made no bid, and why. `problem` says
+    which work it is, where there are choices for several beside it.
     """
 
     title: str
@@ -81,6 +73,7 @@ class Choice:
     currency: str
     notes: Sequence[str] = ()
     stopped: Sequence[str] = ()
+    problem: str = ""
 
     @property
     def certain(self) -> Sequence[Bid]:
@@ -100,7 +93,7 @@ def beaten(bid: Bid, found: Sequence[Bid]) -> bool | None:
     """
     open_ = False
     for other in found:
-        if other is bid or None in {bid.price, other.price} or (bid.measured and not other.measured):
+        if other is bid or None in {amount(bid), amount(other)} or (bid.measured and not other.measured):
             continue
         ratio = worse(other, bid)
         if ratio.bounds == EXACT:
@@ -159,8 +152,14 @@ def paid(bid: Bid, limits: ChoiceLimits) -> bool | None:
     return False if found is None else _below(found, limits.budget)
 
 
+def amount(bid: Bid, spot: bool = False) -> float | None:
+    """What it costs on demand, or as spot machines; None where that is not known."""
+    found = priced(bid, spot=spot)
+    return None if found is None else found.value
+
+
 def priced(bid: Bid, *, spot: bool = False) -> Estimate | None:
-    """What it costs, with the bounds of its time; None where that is not known."""
+    """The same with the bounds of its time."""
     per_hour = bid.per_hour.spot if spot else bid.per_hour.on_demand
     if per_hour is None:
         return None
@@ -169,19 +168,10 @@ def priced(bid: Bid, *, spot: bool = False) -> Estimate | None:
     return bid.bounded_time.scaled(cost(1.0, per_hour))
 
 
-def amount(bid: Bid, spot: bool = False) -> float | None:
-    """What it costs on demand, or as spot machines."""
-    return bid.spot_price if spot else bid.price
-
-
 def money(bid: Bid, spot: bool = False) -> tuple[float, float]:
     """By price, then by time; those without a price last."""
     price = amount(bid, spot)
     return (float("inf") if price is None else price), bid.total_s
-
-
-def _amount(total_s: float, per_hour: float | None) -> float | None:
-    return None if per_hour is None else cost(total_s, per_hour)
 
 
 def _price_ratio(one: Bid, other: Bid) -> float:

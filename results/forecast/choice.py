@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.forecast import outlook
-from results.forecast.bid import Bid, Choice, money
+from results.forecast.bid import Bid, Choice, amount, money
 from results.forecast.predict import ForecastRow, Terms
 from results.records.price import PerHour
 
@@ -69,7 +69,7 @@ def best(possible: Sequence[Bid]) -> list[Bid]:
     if not possible:
         return []
     found = [min(possible, key=lambda bid: bid.total_s)]
-    if any(bid.price is not None for bid in possible):
+    if any(amount(bid) is not None for bid in possible):
         found.append(min(possible, key=money))
     return list(dict.fromkeys(found))
 

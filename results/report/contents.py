@@ -12,7 +12,7 @@ from results.figures import choice as choice_figures
 from results.figures import series as scaling_figures
 from results.figures.convolution import figures_of_series, figures_of_sweep
 from results.figures.drawing import Drawing
-from results.forecast.bid import Choice, ChoiceLimits
+from results.forecast.bid import Choice, ChoiceLimits, amount
 from results.records.price import PriceList
 from results.records.sweep import STRONG, WEAK, RecordedSeries, RecordedSweep, SweepError
 from results.report import answer
@@ -20,11 +20,14 @@ from results.table import Table
 from results.tables import program
 from results.tables.across import campaign as campaign_table
 from results.tables.across import choice as choice_table
+from results.tables.across import choices as choices_table
 from results.tables.across import joint, versus
 from results.tables.convolution import tables_of_series, tables_of_sweep
 from results.tables.series import laws, memory, profile, scaling, share, spread
 from results.tables.sweep import accuracy, audit, check, provenance
 from workload.record.campaign import RecordedCampaign
+
+MOST_DETAILED = 4  # problems whose bids have a table and figures of their own: each has two figures
 
 
 def of_series(sweep: RecordedSweep, series: RecordedSeries) -> list[Table]:
@@ -92,10 +95,10 @@ class Buying:
         return self.limits.asked or bool(self.prices.stated)
 
 
-def choice(sweeps: Sequence[RecordedSweep], terms: Buying) -> Choice | None:
-    """The ways to have the work done that several sweeps share; of one sweep where anything is asked for.
+def choices(sweeps: Sequence[RecordedSweep], terms: Buying) -> list[Choice]:
+    """The ways to have the work done, of each problem that the sweeps share; of one sweep where anything is asked for.
 
-    None where nothing is asked for and nothing has a price, or the sweeps share no work. Raises SweepError where what
+    Empty where nothing is asked for and nothing has a price, or the sweeps share no work. Raises SweepError where what
     is asked for can be about nothing.
     """
     clusters = {str(sweep.inventory.get("cluster", "")) for sweep in sweeps}
@@ -104,33 +107,60 @@ def choice(sweeps: Sequence[RecordedSweep], terms: Buying) -> Choice | None:
             f"--price {unknown[0]}: no sweep here is of that cluster, but of {', '.join(sorted(clusters))}"
         )
     if len(sweeps) < 2 and not terms.asked and terms.campaign is None:
-        return None
-    found = buying.choice(sweeps, terms.prices)
-    if found is None and terms.asked:
+        return []
+    found = buying.choices(sweeps, terms.prices)
+    if not found and terms.asked:
         raise SweepError(
             "no work that two of the sweeps tried, or the one, is ok in any: nothing can be bought by them"
         )
-    priced = found is not None and any(bid.price or bid.spot_price for bid in found.bids)
-    if found is None or not (priced or terms.asked or terms.campaign):
-        return None
-    more = [] if terms.campaign is None else campaign_table.stopped(terms.campaign)
-    return replace(found, stopped=(*found.stopped, *more))
+    priced = any(amount(bid) or amount(bid, spot=True) for each in found for bid in each.bids)
+    if not (priced or terms.asked or terms.campaign):
+        return []
+    if len(found) == 1:
+        return [replace(found[0], stopped=(*found[0].stopped, *_stopped(terms)))]
+    return found
 
 
-def of_choice(found: Choice | None, terms: Buying) -> list[Table]:
-    """The bids, and what a campaign spent on what."""
-    tables = [] if found is None else [choice_table.table(found, terms.limits)]
-    return tables if terms.campaign is None else [*tables, campaign_table.table(terms.campaign)]
+def detailed(found: Sequence[Choice]) -> Sequence[Choice]:
+    """Those that have a table and figures of their own."""
+    return found[:MOST_DETAILED]
 
 
-def answers_of_choice(found: Choice | None, terms: Buying) -> list[str]:
+def overview_of_choices(found: Sequence[Choice], terms: Buying) -> list[Table]:
+    """The answers for all problems in one table, where there are several; it says which have more."""
+    if len(found) < 2:
+        return []
+    return [choices_table.table(found, terms.limits, len(detailed(found)), _stopped(terms))]
+
+
+def of_campaign(terms: Buying) -> list[Table]:
+    """What a campaign spent on what."""
+    return [] if terms.campaign is None else [campaign_table.table(terms.campaign)]
+
+
+def to_buy(found: Sequence[Choice], terms: Buying) -> list[Table]:
+    """All tables on which machines to buy, for a terminal."""
+    each = [choice_table.table(choice, terms.limits) for choice in detailed(found)]
+    return [*overview_of_choices(found, terms), *each, *of_campaign(terms)]
+
+
+def of_choice(found: Choice, terms: Buying) -> Table:
+    """The bids; the notes have the answers."""
+    return choice_table.table(found, terms.limits)
+
+
+def answers_of_choice(found: Choice, terms: Buying) -> list[str]:
     """The lines among the table's notes that answer."""
-    return [] if found is None else choice_table.answers(found, terms.limits)
+    return choice_table.answers(found, terms.limits)
 
 
-def drawings_of_choice(found: Choice | None, terms: Buying) -> list[Drawing]:
+def drawings_of_choice(found: Choice, terms: Buying) -> list[Drawing]:
     """Time against cost. Needs matplotlib."""
-    return [] if found is None else choice_figures.drawings(found, terms.limits)
+    return choice_figures.drawings(found, terms.limits)
+
+
+def _stopped(terms: Buying) -> list[str]:
+    return [] if terms.campaign is None else [*campaign_table.stopped(terms.campaign)]
 
 
 def console(sweeps: Sequence[RecordedSweep]) -> list[Table]:

@@ -97,13 +97,12 @@ def _default_folder(folders: Sequence[Path]) -> Path:
 
 
 def _write(sweeps: Sequence[RecordedSweep], target: Path, paper: bool, terms: Buying) -> Report:
-    chosen = contents.choice(sweeps, terms)
+    chosen = contents.choices(sweeps, terms)
     page = _Page(sweeps, target, paper)
     write_whole(target / "samples.csv", samples_csv(sweeps))
     if has_parquet():
         write_whole(target / "samples.parquet", parquet(sweeps))
-    to_buy = contents.of_choice(chosen, terms)
-    bought = page.choice(chosen, to_buy, terms)
+    bought = page.choices(chosen, terms)
     across = page.tables(contents.of_all(sweeps), "")
     shown = page.figures(contents.drawings_of_all(sweeps), "")
     described = [page.sweep(sweep) for sweep in sweeps]
@@ -117,7 +116,7 @@ def _write(sweeps: Sequence[RecordedSweep], target: Path, paper: bool, terms: Bu
         write_whole(target / PAPER / "methods.md", methods.markdown(sweeps))
     told = [f"{each['name']}: {each['answer'].sentence}" if joint else each["answer"].sentence for each in described]
     first = (joint.sentence,) if joint else ()
-    return Report(path, (*first, *told), (*contents.console(sweeps), *to_buy), problems)
+    return Report(path, (*first, *told), (*contents.console(sweeps), *contents.to_buy(chosen, terms)), problems)
 
 
 class _Page:
@@ -187,14 +186,20 @@ class _Page:
             )
         return shown
 
-    def choice(self, chosen: Choice | None, tables: Sequence[Table], terms: Buying) -> dict[str, Any]:
-        """The section on which machines to buy: its answers stand above its figures, and no more below the table."""
-        answers, shown = contents.answers_of_choice(chosen, terms), self.tables(tables, "")
-        for item in shown:
-            notes = tuple(note for note in item["table"].notes if note not in answers)
-            item["table"] = replace(item["table"], notes=notes)
-        figures = self.figures(contents.drawings_of_choice(chosen, terms), "")
-        return {"answers": answers, "tables": shown, "figures": figures}
+    def choices(self, found: Sequence[Choice], terms: Buying) -> dict[str, Any]:
+        """The section on which machines to buy: the answers for all problems, then those problems one by one."""
+        overview = self.tables(contents.overview_of_choices(found, terms), "")
+        problems = [self._choice(each, terms) for each in contents.detailed(found)]
+        campaign = self.tables(contents.of_campaign(terms), "")
+        return {"overview": overview, "problems": problems, "campaign": campaign}
+
+    def _choice(self, found: Choice, terms: Buying) -> dict[str, Any]:
+        """One problem: its answers stand above its figures, and no more below the table."""
+        answers, table = contents.answers_of_choice(found, terms), contents.of_choice(found, terms)
+        (shown,) = self.tables([table], "")
+        shown["table"] = replace(shown["table"], notes=tuple(note for note in table.notes if note not in answers))
+        figures = self.figures(contents.drawings_of_choice(found, terms), "")
+        return {"heading": found.problem, "answers": answers, "table": shown, "figures": figures}
 
     def figures(self, drawings: Sequence[Drawing], prefix: str) -> list[dict[str, Any]]:
         return [self._figure(drawing, prefix) for drawing in drawings]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from results.forecast.bid import ChoiceLimits
 from results.records.price import PerHour, PriceList, node_price
 from results.records.sweep import RecordedSweep, SweepError, read_sweep
 from results.report.contents import Buying
-from results.report.contents import choice as chosen
+from results.report.contents import choices as chosen
 from results.tables.across.choice import table
-from tests.results.conftest import ProgramSweep
+from results.tables.across.choices import table as choices_table
+from tests.results.conftest import SMALL, ProgramSweep
 from workload.record.files import read_json, write_json
 from workload.record.outcomes import OUT_OF_MEMORY, SKIPPED
 from workload.record.run import Run
@@ -62,8 +64,7 @@ def priced(per_hour: float, *, spot: bool = False) -> dict[str, Any]:
 
 
 def told(sweeps: list[RecordedSweep], known: PriceList = LIST, **limits: float) -> tuple[Any, str]:
-    found = buying.choice(sweeps, known)
-    assert found is not None
+    (found,) = buying.choices(sweeps, known)
     made = table(found, ChoiceLimits(**limits))
     return made, "\n".join(made.notes)
 
@@ -195,32 +196,58 @@ def test_a_run_that_could_not_be_is_no_forecast(make_maker: Any) -> None:
     assert "small on 1 node, 2 ranks: its outcome is skipped: made skipped." in notes
 
 
-def test_the_work_is_what_most_sweeps_tried_and_of_that_the_longest(make_maker: Any) -> None:
+def test_each_work_that_sweeps_share_is_answered_for_itself(make_maker: Any) -> None:
+    quick_at = {"one": 8, "two": 4}  # each is the faster one at its own batch
     sweeps = []
     for name, batches in (("one", (4, 8, 64)), ("two", (4, 8))):
+        maker = make_maker(name, noise=0.005)
+        for launch in range(3):
+            for batch in batches:
+                image_s = 0.01 if batch == quick_at[name] else 0.04
+                maker.add("size", "size", law=law(image_s), ranks=2, batch=batch, launch=launch)
+        sweeps.append(described(maker.finish(), name, 1, machine_type="small"))
+    found = buying.choices(sweeps, LIST)
+    assert [{bid.point.run.problem.batch for bid in each.bids if bid.point} for each in found] == [{8}, {4}]
+    assert [each.problem for each in found] == ["B = 8", "B = 4"]
+    assert [each.bids[0].name for each in found] == ["one", "two"]
+    made = choices_table(found, ChoiceLimits(deadline_s=0.03), detailed=1)
+    told = [(row["work"], row["asked"], row["name"]) for row in made.records]
+    assert told == [
+        ("B = 8", "cheapest", None), ("B = 8", "fastest", "one"),
+        ("B = 4", "cheapest", "two"), ("B = 4", "fastest", "two"),
+    ]  # fmt: skip
+    assert made.records[1]["total_s"] == pytest.approx(1.1 * 0.01 * 8 / 2, rel=0.02)
+    notes = "\n".join(made.notes)
+    assert "Asked for: the cheapest within 0.0300 s, the fastest." in notes
+    assert "The bids for the first 1 piece of work" in notes
+    alone = buying.choices(sweeps[:1], LIST)
+    assert [each.problem for each in alone] == ["B = 64", "B = 4", "B = 8"], "of one sweep all that it tried"
+
+
+def test_work_tried_in_more_ways_stands_first_and_is_named_in_full_where_kinds_differ(make_maker: Any) -> None:
+    sweeps = []
+    for name in ("one", "two"):
         maker = make_maker(name)
-        for batch in batches:
-            maker.add("size", "size", ranks=2, batch=batch)
+        for ranks in (1, 2):
+            maker.add("strong", ranks=ranks, batch=4)
+        maker.add("large", ranks=1, problem=replace(SMALL, kernel_size=5))
         sweeps.append(maker.read())
-    found = buying.choice(sweeps, LIST)
-    assert found is not None
-    assert {bid.point.run.problem.batch for bid in found.bids if bid.point} == {8}
-    alone = buying.choice(sweeps[:1], LIST)
-    assert alone is not None
-    assert {bid.point.run.problem.batch for bid in alone.bids if bid.point} == {64}
+    first, second = buying.choices(sweeps, LIST)
+    assert first.problem == "3 x 3 convolution of 64 x 64 images, 3 to 3 channels, B = 4"
+    assert second.problem.startswith("5 x 5 convolution")
 
 
 def test_without_a_price_or_a_limit_nothing_is_to_be_bought(make_maker: Any) -> None:
     sweeps = [cluster(make_maker, name, 0.01) for name in ("one", "two")]
-    assert chosen(sweeps, Buying()) is None
-    assert chosen(sweeps[:1], Buying()) is None
+    assert chosen(sweeps, Buying()) == []
+    assert chosen(sweeps[:1], Buying()) == []
     asked = Buying(limits=ChoiceLimits(deadline_s=1.0))
-    assert chosen(sweeps, asked) is not None
-    assert chosen(sweeps[:1], asked) is not None, "of one sweep, how many nodes"
-    assert figures.drawings(chosen(sweeps, asked), asked.limits) == []
+    assert len(chosen(sweeps[:1], asked)) == 1, "of one sweep, how many nodes"
+    (found,) = chosen(sweeps, asked)
+    assert figures.drawings(found, asked.limits) == []
     stated = Buying(PriceList(stated={"one": 1.0}))
-    assert chosen(sweeps, stated) is not None
-    assert chosen(sweeps[:1], stated) is not None
+    assert len(chosen(sweeps, stated)) == 1
+    assert len(chosen(sweeps[:1], stated)) == 1
     with pytest.raises(SweepError, match="--price one: no sweep here is of that cluster, but of two"):
         chosen(sweeps[1:], stated)
 

@@ -76,8 +76,7 @@ def test_what_was_measured_is_filled_and_its_front_solid(make_maker: Any) -> Non
     from results.comparison import buying
 
     sweeps = [measured(make_maker, name, image_s, machine_type="big") for name, image_s in (("a", 0.01), ("b", 0.02))]
-    found = buying.choice(sweeps, LIST)
-    assert found is not None
+    (found,) = buying.choices(sweeps, LIST)
     (drawing, _) = drawings(found, ChoiceLimits())
     assert lines(drawing)["front of what was measured (Pareto)"].get_linestyle() == "-"
     assert not any("hollow" in words for words in lines(drawing))

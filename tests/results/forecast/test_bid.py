@@ -77,7 +77,7 @@ def test_along_the_front_each_second_saved_costs_more(values: list[tuple]) -> No
     found = [bid(total_s, 1.0 if rate is None else rate) for total_s, rate, _ in values]
     ordered = sorted(front(found), key=lambda each: (each.total_s, money(each)))
     for one, other in itertools.pairwise(ordered):
-        same = one.total_s == other.total_s and one.price == other.price
+        same = one.total_s == other.total_s and amount(one) == amount(other)
         assert same or (one.total_s < other.total_s and money(one) > money(other))
 
 
@@ -95,13 +95,13 @@ def test_the_cheapest_in_time_and_the_fastest_for_the_money_keep_the_limits(
 ) -> None:
     found, limits = [bid(*each) for each in values], ChoiceLimits(deadline_s, budget)
     best = cheapest(found, limits)
-    in_time_ones = [each for each in found if each.price is not None and each.total_s <= deadline_s]
+    in_time_ones = [each for each in found if amount(each) is not None and each.total_s <= deadline_s]
     assert (best is None) == (not in_time_ones)
     if best is not None:
         assert best.total_s <= deadline_s
-        assert best.price == min(each.price for each in in_time_ones)
+        assert amount(best) == min(amount(each) for each in in_time_ones)
     quick = fastest(found, limits)
-    affordable = [each for each in found if each.price is not None and priced(each).value <= budget]
+    affordable = [each for each in found if amount(each) is not None and priced(each).value <= budget]
     assert (quick is None) == (not affordable)
     if quick is not None:
         assert quick.total_s == min(each.total_s for each in affordable)
@@ -134,6 +134,6 @@ def test_without_limits_all_is_kept_and_without_a_price_no_budget_is() -> None:
 
 def test_what_costs_nothing_has_a_price() -> None:
     own = bid(5.0, 0.0)
-    assert own.price == 0.0
+    assert amount(own) == 0.0
     assert paid(own, ChoiceLimits(budget=0.01)) is True
     assert cheapest([own, bid(1.0, 9.0)], ChoiceLimits()) is own

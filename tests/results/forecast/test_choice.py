@@ -3,7 +3,7 @@
 import pytest
 
 from results.forecast import predict
-from results.forecast.bid import ChoiceLimits, cheapest, fastest, front
+from results.forecast.bid import ChoiceLimits, amount, cheapest, fastest, front
 from results.forecast.choice import ClusterForecast, choice
 from results.records.price import HourlyPrice
 from results.tables.across.choice import table
@@ -22,9 +22,9 @@ def test_of_a_cluster_stand_the_fastest_way_and_the_cheapest():
     found = choice([spread]).bids
     times = {row.asked.case.ranks: row.found.total_s for row in spread.rows}
     assert found[0].total_s == min(times.values())
-    assert min(bid.price for bid in found) == min(row.price for row in spread.rows)
+    assert min(amount(bid) for bid in found) == min(row.price for row in spread.rows)
     assert len(found) <= 2
-    assert [bid.spot_price for bid in found] == [pytest.approx(bid.price / 2) for bid in found]
+    assert [amount(bid, spot=True) for bid in found] == [pytest.approx(amount(bid) / 2) for bid in found]
 
 
 def test_what_another_beats_in_time_and_money():
@@ -44,8 +44,8 @@ def test_a_deadline_and_a_budget():
     assert cheapest(found, ChoiceLimits(deadline_s=(quick_bid.total_s + slow_bid.total_s) / 2)) is quick_bid
     assert cheapest(found, ChoiceLimits(deadline_s=quick_bid.total_s / 2)) is None
     assert fastest(found, ChoiceLimits()) is quick_bid
-    assert fastest(found, ChoiceLimits(budget=(quick_bid.price + slow_bid.price) / 2)) is slow_bid
-    assert fastest(found, ChoiceLimits(budget=slow_bid.price / 2)) is None
+    assert fastest(found, ChoiceLimits(budget=(amount(quick_bid) + amount(slow_bid)) / 2)) is slow_bid
+    assert fastest(found, ChoiceLimits(budget=amount(slow_bid) / 2)) is None
 
 
 def test_what_does_not_fit_is_no_way_to_do_it():

@@ -19,7 +19,7 @@ from results.forecast.bid import ChoiceLimits
 from results.formats import number
 from results.report.contents import Buying
 from results.report.page import make
-from tests.results.comparison.test_buying import LIST, cluster
+from tests.results.comparison.test_buying import LIST, cluster, described, law
 from tests.results.conftest import SweepMaker
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -157,3 +157,28 @@ def test_which_machines_to_buy_stands_with_its_figures_and_runs_over_no_edge(
     image = screenshot(made.path, tmp_path, 390)
     edge = image.crop((387, 0, 390, 2400)).getcolors() or []
     assert [colour for _, colour in edge] == [PAGES["light"]]
+
+
+def test_several_problems_are_bought_for_one_by_one(make_maker: Callable[..., SweepMaker], tmp_path: Path) -> None:
+    folders = []
+    for name, image_s in (("fat", 0.01), ("light", 0.05)):
+        maker = make_maker(name, seed=len(name))
+        for launch in range(3):
+            for batch in (2, 4, 8, 16, 32):
+                maker.add("size", "size", law(image_s), ranks=2, batch=batch, launch=launch)
+        folders.append(described(maker.finish(), name, 1, machine_type="big").folder)
+    made = make(folders, tmp_path / "joint", buying=Buying(LIST))
+    dom, log = dumped(made.path, tmp_path, "several-profile")
+    assert "CONSOLE" not in log, log
+    rows = FirstTable(dom).rows
+    assert rows[0][:3] == ["Work", "Asked", "Machines"]
+    works = [f"B = {batch}" for batch in (32, 16, 8, 4, 2)]
+    assert [row[:3] for row in rows[1:]] == [
+        [work, asked, "fat with 2 ranks on 1 node"] for work in works for asked in ("cheapest", "fastest")
+    ]
+    section = dom[dom.index('id="buy"') : dom.index('id="across"')]
+    assert section.count("<svg") == 2 * 4, "two figures each of the first four"
+    headings = [section.index(f"<h3>{work}</h3>") for work in works[:4]]
+    assert headings == sorted(headings)
+    assert f"<h3>{works[4]}</h3>" not in section
+    assert "of the other 1 this table has the answers alone" in section
