@@ -111,7 +111,7 @@ def _export(profile: Profile, catalogue: machines.Catalogue, made: Cluster, fold
     addresses = pulumi.Output.all(*(node.network_interfaces[0].network_ip for node in made.nodes))
 
     def described(known: list[Any]) -> dict[str, Any]:
-        texts = outputs.describe(profile, catalogue, priced, known[0], _head(known[1]), known[2])
+        texts = outputs.describe(profile, priced, known[0], _head(known[1]), known[2])
         if not pulumi.runtime.is_dry_run():
             _write(folder, *texts)
         return dict(zip(("hostfile", "inventory"), texts, strict=True))

@@ -1,4 +1,4 @@
-"""Nodes -> mpirun's hostfile and the inventory: one function makes both, so that they cannot disagree.
+"""Nodes -> mpirun's hostfile and the inventory: one function makes both, so that they cannot disagree; and its price.
 
 Pure functions on plain dictionaries, standard library only: Pulumi's program and the operator's side
 both use them. They check nothing: orchestration/clusters/inventory.py does.
@@ -21,3 +21,13 @@ def describe(cluster: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]]) -> 
     """The hostfile's text and the inventory's document of a cluster; `cluster` holds the inventory's other keys."""
     inventory = {"schema_version": SCHEMA_VERSION, **cluster, "nodes": [dict(node) for node in nodes]}
     return hostfile(nodes), inventory
+
+
+def price(priced: Mapping[str, Any]) -> dict[str, Any]:
+    """The inventory's price from the stack's output `price`; its date is that of the oldest item's price."""
+    return {
+        "amount_per_hour": priced["amount_per_hour"],
+        "currency": priced["currency"],
+        "date": min(str(item["date"]) for item in priced["items"]),
+        "spot": priced["spot"],
+    }

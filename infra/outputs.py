@@ -10,7 +10,6 @@ import cluster
 import hostfile
 import network
 import rules
-from machines import Catalogue
 from price import has_external_v4
 from profiles import COMPACT, IAP, Profile
 
@@ -43,7 +42,6 @@ def instances(profile: Profile) -> list[dict[str, str]]:
 
 def describe(
     profile: Profile,
-    catalogue: Catalogue,
     price: Mapping[str, Any],
     addresses: Sequence[str],
     head: Mapping[str, Any],
@@ -74,12 +72,7 @@ def describe(
         "bandwidth_tier": "default",  # Tier_1 wants 30 vCPUs or more
         "created_at": created.isoformat(timespec="seconds"),
         "expires_at": expires.isoformat(timespec="seconds"),
-        "price": {
-            "amount_per_hour": price["amount_per_hour"],
-            "currency": catalogue.currency,
-            "date": min(item["date"] for item in price["items"]),
-            "spot": profile.spot,
-        },
+        "price": hostfile.price(price),
     }
     return hostfile.describe(known, list(_nodes(profile, addresses, head)))
 

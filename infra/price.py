@@ -56,6 +56,7 @@ def document(profile: Profile, catalogue: Catalogue) -> dict[str, Any]:
         "currency": catalogue.currency,
         "amount_per_hour": round(per_hour, 6),
         "amount_for_lifetime": round(per_hour * profile.lifetime_s / 3600, 6),
+        "spot": profile.spot,
         "items": [
             {
                 "item": item.item,

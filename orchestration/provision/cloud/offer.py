@@ -40,12 +40,13 @@ class PriceItem(_Output):
 
 
 class OfferPrice(_Output):
-    """What all items cost together."""
+    """What all items cost together; stacks of older programs did not say whether they are spot machines."""
 
     currency: str
     amount_per_hour: Positive
     amount_for_lifetime: Positive
     items: list[PriceItem]
+    spot: bool = False
 
 
 class Need(_Output):

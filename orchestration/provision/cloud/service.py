@@ -9,6 +9,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from infra import hostfile
 from orchestration.clusters.folder import ClusterFolder, folder_of, read_cluster
 from orchestration.clusters.inventory import Inventory, Price
 from orchestration.clusters.provider import ClusterOffer
@@ -61,11 +62,7 @@ class Cloud:
         finally:
             if new:
                 self._forget(name)
-        price = Price(
-            amount_per_hour=found.price.amount_per_hour,
-            currency=found.price.currency,
-            date=str(min(item.date for item in found.price.items)),
-        )
+        price = Price.model_validate(hostfile.price(found.price.model_dump()))
         return ClusterOffer(True, len(found.instances), price, found.lifetime_s, SHORTEST_S)
 
     def _stack_for(self, cluster: str) -> tuple[str, bool]:

@@ -43,6 +43,19 @@ def test_a_persons_settings_come_first(desk):
         stack_settings.read("fat", desk.root)
 
 
+@pytest.mark.parametrize("spot", [True, False, None])
+def test_what_is_offered_says_whether_its_price_is_that_of_spot_machines(desk, spot):
+    """None: by the program of an older checkout, which did not say."""
+    play = plays.new_cluster()
+    price = play["up"]["then"]["outputs"]["price"]  # that of the preview, too
+    if spot is not None:
+        price["spot"] = spot
+    desk.engine.play(play)
+    offered = desk.cloud().offer("fat").price
+    assert offered.spot is bool(spot)
+    assert (offered.amount_per_hour, offered.currency, offered.date) == (0.5, "USD", "2026-07-30")
+
+
 def test_without_the_program_up_says_how_to_install_it(desk):
     (desk.engine.folder / "pulumi").unlink()
     with pytest.raises(Refusal, match=r"'pulumi' is not on PATH: install it \('curl .*get\.pulumi\.com"):
