@@ -1,10 +1,13 @@
 """Which of several clusters to take: the fastest and the cheapest of each, what is beaten, what stops the others."""
 
+import math
+
 import pytest
 
 from results.forecast import predict
 from results.forecast.bid import ChoiceLimits, amount, cheapest, fastest, front
 from results.forecast.choice import ClusterForecast, choice
+from results.forecast.residuals import band
 from results.records.price import HourlyPrice
 from results.tables.across.choice import table
 from tests.results.forecast.test_predict import asked, terms
@@ -68,6 +71,31 @@ def test_the_table_answers_and_says_what_stops_the_others():
     assert "None is to be had for at most 1.00e-12 USD a repeat" in notes
     assert "slow is too slow: " in notes
     assert "unpriced has no price" in notes
+
+
+def test_a_cluster_whose_forecasts_were_held_against_measurements_has_an_interval():
+    """Each of five sweeps took 1.1 to 1.3 times as long as was forecast."""
+    off = [[(ranks, math.log(1.1 + 0.05 * sweep)) for ranks in (1, 2, 4)] for sweep in range(5)]
+    known, new, described = (
+        cluster("known", 1.0, counts=(2,), band=band(off)),
+        cluster("new", 1.0, counts=(2,)),
+        cluster("described", 1.0, counts=(2,), stated=True),
+    )
+    found = choice([known, new, described])
+    made = {bid.name: bid for bid in found.bids}
+    low, high = (factor * made["known"].total_s for factor in known.terms.band.at(2))
+    assert (made["known"].time.low, made["known"].time.high) == (pytest.approx(low), pytest.approx(high))
+    assert low < 1.2 * made["known"].total_s < high
+    assert made["new"].time is None
+    assert made["described"].time is None
+    notes = "\n".join(found.notes)
+    assert "Interval of known: 95%, from how far forecasts of 15 points in 5 sweeps of it were off" in notes
+    assert "No interval of described: others state the figures" in notes
+    assert "No interval of new: it takes 3 sweeps" in notes
+    row = next(row for row in table(found, ChoiceLimits()).records if row["cluster"] == "known")
+    assert row["price_low"] == pytest.approx(low / 3600)
+    assert cheapest([made["known"]], ChoiceLimits(deadline_s=(low + high) / 2)) is None, "that is open"
+    assert cheapest([made["known"]], ChoiceLimits(deadline_s=high)) is made["known"]
 
 
 def test_without_any_price_only_the_fastest_is_named():
