@@ -67,6 +67,7 @@ def document(cases: Mapping[str, ForecastCase], probe: Probe, band: Band | None)
         "copy_bytes_per_s": None if probe.cache is None else {
             "memory": probe.memory.at(1), "cache": [list(rate) for rate in probe.cache.by_active],
         },
+        "gpus": None if probe.gpus is None else probe.gpus.document(),
     }  # fmt: skip
     return {"probe": basis, "residuals": band.count if band else 0, "forecasts": runs, "left_out": left_out}
 

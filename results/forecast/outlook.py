@@ -12,6 +12,11 @@ PHASES = {
     "collect": "collect, the root's taking in",
     "convolve": "convolve: the ranks share cores or memory bandwidth",
 }
+ON_GPUS = {
+    "distribute": "distribute, the way to the GPU, which ranks share",
+    "collect": "collect, the way back from the GPU, which ranks share",
+    "convolve": "convolve: the ranks share a GPU",
+}
 HALF = 0.5
 MEMORY_SHARE = 0.9  # of a node's memory; a run that is predicted to need more is skipped
 MANY = 1000  # images whose price is given
@@ -60,9 +65,10 @@ def _line(members: Sequence[ForecastRow], terms: Terms) -> Iterator[str]:
 def _rise(rows: Sequence[ForecastRow]) -> str:
     best = max(rows, key=_rate)
     where = f"{number(_rate(best), 3)} images/s at {_ranks(best)}"
+    words = ON_GPUS if best.asked.case.on_gpu else PHASES
     if best is rows[-1]:
         return f"throughput rises to the last count, {where}."
-    return f"throughput stops rising at {where}; what stops it is {PHASES[_stopping(rows[0], rows[-1])]}."
+    return f"throughput stops rising at {where}; what stops it is {words[_stopping(rows[0], rows[-1])]}."
 
 
 def _stopping(first: ForecastRow, row: ForecastRow) -> str:

@@ -66,12 +66,14 @@ class ProbedGpus:
         return {"count": self.count, "by_active": [asdict(each) for each in self.by_active]}
 
 
-_RATES = {  # an attribute of GpuLimits, by the kind of a probe's figure and its key
+LAUNCH = "launch_s"
+_KEYS = {  # the kind of a probe's figure and its key, by the attribute of GpuLimits
     "to_device_bytes_per_s": ("to_device", "bytes_per_s"),
     "to_host_bytes_per_s": ("to_host", "bytes_per_s"),
     "both_bytes_per_s": ("both", "bytes_per_s"),
     "copy_bytes_per_s": ("copy", "bytes_per_s"),
     "flops_per_s": ("multiply_add", "flops_per_s"),
+    LAUNCH: ("launch", "launch_s"),
 }
 
 
@@ -83,8 +85,9 @@ def of_nodes(nodes: Sequence[Mapping[str, Any]]) -> ProbedGpus | None:
     found = [node["gpus"] for node in nodes if "gpus" in node]
     if not found or len(found) < len(nodes):
         return None
-    counts = {_count(each["active"]) for gpus in found for each in gpus["copy"]}
-    return _probed(min(_count(gpus["count"]) for gpus in found), [_limits(found, active) for active in counts])
+    of_each = [_of_node(gpus) for gpus in found]
+    slowest = [_slowest([limits[active] for limits in of_each if active in limits]) for active in set().union(*of_each)]
+    return _probed(min(_count(gpus["count"]) for gpus in found), slowest)
 
 
 def _probed(count: int, limits: Sequence[GpuLimits]) -> ProbedGpus:
@@ -93,12 +96,16 @@ def _probed(count: int, limits: Sequence[GpuLimits]) -> ProbedGpus:
     return ProbedGpus(count, tuple(sorted(limits, key=lambda each: each.active)))
 
 
-def _limits(found: Sequence[Mapping[str, Any]], active: int) -> GpuLimits:
-    def figures(kind: str, key: str) -> list[float]:
-        return [_positive(each[key]) for gpus in found for each in gpus[kind] if each["active"] == active]
+def _of_node(gpus: Mapping[str, Any]) -> dict[int, GpuLimits]:
+    """By how many were at work, which is 1 at the least."""
+    kinds = {name: {each["active"]: _positive(each[key]) for each in gpus[kind]} for name, (kind, key) in _KEYS.items()}
+    actives = {1, *(_count(each["active"]) for each in gpus["copy"])}
+    return {active: GpuLimits(active, **{name: kinds[name][active] for name in kinds}) for active in actives}
 
-    rates = {name: min(figures(kind, key)) for name, (kind, key) in _RATES.items()}
-    return GpuLimits(active=active, launch_s=max(figures("launch", "launch_s")), **rates)
+
+def _slowest(limits: Sequence[GpuLimits]) -> GpuLimits:
+    rates = {name: min(getattr(each, name) for each in limits) for name in _KEYS if name != LAUNCH}
+    return GpuLimits(limits[0].active, **rates, launch_s=max(each.launch_s for each in limits))
 
 
 def parse(document: object) -> ProbedGpus | None:
@@ -107,7 +114,7 @@ def parse(document: object) -> ProbedGpus | None:
         if not isinstance(document, Mapping):
             return None
         found = [
-            GpuLimits(_count(each["active"]), **{key: _positive(each[key]) for key in (*_RATES, "launch_s")})
+            GpuLimits(_count(each["active"]), **{key: _positive(each[key]) for key in _KEYS})
             for each in document["by_active"]
         ]
         return _probed(_count(document["count"]), found)

@@ -38,6 +38,10 @@ class ForecastCase:
         return self.grid.ranks
 
     @property
+    def on_gpu(self) -> bool:
+        return describe(self.movement).on_gpu
+
+    @property
     def variant(self) -> Variant:
         return variant_of(self.movement, self.backend, self.options)
 
@@ -64,7 +68,7 @@ def forecast(case: ForecastCase, probe: Probe) -> Forecast:
 
     Raises:
         UnknownMovementError: there is no model of the movement.
-        ForecastError: the probe lacks the backend or a link, or the movement is wrong on purpose.
+        ForecastError: the probe lacks the backend, a link or GPUs, or the movement is wrong on purpose.
         ValueError: there is no such movement, or the grid fits neither the problem nor the movement.
     """
     description = describe(case.movement)
@@ -72,9 +76,7 @@ def forecast(case: ForecastCase, probe: Probe) -> Forecast:
         raise ForecastError(f"movement {case.movement} is wrong on purpose: nothing is forecast of it")
     model = model_of(case.movement)
     footprint = predict(case.problem, case.grid, case.movement, case.options, case.ranks_per_node, backend=case.backend)
-    ranks = ForecastRanks(
-        case.problem, case.grid, case.ranks_per_node, probe, probe.rates_of(case.backend), case.options
-    )
+    ranks = ForecastRanks(case.problem, case.grid, case.ranks_per_node, probe, case.backend, case.options)
     found = model(ranks)
     phases_s = dict(zip(PHASES, (found.load_s, found.distribute_s, found.convolve_s, found.collect_s), strict=True))
     forward_s = found.total_s if description.streams(case.options) else found.total_s - found.load_s

@@ -117,6 +117,17 @@ def distributed(ranks: ForecastRanks) -> ForecastPhases:
     return ForecastPhases(ranks.own_load_s(), ranks.announce_s(), ranks.convolve_s(), ranks.sums_s())
 
 
+def device(ranks: ForecastRanks) -> ForecastPhases:
+    """By pieces the first phase hides most of the others, of which those of the last piece alone remain."""
+    block = ranks.on_gpu()
+    return ForecastPhases(
+        ranks.own_load_s(),
+        ranks.announce_s() + block.all_in_s,
+        block.last_kernel_s,
+        block.last_out_s + ranks.sums_s(),
+    )
+
+
 MODELS: dict[str, Model] = {
     "serial": serial,
     "scatter-gather": scatter_gather,
@@ -124,4 +135,5 @@ MODELS: dict[str, Model] = {
     "pipeline": pipeline,
     "shared": shared,
     "distributed": distributed,
+    "device": device,
 }

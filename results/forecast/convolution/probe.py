@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from results.records import gpus
+from results.records.gpus import ProbedGpus
 from workload.domain.backends import ORDINARY
 from workload.record.schema import SchemaError, check_version
 
 WITHIN, BETWEEN = "within", "between"
 ASLEEP = "asleep"
+OLDER = "it is of a version that measured none"
 SHAPE_NOTE = (
     "Backends are measured with 3 filters of 3 x 3 over 3 channels: those of another shape may be faster or slower."
 )
@@ -106,6 +109,7 @@ class Probe:
         stores: bytes per second, read plus written, of all active ranks in our own copies from memory, by the kind of
             stores; empty in older probes.
         polled: whether ranks that were not measured polled meanwhile, as in older probes; now they sleep.
+        gpus: None unless every node has some that can be used; `gpus_left_out` says why.
     """
 
     cluster: str
@@ -121,6 +125,8 @@ class Probe:
     cache: Rates | None = None
     stores: Mapping[str, Rates] = field(default_factory=dict)
     polled: bool = False
+    gpus: ProbedGpus | None = None
+    gpus_left_out: str = OLDER
 
     def polling_cost(self, active: int) -> float:
         """How much faster than probed a backend is where so many ranks are all that run on a node.
@@ -182,6 +188,8 @@ def parse(document: Mapping[str, Any], name: str) -> Probe:
                 kind: _undisturbed(_slowest(entries, "bytes_per_s"), share=lambda active: 1.0 / active)
                 for kind, entries in _by_stores([entry for node in nodes for entry in node.get("stores", ())]).items()
             },
+            gpus=gpus.of_nodes(nodes),
+            gpus_left_out=next((str(node["gpus_left_out"]) for node in nodes if "gpus_left_out" in node), OLDER),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise SchemaError(f"{name} is not a probe ({error}): make another with 'fab probe'") from error

@@ -8,15 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from results.forecast.convolution.probe import BETWEEN, WITHIN, ForecastError, Probe, ProbedLink, Rates
-from workload.domain.grid import Block, Grid, block_of, finisher
+from results.forecast.convolution.gpu import OnGpu, flops_of, on_gpu
+from results.forecast.convolution.probe import BETWEEN, WITHIN, ForecastError, Probe, ProbedLink
+from workload.domain.grid import Grid, block_of, finisher
 from workload.domain.problem import Problem
 
 COPY = 2.0  # bytes of memory traffic per byte copied: read and written
 
 
 class ForecastRanks:
-    """The ranks of one run on a probed cluster. `rates` are those of the code that convolves.
+    """The ranks of one run on a probed cluster; `backend` names the code that convolves.
 
     Attributes:
         grid, options: of the run; options are the movement's.
@@ -31,10 +32,10 @@ class ForecastRanks:
         grid: Grid,
         ranks_per_node: int,
         probe: Probe,
-        rates: Rates,
+        backend: str,
         options: Mapping[str, int | str | bool] | None = None,
     ) -> None:
-        self._problem, self.grid, self._probe, self._rates = problem, grid, probe, rates
+        self._problem, self.grid, self._probe, self._backend = problem, grid, probe, backend
         self.options = options or {}
         busy = min(ranks_per_node, grid.ranks)
         self.active = min(busy, probe.memory.most_active)
@@ -64,12 +65,31 @@ class ForecastRanks:
         """The slowest rank: operations at the code's rate or, if longer, bytes at its share of memory bandwidth.
 
         All ranks are active at once, or `active` of a node on average.
+
+        Raises ForecastError if the probe does not have the backend.
         """
         active = self.active if active is None else active
-        rate = self._rates.at(active) * self._probe.polling_cost(self.active) / self._crowd
-        slowest = max(_flops(block) for block in self._blocks) / rate
+        rate = self._probe.rates_of(self._backend).at(active) * self._probe.polling_cost(self.active) / self._crowd
+        slowest = max(flops_of(block) for block in self._blocks) / rate
         bytes_ = max(block.x_bytes + block.y_bytes for block in self._blocks)
         return float(max(slowest, bytes_ / self._memory_share(active)))
+
+    def on_gpu(self) -> OnGpu:
+        """The slowest rank's block on the GPU that it shares with others of its node, where there are fewer than ranks.
+
+        Raises ForecastError if the probe has no GPUs.
+        """
+        gpus = self._probe.gpus
+        if gpus is None:
+            raise ForecastError(
+                f"the probe has no figures of GPUs ({self._probe.gpus_left_out}): 'fab probe' measures them where "
+                "every node has one"
+            )
+        ranks = max(map(len, self._nodes))
+        used = min(ranks, gpus.count)
+        limits, sharing = gpus.at(used), math.ceil(ranks / used)
+        found = (on_gpu(block, self.options, limits, sharing) for block in self._blocks)
+        return max(found, key=lambda each: each.total_s)
 
     def announce_s(self) -> float:
         """Weights and barriers: a few short messages down a tree of all ranks."""
@@ -142,7 +162,3 @@ class ForecastRanks:
             needed = f"which {self.grid.ranks} ranks need"
             raise ForecastError(f"the probe has no link {scope} nodes, {needed}: probe a cluster that has one")
         return link
-
-
-def _flops(block: Block) -> int:
-    return 2 * block.y_elements * len(block.in_channel) * len(block.tap_row) * len(block.tap_column)

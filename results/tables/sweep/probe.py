@@ -8,10 +8,11 @@ from typing import Any
 from results.forecast.convolution import probe
 from results.forecast.convolution.probe import Probe, ProbedLink
 from results.formats import mib, number, plural
+from results.records.gpus import GpuLimits, ProbedGpus
 from results.scaling.disturbance import LOAD_BEYOND
 from results.table import Column, Table, build, plain, shown
 
-GIGA = 1e9
+GIGA, TERA, MICRO = 1e9, 1e12, 1e-6
 
 
 def tables(document: Mapping[str, Any]) -> list[Table]:
@@ -22,7 +23,8 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
         f"that spread by {found.spread:.0%} (quartiles' distance over median, in the median): no forecast can be much "
         "closer than that."
     ]
-    return [*([_links(found)] if found.links else []), _rates(found, [*notes, *_disturbed(document)])]
+    links, on_gpus = [_links(found)] if found.links else [], [_gpus(found.gpus)] if found.gpus else []
+    return [*links, *on_gpus, _rates(found, [*notes, *_disturbed(document)])]
 
 
 def _disturbed(document: Mapping[str, Any]) -> Iterator[str]:
@@ -52,6 +54,23 @@ def _links(found: Probe) -> Table:
         ),
     ]
     return build("Links", columns, found.links, name="probe-links")
+
+
+def _gpus(found: ProbedGpus) -> Table:
+    def rate(header: str, key: str, unit: float) -> Column[GpuLimits]:
+        return shown(header, key, lambda limits: getattr(limits, key), lambda value: number(value / unit, 3))
+
+    columns: list[Column[GpuLimits]] = [
+        plain("GPUs of a node at work", "active", lambda limits: limits.active),
+        rate("To it (GB/s)", "to_device_bytes_per_s", GIGA),
+        rate("Back (GB/s)", "to_host_bytes_per_s", GIGA),
+        rate("Both at once (GB/s)", "both_bytes_per_s", GIGA),
+        rate("Copies in its memory (GB/s)", "copy_bytes_per_s", GIGA),
+        rate("Multiply-adds (TFLOP/s)", "flops_per_s", TERA),
+        rate("Launch (us)", "launch_s", MICRO),
+    ]
+    notes = [f"Each figure is of one GPU; a node has {found.count}."]
+    return build("GPUs", columns, found.by_active, name="probe-gpus", notes=notes)
 
 
 def _rates(found: Probe, notes: list[str]) -> Table:

@@ -47,8 +47,7 @@ def pigeon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_movement_that_is_right_has_an_entry() -> None:
-    """But for those of GPUs, which no probe measures yet."""
-    right = [name for name in names() if not describe(name).wrong_on_purpose and not describe(name).on_gpu]
+    right = [name for name in names() if not describe(name).wrong_on_purpose]
     assert list(movements.MODELS) == right
 
 

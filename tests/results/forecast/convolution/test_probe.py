@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from results.forecast.convolution import probe
 from results.forecast.convolution.probe import Rates
 from results.tables.sweep.probe import tables
+from tests.results.records.test_gpus import figures
 from workload.record.schema import SCHEMA_VERSION, SchemaError
 
 
@@ -87,6 +88,45 @@ def test_of_two_kinds_of_stores_the_better_is_the_limit_and_an_older_probe_has_n
     assert found.rates_of("simd").at(1) == 3e10  # a rank alone is not slower
     assert "copies by non-temporal stores, all ranks" in [row[0] for row in tables(document)[1].rows]
     document["nodes"][0]["stores"][0]["bytes_per_s"] = 0
+    with pytest.raises(SchemaError, match="p is not a probe"):
+        probe.parse(document, "p")
+
+
+def test_gpus_count_where_every_node_has_them_and_an_older_probe_has_none() -> None:
+    older = probe.parse(DOCUMENT, "p")
+    assert (older.gpus, older.gpus_left_out) == (None, probe.OLDER)
+    document = copy.deepcopy(DOCUMENT)
+    document["nodes"][0]["gpus"] = figures()
+    document["nodes"][1]["gpus_left_out"] = "no NVIDIA driver"
+    some = probe.parse(document, "p")
+    assert (some.gpus, some.gpus_left_out) == (None, "no NVIDIA driver")
+    assert [table.title for table in tables(document)] == ["Links", "Rates"]
+    document["nodes"][1]["gpus"] = figures(0.5)
+    found = probe.parse(document, "p").gpus
+    assert found is not None
+    assert (found.count, found.at(2).copy_bytes_per_s) == (2, 2.5e11)
+    _, on_gpus, _ = tables(document)
+    assert on_gpus.title == "GPUs"
+    assert on_gpus.rows[0][1:] == ("10.0", "5.00", "9.00", "500", "25.0", "20.0")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda gpus: gpus.update(count=0),
+        lambda gpus: gpus.pop("both"),
+        lambda gpus: gpus.update(to_host=[]),
+        lambda gpus: gpus["copy"][0].update(bytes_per_s=0.0),
+        lambda gpus: gpus["copy"].clear(),
+        lambda gpus: gpus["launch"][1].update(launch_s="quick"),
+        lambda gpus: gpus["multiply_add"][0].pop("active"),
+    ],
+)
+def test_wrong_figures_of_a_gpu_are_refused(change: Any) -> None:
+    document = copy.deepcopy(DOCUMENT)
+    for each in document["nodes"]:
+        each["gpus"] = figures()
+    change(document["nodes"][1]["gpus"])
     with pytest.raises(SchemaError, match="p is not a probe"):
         probe.parse(document, "p")
 
