@@ -45,7 +45,9 @@ def _main() -> None:
     folder = HERE / "clusters" / stack
     _same_lifetime(folder / "inventory.json", profile)
     key = profile.operator_key or _own_key(folder)
-    startup = Startup((HERE / "bootstrap.sh").read_text(), (ROOT / "constraints.txt").read_text(), key)
+    startup = Startup(
+        (HERE / "bootstrap.sh").read_text(), (ROOT / "constraints.txt").read_text(), key, profile.machine.gpu_count
+    )
     expiry = now + datetime.timedelta(seconds=profile.lifetime_s)
     labels = {"owner": profile.owner, "study": profile.study, "expiry": f"{expiry:%Y-%m-%dt%H-%M-%Sz}"}
     declare.check(declare.everything(profile, startup, labels), profile, catalogue)

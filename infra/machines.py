@@ -14,6 +14,7 @@ from typing import Any
 
 SCHEMA_VERSION = 2
 GIBIBYTE = 2**30
+GIGABYTE = 10**9
 GIGABIT = 1e9 / 8  # bytes
 
 
@@ -39,6 +40,20 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Gpus:
+    """The GPUs that are built into a machine: how many of what, and the quotas that they count against.
+
+    `memory_bytes` is of one GPU, `spot_quota` of spot machines.
+    """
+
+    count: int
+    name: str
+    memory_bytes: int
+    quota: str
+    spot_quota: str
+
+
+@dataclass(frozen=True)
 class MachineType:
     """A machine type; `threads_per_core` and `cpu_platforms` are what may be set, both empty where nothing may.
 
@@ -47,8 +62,9 @@ class MachineType:
     takes the wish that the machines stand close together. `live_migration`: Google moves them to other hosts for
     maintenance, where it ends others. `disk_types` is what they may boot from, the usual one first.
 
-    `on_demand`, `spot` and `cores` are None where nobody has stated them. `limits` are of the whole machine, those that
-    are known: network_bytes_per_s, tier1_bytes_per_s, network_latency_s, memory_bytes_per_s, flops_per_s.
+    `gpus` is None where it has none; `on_demand`, `spot` and `cores` where nobody has stated them. `limits` are of
+    the whole machine, those that are known: network_bytes_per_s, tier1_bytes_per_s, network_latency_s,
+    memory_bytes_per_s, flops_per_s.
     """
 
     name: str
@@ -66,6 +82,11 @@ class MachineType:
     disk_types: tuple[str, ...]
     cores: Limit | None
     limits: Mapping[str, Limit]
+    gpus: Gpus | None = None
+
+    @property
+    def gpu_count(self) -> int:
+        return 0 if self.gpus is None else self.gpus.count
 
 
 @dataclass(frozen=True)
@@ -125,7 +146,15 @@ def _family(
             disk_types=tuple(family["disk_types"]),
             cores=Limit(cores, "stated", stated["source"], stated["date"]),
             limits=dict(_limits(values, family["limits"], cores, stated)),
+            gpus=_gpus(values.get("gpus", 0), family),
         )
+
+
+def _gpus(count: int, family: Mapping[str, Any]) -> Gpus | None:
+    if not count:
+        return None
+    gpu = family["gpu"]
+    return Gpus(count, gpu["name"], gpu["memory_gb"] * GIGABYTE, gpu["quota"], gpu["spot_quota"])
 
 
 def _limits(

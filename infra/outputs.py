@@ -85,6 +85,7 @@ def _nodes(profile: Profile, addresses: Sequence[str], head: Mapping[str, Any]) 
             "slots": profile.slots,
             "memory_bytes": profile.machine.memory_bytes,
             "machine_type": profile.machine.name,
+            **({} if profile.machine.gpus is None else {"gpus": profile.machine.gpus.count}),
             "ssh": _ssh(profile, name, head) if rank == 0 else {"via": "head"},
         }
 

@@ -93,4 +93,14 @@ def quota(profile: Profile) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{"metric": metric, "needed": count} for metric, count in needed.items() if count]
     if profile.spot:
         found.append({"metric": "PREEMPTIBLE_CPUS", "needed": vcpus, "instead_of": profile.machine.cpu_quota})
+    return found + _quota_of_gpus(profile)
+
+
+def _quota_of_gpus(profile: Profile) -> list[dict[str, Any]]:
+    if (gpus := profile.machine.gpus) is None:
+        return []
+    needed = profile.nodes * gpus.count
+    found: list[dict[str, Any]] = [{"metric": word, "needed": needed} for word in (gpus.quota, "GPUS_ALL_REGIONS")]
+    if profile.spot:
+        found.append({"metric": gpus.spot_quota, "needed": needed, "instead_of": gpus.quota})
     return found

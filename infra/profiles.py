@@ -11,9 +11,12 @@ import rules
 from machines import Catalogue, MachineType, Rate
 from settings import SettingError, StackConfig
 
-# A name of an exact image, never a family, which moves
-IMAGE = r"projects/[a-z0-9.:-]+/global/images/(?!family/)[a-z0-9-]+"
 DEBIAN = "projects/debian-cloud/global/images/debian-12-bookworm-v20261006"
+# Of machines with GPUs: Ubuntu 24.04 with NVIDIA's driver 580. Every node boots securely, which takes no module that
+# nobody signed: those that Debian's package builds on the node are not, these are signed by Canonical.
+WITH_DRIVER = (
+    "projects/ubuntu-os-accelerator-images/global/images/ubuntu-accelerator-2404-amd64-with-nvidia-580-v20260820"
+)
 LABEL = r"[a-z0-9_-]{1,63}"
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 PUBLIC_KEY = r"ssh-ed25519 [A-Za-z0-9+/=]+( [A-Za-z0-9@._-]+)?"
@@ -29,8 +32,8 @@ class Profile:
     """A cluster as a person wants it; nothing in it is known from Google.
 
     `ssh_from` is empty where SSH comes through Google's proxy (IAP). `rate` is what one machine costs an hour.
-    `image_chosen` is false where the image is the project's default. `compact`: the nodes are to stand close together.
-    `operator_key` is None where the cluster has its own pair.
+    `image_chosen` is false where the image is the project's default for the machine. `compact`: the nodes are to stand
+    close together. `operator_key` is None where the cluster has its own pair.
     """
 
     stack: str
@@ -110,7 +113,7 @@ def read(settings: StackConfig, google: StackConfig, stack: str, catalogue: Cata
         threads_per_core=threads,
         min_cpu_platform=_platform(settings, machine),
         compact=_compact(settings, machine),
-        image=settings.text("image", DEBIAN, IMAGE, "an exact image, projects/PROJECT/global/images/NAME (no family)"),
+        image=_image(settings, machine),
         image_chosen=settings.raw("image") is not None,
         disk_type=disk_type,
         disk_gib=settings.whole("disk_gib", 20, 10, 2000),
@@ -130,6 +133,11 @@ def read(settings: StackConfig, google: StackConfig, stack: str, catalogue: Cata
 def label(text: str) -> str:
     """The nearest text that Google takes for a label's value."""
     return re.sub(r"[^a-z0-9_-]+", "-", text.lower())[:63].strip("-") or "nobody"
+
+
+def _image(settings: StackConfig, machine: MachineType) -> str:
+    usual = DEBIAN if machine.gpus is None else WITH_DRIVER
+    return settings.text("image", usual, rules.IMAGE, "an exact image, projects/PROJECT/global/images/NAME (no family)")
 
 
 def _machine(settings: StackConfig, catalogue: Catalogue) -> MachineType:

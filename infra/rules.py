@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 STACK = r"[a-z][a-z0-9]{0,19}"  # no dash: then no stack's prefix is another's
 LONGEST_S = 7 * 86400
+# A name of an exact image, never a family, which moves
+IMAGE = r"projects/[a-z0-9.:-]+/global/images/(?!family/)[a-z0-9-]+"
 LABELS = ("expiry", "owner", "study")
 # Google's identity-aware proxy forwards from here, and to those alone whom the project lets through it
 IAP_RANGE = ipaddress.ip_network("35.235.240.0/20")
@@ -43,6 +45,7 @@ class NodeFact:
 
     name: str
     machine_type: str
+    image: str
     external: bool
     run_s: int | None
     end: str | None
@@ -171,6 +174,9 @@ def _node(fact: NodeFact, stack: str, machine_types: Collection[str]) -> list[st
         "must not restart by itself": not fact.restarts,
         f"machine type {fact.machine_type!r} is not described: infra/machines.toml or convscale:machine": (
             fact.machine_type in machine_types
+        ),
+        f"image {fact.image!r} is no exact one, projects/PROJECT/global/images/NAME": (
+            re.fullmatch(IMAGE, fact.image) is not None
         ),
         "must have no service account": not fact.service_account,
         "must boot securely": fact.secure_boot,

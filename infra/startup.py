@@ -40,8 +40,10 @@ publish() {
 # nodes of people's own machines as well. Stopping is graceful: an upgrade ends the package that it is at.
 QUIET = r"""
 quiet() {
-  systemctl mask --now apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service \
-    unattended-upgrades.service google-osconfig-agent.service 2>&1 || echo "convscale: upgrades may still run" >&2
+  local units=(apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service \
+    unattended-upgrades.service google-osconfig-agent.service)
+  [[ -e /usr/lib/systemd/system/snapd.service ]] && units+=(snapd.service)  # of Ubuntu's images
+  systemctl mask --now "${units[@]}" 2>&1 || echo "convscale: upgrades may still run" >&2
 }
 """
 
@@ -91,11 +93,12 @@ fi
 
 @dataclass(frozen=True)
 class Startup:
-    """What every node of a cluster is given; nothing of it is secret."""
+    """What every node of a cluster is given; nothing of it is secret. `gpus` is how many a node must have."""
 
     bootstrap: str
     constraints: str
     operator_key: str
+    gpus: int = 0
 
     def script(self, role: str) -> str:
         """The startup script of a node, `role` head or node."""
@@ -105,6 +108,7 @@ class Startup:
             f"export CONVSCALE_ROLE={shlex.quote(role)}\n"
             f"export CONVSCALE_OPERATOR_KEY={shlex.quote(self.operator_key)}\n"
             f"export CONVSCALE_CONSTRAINTS={shlex.quote(self.constraints)}\n"
+            f"export CONVSCALE_GPUS={self.gpus}\n"
             f"bootstrap={shlex.quote(self.bootstrap)}\n"
             "log=/var/log/convscale-bootstrap.log\n"
             f"{METADATA}{QUIET}{HOST_KEY}{START}"

@@ -52,13 +52,17 @@ class Price(_Strict):
 
 
 class Node(_Strict):
-    """One machine. The nodes reach each other at `address`; `slots` is the number of ranks it takes."""
+    """One machine. The nodes reach each other at `address`; `slots` is the number of ranks it takes.
+
+    `gpus` is how many GPUs it was made with, 0 where nobody said.
+    """
 
     name: Name
     address: Address
     slots: Annotated[int, Field(ge=1, le=65536)]
     memory_bytes: Annotated[int, Field(ge=1)]
     machine_type: str | None = None
+    gpus: Annotated[int, Field(ge=0, le=64)] = 0
     ssh: Ssh | None = None
 
 

@@ -84,7 +84,7 @@ true
 """
 UNIT = "[Unit]\nDefaultDependencies=no\n{unit}\n[{kind}]\n{body}\n"
 UNITS = "usr/lib/systemd/system"
-UPGRADES = ("apt-daily", "apt-daily-upgrade", "unattended-upgrades", "google-osconfig-agent")
+UPGRADES = ("apt-daily", "apt-daily-upgrade", "unattended-upgrades", "google-osconfig-agent", "snapd")
 TARGET = "metadata.service ssh.service agent.service google-startup-scripts.service"
 
 
@@ -130,7 +130,7 @@ class Machine:
             ),
             "google-startup-scripts.service": _service(
                 "Type=oneshot\nExecStart=/bin/bash /opt/startup.sh", "After=metadata.service\nWants=apt-daily.timer "
-                "apt-daily-upgrade.timer unattended-upgrades.service google-osconfig-agent.service"
+                "apt-daily-upgrade.timer unattended-upgrades.service google-osconfig-agent.service snapd.service"
             ),
             **{f"{name}.service": _service("ExecStart=/bin/sleep infinity") for name in UPGRADES},
             **{f"{name}.timer": UNIT.format(unit="", kind="Timer", body="OnBootSec=1h") for name in UPGRADES[:2]},

@@ -11,7 +11,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGm6dZ4aXUpsMQfIPLq1EEXsTSjbKEjrRxDUa
 PINS = (ROOT / "constraints.txt").read_text().strip()
 UNITS = (
     *("apt-daily.timer", "apt-daily.service", "apt-daily-upgrade.timer", "apt-daily-upgrade.service"),
-    *("unattended-upgrades.service", "google-osconfig-agent.service"),
+    *("unattended-upgrades.service", "google-osconfig-agent.service", "snapd.service"),
 )
 BOOTSTRAP, OURS, AGENTS = "convscale/bootstrap", "convscale/hostkey", "hostkeys/ssh-ed25519"
 

@@ -12,7 +12,8 @@ DOCUMENT = tomllib.loads(FILE.read_text())
 FAMILIES = DOCUMENT["families"]
 TYPES = machines.read(FILE).machines
 SHARED = "e2-medium"
-PROFILES = ("n2-highcpu-16", SHARED)
+PROFILES = ("n2-highcpu-16", SHARED, "g2-standard-4")
+WITH_GPUS = ("a2", "g2")
 PRICED = [family for family in FAMILIES if family not in {"h3", "h4d"}]  # one type; and none that has a price
 
 
@@ -41,7 +42,8 @@ def test_every_price_and_limit_has_its_source_and_date():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_says_all_that_its_types_have_in_common(family):
     found = FAMILIES[family]
-    assert set(found) == {
+    of_gpus = {"gpu"} if family in WITH_GPUS else set()
+    assert set(found) - of_gpus == {
         "stated", "processor", "cpu_platforms", "mixed_processors", "threads", "threads_per_core", "compact_placement",
         "live_migration", "disk_types", "cpu_quota", "limits", "types",
     }  # fmt: skip
@@ -53,20 +55,21 @@ def test_a_family_says_all_that_its_types_have_in_common(family):
         assert name.split("-")[0] == family.split("-")[0]
         assert set(each) <= {
             "vcpus", "memory_gib", "network_gbit_per_s", "tier1_gbit_per_s", "on_demand", "spot", "shared_core",
-            "sustained_cores",
+            "sustained_cores", "gpus",
         }  # fmt: skip
-        assert name == SHARED or name.endswith(f"-{each['vcpus']}")
+        assert ("gpus" in each) == (family in WITH_GPUS)
+        assert name == SHARED or name.endswith((f"-{each['vcpus']}", f"-{each.get('gpus')}g"))
         assert each.get("tier1_gbit_per_s", 1000) > each["network_gbit_per_s"]
         assert each.get("spot", 0) < each.get("on_demand", 1)
 
 
 @pytest.mark.parametrize("family", PRICED)
 @pytest.mark.parametrize("kind", ["on_demand", "spot"])
-def test_prices_of_a_family_are_so_much_a_vcpu_and_so_much_a_gibibyte(family, kind):
+def test_prices_of_a_family_are_so_much_a_vcpu_a_gibibyte_and_a_gpu(family, kind):
     """As Google bills them: a figure that was copied wrong stands out."""
     priced = [each for name, each in FAMILIES[family]["types"].items() if kind in each and name != SHARED]
-    assert len(priced) > 2
-    shapes = numpy.array([[each["vcpus"], each["memory_gib"]] for each in priced], float)
+    assert len(priced) > (1 if family == "a2" else 2)
+    shapes = numpy.array([[each["vcpus"], each["memory_gib"], each.get("gpus", 0)] for each in priced], float)
     amounts = numpy.array([each[kind] for each in priced])
     rates, *_ = numpy.linalg.lstsq(shapes, amounts, rcond=None)
     assert shapes @ rates == pytest.approx(amounts, rel=1e-5)
@@ -78,12 +81,31 @@ def test_a_larger_type_has_no_less_network(family):
     assert all(one[1] <= two[1] for one, two in itertools.pairwise(by_size))
 
 
-def test_both_profiles_machines_are_described():
-    fat, light = (TYPES[name] for name in PROFILES)
+def test_every_profiles_machine_is_described():
+    fat, light, gpu = (TYPES[name] for name in PROFILES)
     assert (fat.vcpus, fat.memory_bytes, fat.cpu_quota) == (16, 16 * 2**30, "N2_CPUS")
     assert (light.vcpus, light.memory_bytes, light.threads_per_core) == (2, 4 * 2**30, ())
     assert fat.spot.amount_per_hour < fat.on_demand.amount_per_hour
-    assert (fat.cores.value, light.cores.value) == (8, 1)
+    assert (fat.cores.value, light.cores.value, gpu.cores.value) == (8, 1, 2)
+    assert (fat.gpus, light.gpus) == (None, None)
+    assert gpu.gpus == machines.Gpus(1, "NVIDIA L4", 24 * 10**9, "NVIDIA_L4_GPUS", "PREEMPTIBLE_NVIDIA_L4_GPUS")
+
+
+@pytest.mark.parametrize("name", [name for name, each in TYPES.items() if each.gpus])
+def test_a_machine_with_gpus_is_ended_for_maintenance_and_counts_against_quotas_of_them(name):
+    machine = TYPES[name]
+    assert not machine.live_migration
+    assert machine.gpus.spot_quota == f"PREEMPTIBLE_{machine.gpus.quota}"
+    assert machine.gpus.quota.startswith("NVIDIA_")
+    assert machine.gpus.memory_bytes in (24 * 10**9, 40 * 10**9)
+    assert machine.vcpus >= 4 * machine.gpus.count
+
+
+def test_every_quota_is_one_that_google_names():
+    metrics = {metric.name for metric in pytest.importorskip("google.cloud.compute_v1").Quota.Metric}
+    named = {machine.cpu_quota for machine in TYPES.values()} - {"CPUS_PER_VM_FAMILY"}  # Google's own, of newer series
+    named |= {word for each in TYPES.values() if each.gpus for word in (each.gpus.quota, each.gpus.spot_quota)}
+    assert named <= metrics
 
 
 def test_limits_are_of_the_whole_machine():

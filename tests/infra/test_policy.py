@@ -48,8 +48,9 @@ def _mandatory(diagnostic):
 
 
 @pytest.mark.parametrize("preview", [False, True])
-def test_the_programs_own_clusters_are_allowed(pack, tree, preview):
-    found = program.run(tree, "light", preview=preview)
+@pytest.mark.parametrize("machine_type", ["e2-medium", "g2-standard-4"])
+def test_the_programs_own_clusters_are_allowed(pack, tree, preview, machine_type):
+    found = program.run(tree, "light", {"convscale:machine_type": machine_type}, preview=preview)
     assert [line for each in found.resources for line in analyze(pack, each.kind, each.inputs)] == []
     resources = [
         analyzer_pb2.AnalyzerResource(type=each.kind, properties=properties(each.inputs), urn=each.name, name=each.name)
@@ -71,6 +72,8 @@ def worker(tree):
         ({"scheduling": {"automaticRestart": False, "instanceTerminationAction": "DELETE"}}, "lifetime must be"),
         ({"scheduling": {}}, "restart by itself"),
         ({"machineType": "m3-ultramem-128"}, "is not described"),
+        ({"bootDisk": {"initializeParams": {"image": "debian-cloud/debian-12"}}}, "is no exact one"),
+        ({"bootDisk": {}}, "image '' is no exact one"),
         ({"name": "node2"}, "every name must begin with convscale-light-"),
         ({"labels": {}}, "labels expiry, owner, study are missing"),
         ({"serviceAccount": {"scopes": ["cloud-platform"]}}, "no service account"),
@@ -80,6 +83,12 @@ def worker(tree):
 )
 def test_a_worker_that_breaks_a_rule_is_refused(pack, worker, change, says):
     assert [line for line in analyze(pack, INSTANCE, worker | change) if says in line]
+
+
+def test_an_image_as_google_calls_it_is_exact(pack, worker):
+    params = worker["bootDisk"]["initializeParams"]
+    image = f"https://www.googleapis.com/compute/v1/{params['image']}"
+    assert analyze(pack, INSTANCE, worker | {"bootDisk": {"initializeParams": {**params, "image": image}}}) == []
 
 
 def test_a_machine_type_that_the_stack_describes_is_allowed(pack, worker):

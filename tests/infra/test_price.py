@@ -72,6 +72,23 @@ def test_spot_machines_count_as_preemptible_or_as_all_others():
     assert spot == {"metric": "PREEMPTIBLE_CPUS", "needed": 16, "instead_of": "N2_CPUS"}
 
 
+def test_gpus_have_quotas_of_their_own():
+    assert not [need for need in price.quota(profile()) if "GPUS" in need["metric"]]
+    found = {need["metric"]: need["needed"] for need in price.quota(profile(machine_type="g2-standard-24", nodes=2))}
+    assert (found["NVIDIA_L4_GPUS"], found["GPUS_ALL_REGIONS"], found["CPUS_PER_VM_FAMILY"]) == (4, 4, 48)
+    spot = [need for need in price.quota(profile(machine_type="a2-highgpu-1g", spot=True)) if "instead_of" in need]
+    assert {need["metric"]: (need["needed"], need["instead_of"]) for need in spot} == {
+        "PREEMPTIBLE_CPUS": (12, "A2_CPUS"),
+        "PREEMPTIBLE_NVIDIA_A100_GPUS": (1, "NVIDIA_A100_GPUS"),
+    }
+
+
+def test_a_machines_price_is_with_its_gpu():
+    found = items(profile(machine_type="g2-standard-4"))
+    assert set(found) == {"g2-standard-4, on demand", "disk, pd-balanced", "external address"}
+    assert found["g2-standard-4, on demand"]["amount_per_hour"] == pytest.approx(0.706832)
+
+
 def test_without_external_addresses_none_is_asked_for():
     found = {need["metric"]: need["needed"] for need in price.quota(profile(ssh_from="iap"))}
     assert found["IN_USE_ADDRESSES"] == found["STATIC_ADDRESSES"] == 1  # NAT's alone

@@ -149,6 +149,16 @@ def test_an_image_is_chosen_or_the_default():
     assert profile(image="projects/p/global/images/mine-1").image_chosen
 
 
+def test_a_machine_with_gpus_boots_an_image_that_has_their_driver():
+    with_gpu = profile(machine_type="g2-standard-4")
+    assert re.fullmatch(r"projects/ubuntu-os-accelerator-images/.*-with-nvidia-\d+-v\d+", with_gpu.image)
+    assert not with_gpu.image_chosen
+    assert "debian" in profile().image
+    own = profile(machine_type="g2-standard-4", image="projects/p/global/images/mine-1")
+    assert (own.image, own.image_chosen) == ("projects/p/global/images/mine-1", True)
+    assert not with_gpu.stays_up
+
+
 def test_spot_has_its_price():
     assert profile(spot="true").rate == CATALOGUE.machines["n2-highcpu-16"].spot
 

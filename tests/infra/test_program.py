@@ -23,7 +23,8 @@ VARIANTS = {
     "compact": {"convscale:nodes": "2", "convscale:placement": "compact"},
     "ssd": {"convscale:disk_type": "pd-ssd", "convscale:disk_gib": "50"},
 }
-EVERY = [(stack, name) for stack in ("fat", "light") for name in VARIANTS if (stack, name) != ("light", "compact")]
+STACKS = {"fat": (1, 16), "light": (8, 1), "gpu": (1, 4)}  # nodes, and slots of each
+EVERY = [(stack, name) for stack in STACKS for name in VARIANTS if (stack, name) != ("light", "compact")]
 
 
 @pytest.fixture(params=EVERY, ids="-".join)
@@ -82,18 +83,14 @@ def test_nodes_are_in_rank_order_and_the_inventory_is_one(ran):
     stack, name, found = ran
     inventory_ = inventory.parse(found.outputs["inventory"], "outputs")
     nodes = found.of("Instance")
-    assert (
-        len(inventory_.nodes)
-        == len(nodes)
-        == (2 if name in ("two-nodes", "compact") else {"fat": 1, "light": 8}[stack])
-    )
+    assert len(inventory_.nodes) == len(nodes) == (2 if name in ("two-nodes", "compact") else STACKS[stack][0])
     assert [node.address for node in inventory_.nodes] == [f"10.0.0.{rank + 2}" for rank in range(len(nodes))]
     assert [each["name"] for each in found.outputs["instances"]] == [
         f"convscale-{stack}-{n.name}" for n in inventory_.nodes
     ]
     by_name = {node.inputs["name"]: node.inputs["networkInterfaces"][0]["networkIp"] for node in nodes}
     assert all(by_name[f"convscale-{stack}-{node.name}"] == node.address for node in inventory_.nodes)
-    slots = {"fat": 16, "light": 1}[stack]
+    slots = STACKS[stack][1]
     assert found.outputs["hostfile"] == "".join(f"{node.address} slots={slots}\n" for node in inventory_.nodes)
     assert (found.folder / "hostfile").read_text() == found.outputs["hostfile"]
     assert json.loads((found.folder / "inventory.json").read_text()) == found.outputs["inventory"]
@@ -135,7 +132,7 @@ def test_the_nodes_run_the_tree_s_bootstrap_with_the_operators_key(tree):
     assert [script.count("CONVSCALE_ROLE=head\n") for script in scripts] == [1] + [0] * 7
 
 
-@pytest.mark.parametrize("stack", ["fat", "light"])
+@pytest.mark.parametrize("stack", STACKS)
 def test_a_preview_writes_nothing_and_knows_all_but_googles_values(tree, stack):
     before = sorted(tree.rglob("*"))
     found = program.run(tree, stack, preview=True)
@@ -160,6 +157,31 @@ def test_a_preview_of_a_cluster_that_stands_writes_nothing(tree):
     found = program.run(tree, "fat", preview=True, stands=True)
     assert found.outputs["inventory"]["created_at"] == "2026-11-23T02:00:00+00:00"
     assert not found.folder.exists()
+
+
+def test_a_node_with_a_gpu(tree):
+    found = program.run(tree, "gpu")
+    (node,) = found.of("Instance")
+    assert node.inputs["machineType"] == "g2-standard-4"
+    assert "guestAccelerators" not in node.inputs  # built in
+    assert node.inputs["scheduling"]["onHostMaintenance"] == "TERMINATE"
+    assert node.inputs["scheduling"]["automaticRestart"] is False
+    assert "-with-nvidia-" in node.inputs["bootDisk"]["initializeParams"]["image"]
+    assert node.inputs["shieldedInstanceConfig"]["enableSecureBoot"] is True
+    assert "export CONVSCALE_GPUS=1\n" in node.inputs["metadata"]["startup-script"]
+    (described,) = found.outputs["inventory"]["nodes"]
+    assert described["gpus"] == 1
+    assert {each["metric"]: each["needed"] for each in found.outputs["quota"]}["NVIDIA_L4_GPUS"] == 1
+
+
+@pytest.mark.parametrize("stack", ["fat", "light"])
+def test_nodes_without_one_are_as_they_were(tree, stack):
+    found = program.run(tree, stack)
+    for node in found.of("Instance"):
+        assert "debian-12" in node.inputs["bootDisk"]["initializeParams"]["image"]
+        assert "export CONVSCALE_GPUS=0\n" in node.inputs["metadata"]["startup-script"]
+    assert not any("gpus" in each for each in found.outputs["inventory"]["nodes"])
+    assert not [each for each in found.outputs["quota"] if "GPUS" in each["metric"]]
 
 
 def test_the_network_is_our_own_and_fast(tree):

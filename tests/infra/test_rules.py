@@ -11,6 +11,7 @@ LABELS = {"owner": "ann", "study": "paper", "expiry": "2026-11-23t06-00-00z"}
 HEAD = NodeFact(
     name="convscale-fat-node1",
     machine_type="e2-medium",
+    image="projects/debian-cloud/global/images/debian-12-bookworm-v20261006",
     external=True,
     run_s=14400,
     end="STOP",
@@ -47,6 +48,9 @@ def test_a_safe_cluster_breaks_no_rule():
         (WORKER, {"end": None}, "at its lifetime's end"),
         (HEAD, {"restarts": True}, "must not restart by itself"),
         (HEAD, {"machine_type": "m3-ultramem-128"}, "machine type 'm3-ultramem-128' is not described"),
+        (HEAD, {"image": ""}, "image '' is no exact one"),
+        (HEAD, {"image": "debian-cloud/debian-12"}, "image 'debian-cloud/debian-12' is no exact one"),
+        (HEAD, {"image": "projects/debian-cloud/global/images/family/debian-12"}, "debian-12' is no exact one"),
         (HEAD, {"service_account": True}, "must have no service account"),
         (HEAD, {"secure_boot": False}, "must boot securely"),
         (HEAD, {"metadata": {}}, "the project's SSH keys must be blocked"),

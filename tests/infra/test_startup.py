@@ -91,9 +91,9 @@ def node(tmp_path):
     return tmp_path
 
 
-def run(server, folder, bootstrap, role="node"):
+def run(server, folder, bootstrap, role="node", gpus=0):
     """The script with the metadata server's, the keys' and the log's place moved here, and no pauses."""
-    script = Startup(bootstrap, PINS, KEY).script(role)
+    script = Startup(bootstrap, PINS, KEY, gpus).script(role)
     places = {
         "/dev/tcp/metadata.google.internal/80": f"/dev/tcp/127.0.0.1/{server.server_port}",
         "/var/log/convscale-bootstrap.log": str(folder / "log"),
@@ -117,6 +117,12 @@ def test_bootstrap_gets_its_settings_and_ready_is_told_last(serve, node):
     assert (done.returncode, done.stdout) == (0, f"head|{KEY}|\n")
     assert (node / "pins").read_text() == PINS
     assert server.said == [(BOOTSTRAP, "running"), (HOST_KEY, OURS), (BOOTSTRAP, "ready")]
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_bootstrap_is_told_how_many_gpus_the_node_must_have(serve, node, gpus):
+    done = run(serve(), node, 'echo "$CONVSCALE_GPUS"', gpus=gpus)
+    assert (done.returncode, done.stdout) == (0, f"{gpus}\n")
 
 
 def test_nothing_of_the_systems_own_runs_beside_a_measurement(serve, node):

@@ -8,8 +8,8 @@ import pytest
 from orchestration.clusters import inventory
 from tests.infra.engine.cloud import HEAD
 
-NODES = {"fat": 1, "light": 8}
-SLOTS = {"fat": 16, "light": 1}
+NODES = {"fat": 1, "light": 8, "gpu": 1}
+SLOTS = {"fat": 16, "light": 1, "gpu": 4}
 
 
 def agree(desk, nodes):
@@ -26,7 +26,7 @@ def agree(desk, nodes):
     return outputs
 
 
-@pytest.mark.parametrize("stack", ["fat", "light"])
+@pytest.mark.parametrize("stack", NODES)
 def test_a_clusters_life(sit, stack):
     desk, nodes = sit(stack), NODES[stack]
     desk.init()
@@ -49,7 +49,7 @@ def test_a_clusters_life(sit, stack):
     desk.pulumi("config", "set", "convscale:nodes", str(nodes + 1))
     desk.up()
     new = f"convscale-{stack}-node{nodes + 1}"
-    nat = [f"create convscale-{stack}-nat", f"create convscale-{stack}-router"] if stack == "fat" else []
+    nat = [f"create convscale-{stack}-nat", f"create convscale-{stack}-router"] if nodes == 1 else []
     assert desk.asked() == sorted([*nat, f"create {new}", f"create {new}-address"])
     agree(desk, nodes + 1)
 

@@ -3,6 +3,8 @@
 import pytest
 import yaml
 
+from orchestration.clusters import inventory
+
 SHAPE, STACK = "t2d-standard-1x2", "t2dstandard1x2"
 
 
@@ -54,6 +56,38 @@ def test_what_is_refused_leaves_no_stack(desk):
     assert "nobody has stated what h4d-standard-192 and disk hyperdisk-balanced costs" in said
     assert stacks(desk) == ["light"]
     assert desk.asked() == []
+
+
+def test_a_machine_with_a_gpu(desk):
+    """Its quotas too are looked at before anything is up."""
+    quotas = {"NVIDIA_L4_GPUS": 1, "GPUS_ALL_REGIONS": 0, "INSTANCES": 9}
+
+    def have():
+        desk.cloud.compute.quotas = {
+            "us-central1": [{"metric": metric, "limit": limit, "usage": 0} for metric, limit in quotas.items()]
+        }
+
+    have()
+    said = desk.fab("up", "--cluster", "g2-standard-4x1", "--yes", status=2)
+    assert "has not the quota in us-central1 (GPUS_ALL_REGIONS: 1 needed, 0 of 0 in use)" in said
+    said = desk.fab("up", "--cluster", "g2-standard-4x2", "--yes", status=2)
+    assert "NVIDIA_L4_GPUS: 2 needed, 0 of 1 in use; GPUS_ALL_REGIONS: 2 needed" in said
+    assert desk.asked() == []
+    assert stacks(desk) == ["light"]
+
+    quotas["GPUS_ALL_REGIONS"] = 1
+    have()
+    said = desk.fab("up", "--cluster", "g2-standard-4x1", "--yes")
+    for words in ("g2-standard-4, on demand", "0.7068", "2026-07-30", "NVIDIA_L4_GPUS", "GPUS_ALL_REGIONS"):
+        assert words in said
+    assert said.splitlines()[-1].startswith("g2standard4x1: 1 node, 4 slots, reachable, until ")
+    (node,) = [each.inputs for each in desk.cloud.made.values() if "bootDisk" in each.inputs]
+    assert "-with-nvidia-" in node["bootDisk"]["initializeParams"]["image"]
+    assert node["scheduling"]["onHostMaintenance"] == "TERMINATE"
+    assert inventory.read(desk.tree / "infra/clusters/g2standard4x1/inventory.json").nodes[0].gpus == 1
+    desk.fab("down", "--cluster", "g2-standard-4x1", "--discard", "--yes")
+    assert desk.cloud.compute.held == {}
+    assert stacks(desk) == ["light"]
 
 
 def test_what_fails_amid_the_start_is_taken_down_with_its_stack(desk):

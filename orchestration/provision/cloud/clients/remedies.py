@@ -18,7 +18,8 @@ REMEDIES = (
     (
         r"referenced image resource cannot be found|/images/\S+ was not found|Could not find image",
         "that image is gone: set convscale:image to one that 'gcloud compute images list --project debian-cloud "
-        "--no-standard-images --uri' names (--show-deprecated has older ones)",
+        "--no-standard-images --uri' names (--show-deprecated has older ones; for GPUs --project "
+        "ubuntu-os-accelerator-images)",
     ),
     (r"RESOURCE_POOL_EXHAUSTED|does not have enough resources", "set another zone, or try again later"),
     (r"[Cc]onstraint.*violated|constraints/|conditionNotMet.*[Pp]olicy", "an organisation policy stands in the way"),
