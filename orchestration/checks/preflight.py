@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from orchestration.checks import nodes, shared_memory
+from orchestration.checks import gpus, nodes, shared_memory
 from orchestration.checks.canary import measure
 from orchestration.checks.nodes import OF_EACH_RUN, SPARE_DISK_BYTES, WAITS, Check, Wanted
 from orchestration.clusters.inventory import Inventory
@@ -68,6 +68,7 @@ def everything(
         found.append(
             Check("shared memory", f"{_free(SHARED_MEMORY) >> 20} MiB free", _faults(_shared_memory(inventory.slots)))
         )
+    found += _gpus(executor, inventory)
     found.append(_ranks(executor, runs))
     if runs:
         machines = executor.machines()
@@ -78,6 +79,17 @@ def everything(
     if not runs:
         return [*found, Check("allreduce over all ranks, canary", WAITS, tried=False)]
     return found + _canary(executor, inventory, folder)
+
+
+def _gpus(executor: Executor, inventory: Inventory) -> list[Check]:
+    descriptions = executor.descriptions()
+    if descriptions is None:
+        try:
+            return gpus.of_nodes(list(zip(inventory.nodes, executor.machines(), strict=True)))
+        except Refusal:  # whatever keeps it from describing itself stands in the way of its study, too
+            return []
+    told = zip(inventory.nodes, descriptions, strict=True)
+    return gpus.of_nodes(nodes.machines([(node, item) for node, item in told if not isinstance(item, str)]))
 
 
 def direct(inventory: Inventory) -> Check:

@@ -11,6 +11,7 @@ from orchestration.ssh.connection import Connection, target
 from tests.cluster.host import WORKDIR
 from tests.cluster.hosts import make_key
 from tests.orchestration.support import ROOT
+from workload.gpu import driver
 
 
 def refused(done, *words):
@@ -104,6 +105,26 @@ def test_check_names_what_is_wrong_with_the_machines_themselves(desk):
         "s are left for",
     )
     assert "not tried" in done.stdout
+
+
+@pytest.mark.skipif(driver.missing() is None, reason="this machine has a GPU")
+def test_nodes_without_a_gpu(desk):
+    """They are refused for what computes on one before anything runs; `fab check` asks those that must have one."""
+    out = desk.folder / "of-gpus"
+    flags = ("--backend", "cuda", "--movement", "device", "--out", out)
+    done = desk.fab("sweep", "--cluster", desk.hosts.inventory, *flags)
+    assert refused(done, f"backend cuda: {desk.hosts.head.name} has {driver.missing()}")
+    assert not out.exists()
+
+    done = desk.fab("check", "--cluster", desk.hosts.inventory)
+    assert "NVIDIA" not in done.stdout
+    document = json.loads(desk.hosts.inventory.read_text())
+    document["nodes"][1]["gpus"] = 1
+    desk.hosts.inventory.write_text(json.dumps(document))
+    done = desk.fab("check", "--cluster", desk.hosts.inventory)
+    assert refused(done, f"node2 has {driver.missing()}")
+    for name in ("NVIDIA driver", "GPUs", "GPU memory", "nobody else on the GPUs"):
+        assert name in done.stdout
 
 
 def test_check_names_every_fault_at_once_and_is_content_when_they_are_mended(desk):

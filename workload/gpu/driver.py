@@ -15,11 +15,12 @@ from typing import Any
 
 from workload.gpu.compiler import compile_for, loaded
 from workload.gpu.device import Event, Extent, Float32, Kernel, Memory
-from workload.gpu.missing import DRIVER_MISSING, GPU_MISSING
+from workload.gpu.missing import DRIVER_MISSING, GPU_MISSING, GPU_UNTAKEN
 
 DRIVER = "libcuda.so.1"
 NO_DEVICE, OUT_OF_MEMORY = "CUDA_ERROR_NO_DEVICE", "CUDA_ERROR_OUT_OF_MEMORY"
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # of enum CUdevice_attribute
+VENDOR, DISPLAY = "0x10de", "0x03"  # of PCI: NVIDIA, and the class of graphics and of 3D controllers
 NON_BLOCKING = 1  # of enum CUstream_flags: without the default stream's order, which would let no two streams overlap
 _ADDRESS = c_ulonglong  # CUdeviceptr
 # Every function that is called, and its arguments; all answer an outcome, 0 for success
@@ -94,19 +95,31 @@ class CudaLibrary:
         return (word.value or b"").decode() or f"error {outcome}"
 
 
-def missing(devices: Path = Path("/dev"), path: str = DRIVER) -> str | None:
+def missing(devices: Path = Path("/dev"), path: str = DRIVER, bus: Path = Path("/sys/bus/pci/devices")) -> str | None:
     """The first thing that this node lacks, and what to do; None if a GPU can be tried. Starts no GPU."""
     try:
         ctypes.CDLL(path)
     except OSError:
-        return DRIVER_MISSING
+        return GPU_UNTAKEN if _on(bus) else DRIVER_MISSING
     if not list(devices.glob("nvidia[0-9]*")) and not (devices / "dxg").exists():  # dxg: Linux within Windows
-        return GPU_MISSING
+        return GPU_UNTAKEN if _on(bus) else GPU_MISSING
     try:
         loaded()
     except RuntimeError as error:
         return str(error)
     return None
+
+
+def _on(bus: Path) -> bool:
+    """Whether the machine has a GPU of NVIDIA's, whether a driver takes it or not."""
+    return any(_read(each / "vendor") == VENDOR and _read(each / "class")[:4] == DISPLAY for each in bus.glob("*"))
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""
 
 
 def opened(local_rank: int, path: str = DRIVER) -> CudaDevice:

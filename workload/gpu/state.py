@@ -26,6 +26,11 @@ _READ: dict[str, Callable[[Any, Any], Any]] = {
     "held_back_by_power_s": lambda nvml, gpu: _held_back_s(nvml, gpu, nvml.NVML_PERF_POLICY_POWER),
     "held_back_by_heat_s": lambda nvml, gpu: _held_back_s(nvml, gpu, nvml.NVML_PERF_POLICY_THERMAL),
 }
+# What is read before a run, for `fab check`
+_READ_BEFORE: dict[str, Callable[[Any, Any], Any]] = {
+    **{key: _READ[key] for key in ("name", "memory_bytes", "driver", "processes")},
+    "memory_free_bytes": lambda nvml, gpu: int(nvml.nvmlDeviceGetMemoryInfo(gpu).free),
+}
 _COUNTERS = ("held_back_by_power_s", "held_back_by_heat_s")  # since the driver was loaded
 
 
@@ -49,6 +54,14 @@ class GpuWatch:
         return [_entry(uuid, self._begun.get(uuid, {}), found, own.get(uuid, 0)) for uuid, found in now.items()]
 
 
+def seen(nvml: Any | None) -> list[dict[str, Any]] | None:
+    """The GPUs before a run: name, driver, memory and how much of it is free, how many processes compute there.
+
+    `nvml` is as in `GpuWatch`; None where there is nobody to ask.
+    """
+    return None if nvml is None else list(_look(nvml, _READ_BEFORE).values())
+
+
 def library() -> Any | None:
     """NVIDIA's binding, begun; None where it is not installed or finds no driver."""
     try:
@@ -62,7 +75,7 @@ def library() -> Any | None:
     return pynvml
 
 
-def _look(nvml: Any) -> dict[str, dict[str, Any]]:
+def _look(nvml: Any, what: Mapping[str, Callable[[Any, Any], Any]] = _READ) -> dict[str, dict[str, Any]]:
     """What is read of each GPU, by its UUID as the driver gives it: 32 hexadecimal digits."""
     found = {}
     for number in range(_told(nvml, None, lambda nvml, _: nvml.nvmlDeviceGetCount()) or 0):
@@ -71,7 +84,7 @@ def _look(nvml: Any) -> dict[str, dict[str, Any]]:
             uuid = nvml.nvmlDeviceGetUUID(gpu).removeprefix("GPU-").replace("-", "")
         except nvml.NVMLError:
             continue  # one that this user may not see, or that fell off the bus
-        found[uuid] = {key: _told(nvml, gpu, read) for key, read in _READ.items()}
+        found[uuid] = {key: _told(nvml, gpu, read) for key, read in what.items()}
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from workload.gpu import driver
+from workload.gpu import driver, state
 from workload.instruments import cgroup, processors, single_copy
 
 CACHE_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -56,11 +56,13 @@ def describe(mpi: str) -> dict[str, Any]:
 def describe_idle() -> dict[str, Any]:
     """As `describe`, outside of MPI: also whether one process may read another's memory, as single copies do.
 
-    And whether code for a GPU finds what it needs: "found", or "none: " and what is missing.
+    And whether code for a GPU finds what it needs: "found", or "none: " and what is missing. `idle_gpus`: the GPUs that
+    the driver shows, None where it cannot be asked.
     """
     lacks = driver.missing()
     cuda = "found" if lacks is None else f"none: {lacks}"
-    return {**describe(mpi_version()), "single_copy": single_copy.works(), "cuda": cuda}
+    gpus = state.seen(state.library())
+    return {**describe(mpi_version()), "single_copy": single_copy.works(), "cuda": cuda, "idle_gpus": gpus}
 
 
 def shared_memory_free_bytes() -> int | None:

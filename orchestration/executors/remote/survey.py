@@ -43,6 +43,14 @@ MACHINE_SHAPE = {
     "memory_bytes": int,
     "cgroup_memory_bytes": OPTIONAL_NUMBER,
 }
+OPTIONAL_TEXT = (str, type(None))
+GPU_SHAPE = {
+    "name": OPTIONAL_TEXT,
+    "driver": OPTIONAL_TEXT,
+    "memory_bytes": OPTIONAL_NUMBER,
+    "memory_free_bytes": OPTIONAL_NUMBER,
+    "processes": OPTIONAL_NUMBER,
+}
 
 
 def parse(answer: Answer) -> dict[str, Any] | Answer:
@@ -52,6 +60,7 @@ def parse(answer: Answer) -> dict[str, Any] | Answer:
         check_shape(document, SURVEY_SHAPE, "the description")
         if isinstance(document["machine"], dict):
             check_shape(document["machine"], MACHINE_SHAPE, "the description's machine")
+            check_shape(document["machine"].get("idle_gpus") or [], [GPU_SHAPE], "the description's idle_gpus")
         if document["lease"] is not None:
             check_shape(document["lease"], LEASE_SHAPE, "the description's lease")
         for address in document["addresses"] or []:

@@ -10,12 +10,17 @@ class NVMLError(Exception):
     """As the binding raises it, for what a GPU does not support too."""
 
 
-def management(processes: list[int], held_back_ns: dict[tuple[int, int], int], untold: tuple[str, ...] = ()) -> Any:
+def management(
+    processes: list[int],
+    held_back_ns: dict[tuple[int, int], int],
+    untold: tuple[str, ...] = (),
+    free_bytes: int = 23 * 2**30,
+) -> Any:
     """Two GPUs, 0 and 1, which are their handles; the second does not tell what `untold` names."""
     answers = {
         "nvmlDeviceGetUUID": lambda gpu: f"GPU-00000000-0000-0000-0000-{gpu:012x}",
         "nvmlDeviceGetName": lambda _: "NVIDIA L4",
-        "nvmlDeviceGetMemoryInfo": lambda _: SimpleNamespace(total=24 * 2**30),
+        "nvmlDeviceGetMemoryInfo": lambda _: SimpleNamespace(total=24 * 2**30, free=free_bytes),
         "nvmlDeviceGetCurrPcieLinkGeneration": lambda _: 3,
         "nvmlDeviceGetMaxPcieLinkGeneration": lambda _: 4,
         "nvmlDeviceGetCurrPcieLinkWidth": lambda _: 8,

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from tests.workload.gpu.management import NVMLError, management
-from workload.gpu.state import GpuWatch, library
+from workload.gpu.state import GpuWatch, library, seen
 
 FIRST, SECOND = f"{0:032x}", f"{1:032x}"
 
@@ -63,8 +63,16 @@ def test_what_a_gpu_does_not_tell_is_none_and_another_is_described_all_the_same(
     assert only["uuid"] == FIRST
 
 
+def test_before_a_run_it_is_said_what_is_free_and_who_computes() -> None:
+    first, second = seen(management([0, 2], nothing(), ("nvmlDeviceGetMemoryInfo",), free_bytes=2**30)) or []
+    expected = {"name": "NVIDIA L4", "memory_bytes": 24 * 2**30, "driver": "550.90.07", "processes": 0}
+    assert first == expected | {"memory_free_bytes": 2**30}
+    assert second == expected | {"memory_bytes": None, "memory_free_bytes": None, "processes": 2}
+
+
 def test_without_the_library_there_is_nothing() -> None:
     assert GpuWatch(None).entries({FIRST: 1}) == []
+    assert seen(None) is None
 
 
 def test_a_binding_that_finds_no_driver_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

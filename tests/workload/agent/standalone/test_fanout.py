@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from orchestration.clusters.inventory import parse
 from orchestration.executors.remote.fanout import Fanout
 from orchestration.executors.remote.survey import SURVEY_SHAPE
+from orchestration.executors.remote.survey import parse as parse_survey
 from orchestration.ssh.connection import Done, UnreachableError
 from tests.orchestration.clusters.test_inventory import document
 from workload.agent.standalone.survey import fabrics
@@ -83,6 +85,16 @@ def test_the_survey_says_what_the_checks_need(nodes):
     assert isinstance(head["machine"], dict), head["machine"]
     assert head["hostname"] == other["hostname"]
     assert nodes.survey("no-such-file")[0].out.count('"shared": false') == 1
+
+
+@pytest.mark.parametrize("gpus", [[{"name": 3}], "many", [{}]])
+def test_what_a_node_says_of_its_gpus_is_not_trusted(nodes, gpus):
+    (answer, _) = nodes.survey("no-such-file")
+    told = json.loads(answer.out)
+    assert isinstance(parse_survey(answer), dict)
+    told["machine"]["idle_gpus"] = gpus
+    found = parse_survey(replace(answer, out=json.dumps(told)))
+    assert "the description's idle_gpus" in found.err
 
 
 def test_fabrics(tmp_path):
