@@ -68,8 +68,9 @@ GATES = {
     SERIAL: "no program has less than no serial part",
     COVERAGE: "the parts of all ranks must add up to the output, each element once",
     MEMORY: "a rank holds at least its input and its output",
-    OUTSIDE_MPI: "a rank's arithmetic takes place outside MPI calls",
-    LIMIT: "no core computes faster than its widest instructions at its highest clock",
+    OUTSIDE_MPI: "a rank's arithmetic takes place outside MPI calls, and so does its waiting for a GPU",
+    LIMIT: "no core computes faster than its widest instructions at its highest clock, and no GPU faster than all its "
+    "units",
     AGAINST: "Gustafson's law is about scaled speedup, N T1/TN; T1/TN of a weak series is efficiency",
     CPU: "a rank's CPU time is at most its threads times the wall time",
     NODES: "a light node has one core: two ranks on it share it",
@@ -84,7 +85,8 @@ GATES = {
     WALL: "the repeats of a run take place within the run",
     BYTES: "what the ranks sent and received follows from what was computed and how it was cut alone",
     PREDICTION: "what a rank's arrays take is known beforehand",
-    RATE: "the yardstick is the same code on the same core, from its cache: no run beats it by half",
+    RATE: "the yardstick is the same code on the same core, from its cache: no run beats it by half, nor what a probe "
+    "measured of a GPU and its link",
     LEDGER: "a record has its start and its end in the ledger, with the same outcome, number and length",
     AGAIN: "a run that ended ok is not done again: choosing among its times is no measurement",
     LEFT_OUT: "what the ledger says has ended left a record, and a finished sweep has a record of every launch",
@@ -98,6 +100,8 @@ MARGIN = 0.05  # added to an interval, which does not cover differences in clock
 LONE_MARGIN = 0.1  # added to a value without an interval
 # Two AVX-512 multiply-add units of 16 floats at 6 GHz: faster than any x86-64 core on sale. Operations per second.
 CORE_LIMIT = 2 * 16 * 2 * 6e9
+# 256 multiprocessors of 128 multiply-adds at 4 GHz: more than any GPU on sale has of each. Operations per second.
+GPU_LIMIT = 256 * 128 * 2 * 4e9
 
 
 @dataclass(frozen=True)
@@ -211,3 +215,8 @@ def share_of_work(batch: float, ranks: int, one_rank_batch: float) -> float:
 def least_seconds(flops: float, threads: int = 1) -> float:
     """The least time in which that many floating-point operations can be done."""
     return flops / (CORE_LIMIT * threads)
+
+
+def least_gpu_seconds(flops: float) -> float:
+    """The same on one GPU."""
+    return flops / GPU_LIMIT

@@ -30,7 +30,7 @@ def rates(launch: RecordedLaunch) -> list[float]:
     """Of each rank and timed repeat with a reading, the rate of convolution over the faster reading."""
     if on_gpu(launch.convolution):
         return []
-    flops, found = _flops(launch), []
+    flops, found = flops_of_ranks(launch), []
     for repeat in launch.repeats:
         for rank in repeat.ranks:
             convolve_s, readings = rank.parts_s["convolve"], rank.yardstick_flops_per_s
@@ -54,8 +54,8 @@ def limit(launch: RecordedLaunch) -> Iterator[str]:
 
 def _least(launch: RecordedLaunch, *, outside: bool) -> Iterator[tuple[int, float, float]]:
     if on_gpu(launch.convolution):
-        return  # its limits are the device's, which no probe measures yet
-    flops = _flops(launch)
+        return  # its limits are the GPU's: see gpus.py
+    flops = flops_of_ranks(launch)
     for repeat in launch.repeats:
         for rank in repeat.ranks:
             seconds = rank.app_s - rank.mpi_s if outside else rank.parts_s["convolve"]
@@ -68,7 +68,7 @@ def _short(rank: int, seconds: float, least_s: float, where: str) -> str:
     return f"rank {rank} spent {number(seconds, 3)} s {where}, but needs {number(least_s, 3)} s"
 
 
-def _flops(launch: RecordedLaunch) -> dict[int, float]:
+def flops_of_ranks(launch: RecordedLaunch) -> dict[int, float]:
     """Floating-point operations of each rank in a repeat."""
     return {
         block.rank: 2.0 * own.y_elements * len(own.in_channel) * len(own.tap_row) * len(own.tap_column)

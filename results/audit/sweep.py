@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from results.audit import accounting, baselines, completeness, gates, ledger, rates, scaling, times
+from results.audit import accounting, baselines, completeness, gates, gpus, ledger, rates, scaling, times
 from results.audit.gates import Audit, Case, Count, Finding, count, findings, place
 from results.formats import plural
+from results.records.gpus import ProbedGpus
 from results.records.launch import RecordedLaunch
 from results.records.sweep import RecordedSweep
 from workload.record.program import KIND as PROGRAM_KIND
@@ -36,6 +37,12 @@ KIND_GATES: Mapping[str, Mapping[str, LaunchGate]] = {
         gates.OUTSIDE_MPI: rates.outside_mpi,
         gates.LIMIT: rates.limit,
     }
+}
+# Of a launch on GPUs, whose limits the sweep's ledger may have
+GPU_GATES: Mapping[str, Callable[[RecordedLaunch, ProbedGpus | None], Iterator[str]]] = {
+    gates.RATE: gpus.rate,
+    gates.OUTSIDE_MPI: gpus.outside_mpi,
+    gates.LIMIT: gpus.limit,
 }
 SWEEP_GATES: Mapping[str, Callable[[RecordedSweep], Iterator[Case]]] = {
     gates.LEDGER: ledger.records,
@@ -91,6 +98,10 @@ def _add(found: dict[str, list[Case]], sweep: RecordedSweep, launch: RecordedLau
         return
     for gate, launch_gate in _launch_gates(launch.run.workload.kind).items():
         found[gate] += _of(launch, where, launch_gate(launch))
+    if gpus.used(launch):
+        limits = gpus.probed(sweep)
+        for gate, gpu_gate in GPU_GATES.items():
+            found[gate] += _of(launch, where, gpu_gate(launch, limits))
     if sweep.profile == LIGHT:
         for machine in launch.machines:
             words = "a node of the light cluster held two ranks or more" if len(machine.placement) > 1 else ""

@@ -48,6 +48,7 @@ class RecordedLaunch:
     evidence: Mapping[str, Any]
     marks: frozenset[str]
     stores: FoundStores | None = None
+    gpus: tuple[str, ...] = ()  # the UUID of each rank's; none without GPUs
     measured: Mapping[str, Any] = field(default_factory=dict)  # of a program: its record, for its own tables
 
     def marked(self, mark: str) -> RecordedLaunch:

@@ -60,6 +60,7 @@ def _parse(record: Mapping[str, Any], slots: Mapping[str, int]) -> RecordedLaunc
         evidence=record["evidence"],
         marks=frozenset(marks_of(run, measured.repeats, machines, measured.clocks_s, slots, measured.gpus)),
         stores=measured.stores,
+        gpus=measured.gpus,
         measured=measured.document,
     )
 
