@@ -74,6 +74,7 @@ THOROUGH = (
     "tests/results/report/test_browser.py",
     "tests/infra/test_booted.py",
     # more ranks, more repeats and the other program, which take as long as what they repeat
+    "tests/mpi/test_movements.py::test_every_movement_works_with_every_grid[4]",
     "tests/mpi/test_movements.py::test_every_movement_works_with_every_grid[5]",
     "tests/mpi/test_movements.py::test_every_movement_works_with_every_grid[6]",
     "tests/mpi/test_movements.py::test_every_movement_works_with_every_grid[8]",
@@ -104,6 +105,7 @@ THOROUGH = (
     "tests/orchestration/sweep/test_sweep.py::test_a_full_disk",
     "tests/orchestration/sweep/test_sweep.py::test_ctrl_c_leaves_no_rank_and_no_record_and_the_same_command_goes_on[15]",
     "tests/orchestration/sweep/test_sweep.py::test_memory_limit",
+    "tests/orchestration/sweep/test_sweep.py::test_stores_that_a_killed_fab",
     "tests/orchestration/sweep/test_sweep.py::test_what_a_killed_fab_left_of_its_canary",
     "tests/recipes/test_executor.py",
     "tests/recipes/test_provider.py",

@@ -26,7 +26,7 @@ from orchestration.sweep.locks import Joiners, held, locked
 from orchestration.sweep.prepare import Sweep
 from orchestration.sweep.progress import Progress
 from orchestration.sweep.recorder import Recorder
-from workload.record.files import write_json
+from workload.record.files import read_json, write_json
 from workload.record.outcomes import OK
 from workload.record.token import is_token
 
@@ -80,6 +80,7 @@ class SweepRunner:
         self._begin()
         self._begin_launches_anew()
         self._settled = self._settled_before()
+        self._settle_left_over()
         if self.beside:
             self.ledger.append("beside", self.utc_now(), sweep=self.beside)
         pending = self._adopted_first(self.sweep.pending(self.paths))
@@ -321,6 +322,14 @@ class SweepRunner:
         points = {item.run.run_id: item.point for item in self.sweep.runs(self.paths)}
         settled = (event for event in self.ledger.events() if event["event"] == SETTLED)
         return {points[event["run_id"]]: event["values"] for event in settled if event["run_id"] in points}
+
+    def _settle_left_over(self) -> None:
+        """What the last run found out, if its `fab` was killed between the record and the ledger's line of it."""
+        last = self.ledger.last("started")
+        for item in self.sweep.runs(self.paths):
+            record = self.paths.record(item.run.run_id)
+            if last is not None and last["run_id"] == item.run.run_id and record.is_file():
+                self._settle(item, read_json(record))
 
     def _too_late(self, planned: PlannedRun) -> str | None:
         """Why the run would outlive the cluster, by what others took; None where it would not."""

@@ -112,6 +112,38 @@ def test_the_real_workload_from_study_to_report(lab):
     assert no_trace(lab)
 
 
+ONE_RANK = """
+schema_version = 1
+name = "one-rank"
+launches = 1
+repeats = 1
+timeout_s = 300.0
+images = "synthetic"
+problem = { batch = 4, in_channels = 3, out_channels = 2, height = 64, width = 48, kernel_size = 3 }
+[[series]]
+name = "strong"
+scaling = "strong"
+ranks = [1]
+"""
+
+
+def test_stores_that_a_killed_fab_did_not_note_are_those_of_the_further_launches(lab):
+    lab.study.write_text(ONE_RANK)
+    assert lab.sweep("real").returncode == 0
+    lines = lab.paths.ledger.read_text().splitlines(keepends=True)
+    number = next(number for number, line in enumerate(lines) if json.loads(line)["event"] == "started")
+    first = json.loads(lines[number])["run_id"]
+    for record in lab.records():
+        if record["run_id"] != first:
+            lab.paths.record(record["run_id"]).unlink()
+    lab.paths.ledger.write_text("".join(lines[: number + 1]))  # its record is written, and nothing else
+    done = lab.sweep("real")
+    assert done.returncode == 0, done.stdout + done.stderr
+    settled = [event for event in lab.ledger() if event["event"] == "settled"]
+    assert settled[0]["run_id"] == first
+    assert settled[0]["values"] == {"stores": lab.records()[0]["stores"]}
+
+
 def test_a_canary_that_never_answers_is_said_and_the_runs_go_on(lab):
     done = lab.sweep("mute-canary")
     assert done.returncode == 0, done.stderr
