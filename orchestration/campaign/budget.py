@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,23 +22,21 @@ class Budget:
     max_cost: float | None
     currency: str | None
 
-    def left(self, campaign: RecordedCampaign | None, utc: str) -> float:
-        """What is not spent at that time, clusters that are up included; infinite without a limit. None: not begun."""
+    def left(self, campaign: RecordedCampaign | None, utc: str, held: Mapping[str, float] | None = None) -> float:
+        """What is neither spent at that time nor held back; infinite without a limit. `campaign` is None before it.
+
+        `held` is what clusters at work may cost in all: that of them which they have not cost yet is held back.
+        """
         if self.max_cost is None:
             return math.inf
         if campaign is None:
             return self.max_cost
-        return self.max_cost - campaign.spent - sum(accrued(each, utc) for each in campaign.clusters)
+        bound = [max(accrued(each, utc), (held or {}).get(each.name, 0.0)) for each in campaign.clusters]
+        return self.max_cost - campaign.spent - sum(bound)
 
-    def ends_at(self, campaign: RecordedCampaign, price: Mapping[str, Any] | None, made: bool, utc: str) -> str | None:
-        """When work on a cluster must end for the rest to pay for it, and for taking it down; None if never."""
-        seconds = lasts_s(self.left(campaign, utc), price) - (DOWN_S if made else 0.0)
-        return None if math.isinf(seconds) else later(utc, max(0.0, seconds))
-
-    def too_small(self, campaign: RecordedCampaign | None, name: str, offer: ClusterOffer, utc: str) -> str:
-        """Why the rest does not pay for bringing the cluster up and measuring on it; empty where it does."""
+    def too_small(self, left: float, name: str, offer: ClusterOffer) -> str:
+        """Why that much does not pay for bringing the cluster up and measuring on it; empty where it does."""
         price = None if offer.price is None else offer.price.model_dump()
-        left = self.left(campaign, utc)
         seconds, needed_s = lasts_s(left, price), offer.shortest_s + (DOWN_S if offer.made else 0.0)
         if price is None or seconds > needed_s:
             return ""
@@ -47,6 +45,18 @@ class Budget:
             f"{max(0.0, left):.2f} {self.currency} are left for {name}, and its start and end alone take {least:.2f} "
             f"at {price['amount_per_hour']:.3f} an hour"
         )
+
+
+def share(left: float, offer: ClusterOffer, beside: Sequence[ClusterOffer]) -> float:
+    """What of the rest a cluster may cost that is paid for together with others: all of them for equally long."""
+    own, *others = [0.0 if each.price is None else each.price.amount_per_hour for each in (offer, *beside)]
+    return left * own / (own + sum(others)) if own else 0.0
+
+
+def ends_at(left: float, price: Mapping[str, Any] | None, made: bool, utc: str) -> str | None:
+    """When work on a cluster must end for that much to pay for it, and for taking it down; None if never."""
+    seconds = lasts_s(left, price) - (DOWN_S if made else 0.0)
+    return None if math.isinf(seconds) else later(utc, max(0.0, seconds))
 
 
 def lasts_s(amount: float, price: Mapping[str, Any] | None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,8 @@ class CampaignJournal:
 
     `interrupts` is how often the person has asked to end it. The rest is of this sitting: `as_planned` is false once a
     run failed, `ends` are the words for what kept clusters from being swept, and `stuck` is one with a price that could
-    not be taken down.
+    not be taken down. `held` is what each cluster at work may cost in all. Clusters at work at once may share it:
+    whatever they use is whole or guarded.
     """
 
     folder: Path
@@ -29,14 +31,17 @@ class CampaignJournal:
     as_planned: bool = True
     ends: set[str] = field(default_factory=set)
     stuck: str = ""
+    held: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ledger = Ledger(self.folder / LEDGER)
+        self._one_at_a_time = threading.RLock()
 
     @property
     def campaign(self) -> RecordedCampaign:
         """As the ledger has it now."""
-        return read_campaign(self.folder)
+        with self._one_at_a_time:
+            return read_campaign(self.folder)
 
     def cluster(self, name: str) -> CampaignCluster:
         """How that cluster stands. Raises KeyError."""
@@ -44,7 +49,12 @@ class CampaignJournal:
 
     def log(self, event: str, **values: Any) -> None:
         """Adds an event. Raises OSError."""
-        self._ledger.append(event, self.utc_now(), **values)
+        with self._one_at_a_time:
+            self._ledger.append(event, self.utc_now(), **values)
+
+    def left(self) -> float:
+        """What of the budget is neither spent nor held back for a cluster at work; infinite without a limit."""
+        return self.budget.left(self.campaign, self.utc_now(), self.held)
 
     def last_utc(self) -> str:
         """When the last event was."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.campaign.budget import accrued
+from orchestration.campaign.budget import accrued, ends_at
 from orchestration.campaign.journal import CampaignJournal
 from orchestration.campaign.steps import FAULTS, CampaignSteps, SweepEnd
 from orchestration.clusters.inventory import Inventory
@@ -18,6 +19,17 @@ from workload.record.campaign import CampaignCluster
 BUDGET, LIFETIME = "budget", "lifetime"
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """What a cluster may cost in all, from its start; infinite without a limit. `shared`: others have a part too."""
+
+    amount: float
+    shared: bool = False
+
+
+NO_LIMIT = Allowance(math.inf)
+
+
 @dataclass
 class ClusterWork:
     """One cluster's. `step` is what it is at: up, push, check or sweep."""
@@ -25,6 +37,7 @@ class ClusterWork:
     name: str
     steps: CampaignSteps
     journal: CampaignJournal
+    allowance: Allowance = NO_LIMIT
     step: str = "up"
     _gone: bool = False  # it is taken down
 
@@ -35,7 +48,8 @@ class ClusterWork:
         try:
             if before.since is None:
                 price = None if offer.price is None else offer.price.model_dump()
-                journal.log(recorded.STARTING, cluster=self.name, made=offer.made, price=price)
+                most = None if price is None or math.isinf(self.allowance.amount) else self.allowance.amount
+                journal.log(recorded.STARTING, cluster=self.name, made=offer.made, price=price, most=most)
             self._sweep(self._brought_up(offer))
         except (*FAULTS, KeyboardInterrupt) as error:
             begun = self._is_up or not isinstance(error, Refusal) or before.since is not None
@@ -70,10 +84,10 @@ class ClusterWork:
     def _sweep(self, found: Inventory) -> None:
         """Raises what the step raises."""
         self._begin("sweep")
-        state, journal = self.journal.cluster(self.name), self.journal
-        ends_at = journal.budget.ends_at(journal.campaign, state.price, state.made, journal.utc_now())
-        end = self.steps.sweep(self.name, ends_at, state.sweep, self._sweeping)
-        self._swept(end, ends_at, found.expires_at)
+        state = self.journal.cluster(self.name)
+        until = ends_at(self._left(), state.price, state.made, self.journal.utc_now())
+        end = self.steps.sweep(self.name, until, state.sweep, self._sweeping)
+        self._swept(end, until, found.expires_at)
 
     def _begin(self, step: str) -> None:
         self.step = step
@@ -83,19 +97,25 @@ class ClusterWork:
         """The money for which the provider itself is to end the cluster; None where its own lifetime ends it before."""
         if offer.price is None or offer.lifetime_s is None or not offer.made:
             return None
-        left = self.journal.budget.left(self.journal.campaign, self.journal.utc_now())
+        left = self._left()
         return left if offer.price.amount_per_hour * offer.lifetime_s / 3600.0 > left else None
+
+    def _left(self) -> float:
+        """What it has not cost yet of what it may cost."""
+        return self.allowance.amount - accrued(self.journal.cluster(self.name), self.journal.utc_now())
 
     def _sweeping(self, folder: Path) -> None:
         self.journal.log(recorded.SWEEPING, cluster=self.name, sweep=os.path.relpath(folder, self.journal.folder))
 
-    def _swept(self, end: SweepEnd, ends_at: str | None, expires_at: str | None) -> None:
+    def _swept(self, end: SweepEnd, until: str | None, expires_at: str | None) -> None:
         reason, journal = "", self.journal
         if not end.complete:
-            by_budget = ends_at is not None and (expires_at is None or ends_at <= expires_at)
-            reason = "the budget is spent" if by_budget else "some runs are left to do"
+            by_budget = until is not None and (expires_at is None or until <= expires_at)
+            spent = f"{'its share of ' * self.allowance.shared}the budget is spent"
+            reason = spent if by_budget else "some runs are left to do"
             journal.ends.add(BUDGET if by_budget else LIFETIME)
-        journal.as_planned = journal.as_planned and end.as_planned
+        if not end.as_planned:
+            journal.as_planned = False
         about = {"complete": end.complete, "outcomes": dict(end.outcomes), "reason": reason}
         journal.log(recorded.SWEPT, cluster=self.name, **about)
 

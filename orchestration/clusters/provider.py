@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -40,7 +40,8 @@ class ClusterOffer:
     """What a person is to know of a cluster before a campaign brings it up, or uses it as it stands.
 
     `made`: `up` makes it and `down` takes it away; else it stands. `lifetime_s` is how long it lives once it is made,
-    None where nothing ends it. `shortest_s`: for how long it must be paid for at the least.
+    None where nothing ends it. `shortest_s`: for how long it must be paid for at the least. `here`: its nodes compute
+    on this machine. `quota`: by the name of each quota that it takes of, how much, and how much was free.
     """
 
     made: bool
@@ -48,6 +49,8 @@ class ClusterOffer:
     price: Price | None = None
     lifetime_s: float | None = None
     shortest_s: float = 0.0
+    here: bool = False
+    quota: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class Provider(Protocol):
@@ -98,7 +101,7 @@ class Provider(Protocol):
         """What it is and costs, before it is up or as it stands; makes nothing. Raises Refusal where it cannot be."""
         utc = operator.clock.utc()
         found = living(self.find(cluster, operator.root, utc), utc)
-        return ClusterOffer(False, len(found.nodes), found.price)
+        return ClusterOffer(False, len(found.nodes), found.price, here=found.executor != "ssh")
 
     def status(self, cluster: str, root: Path, utc: str) -> str:
         """How the cluster stands, in a line."""

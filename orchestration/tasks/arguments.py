@@ -69,6 +69,14 @@ def number(flag: str, text: str) -> int | None:
         raise Refusal(f"{flag} {text!r} is no whole number: give for example {flag} 3") from None
 
 
+def positive_count(flag: str, text: str) -> int | None:
+    """A whole number of at least 1; None for no text. Raises Refusal."""
+    found = number(flag, text)
+    if found is not None and found < 1:
+        raise Refusal(f"{flag} {text}: give a whole number of at least 1")
+    return found
+
+
 def amount(flag: str, text: str) -> float | None:
     """An amount of money; None for no text. Raises Refusal."""
     try:

@@ -1,11 +1,12 @@
-"""`fab sweep --clusters`: one study on several clusters in turn, under one budget."""
+"""`fab sweep --clusters`: one study on several clusters, in turn or some at once, under one budget."""
 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,28 +16,23 @@ from orchestration.campaign.fit import why_not
 from orchestration.campaign.folder import CampaignIdentity
 from orchestration.campaign.journal import CampaignJournal
 from orchestration.campaign.runner import COMPLETE, INTERRUPTED, CampaignRunner
-from orchestration.campaign.steps import PlannedCluster, SweepEnd
+from orchestration.campaign.steps import PlannedCluster
 from orchestration.campaign.work import BUDGET, LIFETIME
-from orchestration.clusters.given import with_given
-from orchestration.clusters.inventory import Inventory
-from orchestration.clusters.lifetime import lifetime_left_s
-from orchestration.clusters.provider import ClusterOffer, UpFlags
+from orchestration.clusters.provider import ClusterOffer
 from orchestration.errors import Refusal
 from orchestration.experiments import load
 from orchestration.forecast.datasheet import described_inventory
-from orchestration.operator import Operator, Person
-from orchestration.paths import RunsFolder, SweepPaths
+from orchestration.operator import Operator
+from orchestration.paths import RunsFolder
 from orchestration.planning import code_version
 from orchestration.sweep import resume
-from orchestration.sweep.locks import Turn
-from orchestration.sweep.prepare import Request, Surroundings, Sweep, prepare
+from orchestration.sweep.prepare import Request
 from orchestration.tables import TextTable
-from orchestration.tasks.arguments import positive_amount, several_clusters
-from orchestration.tasks.carried_out import carry_out_sweep
-from orchestration.tasks.common import ROOT, RUNS, find_living, known_clusters, surroundings, utc_now
-from orchestration.tasks.nodes import check_cluster, push_to
+from orchestration.tasks.arguments import positive_amount, positive_count, several_clusters
+from orchestration.tasks.campaign_processes import ProcessSteps
+from orchestration.tasks.campaign_steps import found_standing, steps_of
+from orchestration.tasks.common import ROOT, RUNS, known_clusters, surroundings, utc_now
 from orchestration.tasks.printing import print_line, short
-from orchestration.tasks.pull import pull_sweep
 from workload.record.campaign import FAILED, SWEPT, CampaignCluster, RecordedCampaign, read_campaign
 
 if TYPE_CHECKING:
@@ -47,7 +43,7 @@ AGAIN = "the same command goes on"
 ENDS = {
     COMPLETE: "every cluster is swept, or skipped as planned; --new measures again",
     FAILED: f"a cluster failed; {AGAIN} and tries it again",
-    BUDGET: f"the budget is spent; {AGAIN} with a larger --max-cost",
+    BUDGET: f"the budget does not pay for the rest; {AGAIN} with what is left of it, or a larger --max-cost",
     LIFETIME: f"a cluster's lifetime ended before its study; {AGAIN}",
     INTERRUPTED: f"interrupted; {AGAIN}",
 }
@@ -61,46 +57,72 @@ class CampaignQuestion:
     max_cost: str
     request: Request
     new: bool = False
+    parallel: str = ""
 
 
 def carry_out_campaign(question: CampaignQuestion, us: Operator, *, dry_run: bool) -> bool:
     """Plans, shows, asks and carries out; false where something failed or is left to do. Raises Refusal."""
     names, limit = several_clusters(question.clusters), positive_amount("--max-cost", question.max_cost)
+    parallel = positive_count("--parallel", question.parallel) or 1
     runs = RunsFolder(RUNS)
     experiment, loaded = load(question.request.study, question.request.overrides)
     identity = _identity(loaded, names)
     before = None if question.new else folders.find(runs, identity)
-    plan = CampaignPlan(question.request, names, experiment.forebears(loaded) is None, us)
+    plan = CampaignPlan(question.request, names, experiment.forebears(loaded) is None, us, parallel)
     if dry_run:
         plan.offered(limit, before)
         return True
     folder = before or folders.new(runs, identity, utc_now())
     with interruptible() as interrupts, folders.held(folder):
-        steps = ClusterSteps(question.request, replace(us, person=_agreed(us.person)))
-        journal = CampaignJournal(folder, Budget(limit, None), utc_now, print_line, interrupts)
-        runner = CampaignRunner(steps, journal)
+        say = _one_at_a_time(print_line) if parallel > 1 else print_line
+        journal = CampaignJournal(folder, Budget(limit, None), utc_now, say, lambda: interrupts.count)
+        in_turn = CampaignRunner(steps_of(question.request, us), journal)
         if before is not None:
-            runner.recover(_found)
+            in_turn.recover(found_standing)
         planned, journal.budget = plan.agreed(limit, before, loaded.study.name)
         folders.begin(folder, identity, utc_now())
         print_line(f"{'going on with' if before else 'another campaign:'} {short(folder)}")
-        end = runner.carry_out(planned)
+        if parallel > 1:
+            end = _at_once(planned, journal, question.request, parallel, interrupts)
+        else:
+            end = in_turn.carry_out(planned)
         us.person.show([_summary(journal.campaign)])
     print_line(f"{short(folder)}: {ENDS[end]}")
     return end == COMPLETE and journal.as_planned
 
 
+def _at_once(
+    planned: Sequence[PlannedCluster],
+    journal: CampaignJournal,
+    request: Request,
+    parallel: int,
+    interrupts: Interrupts,
+) -> str:
+    """Carries the campaign out with that many clusters at work at once; returns how it ended, in a word."""
+    steps = ProcessSteps(request, journal.say, lambda: interrupts.count)
+    runner = CampaignRunner(steps, journal, parallel, steps.interrupt)
+    interrupts.tell = runner.news.put
+    try:
+        return runner.carry_out(planned)
+    finally:
+        interrupts.tell = None
+        steps.close()
+
+
+def _one_at_a_time(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Prints whole lines, whichever thread they come from."""
+    guard = threading.Lock()
+
+    def said(line: str) -> None:
+        with guard:
+            say(line)
+
+    return said
+
+
 def _identity(loaded: LoadedStudy, names: tuple[str, ...]) -> CampaignIdentity:
     workload = code_version.describe(ROOT).digest
     return CampaignIdentity(loaded.study.name, resume.study_digest(loaded.document), workload, names)
-
-
-def _found(cluster: str) -> Inventory | None:
-    """The inventory of a cluster that is up, even past its lifetime."""
-    try:
-        return known_clusters().find(cluster, utc_now())
-    except Refusal:
-        return None
 
 
 @dataclass(frozen=True)
@@ -111,6 +133,7 @@ class CampaignPlan:
     names: Sequence[str]
     judged: bool
     us: Operator
+    parallel: int
 
     def offered(self, limit: float | None, before: Path | None) -> tuple[list[PlannedCluster], Budget]:
         """Every cluster with its price and quota, shown as a table. Raises Refusal where one cannot be had."""
@@ -127,7 +150,7 @@ class CampaignPlan:
         provider, utc = known_clusters().provider(name), utc_now()
         if before is not None and before.state == SWEPT:
             return PlannedCluster(name, ClusterOffer(False, 0))
-        stands = _found(name)
+        stands = found_standing(name)
         described = provider.described(name, ROOT) if stands is None else None
         if described is not None:
             stands = described_inventory(name, described, ROOT, utc)
@@ -153,14 +176,16 @@ class CampaignPlan:
         recorded = _recorded(before)
         waiting = [item for item in planned if not item.skip and getattr(recorded.get(item.name), "state", "") != SWEPT]
         campaign = None if before is None else read_campaign(before)
-        if waiting and (why := budget.too_small(campaign, waiting[0].name, waiting[0].offer, utc_now())):
+        left = budget.left(campaign, utc_now())
+        if waiting and (why := budget.too_small(left, waiting[0].name, waiting[0].offer)):
             raise Refusal(f"--max-cost {budget.max_cost:g}: {why}: give more")
 
     def _ask(self, planned: Sequence[PlannedCluster], budget: Budget, study: str) -> None:
         """Asks once, where a cluster that costs money is to be made. Raises Refusal without a yes."""
         paid = [item.name for item in planned if item.offer.made and item.offer.price is not None and not item.skip]
         most = f"{budget.max_cost or 0.0:g} {budget.currency}"
-        question = f"Make {', '.join(paid)}, one after the other, for {study} and at most {most} in all?"
+        how = "one after the other" if self.parallel == 1 else f"at most {self.parallel} at once"
+        question = f"Make {', '.join(paid)}, {how}, for {study} and at most {most} in all?"
         if paid and not self.us.person.agrees(question):
             raise Refusal("nothing is made: you did not say yes")
 
@@ -213,96 +238,31 @@ def _summary(campaign: RecordedCampaign) -> TextTable:
     return TextTable(("cluster", "state", "spent", "sweep", "why"), rows, "Campaign", spent)
 
 
-# What is done with a cluster
+@dataclass
+class Interrupts:
+    """How often the person asked to end, by Ctrl-C or SIGTERM.
 
-
-class AgreedPerson(Person):
-    """The person who has agreed to the whole campaign: nothing is shown or asked again."""
-
-    def show(self, tables: Sequence[TextTable]) -> None:
-        """Shown before."""
-
-    def agrees(self, question: str) -> bool:
-        self.say(f"{question} Yes, as for the whole campaign.")
-        return True
-
-
-def _agreed(person: Person) -> AgreedPerson:
-    return AgreedPerson(person.console, True, None)
-
-
-@dataclass(frozen=True)
-class ClusterSteps:
-    """The steps of a campaign, by what `fab up`, `check`, `push`, `sweep`, `pull` and `down` do."""
-
-    request: Request
-    us: Operator
-
-    def up(self, cluster: str, offer: ClusterOffer, most: float | None) -> Inventory:
-        if offer.made:
-            known_clusters().provider(cluster).up(cluster, UpFlags(budget=most), self.us)
-        return find_living(cluster)
-
-    def check(self, cluster: str) -> None:
-        check_cluster(self._request(find_living(cluster), cluster), in_part=True)
-
-    def push(self, cluster: str) -> None:
-        if find_living(cluster).executor == "ssh":
-            push_to(cluster)
-
-    def sweep(self, cluster: str, ends_at: str | None, folder: Path | None, begun: Callable[[Path], None]) -> SweepEnd:
-        found, around = find_living(cluster), surroundings()
-        request = self._request(found, cluster)
-        if ends_at is not None and (found.expires_at is None or lifetime_left_s(found.expires_at, ends_at) > 0):
-            found = found.model_copy(update={"expires_at": ends_at})
-            around = replace(around, clusters=with_given(around.clusters, cluster, found))
-        prepared = _prepared(request, around, folder)
-        paths, result = carry_out_sweep(prepared, begun)
-        records = resume.records(paths)
-        complete = not any(resume.left_over(records.get(item.run.run_id)) for item in prepared.every_run(paths))
-        return SweepEnd(complete, result.counts, result.as_planned)
-
-    def pull(self, cluster: str, folder: Path) -> None:
-        if _found(cluster) is not None:
-            pull_sweep(cluster, SweepPaths(folder), self.us)
-
-    def down(self, cluster: str) -> None:
-        known_clusters().provider(cluster).down(cluster, False, self.us)
-
-    def _request(self, found: Inventory, cluster: str) -> Request:
-        """That of a sweep on the cluster."""
-        turn = self.request.turn if found.is_this_machine else Turn()
-        return replace(self.request, cluster=cluster, turn=turn)
-
-
-def _prepared(request: Request, around: Surroundings, folder: Path | None) -> Sweep:
-    """The sweep in the folder, which goes on; another one where there is none, or where its machines changed since.
-
-    Raises Refusal.
+    Each time it ends what the main thread is at; or else tells that number to `tell`, where there is one.
     """
-    if folder is not None:
-        found = prepare(replace(request, out=folder), around)
-        try:
-            found.find()
-            return found
-        except Refusal as refusal:
-            print_line(f"another sweep is begun: {refusal}")
-    return prepare(replace(request, new=True), around)
+
+    count: int = 0
+    tell: Callable[[int], None] | None = None
+
+    def hear(self, *_: object) -> None:
+        """The signals' handler."""
+        self.count += 1
+        if self.tell is None:
+            raise KeyboardInterrupt
+        self.tell(self.count)
 
 
 @contextmanager
-def interruptible() -> Iterator[Callable[[], int]]:
+def interruptible() -> Iterator[Interrupts]:
     """Inside it, SIGTERM ends what is at work as Ctrl-C does; yields how often either came."""
-    count = 0
-
-    def interrupt(*_: object) -> None:
-        nonlocal count
-        count += 1
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    interrupts = Interrupts()
+    before = {number: signal.signal(number, interrupts.hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: count
+        yield interrupts
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

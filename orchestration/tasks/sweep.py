@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 SWEEP_HELP = {
     "cluster": f"where to run: {LOCAL_CLUSTER}",
-    "clusters": "several instead, comma-separated: one after the other is brought up, swept and taken down",
+    "clusters": "several instead, comma-separated: each is brought up, swept and taken down, one after the other",
+    "parallel": "with --clusters: how many are at work at once, those on this machine alone (default: 1)",
     "study": "what to run: a name that the task `studies` lists, or the path of a study (default: the cluster's own)",
     "out": "folder of the sweep (default: results/runs/<study>-<cluster>-<UTC time>, or the unfinished one)",
     "new": "start another sweep, even where an unfinished one could continue",
@@ -66,6 +67,7 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     metric: Sequence[str],
     cluster: str = "local",
     clusters: str = "",
+    parallel: str = "",
     study: str = "",
     out: str = "",
     new: bool = False,
@@ -104,6 +106,8 @@ def sweep(  # noqa: PLR0913, PLR0917  one argument a flag
     if clusters:
         _campaign(locals())
         return
+    if parallel:
+        raise Refusal("--parallel is of several clusters: give --clusters too")
     goal = goal_of(find_living(cluster), within, max_launches, max_time, max_cost)
     count = number("--planned-nodes", planned_nodes)
     if count is not None and goal is not None:
@@ -147,7 +151,7 @@ def _campaign(flags: Mapping[str, Any]) -> None:
         goal=goal,
     )
     request.turn.check(here)
-    question = CampaignQuestion(flags["clusters"], flags["max_cost"], request, flags["new"])
+    question = CampaignQuestion(flags["clusters"], flags["max_cost"], request, flags["new"], flags["parallel"])
     if not carry_out_campaign(question, operator(flags["yes"]), dry_run=flags["dry_run"]):
         raise Exit(code=1)
 

@@ -151,8 +151,18 @@ class Room:
     either: bool = False
 
     @property
+    def counts(self) -> bool:
+        """Whether it is known to limit what can be made."""
+        return self.have is not None and not self.either
+
+    @property
+    def free(self) -> float:
+        """How much of it nobody uses; endless where that is not known."""
+        return math.inf if self.have is None else self.have.limit - self.have.usage
+
+    @property
     def short(self) -> bool:
-        return self.have is not None and not self.either and self.needed > self.have.limit - self.have.usage
+        return self.counts and self.needed > self.free
 
     @property
     def remark(self) -> str:

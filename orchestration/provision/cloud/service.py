@@ -58,12 +58,14 @@ class Cloud:
         name, new = self._stack_for(cluster)
         try:
             chosen, folder = self._select(name, create=True), folder_of(name, self.root)
-            found = Up(chosen, self._google(name), folder, self.person, self.clock).look()
+            seen = Up(chosen, self._google(name), folder, self.person, self.clock).look()
         finally:
             if new:
                 self._forget(name)
+        found = seen.offer
         price = Price.model_validate(hostfile.price(found.price.model_dump()))
-        return ClusterOffer(True, len(found.instances), price, found.lifetime_s, SHORTEST_S)
+        quota = {} if seen.stood else {room.metric: (room.needed, room.free) for room in seen.rooms if room.counts}
+        return ClusterOffer(True, len(found.instances), price, found.lifetime_s, SHORTEST_S, quota=quota)
 
     def _stack_for(self, cluster: str) -> tuple[str, bool]:
         """The stack of a cluster that is to be made, and whether its settings were written just now. Raises Refusal."""

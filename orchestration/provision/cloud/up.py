@@ -25,6 +25,7 @@ from orchestration.provision.cloud.nodes import Nodes
 from orchestration.provision.cloud.offer import (
     Instance,
     Offer,
+    Room,
     aged,
     bill,
     check_room,
@@ -41,12 +42,14 @@ from orchestration.provision.cloud.standing import Disruption, disruptions, told
 
 @dataclass(frozen=True)
 class Seen:
-    """What `fab up` found before it asks: how many things change, and the URNs of nodes that are to be made anew."""
+    """What `fab up` found before it asks: how many things change, the URNs of nodes that are to be made anew, and the
+    quotas that it needs."""
 
     stood: bool
     offer: Offer
     planned: int
     replaced: tuple[str, ...]
+    rooms: Sequence[Room] = ()
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,9 @@ class Up:
         except (StackError, NotReadyError, pairing.PairingError, Refusal, OSError) as error:
             raise self._failed(str(error), seen.stood) from error
 
-    def look(self) -> Offer:
+    def look(self) -> Seen:
         """What `up` would make, after it was shown; makes nothing. Raises Refusal."""
-        return self._shown().offer
+        return self._shown()
 
     # Before the question
 
@@ -132,7 +135,7 @@ class Up:
         if disrupted or refused:
             self._may_replace(disrupted, refused)
         urns = tuple(dict.fromkeys(each.urn for each in disrupted))
-        return Seen(bool(held.resources), offer, len(heard.planned), urns)
+        return Seen(bool(held.resources), offer, len(heard.planned), urns, found)
 
     def _preview(self, heard: Heard) -> str:
         """The engine's words where it would have to replace rank 0's protected node, else empty. Raises StackError."""

@@ -34,9 +34,9 @@ class ContainerClusters(Provider):
 
     def offer(self, cluster: str, operator: Operator) -> ClusterOffer:
         if folder_of(cluster, operator.root).inventory.exists():
-            return super().offer(cluster, operator)
+            return replace(super().offer(cluster, operator), here=True)
         self.check_down(cluster, operator)
-        return ClusterOffer(True, len(SHAPES[cluster].services))
+        return ClusterOffer(True, len(SHAPES[cluster].services), here=True)
 
     def check_down(self, cluster: str, operator: Operator) -> None:
         _containers(cluster, operator)

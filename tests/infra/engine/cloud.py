@@ -75,6 +75,7 @@ class Cloud:
 
     compute: Compute
     head: str = HEAD  # where the internet finds rank 0
+    heads: dict[str, str] = field(default_factory=dict)  # the same by a node's name, if not `head`
     made: dict[str, Made] = field(default_factory=dict)
     publishes: dict[str, dict[str, str]] = field(default_factory=dict)  # what a node says of itself, if not READY
     refuses: dict[str, str] = field(default_factory=dict)  # by name: Google's words
@@ -89,7 +90,7 @@ class Cloud:
             raise GoogleRefusesError(f"googleapi: Error 409: The resource '{path}' already exists, alreadyExists")
         if missing := [link for link in _links(inputs) if link not in self.compute.held]:
             raise GoogleRefusesError(f"googleapi: Error 404: The resource '{missing[0]}' was not found, notFound")
-        self.made[path] = Made(kind, inputs, outputs(kind, inputs, preview=False, head=self.head))
+        self.made[path] = Made(kind, inputs, outputs(kind, inputs, preview=False, head=self._head(inputs)))
         uses = [*_links(inputs), *self._addresses(kind, inputs)]
         platform = self.platforms.get(str(inputs["name"]), "Intel Broadwell")
         self.compute.put(path, status="RUNNING", cpuPlatform=platform, uses=uses)
@@ -109,7 +110,7 @@ class Cloud:
         if (found := self.read(path)) is None:
             raise GoogleRefusesError(f"googleapi: Error 404: The resource '{path}' was not found, notFound")
         kept = {key: found.outputs[key] for key in ("creationTimestamp", "selfLink") if key in found.outputs}
-        found.inputs, found.outputs = inputs, outputs(found.kind, inputs, preview=False, head=self.head) | kept
+        found.inputs, found.outputs = inputs, outputs(found.kind, inputs, preview=False, head=self._head(inputs)) | kept
         return found.outputs
 
     def delete(self, path: str) -> None:
@@ -128,6 +129,9 @@ class Cloud:
     def take(self, name: str) -> None:
         """A node goes behind everybody's back, as at its lifetime's end."""
         self.delete(next(path for path in self.compute.held if path.endswith(f"/instances/{name}")))
+
+    def _head(self, inputs: dict[str, Any]) -> str:
+        return self.heads.get(str(inputs["name"]), self.head)
 
     def _addresses(self, kind: str, inputs: dict[str, Any]) -> list[str]:
         """The reserved addresses that a node holds."""

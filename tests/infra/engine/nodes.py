@@ -39,15 +39,21 @@ class Nodes(Hosts):
             shutil.copy(self.folder / "cluster" / "node_key.pub", folder / "home" / ".ssh" / "id_ed25519.pub")
 
     def serve(self, desk: Desk, *stacks: str) -> None:
-        """They are the nodes that Google makes for a desk, of its stack or of these, one stack after the other."""
-        desk.cloud.head = self.head.address
+        """They are the nodes that Google makes for a desk, of its stack or of these, one stack after the other.
+
+        Others may be those of further stacks.
+        """
         of = stacks or (desk.stack,)
         by_name = {f"convscale-{stack}-{host.name}": host for stack in of for host in self.hosts}
         for name, host in by_name.items():
             own = public_key((host.folder / "host_key.pub").read_text(), host.name)
+            desk.cloud.heads[name] = self.head.address
             desk.cloud.publishes[name] = {"convscale/bootstrap": "ready", "convscale/hostkey": own}
 
+        others = desk.provider.after
+
         def start(name: str) -> None:
+            others(name)
             if name in by_name:
                 (path,) = [path for path in desk.cloud.made if path.endswith(f"/instances/{name}")]
                 (key,) = KEY.findall(desk.cloud.made[path].inputs["metadata"]["startup-script"])

@@ -11,6 +11,7 @@ from tests.infra.engine.nodes import Nodes
 from tests.infra.engine.test_sweep import STUDY
 from tests.infra.engine.test_type_and_count import stacks
 from workload.record.campaign import LEDGER, read_campaign
+from workload.record.ledger import read_ledger
 
 TYPES = [TypeAndCount(name, 2) for name in ("t2d-standard-1", "e2-medium", "t2d-standard-2")]
 NAMES = [f"{each.machine_type}x{each.count}" for each in TYPES]
@@ -28,6 +29,12 @@ def nodes(tmp_path):
 
 
 @pytest.fixture
+def other_nodes(tmp_path):
+    with Nodes(tmp_path / "others", 2, shift=1) as running:
+        yield running
+
+
+@pytest.fixture
 def desk(sit, tmp_path):
     """A person who has one stack, which is not up, and a study."""
     found = sit("light")
@@ -38,10 +45,10 @@ def desk(sit, tmp_path):
     return found
 
 
-def place(desk, nodes):
+def place(desk, nodes, types=TYPES):
     """The stacks that are made have their nodes where the hosts are."""
-    nodes.serve(desk, FIRST, MIDDLE, LAST)
-    for each in TYPES:
+    nodes.serve(desk, *(each.stack for each in types))
+    for each in types:
         made.write(each, desk.tree)
         path = stack_settings.own_file(each.stack, desk.tree)
         document = yaml.safe_load(path.read_text())
@@ -77,6 +84,29 @@ def test_three_types_in_a_row_of_which_the_middle_one_fails(desk, nodes, tmp_pat
     assert desk.cloud.compute.held == {}
     assert stacks(desk) == ["light"]
     assert not list((desk.tree / "infra" / "clusters").glob("*/inventory.json"))
+
+
+def test_two_at_once_and_one_that_fails(desk, nodes, other_nodes, tmp_path):
+    first, middle, last = TYPES
+    place(desk, nodes, [first, middle])
+    place(desk, other_nodes, [last])
+    desk.cloud.refuses[f"convscale-{MIDDLE}-node2"] = FREE
+    clusters = [NAMES[0], NAMES[2], NAMES[1]]
+    said = sweep(desk, tmp_path, "--max-cost", "40", "--yes", "--parallel", "2", clusters=clusters, status=1)
+    assert f"Make {', '.join(clusters)}, at most 2 at once, for small and at most 40 USD in all?" in said
+    found = campaign(desk)
+    assert [each.state for each in found.clusters] == ["swept", "swept", "failed"], said
+    assert f"{MIDDLE} is taken down again, nothing is left of it" in found.clusters[2].reason
+    events = [(each["event"], each.get("cluster")) for each in read_ledger(found.folder / LEDGER).events]
+    at_once = [events.index((event, name)) for event in ("starting", "left") for name in clusters[:2]]
+    assert max(at_once[:2]) < min(at_once[2:])
+    assert events.index(("starting", clusters[2])) > min(at_once[2:])
+    assert 0.0 < found.spent < 40.0
+    assert all(each.since is None for each in found.clusters)
+    assert desk.cloud.compute.held == {}
+    assert stacks(desk) == ["light"]
+    assert not list((desk.tree / "infra" / "clusters").glob("*/inventory.json"))
+    assert desk.locks() == []
 
 
 def test_what_cannot_be_is_refused_before_anything_is_made(desk, tmp_path):

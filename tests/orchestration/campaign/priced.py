@@ -1,4 +1,4 @@
-"""Clusters of the test's own at made-up prices, each of them this machine: `cheap`, `dear` and `broken`.
+"""Clusters of the test's own at made-up prices, each of them this machine: `cheap`, `twin`, `dear` and `broken`.
 
 `broken` cannot be brought up as long as there is no file `mended` in the project's folder.
 """
@@ -16,11 +16,11 @@ from orchestration.errors import Refusal, Stopped
 from orchestration.operator import Operator
 from orchestration.provision import files
 
-PRICES = {"cheap": 0.36, "dear": 36.0, "broken": 0.36}
+PRICES = {"cheap": 0.36, "twin": 0.36, "dear": 36.0, "broken": 0.36}
 
 
 class Priced(Provider):
-    """The provider of the three."""
+    """Their provider. It does not say that they are this machine, so that two may be up at once."""
 
     kind = "made-up prices"
 

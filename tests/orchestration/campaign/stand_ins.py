@@ -53,17 +53,18 @@ class StandIn:
     def utc(self) -> str:
         return self.now.isoformat()
 
-    def runner(self, max_cost: float | None) -> CampaignRunner:
+    def runner(self, max_cost: float | None, parallel: int = 1) -> CampaignRunner:
         """Another process that begins with the same command."""
         self.interrupts = 0
         folders.begin(self.folder, IDENTITY, self.utc())
         budget = Budget(max_cost, "USD")
         journal = CampaignJournal(self.folder, budget, self.utc, self.said.append, lambda: self.interrupts)
-        return CampaignRunner(self, journal)
+        return CampaignRunner(self, journal, parallel, self.interrupt)
 
-    def campaign(self, max_cost: float | None = 1000.0, skip: dict[str, str] | None = None) -> str:
+    def campaign(self, max_cost: float | None = 1000.0, skip: dict[str, str] | None = None, parallel: int = 1) -> str:
         """The whole command: how it ended."""
-        runner = self.runner(max_cost)
+        runner = self.runner(max_cost, parallel)
+        self.ask = runner.news.put
         runner.recover(self.find)
         planned = [PlannedCluster(name, offer, (skip or {}).get(name, "")) for name, offer in self.offers.items()]
         end = runner.carry_out(planned)
@@ -75,6 +76,9 @@ class StandIn:
 
     def find(self, cluster: str) -> Inventory | None:
         return self._inventory(cluster) if cluster in self.alive else None
+
+    def interrupt(self, asked: int) -> None:
+        """What the person's Ctrl-C does to steps at work beside each other."""
 
     # The steps
 
@@ -97,11 +101,16 @@ class StandIn:
         sweep = folder or self.folder.parent / f"quick-{cluster}"
         sweep.mkdir(exist_ok=True)
         begun(sweep)
+        self.meet(cluster)
         takes_s = self.left_s.get(cluster, SWEEP_S)
-        has_s = takes_s if ends_at is None else min(takes_s, lifetime_left_s(ends_at, self.utc()))
-        self._do("sweep", cluster, has_s)
+        since = self.now
+        has_s = takes_s if ends_at is None else min(takes_s, lifetime_left_s(ends_at, since.isoformat()))
+        self._do("sweep", cluster, has_s, since)
         self.left_s[cluster] = takes_s - has_s
         return SweepEnd(has_s == takes_s, {"ok": 1})
+
+    def meet(self, cluster: str) -> None:
+        """What comes first in a sweep."""
 
     def pull(self, cluster: str, folder: Path) -> None:
         self._do("pull", cluster, 0.0)
@@ -112,10 +121,11 @@ class StandIn:
         self._do("down", cluster, DOWN_S)
         self.alive.remove(cluster)
 
-    def _do(self, step: str, cluster: str, takes_s: float) -> None:
+    def _do(self, step: str, cluster: str, takes_s: float, since: datetime.datetime | None = None) -> None:
+        """Until so long after it began; what is done at once with other clusters takes no time of theirs."""
         self.asked.append(f"{cluster}.{step}")
         error = self.wrong.pop(f"{cluster}.{step}", None)
-        self.now += datetime.timedelta(seconds=takes_s)
+        self.now = max(self.now, (since or self.now) + datetime.timedelta(seconds=takes_s))
         if isinstance(error, KeyboardInterrupt):
             self.interrupts += 1
         if error is not None:
