@@ -67,12 +67,7 @@ def measure(
     baseline_bytes = _baseline_bytes()
     repeater.mover.prepare()
     warmups, repeats = repeater.all()
-    own: dict[str, Any] = {
-        "memory": {"rank": comm.rank, "baseline_rss_bytes": baseline_bytes, **_memory_entry(repeater.readings)},
-        "block": _block_entry(comm.rank, run, repeater.mover),
-        "mpi_calls": _call_entries(comm.rank, repeater.readings.calls),
-        "device": _device_entry(comm.rank, repeater.mover),
-    }
+    own = _own_entries(comm.rank, run, repeater, baseline_bytes)
     repeater.mover.close()  # collective: not in a `finally`, for after an error on one rank the others would hang here
     if output is not None:
         output.end()
@@ -81,7 +76,6 @@ def measure(
     gathered = comm.gather(own, root=ROOT)
     if gathered is None:
         return None
-    devices = {"devices": [each["device"] for each in gathered]} if on_gpu else {}
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run.run_id,
@@ -89,13 +83,10 @@ def measure(
         "stores": repeater.stores.document(),
         "warmup_repeats": warmups,
         "repeats": repeats,
-        "memory": [each["memory"] for each in gathered],
-        "blocks": [each["block"] for each in gathered],
-        "mpi_calls": [call for each in gathered for call in each["mpi_calls"]],
         "check": _check_entry(repeater.readings.results),
         "machines": machines,
-        "clock_agreement": _clock_agreement([each["elapsed"] for each in gathered]),
-        **devices,
+        **_of_all_ranks(gathered),
+        **({"devices": [each["device"] for each in gathered]} if on_gpu else {}),
     }
 
 
@@ -186,6 +177,26 @@ def _memory_entry(readings: Readings) -> dict[str, Any]:
         "rss_after_phase_bytes": readings.rss_after_phase_bytes,
         "major_faults": readings.major_faults,
         "swap_bytes": swap_bytes,
+    }
+
+
+def _own_entries(rank: int, run: Run, repeater: Repeater, baseline_bytes: int) -> dict[str, Any]:
+    """What the record says of this rank."""
+    return {
+        "memory": {"rank": rank, "baseline_rss_bytes": baseline_bytes, **_memory_entry(repeater.readings)},
+        "block": _block_entry(rank, run, repeater.mover),
+        "mpi_calls": _call_entries(rank, repeater.readings.calls),
+        "device": _device_entry(rank, repeater.mover),
+    }
+
+
+def _of_all_ranks(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the record says of the ranks, in their order."""
+    return {
+        "memory": [each["memory"] for each in entries],
+        "blocks": [each["block"] for each in entries],
+        "mpi_calls": [call for each in entries for call in each["mpi_calls"]],
+        "clock_agreement": _clock_agreement([each["elapsed"] for each in entries]),
     }
 
 

@@ -211,16 +211,8 @@ def prepare(request: Request, surroundings: Surroundings, machines: Sequence[Map
         workload=workload.digest,
         facts=resume.facts(_lasting(every_machine, every), _slots(every_machine, every)),
     )
-    plan = replace(
-        plan,
-        notes=(
-            *_remarks(inventory, surroundings),
-            *_of_machines(machines),
-            *_no_scaling(every),
-            *_shared(inventory),
-            *plan.notes,
-        ),
-    )
+    notes = (*_remarks(inventory, surroundings), *_of_machines(machines), *_no_scaling(every), *_shared(inventory))
+    plan = replace(plan, notes=(*notes, *plan.notes))
     basis = replace(basis, inventory=inventory, machines=machines, cpus=node_cpus(machines))
     return Sweep(surroundings, request, experiment, loaded, basis, plan, executor, identity)
 
