@@ -43,7 +43,8 @@ class Limit:
 class Gpus:
     """The GPUs that are built into a machine: how many of what, and the quotas that they count against.
 
-    `memory_bytes` is of one GPU, `spot_quota` of spot machines.
+    `memory_bytes` and `limits` are of one GPU, `spot_quota` of spot machines. Limits are those that are known:
+    link_bytes_per_s each way, memory_bytes_per_s, flops_per_s.
     """
 
     count: int
@@ -51,6 +52,7 @@ class Gpus:
     memory_bytes: int
     quota: str
     spot_quota: str
+    limits: Mapping[str, Limit]
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,11 @@ def _gpus(count: int, family: Mapping[str, Any]) -> Gpus | None:
     if not count:
         return None
     gpu = family["gpu"]
-    return Gpus(count, gpu["name"], gpu["memory_gb"] * GIGABYTE, gpu["quota"], gpu["spot_quota"])
+    limits = {
+        key: Limit(each["value"], each["basis"], each["source"], each["date"])
+        for key, each in family.get("gpu_limits", {}).items()
+    }
+    return Gpus(count, gpu["name"], gpu["memory_gb"] * GIGABYTE, gpu["quota"], gpu["spot_quota"], limits)
 
 
 def _limits(

@@ -23,6 +23,8 @@ WITHIN_LATENCY_S = 1e-6  # order of magnitude of a message through shared memory
 COPY_BYTES = 2**26
 LOAD = 2.0  # bytes of memory traffic a byte of x that is made costs: the line read, and written
 COPIES = 4.0  # bytes of memory traffic a byte sent within a node costs: copied in, copied out
+LAUNCH_S = 1e-5  # order of magnitude of a kernel's launch, until the host knows that it is done
+OF_GPUS = ("link_bytes_per_s", "memory_bytes_per_s", "flops_per_s")
 NEEDED = ("cores", "memory_bytes_per_s", "flops_per_s", "network_bytes_per_s", "network_latency_s")
 
 
@@ -55,12 +57,16 @@ def describe(name: str, described: DescribedNodes, root: Path, utc: str, measure
     notes = [f"Nobody has measured {name}: these are stated figures of {machine.name}, no interval follows from them."]
     notes += [f"{key} {limits[key].value:g}: {limits[key].basis}, {_source(limits[key])}" for key in NEEDED]
     notes.append("Of a core's multiply-add rate each backend is taken to reach what it does on this machine.")
+    if machine.gpus is not None:
+        of_gpus = [(key, machine.gpus.limits[key]) for key in OF_GPUS if key in machine.gpus.limits]
+        notes += [f"GPU's {key} {limit.value:g}: {limit.basis}, {_source(limit)}" for key, limit in of_gpus]
     if machine.on_demand is not None:
         notes.append(
             "The price is the machines' alone, on demand, without disks, addresses and traffic: "
             f"{_source(machine.on_demand)}"
         )
     probe = _probe(name, described.count * slots, limits, _shares(measured))
+    probe["nodes"][0].update(_gpus(machine))
     return Stated(found, probe, tuple(notes), _spot_share(machine))
 
 
@@ -152,6 +158,25 @@ def _probe(name: str, ranks: int, limits: Mapping[str, Limit], shares: Mapping[s
                 ],
             }
         ],
+    }
+
+
+def _gpus(machine: MachineType) -> dict[str, Any]:
+    """What a node's entry has of GPUs: of each what is stated of it, however many are at work."""
+    if machine.gpus is None or not all(key in machine.gpus.limits for key in OF_GPUS):
+        return {"gpus_left_out": f"infra/machines.toml states none of {machine.name}"}
+    link, memory, flops = (machine.gpus.limits[key].value for key in OF_GPUS)
+    actives = sorted({1, machine.gpus.count})
+    rates = {"to_device": link, "to_host": link, "both": 2 * link, "copy": memory}
+    copies = {kind: [{"active": each, "bytes_per_s": rate} for each in actives] for kind, rate in rates.items()}
+    return {
+        "gpus": {
+            "count": machine.gpus.count,
+            "devices": [],
+            **copies,
+            "multiply_add": [{"active": each, "flops_per_s": flops} for each in actives],
+            "launch": [{"active": each, "launch_s": LAUNCH_S} for each in actives],
+        }
     }
 
 

@@ -42,7 +42,7 @@ def test_every_price_and_limit_has_its_source_and_date():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_says_all_that_its_types_have_in_common(family):
     found = FAMILIES[family]
-    of_gpus = {"gpu"} if family in WITH_GPUS else set()
+    of_gpus = {"gpu", "gpu_limits"} if family in WITH_GPUS else set()
     assert set(found) - of_gpus == {
         "stated", "processor", "cpu_platforms", "mixed_processors", "threads", "threads_per_core", "compact_placement",
         "live_migration", "disk_types", "cpu_quota", "limits", "types",
@@ -88,7 +88,8 @@ def test_every_profiles_machine_is_described():
     assert fat.spot.amount_per_hour < fat.on_demand.amount_per_hour
     assert (fat.cores.value, light.cores.value, gpu.cores.value) == (8, 1, 2)
     assert (fat.gpus, light.gpus) == (None, None)
-    assert gpu.gpus == machines.Gpus(1, "NVIDIA L4", 24 * 10**9, "NVIDIA_L4_GPUS", "PREEMPTIBLE_NVIDIA_L4_GPUS")
+    assert (gpu.gpus.count, gpu.gpus.name, gpu.gpus.memory_bytes) == (1, "NVIDIA L4", 24 * 10**9)
+    assert (gpu.gpus.quota, gpu.gpus.spot_quota) == ("NVIDIA_L4_GPUS", "PREEMPTIBLE_NVIDIA_L4_GPUS")
 
 
 @pytest.mark.parametrize("name", [name for name, each in TYPES.items() if each.gpus])
@@ -99,6 +100,8 @@ def test_a_machine_with_gpus_is_ended_for_maintenance_and_counts_against_quotas_
     assert machine.gpus.quota.startswith("NVIDIA_")
     assert machine.gpus.memory_bytes in (24 * 10**9, 40 * 10**9)
     assert machine.vcpus >= 4 * machine.gpus.count
+    assert set(machine.gpus.limits) == {"link_bytes_per_s", "memory_bytes_per_s", "flops_per_s"}
+    assert 1e10 < machine.gpus.limits["link_bytes_per_s"].value < machine.gpus.limits["memory_bytes_per_s"].value
 
 
 def test_every_quota_is_one_that_google_names():

@@ -9,7 +9,11 @@ from orchestration.errors import Refusal
 from orchestration.forecast import datasheet
 from orchestration.provision.cloud.provider import GoogleCloud
 from results.forecast.convolution import probe
+from results.forecast.convolution.model import ForecastCase, forecast
+from results.forecast.convolution.probe import ForecastError
 from tests.orchestration.support import ROOT
+from workload.domain.grid import Grid
+from workload.domain.problem import Problem
 
 UTC = "2026-01-01T00:00:00+00:00"
 MEASURED = {
@@ -61,6 +65,37 @@ def test_a_node_of_several_cores_shares_what_is_stated_of_all(root):
     assert made.multiply_add.at(8) == pytest.approx(1.74e12 / 8)
     assert made.load.at(8) == pytest.approx(made.memory.at(8) / 8 / datasheet.LOAD)
     assert [node.slots for node in found.inventory.nodes] == [16], "one node with a slot a vCPU where nothing is said"
+
+
+def test_a_machines_gpus_are_forecast_from_what_is_stated_of_them(root):
+    found = describe(root, "config: {convscale:machine_type: g2-standard-24}")
+    gpus = probe.parse(found.probe, "stated").gpus
+    assert gpus.count == 2
+    for active in (1, 2):
+        limits = gpus.at(active)
+        assert (limits.to_device_bytes_per_s, limits.to_host_bytes_per_s, limits.both_bytes_per_s) == (32e9, 32e9, 64e9)
+        assert (limits.copy_bytes_per_s, limits.flops_per_s, limits.launch_s) == (3e11, 3.03e13, datasheet.LAUNCH_S)
+    notes = "\n".join(found.notes)
+    for key in datasheet.OF_GPUS:
+        assert re.search(rf"GPU's {key} .*\(2026-\d\d-\d\d\)", notes)
+    case = ForecastCase(Problem(40, 3, 3, 1024, 1024, 3), Grid(batch=2), "device", "cuda", 24)
+    on_two = forecast(case, probe.parse(found.probe, "stated"))
+    assert on_two.phases_s["distribute"] == pytest.approx(case.problem.x_bytes / 2 / 32e9, rel=0.02)
+
+
+@pytest.mark.parametrize("unknown", [False, True], ids=["no GPU", "no figures"])
+def test_a_machine_without_stated_gpus_refuses_them_in_one_line(root, unknown):
+    file, machine = root / "infra" / "machines.toml", "g2-standard-4" if unknown else "e2-medium"
+    if unknown:
+        text = file.read_text()
+        file.write_text(text.replace("[families.g2.gpu_limits]", "[families.g2.gpu_limits_of_nobody]"))
+    found = probe.parse(describe(root, f"config: {{convscale:machine_type: {machine}}}").probe, "stated")
+    case = ForecastCase(Problem(4, 3, 3, 64, 64, 3), Grid(), "device", "cuda", 1)
+    with pytest.raises(
+        ForecastError, match=rf"no figures of GPUs \(infra/machines.toml states none of {machine}\)"
+    ) as no:
+        forecast(case, found)
+    assert "\n" not in str(no.value)
 
 
 def test_source_and_date_of_every_figure_are_told(root):
