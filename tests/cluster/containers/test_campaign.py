@@ -1,0 +1,105 @@
+"""compose-light against compose-fat against this machine, all measured in one campaign, and which of them to buy.
+
+The prices are made up: nothing here is for sale. That two clusters of this machine are never at work at once is told by
+the order of the ledger's events.
+"""
+
+import csv
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestration.campaign.folder import LEDGER
+from orchestration.clusters.folder import ClusterFolder
+from orchestration.provision.containers.cluster import SHAPES, Containers
+from orchestration.provision.containers.docker import Engine
+from tests.orchestration.support import FAB, copy_checkout
+from workload.record.campaign import read_campaign
+from workload.record.ledger import read_ledger
+
+STUDY = """
+schema_version = 1
+name = "bought"
+launches = 3
+repeats = 3
+warmups = 1
+timeout_s = 300.0
+images = "synthetic"
+problem = { batch = 8, in_channels = 3, out_channels = 3, height = 256, width = 256, kernel_size = 3 }
+[[series]]
+name = "strong"
+scaling = "strong"
+ranks = [1, 2]
+"""
+MADE_UP = {"compose-light": 0.80, "compose-fat": 0.40, "local": 0.10}  # US dollars an hour
+LIMIT_S = 1800
+
+
+@pytest.fixture
+def tree(engine: Engine, tmp_path: Path):
+    """A copy of the checkout; no container of it is left."""
+    copy = copy_checkout(tmp_path / "tree")
+    (copy / "bought.toml").write_text(STUDY)
+    try:
+        yield copy
+    finally:
+        for name in ("compose-light", "compose-fat"):
+            folder = ClusterFolder(copy / "infra" / "clusters" / name)
+            Containers(engine, copy, folder, SHAPES[name], lambda _: None).down()
+
+
+def fab(tree: Path, *words: str) -> str:
+    done = subprocess.run(
+        [str(FAB), *words],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_three_clusters_of_this_machine_are_measured_in_turn_and_compared(tree: Path) -> None:
+    clusters = list(MADE_UP)
+    words = ["--clusters", ",".join(clusters), "--parallel", "2", "--study", "bought.toml", "--wait"]
+    said = fab(tree, "sweep", *words)
+    assert "every cluster is swept" in said
+    (ledger,) = (tree / "results" / "runs").glob(f"*/{LEDGER}")
+    found = read_campaign(ledger.parent)
+    assert [(each.state, each.since) for each in found.clusters] == [("swept", None)] * 3
+    turns = [
+        (each["event"], each["cluster"]) for each in read_ledger(ledger).events if each["event"] in ("starting", "left")
+    ]
+    assert turns == [(event, name) for name in clusters for event in ("starting", "left")]
+    assert not [name for name in clusters if (tree / "infra" / "clusters" / name / "inventory.json").exists()]
+
+    prices = [word for name, price in MADE_UP.items() for word in ("--price", f"{name}={price}")]
+    limits = ["--deadline", "1h", "--budget-per-run", "1"]
+    fab(tree, "report", "--sweep", str(ledger.parent), *prices, *limits)
+    check_what_to_buy(ledger.parent)
+
+
+def check_what_to_buy(campaign: Path) -> None:
+    """The joint report has all three, each measured and with its price."""
+    with (campaign / "tables" / "choice.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["basis"] for row in rows} == {"measured"}
+    bids = {(row["cluster"], row["nodes"]) for row in rows}
+    assert bids == {("compose-light", "1"), ("compose-light", "2"), ("compose-fat", "1"), ("local", "1")}
+    for row in rows:
+        assert 0.0 < float(row["total_low_s"]) <= float(row["total_s"]) <= float(row["total_high_s"])
+        share = int(row["nodes"]) / 8 if row["cluster"] == "compose-light" else 1.0  # of its eight nodes
+        paid = MADE_UP[row["cluster"]] * share / 3600 * float(row["total_s"])
+        assert float(row["price"]) == pytest.approx(paid)
+    page = (campaign / "report.html").read_text()
+    section = page[page.index('id="buy"') : page.index('id="across"')]
+    named = re.search("The cheapest within 3600 s: ([a-z-]+) with", section)
+    assert named is not None
+    assert named[1] in MADE_UP
+    assert f"Price of {', '.join(MADE_UP)}: stated for this comparison, by whoever made it." in section
+    assert "<svg" in section
