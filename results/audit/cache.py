@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from results.records.convolution import on_gpu
 from results.records.measurement import Machine
 from results.records.point import RecordedPoint
 from results.records.sweep import RecordedSweep
@@ -14,7 +15,12 @@ WRITTEN_LINES = 1.5  # three bytes moved where a long copy has two: it writes pa
 
 
 def fits_a_cache(point: RecordedPoint, baseline: RecordedPoint) -> bool:
-    """Whether a cache of every node holds its ranks' parts of x and y, but not the whole x and y of one rank."""
+    """Whether a cache of every node holds its ranks' parts of x and y, but not the whole x and y of one rank.
+
+    False on GPUs, which compute from no cache of a core.
+    """
+    if on_gpu(point.convolution):
+        return False
     blocks = [block_of(point.convolution.problem, point.convolution.grid, rank) for rank in range(point.run.ranks)]
     part = max(block.x_bytes + block.y_bytes for block in blocks)
     one_rank = baseline.convolution.problem.x_bytes + baseline.convolution.problem.y_bytes

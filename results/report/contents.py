@@ -10,7 +10,7 @@ from results.comparison import buying
 from results.figures import across
 from results.figures import choice as choice_figures
 from results.figures import series as scaling_figures
-from results.figures.convolution import figures_of_series, figures_of_sweep
+from results.figures.convolution import figures_of_series, figures_of_sweep, gpu_figures
 from results.figures.drawing import Drawing
 from results.forecast.bid import Choice, ChoiceLimits, amount
 from results.records.price import PriceList
@@ -22,7 +22,7 @@ from results.tables.across import campaign as campaign_table
 from results.tables.across import choice as choice_table
 from results.tables.across import choices as choices_table
 from results.tables.across import joint, versus
-from results.tables.convolution import tables_of_series, tables_of_sweep
+from results.tables.convolution import gpu_answers, gpu_tables, tables_of_series, tables_of_sweep
 from results.tables.series import laws, memory, profile, scaling, share, spread
 from results.tables.sweep import accuracy, audit, check, provenance
 from workload.record.campaign import RecordedCampaign
@@ -60,6 +60,16 @@ def of_sweep(sweep: RecordedSweep) -> dict[str, list[Table]]:
         "audit": [audit.findings(audit_of(sweep))],
         "foretold": accuracy.tables(sweep),
     }
+
+
+def of_gpus(sweep: RecordedSweep) -> tuple[list[Table], list[str]]:
+    """GPUs beside the cores: the table, empty where no run was on a GPU, and the lines among its notes that answer."""
+    return gpu_tables(sweep), gpu_answers(sweep)
+
+
+def drawings_of_gpus(sweep: RecordedSweep) -> list[Drawing]:
+    """How far GPUs are ahead of the cores. Needs matplotlib."""
+    return gpu_figures(sweep)
 
 
 def drawings_of_sweep(sweep: RecordedSweep) -> list[Drawing]:

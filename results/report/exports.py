@@ -12,11 +12,11 @@ from typing import Any
 from results.formats import slug
 from results.records.launch import RecordedLaunch
 from results.records.sweep import RecordedSeries, RecordedSweep
-from results.report.samples import columns, rows
+from results.report.samples import DEVICE, columns, rows
 from results.scaling.line import lines
 
 INTEGERS = ("ranks", "launch", "sequence", "repeat", "rank")
-SECONDS = "time_s"
+SECONDS = ("time_s", DEVICE)
 
 
 def extra_p(series: RecordedSeries) -> dict[str, str]:
@@ -74,7 +74,8 @@ def parquet(sweeps: Sequence[RecordedSweep]) -> bytes:
     integers = {*INTEGERS, *whole}
     for name in sizes - whole:  # the sizes of another experiment may be words
         values[name] = [value if value is None else str(value) for value in values[name]]
-    kinds = {name: arrow.int64() if name in integers else arrow.string() for name in names} | {SECONDS: arrow.float64()}
+    kinds = {name: arrow.int64() if name in integers else arrow.string() for name in names}
+    kinds |= {name: arrow.float64() for name in SECONDS if name in names}
     schema = arrow.schema([(name, kinds[name]) for name in names])
     target = io.BytesIO()
     files.write_table(arrow.table(values, schema=schema), target)

@@ -135,6 +135,9 @@ class _Page:
         shown = contents.of_sweep(sweep)
         tables = {name: self.tables(shown[name], prefix) for name in ("environment", "check", "machines", "failed")}
         series = [self._series(sweep, each, prefix) for each in sweep.series]
+        gpus, gpu_answers = contents.of_gpus(sweep)
+        drawn = self.figures(contents.drawings_of_gpus(sweep), prefix)
+        beside = [{"figures": drawn, **self._answered(table, gpu_answers, prefix)} for table in gpus]
         figures = self.figures(contents.drawings_of_sweep(sweep), prefix)
         tables |= {name: self.tables(shown[name], prefix) for name in ("own", "audit", "foretold")}
         found = answer.of_sweep(sweep)
@@ -149,6 +152,7 @@ class _Page:
             "pictures": _pictures(sweep.folder),
             "series": series,
             "figures": figures,
+            "gpus": beside,
             "tables": tables,
             "logs": [launch for launch in not_ok(sweep) if launch.log_tail],
         }
@@ -194,12 +198,16 @@ class _Page:
         return {"overview": overview, "problems": problems, "campaign": campaign}
 
     def _choice(self, found: Choice, terms: Buying) -> dict[str, Any]:
-        """One problem: its answers stand above its figures, and no more below the table."""
-        answers, table = contents.answers_of_choice(found, terms), contents.of_choice(found, terms)
-        (shown,) = self.tables([table], "")
-        shown["table"] = replace(shown["table"], notes=tuple(note for note in table.notes if note not in answers))
+        """One problem: its answers, its figures and its table."""
+        shown = self._answered(contents.of_choice(found, terms), contents.answers_of_choice(found, terms), "")
         figures = self.figures(contents.drawings_of_choice(found, terms), "")
-        return {"heading": found.problem, "answers": answers, "table": shown, "figures": figures}
+        return {"heading": found.problem, "figures": figures, **shown}
+
+    def _answered(self, table: Table, answers: Sequence[str], prefix: str) -> dict[str, Any]:
+        """A table whose answers stand above it, and no more among its notes."""
+        (shown,) = self.tables([table], prefix)
+        shown["table"] = replace(shown["table"], notes=tuple(note for note in table.notes if note not in answers))
+        return {"answers": answers, "table": shown}
 
     def figures(self, drawings: Sequence[Drawing], prefix: str) -> list[dict[str, Any]]:
         return [self._figure(drawing, prefix) for drawing in drawings]

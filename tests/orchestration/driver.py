@@ -31,7 +31,14 @@ given = dict(flag.split("=", 1) for flag in flags)
 machine = given.pop("machine", None)
 whole = behaviour in ("real", "mute-canary", "hung-canary")
 real = whole or behaviour == "bare"
-program = ("-m", "workload") if real else ("-m", "tests.orchestration.fake_workload", behaviour)
+played = behaviour == "played-gpu"
+program = (
+    ("-m", "workload")
+    if real
+    else ("-m", "tests.orchestration.played_gpu")
+    if played
+    else ("-m", "tests.orchestration.fake_workload", behaviour)
+)
 sweep.surroundings = lambda: Surroundings(
     clusters_of(ROOT, os.environ),
     RunsFolder(Path(runs)),
@@ -45,7 +52,8 @@ if behaviour.endswith("-canary"):
     canary.BRIEF_TIMEOUT_S = 1.0 if behaviour == "mute-canary" else 60.0
 SweepForecast.keep = lambda *_: ""  # the errors of forecasts are remembered beside a person's own probe
 if machine is not None and not real:
-    LocalExecutor.machines = lambda _: [json.loads(machine)]
+    found = json.loads(machine) | ({"cuda": "found"} if played else {})
+    LocalExecutor.machines = lambda _: [found]
 if not whole:
     sweep.print_report = lambda *_: None  # the records of a fake say nothing worth a report
     SweepForecast.ledger_extras = lambda _: LedgerExtras()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from results.figures.convolution import movements, replay
+from results.figures.convolution import gpu, movements, replay
 from results.figures.drawing import Drawing
 from results.records.kinds import CONVOLUTION
 from results.records.sweep import RecordedSeries, RecordedSweep
@@ -16,3 +16,8 @@ def figures_of_series(series: RecordedSeries) -> list[Drawing]:
 def figures_of_sweep(sweep: RecordedSweep) -> list[Drawing]:
     """Movements and grids side by side; empty if there is nothing to compare. Needs matplotlib."""
     return [] if sweep.experiment is not CONVOLUTION else movements.of_sweep(sweep)
+
+
+def gpu_figures(sweep: RecordedSweep) -> list[Drawing]:
+    """GPUs beside the cores; empty where too few problems were timed on both. Needs matplotlib."""
+    return gpu.of_sweep(sweep)
