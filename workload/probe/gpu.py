@@ -179,7 +179,7 @@ class NodeGpus:
         try:
             self._bench = GpuBench(driver.opened(self._node.rank), now, self._scale)
         except UNUSABLE as error:
-            return str(error)
+            return str(error) or type(error).__name__
         return ""
 
 

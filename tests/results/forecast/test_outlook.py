@@ -8,8 +8,10 @@ from results.forecast.convolution.model import ForecastCase
 from results.forecast.convolution.probe import Rates
 from results.forecast.predict import Asked, Terms
 from results.formats import number
+from results.records.gpus import ProbedGpus
 from results.records.price import HourlyPrice
 from tests.results.forecast.convolution.test_model import RATE, machine
+from tests.results.records.test_gpus import LIMITS
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
 
@@ -17,10 +19,12 @@ SMALL = Problem(64, 3, 3, 64, 64, 3)
 QUICK = machine(convolve={"naive": Rates(((1, 1000 * RATE), (16, 1000 * RATE)))})  # so that moving is what takes time
 
 
-def told(movement: str = "scatter-gather", counts: tuple[int, ...] = (1, 2, 4, 8), **changes: Any) -> list[str]:
+def told(
+    movement: str = "scatter-gather", counts: tuple[int, ...] = (1, 2, 4, 8), backend: str = "naive", **changes: Any
+) -> list[str]:
     terms = Terms(**{"probe": QUICK, "probed_ranks": 16, "price": None, "cluster_nodes": 1, **changes})
     asked = [
-        Asked("strong", ForecastCase(SMALL, Grid(batch=ranks), movement, "naive", min(ranks, 4)), -(-ranks // 4))
+        Asked("strong", ForecastCase(SMALL, Grid(batch=ranks), movement, backend, min(ranks, 4)), -(-ranks // 4))
         for ranks in counts
     ]
     return outlook.sentences(predict.rows(asked, terms), terms)
@@ -43,6 +47,11 @@ def test_ranks_that_share_cores_are_named_as_what_stops_it() -> None:
     two = machine(2)
     (line,) = told("distributed", (1, 2, 4), probe=two)
     assert "at 2 ranks; what stops it is convolve: the ranks share cores" in line
+
+
+def test_ranks_that_share_a_gpu_are_told_of_its_link() -> None:
+    (line,) = told("device", (1, 2, 4), "cuda", probe=machine(gpus=ProbedGpus(1, (LIMITS,))))
+    assert "what stops it is collect, the way back from the GPU, which ranks share." in line, "the slower of the two"
 
 
 def test_the_price_of_a_thousand_images_is_told_at_the_ends_and_the_best() -> None:

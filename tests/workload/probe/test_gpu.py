@@ -80,3 +80,12 @@ def test_a_gpu_without_room_is_left_out_and_keeps_nothing(
         assert gpus.document() == {"gpus_left_out": "the GPU has 0 bytes free of 9, and 16384 more are needed"}
         gpus.close()
         assert [each.given_back for each in opened] == [True]
+
+
+def test_what_fails_without_a_word_is_named_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pin(_device: PlayedDevice, _array: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(PlayedDevice, "pin", pin)
+    with played_gpus(1, tmp_path):
+        assert NodeGpus(MPI.COMM_SELF, float, SMALL).document() == {"gpus_left_out": "MemoryError"}
