@@ -16,7 +16,10 @@ from orchestration.sweep.prepare import Request, Surroundings
 
 
 def why_not(found: Inventory, request: Request, surroundings: Surroundings) -> str:
-    """Why no run of the convolution's study can be made there, by the inventory alone; empty where one can."""
+    """Why no run of the study can be made there, by the inventory alone; empty where one can, or nothing says.
+
+    What runs take of memory is predicted of the convolution; of a person's program its study may state it.
+    """
     machines = _machines(found)
     basis = PlanBasis(
         found,

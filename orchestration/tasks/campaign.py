@@ -65,10 +65,10 @@ def carry_out_campaign(question: CampaignQuestion, us: Operator, *, dry_run: boo
     names, limit = several_clusters(question.clusters), positive_amount("--max-cost", question.max_cost)
     parallel = positive_count("--parallel", question.parallel) or 1
     runs = RunsFolder(RUNS)
-    experiment, loaded = load(question.request.study, question.request.overrides)
+    _, loaded = load(question.request.study, question.request.overrides)
     identity = _identity(loaded, names)
     before = None if question.new else folders.find(runs, identity)
-    plan = CampaignPlan(question.request, names, experiment.forebears(loaded) is None, us, parallel)
+    plan = CampaignPlan(question.request, names, us, parallel)
     if dry_run:
         plan.offered(limit, before)
         return True
@@ -127,11 +127,10 @@ def _identity(loaded: LoadedStudy, names: tuple[str, ...]) -> CampaignIdentity:
 
 @dataclass(frozen=True)
 class CampaignPlan:
-    """What is shown and asked before anything is up. `judged`: whether runs' memory can be told beforehand."""
+    """What is shown and asked before anything is up."""
 
     request: Request
     names: Sequence[str]
-    judged: bool
     us: Operator
     parallel: int
 
@@ -144,6 +143,8 @@ class CampaignPlan:
         if limit is None and currency is not None:
             raise Refusal("--max-cost is missing, and these clusters cost money: give the most that all may cost")
         self.us.person.show([_table(planned, budget, recorded)])
+        if all(item.skip for item in planned):
+            raise Refusal(f"no cluster can take the study: {planned[0].name}: {planned[0].skip}")
         return planned, budget
 
     def _planned(self, name: str, before: CampaignCluster | None) -> PlannedCluster:
@@ -154,7 +155,7 @@ class CampaignPlan:
         described = provider.described(name, ROOT) if stands is None else None
         if described is not None:
             stands = described_inventory(name, described, ROOT, utc)
-        skip = why_not(stands, self.request, surroundings()) if stands is not None and self.judged else ""
+        skip = why_not(stands, self.request, surroundings()) if stands is not None else ""
         if skip and described is not None:  # its price does not matter
             return PlannedCluster(name, ClusterOffer(True, described.count), skip)
         return PlannedCluster(name, provider.offer(name, self.us), skip)

@@ -61,14 +61,14 @@ def resolve(definitions: Mapping[str, Any], given: Mapping[str, Any]) -> dict[st
     return values
 
 
-def size_of(expression: Any, values: Mapping[str, Any]) -> float | None:
-    """The work that the study states; None where it states none. Raises ValueError where it is no positive number."""
+def stated(key: str, expression: Any, values: Mapping[str, Any]) -> float | None:
+    """What the study states by that key; None where it states nothing. Raises ValueError for no positive number."""
     if expression is None:
         return None
-    size = expression if not isinstance(expression, str) else evaluate(expression, values)
-    if isinstance(size, bool) or not isinstance(size, int | float) or not 0 < size < math.inf:
-        raise ValueError(f"size = {expression} is {size!r}: give a positive number")
-    return float(size)
+    number = expression if not isinstance(expression, str) else evaluate(expression, values)
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < math.inf:
+        raise ValueError(f"{key} = {expression} is {number!r}: give a positive number")
+    return float(number)
 
 
 def unequal(sizes: Sequence[tuple[int, float]]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,6 +65,7 @@ class ProgramPoint:
     size: float | None
     crossed: tuple[str, ...]
     allowed_ranks: int
+    memory_bytes: float | None = None  # of each rank, at its peak, as the study states it
 
 
 def make(study: ProgramStudy, source: str, context: PlanContext) -> Plan:
@@ -99,6 +101,7 @@ def points_of(study: ProgramStudy, series: ProgramSeries, inventory: Inventory) 
     parameters = {**study.program.parameters, **(series.parameters or {})}
     names = expressions.lists_of(parameters)
     size = series.size if series.size is not None else study.program.size
+    memory = series.memory_bytes if series.memory_bytes is not None else study.program.memory_bytes
     several = series.ranks_per_node is not None and len(series.ranks_per_node) > 1
     for ranks, nodes, ranks_per_node in _placements(series, inventory):
         given = {"ranks": ranks, "nodes": nodes, "threads": _of(study, series, "threads")}
@@ -106,9 +109,10 @@ def points_of(study: ProgramStudy, series: ProgramSeries, inventory: Inventory) 
             values = expressions.resolve(definitions, given)
             yield ProgramPoint(
                 series, ranks, nodes, ranks_per_node, definitions, values,
-                expressions.size_of(size, {**given, **values}),
+                expressions.stated("size", size, {**given, **values}),
                 (*names, "ranks_per_node") if several else names,
                 inventory.slots * (series.oversubscribe or 1),
+                expressions.stated("memory_bytes", memory, {**given, **values}),
             )  # fmt: skip
 
 
@@ -167,6 +171,7 @@ def _planned(study: ProgramStudy, launch: int, point: ProgramPoint, context: Pla
         (point.series.name,),
         _of(study, point.series, "timeout_s"),
         point.allowed_ranks,
+        peak_bytes=None if point.memory_bytes is None else (math.ceil(point.memory_bytes),) * point.ranks,
         point=(point.ranks, point.nodes, tuple(sorted(point.values.items()))),
         label=_crossed_values(point) or words[0],
         cells=(" ".join(words), f"{point.size:.6g}" if point.size is not None else ""),

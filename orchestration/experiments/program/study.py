@@ -122,6 +122,7 @@ class Program(StrictModel):
     large: bool = False
     parameters: Parameters = Field(default_factory=dict)
     size: Size | None = None
+    memory_bytes: Size | None = None  # of each rank, at its peak
     metrics: dict[str, Metric] = Field(default_factory=dict)
     success: Success = Success()
     resolved: dict[str, str] = Field(default_factory=dict)  # what a sweep found out, so that its folder can be planned
@@ -132,6 +133,7 @@ class ProgramSettings(SeriesSettings):
 
     parameters: Parameters | None = None
     size: Size | None = None
+    memory_bytes: Size | None = None
 
 
 class ProgramSeries(Series, ProgramSettings):

@@ -57,6 +57,20 @@ def test_points_have_their_words_and_launches(tmp_path: Path) -> None:
     assert {item.cells[0] for item in made.runs} == {"./heat 64 100"}
 
 
+def test_the_memory_that_a_study_states_is_predicted_of_each_rank(tmp_path: Path) -> None:
+    assert {item.peak_bytes for item in make(tmp_path).runs} == {None}
+    text = BASE.replace("[program.parameters]", 'memory_bytes = "8*n*n/ranks"\n[program.parameters]')
+    assert {item.run.ranks: item.peak_bytes for item in make(tmp_path, text).runs} == {
+        1: (32768,), 2: (16384,) * 2, 4: (8192,) * 4,
+    }  # fmt: skip
+    own = make(tmp_path, text + "memory_bytes = 100\n").runs
+    assert {item.peak_bytes for item in own if item.run.ranks == 2} == {(100, 100)}
+    with pytest.raises(Refusal, match=r"memory_bytes = 8\*\(n-64\) is 0: give a positive number"):
+        make(tmp_path, text.replace("8*n*n/ranks", "8*(n-64)"))
+    ids = [[item.run.run_id for item in make(tmp_path, each).runs] for each in (BASE, text)]
+    assert ids[0] == ids[1], "what a run is does not depend on what was known of it before"
+
+
 def test_lists_are_crossed_and_expressions_follow_the_ranks(tmp_path: Path) -> None:
     made = make(tmp_path, BASE.replace("n = 64", 'n = "64*sqrt(ranks)"\nmode = ["a", "b"]').replace("strong", "weak"))
     values = {(item.run.ranks, item.run.parameters["mode"]): item.run.parameters["n"] for item in made.runs}
