@@ -1,5 +1,6 @@
 """`fab sweep --clusters` whole: real sweeps on this machine and on clusters of the test's own, at made-up prices."""
 
+import re
 import signal
 import time
 
@@ -41,11 +42,15 @@ def test_without_a_yes_nothing_is_made(checkout):
     assert not list((checkout.tree / "results" / "runs").glob("*campaign*"))
 
 
-def test_one_that_the_budget_does_not_pay_for_waits(checkout):
-    said = checkout.sweep("--max-cost", "1", "--yes", status=1, clusters="local,dear")
-    assert "1.00 USD are left for dear, and its start and end alone take 1.80" in said
-    assert [each.state for each in checkout.campaign.clusters] == ["swept", "skipped"]
-    assert checkout.campaign.ended == "budget"
+def test_one_is_brought_up_swept_and_taken_down_and_one_that_the_budget_does_not_pay_for_waits(checkout):
+    said = checkout.sweep("--max-cost", "1", "--yes", status=1, clusters="cheap,dear")
+    assert re.search(r"(0\.9\d|1\.00) USD are left for dear, and its start and end alone take 1\.80", said)
+    found = checkout.campaign
+    assert [each.state for each in found.clusters] == ["swept", "skipped"]
+    assert found.ended == "budget"
+    assert 0.0 < found.spent == found.cluster("cheap").spent < 0.1
+    assert not checkout.is_up("cheap")
+    assert (found.cluster("cheap").sweep / "report.html").exists()
 
 
 def test_ctrl_c_ends_the_run_and_takes_the_cluster_down(checkout):
