@@ -35,6 +35,7 @@ ranks = [1, 2]
 """
 MADE_UP = {"compose-light": 0.80, "compose-fat": 0.40, "local": 0.10}  # US dollars an hour
 LIMIT_S = 1800
+STARTS = 3
 
 
 @pytest.fixture
@@ -50,38 +51,52 @@ def tree(engine: Engine, tmp_path: Path):
             Containers(engine, copy, folder, SHAPES[name], lambda _: None).down()
 
 
-def fab(tree: Path, *words: str) -> str:
+def fab(tree: Path, *words: str) -> tuple[int, str]:
+    """Exit status and all that was printed."""
     done = subprocess.run(
         [str(FAB), *words],
         cwd=tree,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=LIMIT_S,
         check=False,
         stdin=subprocess.DEVNULL,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done.returncode, done.stdout
+
+
+def carried_out(tree: Path) -> tuple[Path, str]:
+    """The folder of a campaign on all three, and what its last start printed.
+
+    Where other work keeps eight containers from answering a check in time, the same command tries that cluster again.
+    """
+    words = ["--clusters", ",".join(MADE_UP), "--parallel", "2", "--study", "bought.toml", "--wait"]
+    said = ""
+    for _ in range(STARTS):
+        status, said = fab(tree, "sweep", *words)
+        if status == 0:
+            break
+        assert "a cluster failed; the same command goes on and tries it again" in said
+    (ledger,) = (tree / "results" / "runs").glob(f"*/{LEDGER}")
+    return ledger.parent, said
 
 
 def test_three_clusters_of_this_machine_are_measured_in_turn_and_compared(tree: Path) -> None:
-    clusters = list(MADE_UP)
-    words = ["--clusters", ",".join(clusters), "--parallel", "2", "--study", "bought.toml", "--wait"]
-    said = fab(tree, "sweep", *words)
-    assert "every cluster is swept" in said
-    (ledger,) = (tree / "results" / "runs").glob(f"*/{LEDGER}")
-    found = read_campaign(ledger.parent)
-    assert [(each.state, each.since) for each in found.clusters] == [("swept", None)] * 3
-    turns = [
-        (each["event"], each["cluster"]) for each in read_ledger(ledger).events if each["event"] in ("starting", "left")
-    ]
-    assert turns == [(event, name) for name in clusters for event in ("starting", "left")]
-    assert not [name for name in clusters if (tree / "infra" / "clusters" / name / "inventory.json").exists()]
+    folder, said = carried_out(tree)
+    found = read_campaign(folder)
+    assert [(each.state, each.since) for each in found.clusters] == [("swept", None)] * 3, said
+    events = read_ledger(folder / LEDGER).events
+    turns = [(each["event"], each["cluster"]) for each in events if each["event"] in ("starting", "left")]
+    for (begins, first), (ends, second) in zip(turns[::2], turns[1::2], strict=True):
+        assert (begins, ends, first) == ("starting", "left", second), "two were at work at once"
+    assert not [name for name in MADE_UP if (tree / "infra" / "clusters" / name / "inventory.json").exists()]
 
     prices = [word for name, price in MADE_UP.items() for word in ("--price", f"{name}={price}")]
     limits = ["--deadline", "1h", "--budget-per-run", "1"]
-    fab(tree, "report", "--sweep", str(ledger.parent), *prices, *limits)
-    check_what_to_buy(ledger.parent)
+    status, said = fab(tree, "report", "--sweep", str(folder), *prices, *limits)
+    assert status == 0, said
+    check_what_to_buy(folder)
 
 
 def check_what_to_buy(campaign: Path) -> None:
