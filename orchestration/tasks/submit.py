@@ -41,7 +41,10 @@ OWN_HELP = {
     "out": "folder of the sweep, which all nodes share (default: under results/runs)",
 }
 # what is the job's, or makes no sense in one
-NOT_PASSED = ("cluster", "out", "new", "dry_run", "wait", "concurrent", "down_after", "planned_nodes")
+NOT_PASSED = (
+    *("cluster", "clusters", "parallel", "yes", "out", "new", "dry_run"),
+    *("wait", "concurrent", "down_after", "planned_nodes"),
+)
 # with other ones of these it is the same sweep; the first three find work in a finished one, too
 FURTHER = ("retry", "force", "within")
 LIMITS = ("max_launches", "max_time", "max_cost")

@@ -35,3 +35,10 @@ from tests.orchestration.support import refused
 )
 def test_bad_input_is_one_line_and_status_2(arguments, words):
     assert words in refused("sweep", *arguments)
+
+
+def test_a_batch_job_has_no_campaign(menu):
+    done = menu("submit", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "--cluster=" in done.stdout
+    assert not [flag for flag in ("--clusters=", "--parallel=", "--yes ") if flag in done.stdout]
