@@ -26,7 +26,8 @@ from orchestration.sweep.locks import Joiners, held, locked
 from orchestration.sweep.prepare import Sweep
 from orchestration.sweep.progress import Progress
 from orchestration.sweep.recorder import Recorder
-from workload.record.files import read_json, write_json
+from workload.record.files import write_json
+from workload.record.kinds import read_record
 from workload.record.outcomes import OK
 from workload.record.token import is_token
 
@@ -325,11 +326,11 @@ class SweepRunner:
 
     def _settle_left_over(self) -> None:
         """What the last run found out, if its `fab` was killed between the record and the ledger's line of it."""
-        last = self.ledger.last("started")
+        last, done = self.ledger.last("started"), resume.records(self.paths)
         for item in self.sweep.runs(self.paths):
-            record = self.paths.record(item.run.run_id)
-            if last is not None and last["run_id"] == item.run.run_id and record.is_file():
-                self._settle(item, read_json(record))
+            run_id = item.run.run_id
+            if last is not None and last["run_id"] == run_id and run_id in done:
+                self._settle(item, read_record(self.paths.record(run_id)))
 
     def _too_late(self, planned: PlannedRun) -> str | None:
         """Why the run would outlive the cluster, by what others took; None where it would not."""

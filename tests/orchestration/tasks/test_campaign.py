@@ -21,7 +21,7 @@ from tests.orchestration.support import refused
         (["--clusters", "local", "--max-cost", "much"], "--max-cost 'much' is no amount"),
         (["--clusters", "local", "--max-cost", "-1"], "--max-cost -1: give an amount above 0"),
         (
-            ["--clusters", "local", "--batch", "99999999"],
+            ["--clusters", "local", "--batch", "9999999"],
             "no cluster can take the study: local: no run of the study can",
         ),
         (["--clusters", "local", "--parallel", "0"], "--parallel 0: give a whole number of at least 1"),
