@@ -169,7 +169,7 @@ class ClusterWork:
                 if attempt == 1 and journal.interrupts() > asked:
                     continue
                 why = "interrupted" if isinstance(error, KeyboardInterrupt) else error
-                self._fail(recorded.DOWN, Stopped(f"{why}: 'fab down --cluster {self.name}'"))
                 journal.stuck = journal.stuck or (self.name if cluster.price else "")
+                self._fail(recorded.DOWN, Stopped(f"{why}: 'fab down --cluster {self.name}'"))
                 break
         return False

@@ -4,10 +4,13 @@ That they were up at once is told by the order of the ledger's events; the stand
 """
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 import pytest
 
+from orchestration.campaign.budget import DOWN_S
+from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.clusters.provider import ClusterOffer
 from orchestration.errors import Stopped
 from tests.orchestration.campaign.stand_ins import NAMES, StandIn, made
@@ -19,16 +22,31 @@ CTRL_C = "Ctrl-C"
 
 @dataclass
 class AtOnce(StandIn):
-    """`meets`: a sweep there goes on once these clusters are up, or ends by Ctrl-C where it waits for that."""
+    """`meets`: a sweep there goes on once these clusters are up, or ends by Ctrl-C where it waits for that.
+
+    `outlives_a` is taken down once the first one has failed or is gone. `ends` are when sweeps had to end.
+    """
 
     meets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     is_up: dict[str, threading.Event] = field(default_factory=lambda: {name: threading.Event() for name in NAMES})
     asked_to_end: threading.Event = field(default_factory=threading.Event)
+    outlives_a: str = ""
+    ends: dict[str, str | None] = field(default_factory=dict)
 
     def up(self, cluster, offer, most):
         found = super().up(cluster, offer, most)
         self.is_up[cluster].set()
         return found
+
+    def down(self, cluster):
+        over = {("failed", "a"), ("left", "a")}
+        while cluster == self.outlives_a and not any((e["event"], e.get("cluster")) in over for e in self.events()):
+            time.sleep(0.01)
+        super().down(cluster)
+
+    def sweep(self, cluster, ends_at, folder, begun):
+        self.ends[cluster] = ends_at
+        return super().sweep(cluster, ends_at, folder, begun)
 
     def meet(self, cluster):
         for other in self.meets.get(cluster, ()):
@@ -94,12 +112,16 @@ def test_what_those_at_work_may_cost_is_held_back(stand_in):
 
 
 def test_two_at_work_never_go_beyond_the_budget(stand_in):
-    stand_in.offers = {name: made(6.0, shortest_s=900.0) for name in NAMES}
+    stand_in.offers = {name: made(6.0, shortest_s=900.0) for name in NAMES[:2]}
     stand_in.left_s = dict.fromkeys(NAMES, 1e6)
     stand_in.meets = {"a": ("b",), "b": ("a",)}
     assert stand_in.campaign(20.0, parallel=2) == "budget"
-    assert stand_in.found.spent <= 20.0
     assert "partial" in stand_in.states()
+    starts = [each for each in stand_in.events() if each["event"] == "starting"]
+    assert sum(each["most"] for each in starts) <= 20.0
+    for each in starts:  # not what was spent: the stand-ins have one clock, so that each lasts as long as the other
+        lasts_s = lifetime_left_s(stand_in.ends[each["cluster"]], each["utc"]) + DOWN_S
+        assert lasts_s / 3600.0 * 6.0 <= each["most"] + 0.01
     reasons = [each["reason"] for each in stand_in.events() if each["event"] == "swept"]
     assert "its share of the budget is spent" in reasons
 
@@ -118,6 +140,7 @@ def test_one_that_fails_does_not_stop_the_other(stand_in, step):
     stand_in.wrong["a." + step] = Stopped("no room for it")
     if step in ("up", "check"):
         stand_in.meets = {}
+    stand_in.outlives_a = "b" if step == "down" else ""
     assert stand_in.campaign(parallel=2) == "failed"
     assert stand_in.found.cluster("b").state == "swept"
     if step == "down":  # it may still bill: no other begins
@@ -172,7 +195,7 @@ def test_two_that_the_quota_cannot_hold_at_once_come_in_turn(stand_in, free, mos
 
 
 def test_a_fault_of_our_own_is_raised_when_the_other_is_taken_down_too(stand_in):
-    stand_in.meets = {"b": ("a",)}
+    stand_in.meets, stand_in.outlives_a = {"b": ("a",)}, "b"
     stand_in.wrong["a.check"] = TypeError("a mistake in the program")
     with pytest.raises(TypeError, match="a mistake"):
         stand_in.campaign(parallel=2)
