@@ -98,7 +98,7 @@ def _probed(count: int, limits: Sequence[GpuLimits]) -> ProbedGpus:
 
 def _of_node(gpus: Mapping[str, Any]) -> dict[int, GpuLimits]:
     """By how many were at work, which is 1 at the least."""
-    kinds = {name: {each["active"]: _positive(each[key]) for each in gpus[kind]} for name, (kind, key) in _KEYS.items()}
+    kinds = {name: {each["active"]: positive(each[key]) for each in gpus[kind]} for name, (kind, key) in _KEYS.items()}
     actives = {1, *(_count(each["active"]) for each in gpus["copy"])}
     return {active: GpuLimits(active, **{name: kinds[name][active] for name in kinds}) for active in actives}
 
@@ -114,7 +114,7 @@ def parse(document: object) -> ProbedGpus | None:
         if not isinstance(document, Mapping):
             return None
         found = [
-            GpuLimits(_count(each["active"]), **{key: _positive(each[key]) for key in _KEYS})
+            GpuLimits(_count(each["active"]), **{key: positive(each[key]) for key in _KEYS})
             for each in document["by_active"]
         ]
         return _probed(_count(document["count"]), found)
@@ -128,7 +128,8 @@ def _count(value: Any) -> int:
     return value
 
 
-def _positive(value: Any) -> float:
+def positive(value: Any) -> float:
+    """A figure of a probe. Raises TypeError or ValueError unless it is a number above 0."""
     number = float(value)
     if not (math.isfinite(number) and number > 0.0):
         raise ValueError(f"{value} is not a measurement")

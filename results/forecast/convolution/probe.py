@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from results.records import gpus
-from results.records.gpus import ProbedGpus
+from results.records.gpus import ProbedGpus, positive
 from workload.domain.backends import ORDINARY
 from workload.record.schema import SchemaError, check_version
 
@@ -200,7 +200,7 @@ def _yardstick(nodes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     found: dict[str, float] = {}
     for entry in (entry for node in nodes for entry in node.get("yardstick", ())):
         backend = str(entry["backend"])
-        found[backend] = min(found.get(backend, math.inf), _positive(entry["flops_per_s"]))
+        found[backend] = min(found.get(backend, math.inf), positive(entry["flops_per_s"]))
     return found
 
 
@@ -214,14 +214,14 @@ def _ranks(document: Mapping[str, Any]) -> int:
 def _link(document: Mapping[str, Any]) -> ProbedLink:
     if document["scope"] not in (WITHIN, BETWEEN):
         raise ValueError(f"a link is {document['scope']!r}")
-    messages = sorted((int(item["bytes"]), _positive(item["one_way_s"])) for item in document["messages"])
+    messages = sorted((int(item["bytes"]), positive(item["one_way_s"])) for item in document["messages"])
     if not messages:
         raise ValueError("a link has no message")
     return ProbedLink(document["scope"], tuple(messages))
 
 
 def _copies(entries: Sequence[Mapping[str, Any]]) -> Copies:
-    sizes = sorted({int(_positive(entry["copy_bytes"])) for entry in entries})
+    sizes = sorted({int(positive(entry["copy_bytes"])) for entry in entries})
     rates = {
         size: _undisturbed(
             _slowest([entry for entry in entries if entry["copy_bytes"] == size], "bytes_per_s"),
@@ -255,7 +255,7 @@ def _cache(entries: Sequence[Mapping[str, Any]]) -> Rates | None:
     rates: dict[int, float] = {}
     for entry in entries:
         active = int(entry["active"])
-        rates[active] = max(rates.get(active, 0.0), _positive(entry["bytes_per_s"]))
+        rates[active] = max(rates.get(active, 0.0), positive(entry["bytes_per_s"]))
     if rates and min(rates) < 1:
         raise ValueError("a copy by no rank")
     return Rates(tuple(sorted(rates.items()))) if rates else None
@@ -274,7 +274,7 @@ def _slowest(entries: Sequence[Mapping[str, Any]], key: str) -> Rates:
     rates: dict[int, float] = {}
     for entry in entries:
         active = int(entry["active"])
-        rates[active] = min(rates.get(active, math.inf), _positive(entry[key]))
+        rates[active] = min(rates.get(active, math.inf), positive(entry[key]))
     if not rates or min(rates) < 1:
         raise ValueError(f"no {key}")
     return Rates(tuple(sorted(rates.items())))
@@ -289,10 +289,3 @@ def _undisturbed(rates: Rates, share: Callable[[int], float] = lambda _: 1.0) ->
         best = max(best, rate * share(active))
         found.append((active, best / share(active)))
     return Rates(tuple(reversed(found)))
-
-
-def _positive(value: Any) -> float:
-    number = float(value)
-    if not (math.isfinite(number) and number > 0.0):
-        raise ValueError(f"{value} is not a measurement")
-    return number

@@ -4,7 +4,6 @@ That they were up at once is told by the order of the ledger's events; the stand
 """
 
 import threading
-import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,6 +12,7 @@ from orchestration.campaign.budget import DOWN_S
 from orchestration.clusters.lifetime import lifetime_left_s
 from orchestration.clusters.provider import ClusterOffer
 from orchestration.errors import Stopped
+from tests.cluster.host import wait_for
 from tests.orchestration.campaign.stand_ins import NAMES, StandIn, made
 from workload.record.ledger import read_ledger
 
@@ -40,8 +40,8 @@ class AtOnce(StandIn):
 
     def down(self, cluster):
         over = {("failed", "a"), ("left", "a")}
-        while cluster == self.outlives_a and not any((e["event"], e.get("cluster")) in over for e in self.events()):
-            time.sleep(0.01)
+        if cluster == self.outlives_a:
+            wait_for(lambda: any((each["event"], each.get("cluster")) in over for each in self.events()), LIMIT_S)
         super().down(cluster)
 
     def sweep(self, cluster, ends_at, folder, begun):

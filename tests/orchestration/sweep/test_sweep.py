@@ -112,23 +112,8 @@ def test_the_real_workload_from_study_to_report(lab):
     assert no_trace(lab)
 
 
-ONE_RANK = """
-schema_version = 1
-name = "one-rank"
-launches = 1
-repeats = 1
-timeout_s = 300.0
-images = "synthetic"
-problem = { batch = 4, in_channels = 3, out_channels = 2, height = 64, width = 48, kernel_size = 3 }
-[[series]]
-name = "strong"
-scaling = "strong"
-ranks = [1]
-"""
-
-
 def test_stores_that_a_killed_fab_did_not_note_are_those_of_the_further_launches(lab):
-    lab.study.write_text(ONE_RANK)
+    lab.study.write_text(REAL.replace("launches = 2", "launches = 1").replace("ranks = [1, 2]", "ranks = [1]"))
     assert lab.sweep("real").returncode == 0
     lines = lab.paths.ledger.read_text().splitlines(keepends=True)
     number = next(number for number, line in enumerate(lines) if json.loads(line)["event"] == "started")
