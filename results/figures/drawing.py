@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -95,11 +96,22 @@ def text_of(label: str, point: RecordedPoint, value: Estimate) -> str:
 def as_files(figure: Any, name: str, title: str, values: Values | None = None) -> Drawing:
     """The figure as SVG and PNG; the same data give the same SVG."""
     svg, png = io.BytesIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Title": title})
-    figure.savefig(png, format="png", dpi=PNG_DPI, facecolor="white")
+    with _laid_out_once(figure):
+        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Title": title})
+        figure.savefig(png, format="png", dpi=PNG_DPI, facecolor="white")
     values = values or Values()
     shown = _titled(svg.getvalue().decode(), values).encode()
     return Drawing(name, title, shown, png.getvalue(), values.csv(), figure)
+
+
+@contextmanager
+def _laid_out_once(figure: Any) -> Iterator[None]:
+    """Gives the figure's files one layout: to find it takes as long as to write a file."""
+    engine = figure.get_layout_engine()
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)
+    yield
+    figure.set_layout_engine(engine)
 
 
 def _titled(svg: str, values: Values) -> str:
