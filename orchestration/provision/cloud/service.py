@@ -25,7 +25,7 @@ from orchestration.provision.cloud.clients.pulumi_stack import Pulumi, StackErro
 from orchestration.provision.cloud.offer import SHORTEST_S, parse_offer
 from orchestration.provision.cloud.up import Up
 
-PACKAGES = ("google.cloud.compute_v1", "pulumi", "yaml")
+PACKAGES = ("google.cloud.compute_v1", "pulumi")
 
 
 @dataclass(frozen=True)

@@ -85,10 +85,8 @@ def count(keys: Mapping[str, Any], stack: str, key: str) -> int | None:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    try:
-        import yaml
-    except ModuleNotFoundError as error:
-        raise Refusal(f"yaml is not installed, and {path.name} cannot be read: 'make cloud' brings it") from error
+    import yaml
+
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

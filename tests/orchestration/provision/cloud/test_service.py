@@ -62,7 +62,7 @@ def test_without_the_program_up_says_how_to_install_it(desk):
         desk.cloud().up("fat", None, keep=False)
 
 
-@pytest.mark.parametrize("package", ["yaml", "pulumi", "google", "google.cloud.compute_v1"])
+@pytest.mark.parametrize("package", ["pulumi", "google", "google.cloud.compute_v1"])
 def test_without_the_packages_the_task_says_how_to_install_them(desk, monkeypatch, package):
     class Hidden:
         def find_spec(self, name, *_):
