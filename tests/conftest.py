@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import os
 import random
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 # Hypothesis ends a test that takes longer than 200 ms, which on a busy machine says nothing of the code.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+# A second thread of numpy's OpenBLAS would wait at work: half of what it takes to load numpy in each process.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ORDER = pytest.StashKey[int]()
 CONTAINERS = "tests/cluster/containers/"
@@ -62,57 +66,21 @@ LONG = (
     "tests/orchestration/experiments/program/",
     "tests/mpi/",
 )
-ORDER_OF_WORKERS = (ALONE, (CONTAINERS,), WITHOUT_RANKS, *((name,) for name in LONG))
+LONG_FIRST = tuple((name,) for name in LONG)
 
 
-# What needs root, an engine or namespaces, or takes minutes: `make test` leaves it to `make test-all`.
+# What needs root, an engine or namespaces, or takes minutes: `make test` leaves it to `make test-all`, and so it does
+# with each test and case that has the mark `thorough`.
 THOROUGH = (
-    "tests/cluster/",
-    "tests/slurm/",
-    "tests/infra/engine/",
     "tests/benchmarks/",
-    "tests/orchestration/sweep/test_killed_fab.py",
-    "tests/results/report/test_browser.py",
+    "tests/cluster/",
+    "tests/infra/engine/",
     "tests/infra/test_booted.py",
-    # more ranks, more repeats and the other program, which take as long as what they repeat
-    "tests/mpi/test_movements.py::test_every_movement_works_with_every_grid[4]",
-    "tests/mpi/test_movements.py::test_every_movement_works_with_every_grid[5]",
-    "tests/mpi/test_movements.py::test_every_movement_works_with_every_grid[6]",
-    "tests/mpi/test_movements.py::test_every_movement_works_with_every_grid[8]",
-    "tests/mpi/test_saving.py::test_saved_output_is_the_convolution[5]",
-    "tests/mpi/test_shared_check.py::test_a_wrong_value_anywhere_is_found[5]",
-    "tests/mpi/test_memory.py::test_the_peak_of_a_block_falls",
-    "tests/mpi/test_memory.py::test_the_predicted_peak_is_the_measured_one[scatter-gather-options1-naive]",
-    "tests/mpi/test_replica.py::test_cpu_seconds_of_convolve",
-    "tests/workload/convolve/test_simd.py::test_stays_inside_its_arrays[avx2",
-    "tests/workload/convolve/test_simd.py::test_stays_inside_its_arrays[sse2-non-temporal",
-    "tests/orchestration/forecast/test_probe.py::test_this_machine_is_probed_and_the_answer_kept_beside_its_inventory[whole]",
-    "tests/orchestration/tasks/test_program.py::test_paths_are_taken_from_where_the_person_stands[fab]",
-    # further sweeps of what is swept once without them
-    "tests/orchestration/experiments/program/test_head.py::test_a_run_that_fails_is_cleaned_up_after",
-    "tests/orchestration/experiments/program/test_head.py::test_after_ctrl_c",
-    "tests/orchestration/experiments/program/test_head.py::test_launches_that_are_added",
-    "tests/orchestration/experiments/program/test_sweep.py::test_a_report_of_mpip",
-    "tests/orchestration/experiments/program/test_sweep.py::test_after_ctrl_c",
-    "tests/orchestration/campaign/test_campaign.py::test_a_campaign_with_a_failing_cluster_and_its_second_start",
-    "tests/orchestration/campaign/test_campaign.py::test_ctrl_c",
-    "tests/orchestration/campaign/test_campaign.py::test_without_a_yes",
     "tests/orchestration/campaign/test_parallel.py",
-    "tests/orchestration/newcomer/test_two_sweeps.py::test_a_check_beside_it",
-    "tests/orchestration/sweep/test_extension.py::test_a_block_whose_fab_was_killed",
-    "tests/orchestration/sweep/test_extension.py::test_a_dry_run",
-    "tests/orchestration/sweep/test_extension.py::test_a_persons_own_program",
-    "tests/orchestration/sweep/test_extension.py::test_another_limit",
-    "tests/orchestration/sweep/test_extension.py::test_the_time_at_work",
-    "tests/orchestration/sweep/test_extension.py::test_what_is_left_of_a_block",
-    "tests/orchestration/sweep/test_sweep.py::test_a_canary_that_never_answers",
-    "tests/orchestration/sweep/test_sweep.py::test_a_full_disk",
-    "tests/orchestration/sweep/test_sweep.py::test_ctrl_c_leaves_no_rank_and_no_record_and_the_same_command_goes_on[15]",
-    "tests/orchestration/sweep/test_sweep.py::test_memory_limit",
-    "tests/orchestration/sweep/test_sweep.py::test_stores_that_a_killed_fab",
-    "tests/orchestration/sweep/test_sweep.py::test_what_a_killed_fab_left_of_its_canary",
-    "tests/recipes/test_executor.py",
-    "tests/recipes/test_provider.py",
+    "tests/orchestration/sweep/test_killed_fab.py",
+    "tests/recipes/",
+    "tests/results/report/test_browser.py",
+    "tests/slurm/",
 )
 # What imports the cloud packages, which `make test` does without where they are not installed
 CLOUD = (
@@ -122,12 +90,10 @@ CLOUD = (
 )
 # Single tests that need them
 CLOUD_TESTS = (
-    "tests/infra/test_settings.py",
     "tests/infra/test_startup.py::test_the_real_bootstrap_fits_into_metadata",
-    "tests/orchestration/provision/test_providers.py::test_what_a_stack_will_be",
-    "tests/orchestration/tasks/test_forecast.py::test_a_cluster_that_is_only_described",
+    "tests/orchestration/tasks/test_clusters.py::test_without_pulumi",
 )
-CLOUD_PACKAGES = ("pulumi", "google.cloud.compute_v1", "yaml")
+CLOUD_PACKAGES = ("pulumi", "google.cloud.compute_v1")
 
 
 def _lacks_cloud() -> bool:
@@ -144,6 +110,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--order-seed", type=int, help="the order of files, and of tests in them; by default another each time"
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Does not even load what is left to `make test-all`."""
+    place = collection_path.relative_to(config.rootpath).as_posix() + ("/" if collection_path.is_dir() else "")
+    return True if config.option.markexpr == "not thorough" and place.startswith(THOROUGH) else None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -189,12 +161,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         tests.sort(key=lambda item: item.get_closest_marker("kills_for_memory") is None)
     items[:] = [item for name in names for item in files[name]]
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _rank(item.nodeid))
+        alone = any(item.nodeid.startswith(ALONE) for item in items)
+        groups = (ALONE, (CONTAINERS,), WITHOUT_RANKS, *LONG_FIRST) if alone else LONG_FIRST
+        items.sort(key=lambda item: _rank(item.nodeid, groups))
 
 
-def _rank(nodeid: str) -> int:
-    places = (place for place, names in enumerate(ORDER_OF_WORKERS) if nodeid.startswith(names))
-    return next(places, len(ORDER_OF_WORKERS))
+def _rank(nodeid: str, groups: Sequence[tuple[str, ...]]) -> int:
+    return next((place for place, names in enumerate(groups) if nodeid.startswith(names)), len(groups))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -92,9 +93,16 @@ STANDARD_LIBRARY_ONLY = (
 )
 
 
+@cache
+def nodes(file: Path) -> tuple[ast.AST, ...]:
+    """Imports and classes of a file, at any depth."""
+    kinds = (ast.Import, ast.ImportFrom, ast.ClassDef)
+    return tuple(node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, kinds))
+
+
 def imports(file: Path) -> Iterator[str]:
     """Every module that a file imports, by its full name."""
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -106,6 +114,7 @@ def imports(file: Path) -> Iterator[str]:
                 yield module
 
 
+@cache
 def _is_module(package: str, name: str) -> bool:
     path = ROOT / package.replace(".", "/") / name
     return path.is_dir() or path.with_suffix(".py").is_file()
@@ -193,7 +202,7 @@ def test_modules_import_in_no_circle() -> None:
 def test_a_class_has_a_name_of_its_own() -> None:
     found: dict[str, list[str]] = {}
     for file in sorted(path for top in (*ROOMS, "infra") for path in (ROOT / top).rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in nodes(file):
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
     assert not {name: files for name, files in found.items() if len(files) > 1}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.marks import thorough
 from tests.runs import make_run
 from tests.workload.gpu.played import COMPILER, NO_COMPILER
 from workload.domain.problem import Problem
@@ -27,7 +28,7 @@ def played(mpirun: Callable[..., Any], tmp_path: Path) -> Callable[..., dict[str
     return lambda ranks, gpus, how="sound": mpirun(ranks, "gpus.py", pool, tmp_path, gpus, how)
 
 
-@pytest.mark.parametrize(("ranks", "gpus"), [(1, 1), (2, 2), (3, 2), (5, 4)])
+@pytest.mark.parametrize(("ranks", "gpus"), [(1, 1), thorough(2, 2), thorough(3, 2), thorough(5, 4)])
 def test_every_grid_gives_the_right_answer(ranks: int, gpus: int, played: Callable[..., dict[str, Any]]) -> None:
     found = played(ranks, gpus)
     assert not found["wrong"]
@@ -60,6 +61,7 @@ def test_what_the_last_repeat_left_is_no_answer(played: Callable[..., dict[str, 
     assert [entry[2]["check"] for entry in found["wrong"]] == [False]
 
 
+@pytest.mark.thorough
 def test_the_arrays_on_the_host_are_those_predicted(mpirun: Callable[..., Any], tmp_path: Path) -> None:
     """In pieces, for the memory of a played GPU is the rank's own."""
     problem, options = Problem(40, 3, 3, 512, 768, 3), {"chunk_bytes": 1}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.marks import thorough
 from tests.runs import make_run
 from workload.domain.problem import Problem
 from workload.movement.descriptions.footprint import predict
@@ -36,16 +37,16 @@ def measure(mpirun: Callable[..., Any], tmp_path: Path) -> Callable[[Run], dict[
     ("movement", "options", "backend"),
     [
         ("scatter-gather", {}, "numpy"),
-        ("scatter-gather", {}, "naive"),
-        ("scatter-gather", {"in_place": True}, "numpy"),
-        ("tree", {"group_ranks": 1}, "numpy"),
-        ("pipeline", {"chunk_bytes": 150 * 10**6}, "numpy"),
-        ("pipeline", {"in_window": True, "chunk_bytes": 250 * 10**6}, "numpy"),
-        ("pipeline", {"in_window": True, "chunk_bytes": 150 * 10**6, "group_ranks": 1}, "simd"),
+        thorough("scatter-gather", {}, "naive"),
+        thorough("scatter-gather", {"in_place": True}, "numpy"),
+        thorough("tree", {"group_ranks": 1}, "numpy"),
+        thorough("pipeline", {"chunk_bytes": 150 * 10**6}, "numpy"),
+        thorough("pipeline", {"in_window": True, "chunk_bytes": 250 * 10**6}, "numpy"),
+        thorough("pipeline", {"in_window": True, "chunk_bytes": 150 * 10**6, "group_ranks": 1}, "simd"),
         ("shared", {}, "numpy"),
-        ("shared", {"group_ranks": 1}, "numpy"),
-        ("distributed", {}, "numpy"),
-        ("distributed", {"chunk_bytes": 120 * 10**6}, "numpy"),
+        thorough("shared", {"group_ranks": 1}, "numpy"),
+        thorough("distributed", {}, "numpy"),
+        thorough("distributed", {"chunk_bytes": 120 * 10**6}, "numpy"),
     ],
 )
 def test_the_predicted_peak_is_the_measured_one(
@@ -58,6 +59,7 @@ def test_the_predicted_peak_is_the_measured_one(
     assert measured == [pytest.approx(peak, rel=0.1) for peak in predicted.peak_bytes]
 
 
+@pytest.mark.thorough
 def test_the_peak_of_a_block_falls_as_one_over_n(measure: Callable[[Run], dict[str, Any]]) -> None:
     arrays = []
     for ranks in (1, 2, 4):
@@ -66,6 +68,7 @@ def test_the_peak_of_a_block_falls_as_one_over_n(measure: Callable[[Run], dict[s
     assert arrays[1:] == [pytest.approx(arrays[0] / 2, rel=0.1), pytest.approx(arrays[0] / 4, rel=0.1)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("switches", [{}, {"in_window": True}])
 def test_the_roots_peak_in_a_pipeline_is_flat(
     switches: dict[str, bool], measure: Callable[[Run], dict[str, Any]]

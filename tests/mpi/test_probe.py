@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.marks import thorough
 from tests.workload.gpu.played import COMPILER, NO_COMPILER
 from workload.domain import backends
 from workload.gpu.driver import missing
@@ -19,7 +20,7 @@ def test_ranks_at_work_are_powers_of_two_and_all(ranks: int, expected: list[int]
     assert counts(ranks) == expected
 
 
-@pytest.mark.parametrize("ranks", [1, 3])
+@pytest.mark.parametrize("ranks", [1, thorough(3)])
 def test_the_probe_finds_every_figure(ranks: int, mpirun: Callable[..., Any]) -> None:
     found = mpirun(ranks, "probing.py", 0, "sound")
     assert (found["kind"], found["ranks"]) == ("probe", ranks)
@@ -55,6 +56,7 @@ def test_the_probe_finds_every_figure(ranks: int, mpirun: Callable[..., Any]) ->
         assert link["bytes_per_s"] == pytest.approx(2**20 / large["one_way_s"])
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(missing() is None, reason="this machine has a GPU")
 def test_without_a_gpu_its_figures_are_left_out_with_the_reason(mpirun: Callable[..., Any]) -> None:
     (node,) = mpirun(2, "probing.py", 0, "sound")["nodes"]
@@ -63,7 +65,9 @@ def test_without_a_gpu_its_figures_are_left_out_with_the_reason(mpirun: Callable
 
 
 @pytest.mark.skipif(COMPILER is None, reason=NO_COMPILER)
-@pytest.mark.parametrize(("ranks", "gpus", "actives"), [(1, 2, [1]), (2, 2, [1, 2]), (3, 1, [1]), (3, 4, [1, 2, 3])])
+@pytest.mark.parametrize(
+    ("ranks", "gpus", "actives"), [(1, 2, [1]), thorough(2, 2, [1, 2]), thorough(3, 1, [1]), thorough(3, 4, [1, 2, 3])]
+)
 def test_each_gpu_is_one_ranks(ranks: int, gpus: int, actives: list[int], mpirun: Callable[..., Any]) -> None:
     found = mpirun(ranks, "probing.py", gpus, "sound")
     (node,) = found["nodes"]
@@ -82,6 +86,7 @@ def test_each_gpu_is_one_ranks(ranks: int, gpus: int, actives: list[int], mpirun
     assert not found["kept"], "memory is left on a GPU, or pages locked"
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(COMPILER is None, reason=NO_COMPILER)
 def test_a_gpu_that_fails_leaves_all_of_its_node_out(mpirun: Callable[..., Any]) -> None:
     found = mpirun(3, "probing.py", 2, "broken")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.marks import thorough
 from workload.domain.grid import Grid
 from workload.domain.problem import Problem
 from workload.movement.descriptions.footprint import predict
@@ -44,7 +45,7 @@ def measured(mpirun: Callable[..., Any], tmp_path: Path) -> Callable[..., list[d
     return measure
 
 
-@pytest.mark.parametrize(("ranks", "batches"), [(1, [7]), (2, [7, 8]), (3, [10]), (4, [9])])
+@pytest.mark.parametrize(("ranks", "batches"), [(1, [7]), (2, [7, 8]), thorough(3, [10]), thorough(4, [9])])
 def test_it_is_wrong_from_two_ranks_on_and_says_what_it_computed(
     ranks: int, batches: list[int], measured: Callable[..., list[dict[str, Any]]]
 ) -> None:
@@ -59,6 +60,7 @@ def test_it_is_wrong_from_two_ranks_on_and_says_what_it_computed(
         assert {"Allgather", "Gatherv", "Barrier"} <= {call["call"] for call in measurement["mpi_calls"]}
 
 
+@pytest.mark.thorough
 def test_cpu_seconds_of_convolve_follow_the_double_partition(
     measured: Callable[..., list[dict[str, Any]]],
 ) -> None:

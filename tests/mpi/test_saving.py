@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.marks import thorough
 
-@pytest.mark.parametrize("ranks", [1, 3, 5])
+
+@pytest.mark.parametrize("ranks", [1, thorough(3), thorough(5)])
 def test_saved_output_is_the_convolution(ranks: int, mpirun: Callable[..., Any], tmp_path: Path) -> None:
     np.save(tmp_path / "pool.npy", np.random.default_rng(1).integers(1, 256, (8, 3, 40, 37), dtype=np.uint8))
     assert mpirun(ranks, "saving.py", tmp_path / "pool.npy") == []

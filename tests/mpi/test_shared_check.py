@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.marks import thorough
 
-@pytest.mark.parametrize("ranks", [1, 2, 3, 5])
+
+@pytest.mark.parametrize("ranks", [1, thorough(2), 3, thorough(5)])
 def test_a_wrong_value_anywhere_is_found(ranks: int, mpirun: Callable[..., Any]) -> None:
     found = mpirun(ranks, "damaged.py")
     assert len(found) == 8

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.marks import thorough
 
-@pytest.mark.parametrize("ranks", [1, 3])
+
+@pytest.mark.parametrize("ranks", [1, thorough(3)])
 def test_stores_are_found_out_or_told(ranks: int, mpirun: Callable[..., Any], tmp_path: Path) -> None:
     np.save(tmp_path / "pool.npy", np.random.default_rng(1).integers(1, 256, (8, 3, 12, 200), dtype=np.uint8))
     found = mpirun(ranks, "stores.py", tmp_path / "pool.npy")

@@ -296,6 +296,14 @@ def _block(run: Run, rank: int) -> dict[str, Any]:
     return {"rank": rank, **spans, "output_elements": output_elements(run.problem, run.grid, rank)}
 
 
+@pytest.fixture(scope="session")
+def stats() -> Any:
+    """scipy.stats, which takes seconds to import, so that only who needs it does."""
+    from scipy import stats as found
+
+    return found
+
+
 @pytest.fixture
 def maker(tmp_path: Path) -> SweepMaker:
     """An empty sweep folder to add records to."""

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from results.estimates import EXACT, INTERVAL, RANGE, Estimate, one, ratio_estimate, time_estimate
 
@@ -18,7 +18,7 @@ ANY = st.lists(TIMES, min_size=1, max_size=9)
 
 
 @given(MANY)
-def test_time_interval_is_students_over_logarithms(times: list[float]) -> None:
+def test_time_interval_is_students_over_logarithms(stats: Any, times: list[float]) -> None:
     logs = np.log(times)
     found = time_estimate(times)
     assert found.bounds == INTERVAL
@@ -30,7 +30,7 @@ def test_time_interval_is_students_over_logarithms(times: list[float]) -> None:
 
 
 @given(MANY, MANY)
-def test_ratio_interval_is_welchs(numerator: list[float], denominator: list[float]) -> None:
+def test_ratio_interval_is_welchs(stats: Any, numerator: list[float], denominator: list[float]) -> None:
     found = ratio_estimate(numerator, denominator)
     assert found.bounds == INTERVAL
     assert found.launches == min(len(numerator), len(denominator))

@@ -1,4 +1,4 @@
-"""Every movement with many grids, in one mpirun; writes what failed, what it was and the bytes that moved."""
+"""Every movement with many grids, or so many of them, in one mpirun; writes what failed and the bytes that moved."""
 
 import itertools
 import json
@@ -19,6 +19,7 @@ from workload.measure import measure
 from workload.movement.descriptions.footprint import predict
 
 answer, pool = map(Path, sys.argv[1:3])
+most = int(sys.argv[3]) if len(sys.argv) > 3 else None
 comm = MPI.COMM_WORLD
 clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
 PROBLEM = Problem(11, 9, 10, 20, 19, 8)  # every axis is at least 8 long, and 8 ranks divide none evenly
@@ -51,11 +52,11 @@ def grids(ranks: int) -> list[Grid]:
     divisors = [number for number in range(1, ranks) if ranks % number == 0]
     products = [parts for parts in itertools.product(divisors, repeat=len(AXES)) if math.prod(parts) == ranks]
     drawn = random.Random(ranks).sample(products, min(3, len(products)))  # noqa: S311
-    return alone + [Grid(*parts) for parts in drawn]
+    return list(dict.fromkeys(alone + [Grid(*parts) for parts in drawn]))
 
 
 wrong, done = [], 0
-for grid in grids(comm.size):
+for grid in grids(comm.size)[:most]:
     for movement, options in CASES:
         run = make_run(PROBLEM, comm.size, grid=grid, movement=movement, options=options)
         measurement = measure(comm, run, pool, clocks, None)

@@ -4,9 +4,12 @@ import re
 import signal
 import time
 
+import pytest
+
 from tests.orchestration.campaign.checkout import LIMIT_S
 
 
+@pytest.mark.thorough
 def test_a_campaign_with_a_failing_cluster_and_its_second_start(checkout):
     clusters = "local,broken,cheap"
     said = checkout.sweep("--max-cost", "5", "--yes", clusters=clusters, status=1)
@@ -30,6 +33,7 @@ def test_a_campaign_with_a_failing_cluster_and_its_second_start(checkout):
     assert all((each.sweep / "report.html").exists() for each in checkout.campaign.clusters)
 
 
+@pytest.mark.thorough
 def test_without_a_yes_nothing_is_made(checkout):
     said = checkout.sweep("--max-cost", "5", status=2, clusters="cheap,local")
     assert "Nobody is here to ask: give --yes" in said
@@ -42,6 +46,7 @@ def test_without_a_yes_nothing_is_made(checkout):
     assert not list((checkout.tree / "results" / "runs").glob("*campaign*"))
 
 
+@pytest.mark.thorough
 def test_one_is_brought_up_swept_and_taken_down_and_one_that_the_budget_does_not_pay_for_waits(checkout):
     said = checkout.sweep("--max-cost", "1", "--yes", status=1, clusters="cheap,dear")
     assert re.search(r"(0\.9\d|1\.00) USD are left for dear, and its start and end alone take 1\.80", said)
@@ -53,6 +58,7 @@ def test_one_is_brought_up_swept_and_taken_down_and_one_that_the_budget_does_not
     assert (found.cluster("cheap").sweep / "report.html").exists()
 
 
+@pytest.mark.thorough
 def test_ctrl_c_ends_the_run_and_takes_the_cluster_down(checkout):
     process = checkout.begin("--max-cost", "5", "--yes", clusters="cheap,local")
     deadline = time.monotonic() + LIMIT_S

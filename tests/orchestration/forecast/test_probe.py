@@ -15,6 +15,7 @@ from orchestration.provision.providers import clusters_of
 from orchestration.sweep.locks import Turn
 from orchestration.sweep.prepare import Surroundings
 from results.tables.sweep.probe import tables
+from tests.marks import thorough
 from tests.orchestration.support import ROOT
 from workload.agent import supervise
 from workload.record.files import read_json
@@ -45,9 +46,7 @@ run.main()
 """
 
 
-@pytest.mark.parametrize(
-    "program", [pytest.param(probe.PROGRAM, id="whole"), pytest.param(("-c", LITTLE), id="little")]
-)
+@pytest.mark.parametrize("program", [thorough(probe.PROGRAM, name="whole"), pytest.param(("-c", LITTLE), id="little")])
 def test_this_machine_is_probed_and_the_answer_kept_beside_its_inventory(program, surroundings, tmp_path, monkeypatch):
     monkeypatch.setattr(probe, "PROGRAM", program)
     path, document = probe.measure("local", surroundings, Turn())

@@ -2,7 +2,10 @@
 
 import os
 
+import pytest
 
+
+@pytest.mark.thorough
 def test_ranks_stay_within_the_mask_of_the_batch_job(lab):
     last = max(os.sched_getaffinity(0))
     lab.before = ["taskset", "--cpu-list", str(last)]
@@ -18,6 +21,7 @@ def test_ranks_stay_within_the_mask_of_the_batch_job(lab):
     assert bindings[2] == "none"  # one core, two ranks: they give way to each other
 
 
+@pytest.mark.thorough
 def test_one_slot_has_no_scaling_to_measure_and_says_so(lab):
     lab.before = ["taskset", "--cpu-list", str(max(os.sched_getaffinity(0)))]
     done = lab.sweep("ok", ranks="1")

@@ -40,6 +40,7 @@ def test_a_sweep_ends_well_in_a_hostile_environment(hostile):
     assert "PYTHONPATH, ~/.openmpi/mca-params.conf" in " ".join(done.stdout.split())
 
 
+@pytest.mark.thorough
 def test_a_sweep_ends_well_without_a_home(lab):
     lab.environment.pop("HOME", None)
     done = lab.sweep("bare")

@@ -88,12 +88,14 @@ def test_neither_a_probe_nor_a_check_is_made_meanwhile(first, task):
     assert "--concurrent" in said
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("beside")
 def test_a_check_beside_it_says_so(first, menu):
     done = menu("check", "--concurrent")
     assert f"warning: cluster local is at work in {first.folder / 'first'}" in done.stdout, done.stderr
 
 
+@pytest.mark.thorough
 def test_concurrent_runs_beside_it_and_says_so(beside, first):
     done = beside.sweep("ok", concurrent="yes")
     assert done.returncode == 0, done.stderr
@@ -101,6 +103,7 @@ def test_concurrent_runs_beside_it_and_says_so(beside, first):
     assert str(first.folder / "first") in event["sweep"]
 
 
+@pytest.mark.thorough
 def test_the_sweep_beside_which_another_runs_learns_of_it_and_of_its_end(lab):
     first = SweepPaths(lab.folder / "first")
 
@@ -137,6 +140,7 @@ def test_wait_begins_when_the_first_is_over(busy):
     assert [record["outcome"] for record in busy.records()] == ["ok"]
 
 
+@pytest.mark.thorough
 def test_a_killed_fab_keeps_the_machine_while_its_run_is_at_work(busy):
     busy.started[0].kill()
     busy.started[0].communicate()

@@ -37,6 +37,7 @@ def ends(lab):
     return [event["end"] for event in lab.ledger() if event["event"] == "look"]
 
 
+@pytest.mark.thorough
 def test_launches_are_added_until_every_point_is_precise(sizes):
     done = sizes.sweep("ok", within="5%")
     assert done.returncode == 0, done.stderr
@@ -50,6 +51,7 @@ def test_launches_are_added_until_every_point_is_precise(sizes):
     assert sizes.sweep("ok", within="5%", out=None).stdout.startswith("another sweep")
 
 
+@pytest.mark.thorough
 def test_a_precise_point_costs_no_more_time_and_a_limit_ends_the_other(sizes):
     done = sizes.sweep("noisy", within="5%", max_launches="5")
     assert done.returncode == 0, done.stderr
@@ -59,6 +61,7 @@ def test_a_precise_point_costs_no_more_time_and_a_limit_ends_the_other(sizes):
     assert "--max-launches 5 ends the sweep here" in done.stdout
 
 
+@pytest.mark.thorough
 def test_another_limit_goes_on_with_the_same_sweep(sizes):
     planned = sizes.sweep("noisy", out=None)
     folder = planned.stdout.split("another sweep: ")[1].split()[0]
@@ -71,6 +74,7 @@ def test_another_limit_goes_on_with_the_same_sweep(sizes):
     assert sizes.sweep("noisy", out=None).stdout.startswith("another sweep"), "it is over, but for --within"
 
 
+@pytest.mark.thorough
 def test_the_time_at_work_is_limited_across_sittings(sizes):
     for _ in range(2):
         done = sizes.sweep("noisy", within="5%", max_time="0.001s")
@@ -79,6 +83,7 @@ def test_the_time_at_work_is_limited_across_sittings(sizes):
         assert "--max-time 0.001s ends the sweep here" in done.stdout
 
 
+@pytest.mark.thorough
 def test_what_is_left_of_a_block_is_done_without_the_flag(sizes):
     sizes.sweep("noisy", within="5%", max_launches="3")
     lost = max(sizes.records(), key=lambda record: record["sequence"])
@@ -91,6 +96,7 @@ def test_what_is_left_of_a_block_is_done_without_the_flag(sizes):
     assert (again["sequence"], again["run"]) == (lost["sequence"], lost["run"])
 
 
+@pytest.mark.thorough
 def test_a_block_whose_fab_was_killed_goes_on_and_so_does_the_sweep(sizes):
     process = sizes.begin("slow", within="5%")
     sizes.wait_for(lambda: sizes.paths.ledger.exists() and sizes.events()[-2:] == ["extended", "started"])
@@ -106,6 +112,7 @@ def test_a_block_whose_fab_was_killed_goes_on_and_so_does_the_sweep(sizes):
     assert ends(sizes)[-1] == "precise"
 
 
+@pytest.mark.thorough
 def test_a_point_whose_runs_fail_gets_no_more_launches(sizes):
     done = sizes.sweep("truncated", within="5%")
     assert done.returncode == 1
@@ -115,6 +122,7 @@ def test_a_point_whose_runs_fail_gets_no_more_launches(sizes):
     assert set(look["left_out"]) == {record["run_id"] for record in sizes.records()}
 
 
+@pytest.mark.thorough
 def test_a_dry_run_lists_the_added_runs(sizes):
     sizes.sweep("noisy", within="5%", max_launches="3")
     done = sizes.sweep("noisy", dry_run="yes")
@@ -122,6 +130,7 @@ def test_a_dry_run_lists_the_added_runs(sizes):
     assert "0 of 6 runs to do" in done.stdout
 
 
+@pytest.mark.thorough
 def test_a_dry_run_says_what_precision_takes_by_earlier_sweeps(sizes):
     def said(**flags):
         return sizes.sweep("noisy", out=None, new="yes", dry_run="yes", within="5%", **flags).stdout.splitlines()[-1]
@@ -144,6 +153,7 @@ print("took", 1 + int(sys.argv[1]) * int(sys.argv[2]) % 2)
 """
 
 
+@pytest.mark.thorough
 def test_a_persons_own_program_gets_launches_too(tmp_path):
     (tmp_path / "says.py").write_text(SAYS)
     words = ["--command", "{python} says.py {noisy} {launch}", "--parameter", "noisy=0,1", "--ranks", "1"]

@@ -39,6 +39,7 @@ options = { chunk_bytes = 1 }
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(COMPILER is None, reason=NO_COMPILER)
 def test_a_gpu_beside_the_cores_from_the_study_to_the_report(lab, menu):
     lab.study.write_text(STUDY)
@@ -62,6 +63,7 @@ def test_a_gpu_beside_the_cores_from_the_study_to_the_report(lab, menu):
     assert "GPU beside MPI" in (lab.paths.folder / "report.html").read_text()
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(driver.missing() is None, reason="this machine has a GPU")
 def test_a_machine_without_a_gpu_is_refused_in_one_line(lab):
     lab.study.write_text(STUDY)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import thorough
 from tests.orchestration.conftest import STUDY, Lab
 from tests.orchestration.support import make_inventory
 from workload.agent.supervise import SUPERVISOR
@@ -112,6 +113,7 @@ def test_the_real_workload_from_study_to_report(lab):
     assert no_trace(lab)
 
 
+@pytest.mark.thorough
 def test_stores_that_a_killed_fab_did_not_note_are_those_of_the_further_launches(lab):
     lab.study.write_text(REAL.replace("launches = 2", "launches = 1").replace("ranks = [1, 2]", "ranks = [1]"))
     assert lab.sweep("real").returncode == 0
@@ -129,6 +131,7 @@ def test_stores_that_a_killed_fab_did_not_note_are_those_of_the_further_launches
     assert settled[0]["values"] == {"stores": lab.records()[0]["stores"]}
 
 
+@pytest.mark.thorough
 def test_a_canary_that_never_answers_is_said_and_the_runs_go_on(lab):
     done = lab.sweep("mute-canary")
     assert done.returncode == 0, done.stderr
@@ -139,6 +142,7 @@ def test_a_canary_that_never_answers_is_said_and_the_runs_go_on(lab):
     assert no_trace(lab)
 
 
+@pytest.mark.thorough
 def test_what_a_killed_fab_left_of_its_canary_is_ended(lab):
     process = lab.begin("mute-canary")
     lab.wait_for(lambda: list(lab.paths.jobs.glob(f"*/{SUPERVISOR}")))
@@ -163,10 +167,10 @@ def test_an_interrupt_during_the_canary_leaves_nothing(lab):
     ("behaviour", "outcome", "words"),
     [
         ("sigkill", "crashed", "signal 9 (SIGKILL)"),
-        ("raise", "crashed", "RuntimeError: the kernel is broken"),
-        ("other-run", "crashed", "the measurement is of run 0000000000000000"),
+        thorough("raise", "crashed", "RuntimeError: the kernel is broken"),
+        thorough("other-run", "crashed", "the measurement is of run 0000000000000000"),
         ("truncated", "crashed", "not whole JSON"),
-        ("wrong-shape", "crashed", "lacks memory"),
+        thorough("wrong-shape", "crashed", "lacks memory"),
         ("wrong-answer", "wrong_answer", "17 times its tolerance"),
     ],
 )
@@ -186,6 +190,7 @@ def test_a_rank_that_hangs_and_ignores_sigterm_is_ended_at_the_limit(lab):
     assert no_trace(lab)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not os.access(GROUP, os.W_OK), reason="no writable memory control group (v1)")
 @pytest.mark.kills_for_memory
 def test_memory_limit_is_out_of_memory_with_the_counter(lab):
@@ -208,7 +213,7 @@ def test_memory_limit_is_out_of_memory_with_the_counter(lab):
         group.rmdir()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, thorough(signal.SIGTERM)])
 def test_ctrl_c_leaves_no_rank_and_no_record_and_the_same_command_goes_on(lab, number):
     process = lab.begin("hang")
     lab.wait_for_ranks()
@@ -252,6 +257,7 @@ def test_what_ended_while_fab_was_dead_is_taken(lab):
     assert [record["outcome"] for record in lab.records()] == ["ok"]
 
 
+@pytest.mark.thorough
 def test_ranks_whose_supervisor_died_too_are_ended_and_the_run_made_again(lab):
     process = lab.begin("hang")
     lab.wait_for_ranks()
@@ -302,6 +308,7 @@ def test_retry_supersedes_what_is_not_ok(lab, swept):
     assert json.loads(old.read_text())["outcome"] == "crashed"
 
 
+@pytest.mark.thorough
 def test_too_large_for_the_memory_is_skipped_and_force_runs_it(lab):
     file = lab.folder / "inventory.json"
     file.write_text(make_inventory(2, memory_bytes=100 * 2**20).model_dump_json())
@@ -315,6 +322,7 @@ def test_too_large_for_the_memory_is_skipped_and_force_runs_it(lab):
     assert [record["outcome"] for record in lab.records()] == ["ok"]
 
 
+@pytest.mark.thorough
 def test_more_ranks_than_the_series_asks_for_are_skipped(lab):
     file = lab.folder / "inventory.json"
     file.write_text(make_inventory(1).model_dump_json())
@@ -324,6 +332,7 @@ def test_more_ranks_than_the_series_asks_for_are_skipped(lab):
     assert outcomes == {2: "ok", 3: "skipped"}
 
 
+@pytest.mark.thorough
 def test_an_unfinished_sweep_goes_on_without_being_named(lab):
     process = lab.begin("hang", out=None)
     lab.wait_for(lambda: list(lab.folder.glob("runs/*/.jobs/*/supervisor.json")))
@@ -351,6 +360,7 @@ def test_a_changed_machine_is_refused_with_the_differences(lab, swept):
     assert "mpi was 'Closed MPI" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_node_that_was_started_again_is_the_same_node_and_that_is_said(lab, swept):
     swept("raise")
     words = lab.paths.ledger.read_text()
@@ -389,6 +399,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.thorough
 def test_a_full_disk_leaves_no_part_of_a_record_and_the_sweep_goes_on(small_disk, lab):
     done = lab.sweep("fill-disk")
     assert done.returncode == 1, done.stderr

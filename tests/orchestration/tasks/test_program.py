@@ -88,12 +88,14 @@ def test_it_is_called_by_its_own_name(elsewhere):
     assert "start it with 'convscale up --cluster compose-fat'" in done.stderr
 
 
+@pytest.mark.thorough
 def test_names_are_the_projects(stand):
     assert {"quick", "paper"} <= {line.split()[0] for line in stand.said("studies").splitlines()}
     assert {"local", "compose-light"} <= {line.split()[0] for line in stand.said("clusters").splitlines()}
     assert "findings: " in stand.said("audit", "--published")
 
 
+@pytest.mark.thorough
 def test_paths_are_taken_from_where_the_person_stands(stand, checkout, tmp_path):
     mine = tmp_path / "my study"
     (mine / "pictures").mkdir(parents=True)

@@ -99,6 +99,7 @@ def two_clusters(tmp_path):
     return ["--sweep", str(tmp_path / "fat"), "--sweep", str(tmp_path / "own")]
 
 
+@pytest.mark.thorough
 def test_the_joint_report_says_which_machines_to_buy(menu, two_clusters, tmp_path):
     limits = ["--deadline", "1s", "--budget-per-run", "1"]
     done = menu("report", *two_clusters, "--price", "own=0.02", *limits, "--out", str(tmp_path / "out"))
@@ -153,6 +154,7 @@ def of_cluster(name, **event):
     return {"cluster": name, **event}
 
 
+@pytest.mark.thorough
 def test_a_campaign_is_reported_with_what_failed_what_was_skipped_and_what_each_cost(menu, two_clusters, tmp_path):
     folder = campaign(
         tmp_path / "campaign-1", PLANNED, BEGUN,

@@ -16,6 +16,7 @@ from results.estimates import time_estimate
 from results.records.sweep import read_sweep
 from results.scaling.laws import amdahl, gustafson
 from results.tables.sweep.audit import findings as table_of
+from tests.marks import thorough
 from tests.results.conftest import SMALL
 from workload.domain.grid import Grid
 from workload.record.run import Run
@@ -41,7 +42,7 @@ def honest(p: float, contention: float) -> tuple[Callable[[Run], float], Callabl
     return strong, weak
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(5), *map(thorough, range(5, 20))])
 def test_no_honest_sweep_is_accused(make_maker: Callable[..., Any], seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311  # laws, not secrets
     p, contention = rng.choice((0.9, 0.99, 0.999, 1.0)), rng.choice((0.0, 0.01, 0.05))

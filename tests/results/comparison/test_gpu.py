@@ -182,6 +182,7 @@ def test_a_problem_whose_runs_on_a_gpu_failed_keeps_its_row_with_the_reason(make
     assert "no time with a GPU: its outcome is crashed." in notes(sweep)
 
 
+@pytest.mark.thorough
 def test_without_a_gpu_there_is_no_such_section(full: SweepMaker) -> None:
     sweep = full.read()
     assert tables.tables(sweep) == []
@@ -190,6 +191,7 @@ def test_without_a_gpu_there_is_no_such_section(full: SweepMaker) -> None:
     assert "device_s" not in samples_csv([sweep])
 
 
+@pytest.mark.thorough
 def test_the_page_and_the_samples_have_the_times_of_the_gpu(maker: SweepMaker) -> None:
     sweep = three(maker)
     page = make([sweep.folder]).path

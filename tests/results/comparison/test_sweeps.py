@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from scipy import stats
 
 from results.comparison import sweeps
 from results.comparison.sweeps import FASTER, SAME, SLOWER
@@ -42,6 +41,7 @@ def test_a_real_difference_is_claimed_with_its_size(make_maker: Any, factor: flo
     assert made.problems == ()
 
 
+@pytest.mark.thorough
 def test_without_a_difference_none_is_claimed(make_maker: Any) -> None:
     claimed, within = 0, 0
     for seed in range(20):
@@ -56,7 +56,7 @@ def test_without_a_difference_none_is_claimed(make_maker: Any) -> None:
     assert any("no difference can be claimed" in note for note in made.table.notes)
 
 
-def test_probabilities_are_welchs_with_holms_correction(make_maker: Any) -> None:
+def test_probabilities_are_welchs_with_holms_correction(stats: Any, make_maker: Any) -> None:
     first, second = make(make_maker, "a", noise=0.05), make(make_maker, "b", 1.05, seed=2, noise=0.05)
     found = sweeps.of([first.read()], [second.read()])
     import numpy as np
@@ -125,6 +125,7 @@ def side(make_maker: Any, name: str, count: int, *, sigma: float, seed: int, fac
     return makers
 
 
+@pytest.mark.thorough
 def test_sweeps_that_differ_as_wholes_are_no_difference_in_general(make_maker: Any) -> None:
     """With 2 % between and within sweeps, launches alone claimed one in three of five comparisons of the same."""
     lone, general = 0, 0

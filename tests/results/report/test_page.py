@@ -117,6 +117,7 @@ def test_the_page_is_whole_in_itself(reported: Reported) -> None:
     assert all(f'id="{anchor}"' in text for anchor in anchors)
 
 
+@pytest.mark.thorough
 def test_a_paper_gets_tables_figures_and_methods(maker: Any) -> None:
     maker.add_strong(r"50% \input{x} <b>", counts=(1, 2))
     made = make([maker.finish()], paper=True)
@@ -236,6 +237,7 @@ def test_several_sweeps_make_a_joint_report_and_stay_untouched(make_maker: Calla
     assert make(folders).path.parent.name.startswith("joint-"), "a folder beside the first, where none is named"
 
 
+@pytest.mark.thorough
 def test_a_joint_report_says_which_machines_to_buy(make_maker: Callable[..., Any], tmp_path: Path) -> None:
     sweeps = [cluster(make_maker, name, image_s, machine_type="big") for name, image_s in (("a", 0.01), ("b", 0.02))]
     folders = [sweep.folder for sweep in sweeps]

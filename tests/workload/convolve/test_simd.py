@@ -55,6 +55,7 @@ def rows_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simd, "SHORTEST_STREAMED", 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stores", STORES)
 @every_level
 @pytest.mark.usefixtures("rows_of_any_length")
@@ -120,6 +121,7 @@ def test_unknown_stores_are_refused() -> None:
         simd.Compiler(stores="fast")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stores", STORES)
 @every_level
 def test_stays_inside_its_arrays(level: str, stores: str) -> None:

@@ -41,6 +41,7 @@ def test_any_block_of_any_grid_is_that_part_of_the_whole(data: st.DataObject) ->
     assert (out == x[tuple(slice(span.start, span.stop) for span in block.x_spans)]).all()
 
 
+@pytest.mark.thorough
 def test_no_two_of_160_000_tiny_images_are_equal() -> None:
     problem = Problem(160_000, 1, 1, 32, 32, 3)
     pool = make_pool(8, problem)

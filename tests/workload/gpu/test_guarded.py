@@ -13,6 +13,7 @@ from tests.workload.gpu.played import COMPILER, NO_COMPILER
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(COMPILER is None, reason=NO_COMPILER)
 def test_the_kernel_stays_inside_its_arrays(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "tests.workload.gpu.guarded", str(tmp_path), "40"]

@@ -39,6 +39,7 @@ def test_a_reading_is_long_enough_and_follows_the_core(block_s: float) -> None:
     assert yardstick.flops_per_s() == pytest.approx(FLOPS / core.block_s)
 
 
+@pytest.mark.thorough
 def test_a_clock_that_stands_still_ends_it() -> None:
     assert Yardstick(Core(0.0).backend(), lambda: 1.0).flops_per_s() > 0.0
 

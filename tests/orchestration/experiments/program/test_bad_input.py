@@ -20,6 +20,7 @@ def refused(place: Place, *flags: str) -> str:
     return line.removeprefix("convscale: ")
 
 
+@pytest.mark.thorough
 def test_a_program_for_another_processor(place: Place) -> None:
     content = bytearray(Path(shutil.which("true") or "/bin/true").read_bytes())
     content[18:20] = (0xF3).to_bytes(2, "little")
@@ -46,11 +47,13 @@ def test_a_file_that_nobody_may_execute(place: Place) -> None:
     assert refused(place, "--command", "./prog") == f"{NODE}: ./prog is not executable: chmod +x ./prog"
 
 
+@pytest.mark.thorough
 def test_a_command_that_no_node_has(place: Place) -> None:
     told = refused(place, "--command", "no-such-program", "--mpi", "openmpi5")
     assert told == f"{NODE}: no-such-program is not there: name it in files, or install it"
 
 
+@pytest.mark.thorough
 def test_a_program_that_does_not_say_which_mpi_it_uses(place: Place) -> None:
     (place.folder / "prog.sh").write_text("exit 0\n")
     told = refused(place, "--command", "sh prog.sh")

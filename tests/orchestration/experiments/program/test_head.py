@@ -38,6 +38,7 @@ def chores(place: Place) -> list[tuple[str, int | None]]:
     return [(event["event"], event["exit_status"]) for event in place.events("setup", "cleanup")]
 
 
+@pytest.mark.thorough
 def test_setup_comes_before_the_runs_and_cleanup_after_them_among_the_built_files(place: Place) -> None:
     mark = place.folder / "mark"
     study(place, setup="ls; echo made > $MARK", cleanup="cat $MARK; rm $MARK", program=f"cat {mark}")
@@ -54,6 +55,7 @@ def test_setup_comes_before_the_runs_and_cleanup_after_them_among_the_built_file
     assert len(chores(place)) == 4
 
 
+@pytest.mark.thorough
 def test_launches_that_are_added_to_a_sweep_are_set_up_for(place: Place) -> None:
     mark = place.folder / "mark"
     study(place, setup="touch $MARK", cleanup="rm $MARK", program=f"test -e {mark}")
@@ -88,6 +90,7 @@ def test_a_setup_that_fails_starts_no_run_and_is_cleaned_up(place: Place) -> Non
     assert place.log("setup").endswith("the disk is missing\n")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("program", ["exit 3", "echo 'no number'"])
 def test_a_run_that_fails_is_cleaned_up_after(place: Place, program: str) -> None:
     study(place, setup="touch $MARK", cleanup="rm $MARK", program=program)
@@ -98,6 +101,7 @@ def test_a_run_that_fails_is_cleaned_up_after(place: Place, program: str) -> Non
     assert not (place.folder / "mark").exists()
 
 
+@pytest.mark.thorough
 def test_after_ctrl_c_it_is_cleaned_up_and_the_same_command_sets_up_again(place: Place) -> None:
     go = place.folder / "go"
     study(
@@ -121,6 +125,7 @@ def test_after_ctrl_c_it_is_cleaned_up_and_the_same_command_sets_up_again(place:
     assert [name for name, status in chores(place) if status == 0] == ["setup", "cleanup", "setup", "cleanup"]
 
 
+@pytest.mark.thorough
 def test_a_cleanup_that_fails_is_told_when_every_run_is_recorded(place: Place) -> None:
     study(place, cleanup="echo somebody uses it; exit 4")
     done = place.sweep("--study", "small.toml")

@@ -42,6 +42,7 @@ def at_work(place: Place, ranks: int) -> Path:
     return wait
 
 
+@pytest.mark.thorough
 def test_after_ctrl_c_the_same_command_goes_on_where_it_stopped(place: Place) -> None:
     program(place)
     wait = at_work(place, 2)
@@ -148,6 +149,7 @@ Task    AppTime    MPITime     MPI%
 """
 
 
+@pytest.mark.thorough
 def test_a_report_of_mpip_becomes_the_table_of_mpi_time(place: Place) -> None:
     (place.folder / "profiled.sh").write_text(f"cat > prog.1.1.1.mpiP <<'END'\n{MPIP}END\n")
     flags = ("--mpi", "openmpi5", "--ranks", "1", "--launches", "1")

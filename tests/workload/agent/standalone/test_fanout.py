@@ -13,6 +13,7 @@ from orchestration.executors.remote.fanout import Fanout
 from orchestration.executors.remote.survey import SURVEY_SHAPE
 from orchestration.executors.remote.survey import parse as parse_survey
 from orchestration.ssh.connection import Done, UnreachableError
+from tests.marks import thorough
 from tests.orchestration.clusters.test_inventory import document
 from workload.agent.standalone.survey import fabrics
 from workload.record.digest import code_digest
@@ -87,7 +88,7 @@ def test_the_survey_says_what_the_checks_need(nodes):
     assert nodes.survey("no-such-file")[0].out.count('"shared": false') == 1
 
 
-@pytest.mark.parametrize("gpus", [[{"name": 3}], "many", [{}]])
+@pytest.mark.parametrize("gpus", [[{"name": 3}], thorough("many"), thorough([{}])])
 def test_what_a_node_says_of_its_gpus_is_not_trusted(nodes, gpus):
     (answer, _) = nodes.survey("no-such-file")
     told = json.loads(answer.out)
