@@ -64,7 +64,7 @@ class MovementRow:
         """The longest convolve phase over the mean of all ranks."""
         return self.point.imbalance["convolve"]
 
-    @property
+    @cached_property
     def ideal_imbalance(self) -> float:
         """Multiplications of the largest block over the mean: an imbalance that no code can avoid with this grid."""
         run = self.point.convolution
