@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
-# A second thread of numpy's OpenBLAS would wait at work: half of what it takes to load numpy in each process.
+# numpy's OpenBLAS would start a second thread in each process, which spins: half the CPU time that loading numpy takes.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ORDER = pytest.StashKey[int]()
@@ -115,7 +115,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Does not even load what is left to `make test-all`."""
     place = collection_path.relative_to(config.rootpath).as_posix() + ("/" if collection_path.is_dir() else "")
-    return True if config.option.markexpr == "not thorough" and place.startswith(THOROUGH) else None
+    return True if _leaves_thorough(config) and place.startswith(THOROUGH) else None
+
+
+def _leaves_thorough(config: pytest.Config) -> bool:
+    """Whether these are the tests of `make test`: none of them must be alone."""
+    return bool(config.option.markexpr == "not thorough")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -161,8 +166,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         tests.sort(key=lambda item: item.get_closest_marker("kills_for_memory") is None)
     items[:] = [item for name in names for item in files[name]]
     if hasattr(config, "workerinput"):
-        alone = any(item.nodeid.startswith(ALONE) for item in items)
-        groups = (ALONE, (CONTAINERS,), WITHOUT_RANKS, *LONG_FIRST) if alone else LONG_FIRST
+        groups = LONG_FIRST if _leaves_thorough(config) else (ALONE, (CONTAINERS,), WITHOUT_RANKS, *LONG_FIRST)
         items.sort(key=lambda item: _rank(item.nodeid, groups))
 
 
