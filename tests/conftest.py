@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import importlib.util
 import os
 import random
@@ -19,6 +20,11 @@ from tests.preloaded import Preloader
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
+
+# Some tests use MPI in their own process, where it would leave 16 MiB of shared memory behind
+with pytest.MonkeyPatch.context() as patched:
+    patched.setenv("OMPI_MCA_btl", "self")
+    importlib.import_module("mpi4py.MPI")
 
 # Hypothesis ends a test that takes longer than 200 ms, which on a busy machine says nothing of the code.
 settings.register_profile("no-deadline", deadline=None)

@@ -1,7 +1,9 @@
 """A small study on disk, and `fab sweep` of it through real processes, with a stand-in for the ranks."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from orchestration.paths import SweepPaths
 from tests.cluster.host import wait_for
 from tests.orchestration.support import FAB, ROOT
 from tests.preloaded import Preloader, Process
-from workload.agent.supervise import kill_carriers
+from workload.agent import supervise
 from workload.record.kinds import read_record
 
 STUDY = """
@@ -132,8 +134,16 @@ class Lab:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.communicate()
-        for job in self.paths.jobs.glob("*-*"):
-            kill_carriers(job.name)
+        end_jobs(self.paths.jobs)
+
+
+def end_jobs(jobs: Path) -> None:
+    """Kills what the jobs in this folder left, supervisors included, and removes the folders that these had made."""
+    for job in jobs.glob("*-*"):
+        supervise.kill_carriers(job.name)
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            for folder in supervise.Job.read(job).make:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from orchestration.sweep.locks import Joiners
 from results.records.marks import BESIDE
 from results.records.sweep import read_sweep
 from results.report.summary import sentences
-from tests.orchestration.conftest import STUDY, Lab
+from tests.orchestration.conftest import STUDY, Lab, end_jobs
 from tests.orchestration.support import refused
 from tests.preloaded import Preloader
 from workload.agent import supervise
@@ -31,8 +31,7 @@ def at_work(folder: Path, preloader: Preloader) -> Iterator[Lab]:
         yield lab
     finally:
         lab.close()
-        for job in (folder / "first" / ".jobs").iterdir():
-            supervise.kill_carriers(job.name)
+        end_jobs(folder / "first" / ".jobs")
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +144,7 @@ def test_a_killed_fab_keeps_the_machine_while_its_run_is_at_work(busy):
     busy.started[0].kill()
     busy.started[0].communicate()
     assert busy.sweep("ok").returncode == 2
-    for job in (busy.folder / "first" / ".jobs").iterdir():
-        supervise.kill_carriers(job.name)
+    end_jobs(busy.folder / "first" / ".jobs")
     assert busy.sweep("ok").returncode == 0
 
 
