@@ -113,8 +113,10 @@ def check_what_to_buy(campaign: Path) -> None:
         assert float(row["price"]) == pytest.approx(paid)
     page = (campaign / "report.html").read_text()
     section = page[page.index('id="buy"') : page.index('id="across"')]
-    named = re.search("The cheapest within 3600 s: ([a-z-]+) with", section)
-    assert named is not None
+    # on a busy machine an interval may reach beyond any deadline
+    answer = "(?:The cheapest within 3600 s:|None is certain to be within 3600 s; it is open for) ([a-z-]+) with"
+    named = re.search(answer, section)
+    assert named is not None, section[:2000]
     assert named[1] in MADE_UP
     assert f"Price of {', '.join(MADE_UP)}: stated for this comparison, by whoever made it." in section
     assert "<svg" in section
