@@ -158,14 +158,20 @@ def test_more_than_2_to_31_elements_are_scattered_and_gathered(mpirun: Callable[
     assert found["ends"] == [[number + 101] * 2 for number in range(23)]
 
 
+@pytest.fixture
+def nine_channels(tmp_path: Path) -> Path:
+    """The pool of the program pairs.py."""
+    pool = tmp_path / "pool.npy"
+    np.save(pool, np.random.default_rng(1).integers(1, 256, (8, 9, 20, 19), dtype=np.uint8))
+    return pool
+
+
 @pytest.mark.parametrize("ranks", [1, *map(thorough, (2, 3, 4, 5, 6, 8))])
-def test_every_movement_works_with_every_grid(ranks: int, mpirun: Callable[..., Any], tmp_path: Path) -> None:
-    np.save(tmp_path / "pool.npy", np.random.default_rng(1).integers(1, 256, (8, 9, 20, 19), dtype=np.uint8))
-    found = mpirun(ranks, "pairs.py", tmp_path / "pool.npy")
+def test_every_movement_works_with_every_grid(ranks: int, mpirun: Callable[..., Any], nine_channels: Path) -> None:
+    found = mpirun(ranks, "pairs.py", nine_channels)
     assert found["wrong"] == []
     assert found["done"] >= (17 if ranks == 1 else 17 * 7)
 
 
-def test_every_movement_works_where_the_batch_is_cut(mpirun: Callable[..., Any], tmp_path: Path) -> None:
-    np.save(tmp_path / "pool.npy", np.random.default_rng(1).integers(1, 256, (8, 9, 20, 19), dtype=np.uint8))
-    assert mpirun(3, "pairs.py", tmp_path / "pool.npy", 1) == {"wrong": [], "done": 17}
+def test_every_movement_works_where_the_batch_is_cut(mpirun: Callable[..., Any], nine_channels: Path) -> None:
+    assert mpirun(3, "pairs.py", nine_channels, 1) == {"wrong": [], "done": 17}
