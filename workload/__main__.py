@@ -35,6 +35,7 @@ def main() -> None:
         run, stores = Run.from_dict(document["run"]), document.get("stores")
         convolve.load(run.backend, _kernels_folder())
         gc.disable()  # or a collection inside a repeat would be timed
+        gc.freeze()  # those between repeats need not look through everything that was imported
         clocks = Clocks(time.monotonic, MPI.Wtime, time.process_time)
         output = _output(arguments.save_to) if run.save else None
         measurement = measure(comm, run, arguments.images, clocks, output, stores)
@@ -73,3 +74,7 @@ def _output(folder: Path | None) -> Output:
 
 if __name__ == "__main__":
     main()
+    MPI.Finalize()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)  # to take the interpreter apart would keep the next run waiting
