@@ -6,9 +6,9 @@ column:
     s = sum over columns of u[col] y[b, o, h, col]
     e = sum over c, i, j of w[o, c, i, j] R[b, c, h + i, j],   R[b, c, r, j] = sum of u[col] x[b, c, r, col + j]
 
-Eq. 1 makes them equal. x comes from the source, never from what was delivered to the rank, and all sums are
-float64, so that the difference is the rounding of the run's float32 sums alone. With
-g = (C KH KW + 2) 2^-24 it is certainly below g sum |w| R1 (R1 with |u||x|), and, u's signs being
+Eq. 1 makes them equal. x is the picture's times its factor, before it is rounded, never what was delivered to the
+rank, and all sums are float64, so that the difference is that rounding and those of the run's float32 sums alone. With
+g = (C KH KW + 3) 2^-24 it is certainly below g sum |w| R1 (R1 with |u||x|), and, u's signs being
 random, below 8 g sum |w| R2 (R2 = sqrt(sum u^2 x^2)) with probability above 1 - 3e-14 a row
 (Minkowski, then Hoeffding). The smaller of the two is the row's tolerance.
 

@@ -1,11 +1,12 @@
 """What the check expects of finished y: a sum and a tolerance of every output row, and single elements.
 
-`workload.data.checksum` says why. x comes from the source, never from what was delivered to a rank.
+`workload.data.checksum` says why. x comes from the pool, never from what was delivered to a rank: the images are few
+pictures, rolled and multiplied, and so are the sums of their rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,9 +16,10 @@ from workload.data.images import Source
 from workload.domain.grid import Block, Span, all_taps, whole
 from workload.domain.problem import Problem
 
-GROUP_BYTES = 4 * 2**20  # x of the images that are summed at once: it stays in cache, unless one image is larger
 TILE_ELEMENTS = 2**15  # 256 KiB of float64: stays in a core's own cache
-# x is rounded from a picture times a factor: what tolerances lack by taking the picture's, with room to spare
+# x is rounded from a picture times a factor: one rounding more than those of the convolution, and of a number that may
+# be larger than it was before, with room to spare
+ROUNDINGS = 3
 ROUNDED = 1 + 2.0**-23
 
 Float32 = NDArray[np.float32]
@@ -66,8 +68,8 @@ class Expectation:
         self._problem = problem
         self._weights = weights.astype(np.float64)
         self._source = source
-        self._gamma = (weights[0].size + 2) * 2.0**-24
-        self._pictures: dict[tuple[int, Span, Span], Float64] = {}  # tolerances, by picture, channels and columns of y
+        self._gamma = _gamma(self._weights)
+        self._known: dict[tuple[Span, Span], _Pictures] = {}  # by channels and columns of y
 
     def rows(self, blocks: Iterable[Block]) -> dict[Block, Rows]:
         """Expected sums and tolerances of all rows of each block."""
@@ -83,61 +85,56 @@ class Expectation:
         return Spot(place, float(terms.sum()), self._gamma * float(np.abs(terms).sum()))
 
     def _rows(self, block: Block) -> Rows:
+        """Of every row its picture's, times the image's factor, rolled as the image is."""
         found, full = Rows.room(block), all_taps(self._problem, block)
-        self._fill_sums(full, found.sums)
-        self._fill_tolerance(full, found.tolerance)
+        known = self._of_pictures(full)
+        rows = np.arange(block.row.start, block.row.stop)
+        for alike in self._source.alike(full):
+            known.work_out(alike.pictures)
+            images = slice(alike.images.start - block.batch.start, alike.images.stop - block.batch.start)
+            pictures = slice(alike.pictures.start, alike.pictures.stop)
+            places, scale = (rows - alike.rolled) % self._problem.height, float(alike.factor)
+            np.multiply(known.sums[pictures, :, places], scale, out=found.sums[images])
+            np.multiply(known.tolerance[pictures, :, places], scale * ROUNDED, out=found.tolerance[images])
         return found
 
-    def _band(self, block: Block) -> Float64:
-        return _band(self.u[block.column.start : block.column.stop], self._weights.shape[3])
-
-    def _of_block(self, block: Block) -> Float64:
-        """The weights of the block's output channels."""
-        return self._weights[block.out_channel.start : block.out_channel.stop]
-
-    def _fill_sums(self, block: Block, sums: Float64) -> None:
-        """e of every row."""
-        band, weights = self._band(block), self._of_block(block)
-        x = None
-        for group in _groups(block):
-            if x is None:
-                x = np.empty(group.x_shape, np.float32)
-            part = x[: len(group.batch)]
-            self._source(group, part)
-            first = group.batch.start - block.batch.start
-            sums[first : first + len(part)] = _fold(weights, row_moments(part, band))
-
-    def _fill_tolerance(self, block: Block, tolerance: Float64) -> None:
-        """Of every row: its picture's, times the image's factor, rolled as the image is."""
-        rows = np.arange(block.row.start, block.row.stop)
-        for alike in self._source.alike(block):
-            places = (rows - alike.rolled) % self._problem.height
-            scale = float(alike.factor) * ROUNDED
-            for number, picture in enumerate(alike.pictures, alike.images.start - block.batch.start):
-                np.multiply(self._of_picture(picture, block)[:, places], scale, out=tolerance[number])
-
-    def _of_picture(self, picture: int, block: Block) -> Float64:
-        key = (picture, block.out_channel, block.column)
-        if key not in self._pictures:
-            self._pictures[key] = self._picture_tolerance(picture, block)
-        return self._pictures[key]
-
-    def _picture_tolerance(self, picture: int, block: Block) -> Float64:
-        """(O, H): tolerances of the rows of y, if x were that picture and its first rows came again below the last."""
-        weights, band = np.abs(self._of_block(block)), np.abs(self._band(block))
-        x = self._source.pool[picture : picture + 1, :, :, block.x_columns.start : block.x_columns.stop]
-        wrapped = np.arange(self._problem.height + weights.shape[2] - 1) % self._problem.height
-        certain = _fold(weights, row_moments(x, band)[:, :, wrapped])
-        squared = row_moments(np.square(x, dtype=np.uint16), band**2)[:, :, wrapped]
-        tolerance: Float64 = self._gamma * np.minimum(certain, 8 * _fold(weights, np.sqrt(squared)))[0]
-        return tolerance
+    def _of_pictures(self, block: Block) -> _Pictures:
+        channels, columns = block.out_channel, block.column
+        if (channels, columns) not in self._known:
+            weights = self._weights[channels.start : channels.stop]
+            pool = self._source.pool[..., block.x_columns.start : block.x_columns.stop]
+            self._known[channels, columns] = _Pictures(pool, weights, self.u[columns.start : columns.stop])
+        return self._known[channels, columns]
 
 
-def _groups(block: Block) -> Iterator[Block]:
-    """The block cut into groups of images whose x takes at most GROUP_BYTES, the first the largest."""
-    images = max(1, GROUP_BYTES * len(block.batch) // block.x_bytes)
-    for start in range(block.batch.start, block.batch.stop, images):
-        yield replace(block, batch=Span(start, min(start + images, block.batch.stop)))
+class _Pictures:
+    """Sums and tolerances of the rows of y, (pictures, O, H), if x were a picture whose first rows follow its last."""
+
+    def __init__(self, pool: NDArray[np.uint8], weights: Float64, u: Float64) -> None:
+        self._pool, self._weights, self._u = pool, weights, u
+        self._worked_out: set[int] = set()
+        self.sums, self.tolerance = (np.empty((len(pool), len(weights), pool.shape[2])) for _ in range(2))
+
+    def work_out(self, pictures: range) -> None:
+        """Makes sure that these pictures' are there."""
+        for picture in set(pictures) - self._worked_out:
+            self.sums[picture], self.tolerance[picture] = self._of(self._pool[picture : picture + 1])
+            self._worked_out.add(picture)
+
+    def _of(self, picture: NDArray[np.uint8]) -> tuple[Float64, Float64]:
+        weights, size, height = self._weights, self._weights.shape[3], picture.shape[2]
+        band = _band(self._u, size)
+        wrapped = np.arange(height + weights.shape[2] - 1) % height
+        moments = row_moments(picture, np.hstack([band, np.abs(band)]))[:, :, wrapped]
+        squared = row_moments(np.square(picture, dtype=np.uint16), band**2)[:, :, wrapped]
+        certain = _fold(np.abs(weights), moments[..., size:])
+        likely = 8 * _fold(np.abs(weights), np.sqrt(squared))
+        return _fold(weights, moments[..., :size])[0], _gamma(weights) * np.minimum(certain, likely)[0]
+
+
+def _gamma(weights: Float64) -> float:
+    """g of `workload.data.checksum`, for weights (O, C, KH, KW)."""
+    return float(weights[0].size + ROUNDINGS) * 2.0**-24
 
 
 def _band(u: Float64, kernel_columns: int) -> Float64:
@@ -148,7 +145,7 @@ def _band(u: Float64, kernel_columns: int) -> Float64:
     return band
 
 
-def row_moments(x: NDArray[np.float32] | NDArray[np.uint8] | NDArray[np.uint16], band: Float64) -> Float64:
+def row_moments(x: NDArray[np.uint8] | NDArray[np.uint16], band: Float64) -> Float64:
     """x @ band in float64, (images, C, rows, KW), of x (images, C, rows, columns): by tiles, one after the other."""
     lines = x.reshape(-1, x.shape[3])
     found = np.empty((len(lines), band.shape[1]))
