@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib
 import importlib.util
 import os
@@ -26,9 +27,12 @@ with pytest.MonkeyPatch.context() as patched:
     patched.setenv("OMPI_MCA_btl", "self")
     importlib.import_module("mpi4py.MPI")
 
+# Collecting makes half a million objects that stay: garbage is looked for when that is over, and not among them.
+gc.disable()
+
 # Hypothesis ends a test that takes longer than 200 ms, which on a busy machine says nothing of the code.
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
+settings.register_profile("thorough", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=30)
 
 # numpy's OpenBLAS would start a second thread in each process, which spins: half the CPU time that loading numpy takes.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -141,11 +145,12 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Chooses an order of the tests, and lets Ctrl-C reach what they start, from a shell's background as well.
+    """Chooses an order of the tests and their number of examples, and lets Ctrl-C reach what they start.
 
     A shell has its background jobs ignore SIGINT, and children inherit that: workers as well.
     """
     given = getattr(config, "workerinput", {}).get("order_seed", config.getoption("--order-seed"))
+    settings.load_profile("quick" if _leaves_thorough(config) else "thorough")
     config.stash[ORDER] = random.randrange(10**6) if given is None else int(given)  # noqa: S311  an order, no secret
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -174,6 +179,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         groups = LONG_FIRST if _leaves_thorough(config) else (ALONE, (CONTAINERS,), WITHOUT_RANKS, *LONG_FIRST)
         items.sort(key=lambda item: _rank(item.nodeid, groups))
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def _rank(nodeid: str, groups: Sequence[tuple[str, ...]]) -> int:

@@ -108,7 +108,7 @@ def as_files(figure: Any, name: str, title: str, values: Values | None = None) -
 def _laid_out_once(figure: Any) -> Iterator[None]:
     """Gives the figure's files one layout: to find it takes as long as to write a file."""
     engine = figure.get_layout_engine()
-    figure.draw_without_rendering()
+    engine.execute(figure)
     figure.set_layout_engine(None)
     yield
     figure.set_layout_engine(engine)

@@ -17,7 +17,7 @@ from results.scaling.laws import amdahl, gustafson
 from workload.domain.grid import AXES, Grid, block_of, output_elements
 from workload.domain.problem import Problem
 from workload.movement.descriptions.footprint import predict
-from workload.record.files import read_json, write_json
+from workload.record.files import read_json
 from workload.record.outcomes import OK, SKIPPED, WRONG_ANSWER
 from workload.record.program import KIND, VERSION, ProgramRun
 from workload.record.run import Images, Run, Workload
@@ -27,6 +27,11 @@ SMALL = Problem(batch=16, in_channels=3, out_channels=3, height=64, width=64, ke
 DIGEST = "d" * 64
 FRACTION = 0.95  # parallel fraction of the synthetic machine
 IMAGE_S = 0.004  # one image on one rank
+
+
+def write_json(path: Path, document: object) -> None:
+    """Neither indented nor synced to the disk, as records are: that takes most of the time of making them."""
+    path.write_text(json.dumps(document))
 
 
 def forward_law(run: Run) -> float:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from workload.record.files import write_json
+from tests.results.conftest import write_json
 
 MEASURED = Path(__file__).parents[3] / "results" / "measured" / "16-core"
 MEASUREMENT = ("warmup_repeats", "repeats", "memory", "mpi_calls", "clock_agreement", "machines")

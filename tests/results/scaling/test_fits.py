@@ -6,12 +6,13 @@ import statistics
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from results.scaling import fits
 from results.scaling.fits import AMDAHL, GUSTAFSON, PEAK, USL_STRONG, USL_WEAK, Law, NoFitError, TooFewPointsError
 from results.scaling.laws import amdahl, gustafson
+from tests.marks import examples
 
 ONE_RANK_S = 2.0
 CONTENTION, COHERENCY, FRACTION = 0.05, 0.004, 0.95
@@ -137,7 +138,7 @@ def test_what_is_no_time_is_refused(time: float) -> None:
         fits.fit(AMDAHL, [(n, 1.0) for n in range(1, 6)] + [(6, time)])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.floats(1e-6, 1e6), min_size=8, max_size=8), st.sampled_from(fits.LAWS))
 def test_any_times_at_all_give_a_finite_fit_or_a_reason(times: list[float], law: Law) -> None:
     try:

@@ -7,7 +7,6 @@ import statistics
 from typing import Any
 
 import pytest
-from scipy import stats
 
 from results.estimates import ratio_estimate
 from results.records.sweep import read_sweep
@@ -178,7 +177,7 @@ def test_welch_finds_the_difference_of_power_in_four_of_five_cases(launches: int
     assert 0.76 <= found / 1000 <= 0.84
 
 
-def test_what_was_called_resolved_at_three_launches_is_found_in_a_third_of_the_cases() -> None:
+def test_what_was_called_resolved_at_three_launches_is_found_in_a_third_of_the_cases(stats: Any) -> None:
     """Of the noise at which a pooled test was said to resolve 9.5 %, our own test resolves about 20 %."""
     noise_of_it = math.log1p(0.095) / (stats.t.ppf(0.975, 20) * math.sqrt(2 / 3))
     assert math.expm1(noise_of_it * welch_difference(3)) == pytest.approx(0.20, abs=0.03)

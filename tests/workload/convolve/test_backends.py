@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 
+from tests.marks import examples
 from tests.workload.convolve.reference import Case, Layout, cases, eq1, rounding_bound
 from tests.workload.gpu.played import COMPILER, NO_COMPILER, played_gpus
 from workload.convolve import load
@@ -30,7 +31,7 @@ def _a_gpu(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @every_backend
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(case=cases())
 @example(case=Case((2, 3, 9, 33), (3, 3, 3, 3)))
 @example(case=Case((1, 1, 7, 7), (1, 1, 7, 7)))  # K = H

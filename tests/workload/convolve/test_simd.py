@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
+from tests.marks import examples
 from tests.workload.convolve.reference import Case, Layout, cases, eq1, rounding_bound
 from workload.convolve import simd, simd_kernel, simd_streams
 from workload.convolve.codegen import CpuTarget, host, parse, target_machine
@@ -62,7 +63,7 @@ def rows_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_equals_eq1_at_every_level(level: str, stores: str) -> None:
     simd.configure(features=level)
 
-    @settings(max_examples=40, deadline=None)
+    @examples(40)
     @given(case=cases())
     def every(case: Case) -> None:
         assert right(case, stores)

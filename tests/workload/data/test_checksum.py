@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.marks import examples
 from workload.convolve.tiles import convolve
 from workload.data.checksum import UNBOUNDED, Checker, CheckResult, combine, worst
 from workload.data.expectation import Expectation
@@ -50,7 +51,7 @@ def make_pool(problem: Problem, smooth: bool) -> np.ndarray:
     return (128 + 100 * np.sin(h / (9 + n)) * np.cos(w / (7 + c))).astype(np.uint8)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(st.data())
 def test_an_honest_run_of_any_shape_and_cut_passes(data: st.DataObject) -> None:
     kernel = data.draw(st.integers(1, 5))

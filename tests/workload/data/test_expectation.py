@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.marks import examples
 from workload.data import expectation
 from workload.data.expectation import Expectation
 from workload.data.images import Source, factor, make_weights
@@ -27,7 +28,7 @@ def written_out(problem: Problem, w: np.ndarray, x: np.ndarray, u: np.ndarray) -
     return sums, gamma * np.minimum(certain, 8 * likely)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.data())
 def test_any_part_of_y_is_expected_as_the_formulas_say(data: st.DataObject) -> None:
     kernel, size = data.draw(st.integers(1, 4)), st.integers(1, 7)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.marks import examples
 from workload.data.images import Source, factor, make_weights, open_pool
 from workload.domain.grid import AXES, Grid, axis_lengths, block_of, whole
 from workload.domain.problem import Problem
@@ -25,7 +26,7 @@ def expected_image(pool: np.ndarray, image: int) -> np.ndarray:
     return np.roll(pool[image % pictures], (image // pictures) % height, axis=1).astype(np.float32) * scale
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.data())
 def test_any_block_of_any_grid_is_that_part_of_the_whole(data: st.DataObject) -> None:
     kernel = data.draw(st.integers(1, 3))

@@ -5,13 +5,14 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from results.forecast.convolution import model
 from results.forecast.convolution.model import ForecastCase, forecast
 from results.forecast.convolution.probe import Copies, ForecastError, Probe, ProbedLink, Rates
 from results.forecast.convolution.ranks import COPY
+from tests.marks import examples
 from workload.domain.grid import Grid, block_of
 from workload.domain.problem import Problem
 from workload.movement.descriptions.footprint import predict
@@ -192,7 +193,7 @@ def test_what_the_probe_lacks_is_said(probe: Probe, what: ForecastCase, words: s
         forecast(what, probe)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(1, 16), st.sampled_from(MOVEMENTS), st.sampled_from((1, 4, 16)))
 def test_more_ranks_never_convolve_longer_nor_anything_less_than_no_time(ranks: int, movement: str, node: int) -> None:
     found = forecast(case(ranks, movement, node), machine())

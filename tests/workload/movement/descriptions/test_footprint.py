@@ -4,9 +4,10 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.marks import examples
 from workload.domain.grid import Grid, axis_lengths, block_of
 from workload.domain.problem import Problem
 from workload.movement.descriptions.footprint import choose_grid, predict
@@ -98,7 +99,7 @@ def test_an_unknown_movement_is_refused() -> None:
         predict(PAPER, Grid(), "pigeon")
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.integers(1, 12), st.integers(1, 9), st.integers(1, 12), st.sampled_from(MOVEMENTS))
 def test_the_chosen_grid_costs_least(ranks: int, batch: int, channels: int, movement: str) -> None:
     problem = Problem(batch, channels, 4, 12, 12, 3)
