@@ -13,6 +13,7 @@ from results.estimates import Estimate
 from results.formats import estimate, number
 
 CSV_END = "\r\n"
+TEXT_ROWS = 1000  # of a table as text, which nobody reads to its end; its records are all there
 WORDS_AMONG_NUMBERS = ("—", "not finite", "-killed process-", "not possible")
 ESCAPES = str.maketrans(
     {mark: f"\\{mark}" for mark in "\\`*_[]"} | {mark: html.escape(mark) for mark in "&<>"} | {"|": "&#124;"}
@@ -24,7 +25,10 @@ Values = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Table:
-    """`name` is the stem of its files. `records` are the rows of the CSV, with units in their keys."""
+    """`name` is the stem of its files. `records` are the rows of the CSV, with units in their keys.
+
+    Of more than TEXT_ROWS rows `rows` are the first, and `records` all.
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -81,12 +85,13 @@ def build(
 ) -> Table:
     """The table of these columns over these items."""
     found = list(items)
+    cut = f"As text the table has the first {TEXT_ROWS} of {len(found)} rows; {name}.csv has all of them."
     visible = [column for column in columns if column.header]
     return Table(
         title=title,
         columns=tuple(column.header for column in visible),
-        rows=tuple(tuple(column.show(item) for column in visible) for item in found),
-        notes=tuple(notes),
+        rows=tuple(tuple(column.show(item) for column in visible) for item in found[:TEXT_ROWS]),
+        notes=(*notes, cut) if len(found) > TEXT_ROWS else tuple(notes),
         name=name,
         records=tuple(
             {key: value for column in columns for key, value in column.values(item).items()} for item in found

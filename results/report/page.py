@@ -182,8 +182,8 @@ class _Page:
                 {
                     "table": replace(table, rows=table.rows[:MOST_ROWS], records=(), notes=table.notes[:MOST_NOTES]),
                     "numeric": numeric,
-                    "rows": len(table.rows),
-                    "folded": len(table.rows) > OPEN_ROWS,
+                    "rows": len(table.records),
+                    "folded": len(table.records) > OPEN_ROWS,
                     "file": f"{stem}.csv",
                     "data": self._link("tables", f"{stem}.csv", text),
                 }

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.estimates import INTERVAL, Estimate
-from results.table import Table, bounded, build, csv_text, hidden, markdown, plain, shown
+from results.table import TEXT_ROWS, Table, bounded, build, csv_text, hidden, markdown, plain, shown
 
 NASTY = "<script>alert(1)</script> | a\nb `c` [d](e) _f_ *g* \\"
 
@@ -60,3 +60,16 @@ def test_a_table_without_rows_is_still_a_table() -> None:
     empty = build("Title", [plain("A", "a", str)], [])
     assert csv_text(empty) == "A\r\n"
     assert "| A |" in markdown(empty)
+
+
+def test_a_long_table_is_cut_as_text_and_whole_as_csv() -> None:
+    numbers = [plain("Number", "number", int)]
+    whole = build("Numbers", numbers, range(TEXT_ROWS), name="numbers")
+    assert whole.notes == ()
+    longer = build("Numbers", numbers, range(TEXT_ROWS + 1), name="numbers", notes=["A note."])
+    text = markdown(longer)
+    assert f"| {TEXT_ROWS - 1} |" in text
+    assert f"| {TEXT_ROWS} |" not in text
+    cut = f"As text the table has the first {TEXT_ROWS} of {TEXT_ROWS + 1} rows; numbers.csv has all of them."
+    assert text.endswith(f"- A note.\n- {cut}\n")
+    assert csv_text(longer).splitlines() == ["number", *map(str, range(TEXT_ROWS + 1))]
