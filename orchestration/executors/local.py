@@ -41,6 +41,7 @@ class LocalExecutor:
     def __post_init__(self) -> None:
         self.lease: Lease = MachineLease(self.lock)
         self._children: dict[Path, subprocess.Popen[bytes]] = {}
+        self._machine: dict[str, Any] | None = None
 
     @property
     def node(self) -> str:
@@ -84,7 +85,13 @@ class LocalExecutor:
         return []
 
     def machines(self) -> list[dict[str, Any]]:
-        """The description of this machine, as in a record's `machines`. Raises Refusal."""
+        """The description of this machine, as in a record's `machines`, asked for once. Raises Refusal."""
+        if self._machine is None:
+            self._machine = self._describe()
+        return [self._machine]
+
+    def _describe(self) -> dict[str, Any]:
+        """Asks a process of its own. Raises Refusal."""
         done = subprocess.run(  # noqa: S603  our own interpreter
             isolated(self.python, "-m", "workload.instruments.machine"),
             cwd=self.root,
@@ -95,7 +102,7 @@ class LocalExecutor:
             check=False,
         )
         try:
-            return [json.loads(done.stdout)]
+            return dict(json.loads(done.stdout))
         except ValueError as error:
             last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
             raise Refusal(
@@ -203,16 +210,10 @@ class LocalExecutor:
 
     def end_leftovers(self, job: Path) -> Traces:
         """Ends what still carries the job's token and removes the folders that it made."""
-        supervise.kill_carriers(job.name)
+        supervise.end_leftovers(job)
         child = self._children.pop(job, None)
         if child is not None:
             child.wait()
-        try:
-            made = supervise.Job.read(job).make
-        except (OSError, ValueError, KeyError):
-            return Traces()
-        for folder in made:
-            shutil.rmtree(folder, ignore_errors=True)
         return Traces()
 
     def clean(self, job: Path) -> None:

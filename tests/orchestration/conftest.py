@@ -1,9 +1,7 @@
 """A small study on disk, and `fab sweep` of it through real processes, with a stand-in for the ranks."""
 
-import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -140,10 +138,7 @@ class Lab:
 def end_jobs(jobs: Path) -> None:
     """Kills what the jobs in this folder left, supervisors included, and removes the folders that these had made."""
     for job in jobs.glob("*-*"):
-        supervise.kill_carriers(job.name)
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            for folder in supervise.Job.read(job).make:
-                shutil.rmtree(folder, ignore_errors=True)
+        supervise.end_leftovers(job)
 
 
 @pytest.fixture

@@ -188,6 +188,17 @@ def kill_carriers(token: str) -> list[int]:
     return sorted({process.pid for process in killed})
 
 
+def end_leftovers(folder: Path) -> None:
+    """Kills what carries the token of the job in the folder, and removes the folders that the job made."""
+    kill_carriers(folder.name)
+    try:
+        made = Job.read(folder).make
+    except (OSError, ValueError, KeyError):
+        return
+    for name in made:
+        shutil.rmtree(name, ignore_errors=True)
+
+
 def carriers(token: str) -> list[psutil.Process]:
     """This user's processes on this node that carry the token, except this one."""
     found = []

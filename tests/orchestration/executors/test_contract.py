@@ -2,12 +2,14 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from orchestration.clusters.folder import read_cluster
 from orchestration.executors.connect import connect
+from orchestration.executors.local import LocalExecutor
 from orchestration.jobs.environment import kept_environment
 from orchestration.jobs.executor import State
 from orchestration.jobs.job import JobRequest
@@ -153,6 +155,15 @@ def test_what_an_executor_says_of_its_nodes(executor, tmp_path):
     assert executor.bring(file).name == file.name
     assert executor.bring(file) == executor.bring(file)
     assert executor.site.uid >= 0
+
+
+def test_this_machine_is_asked_once_what_it_is(tmp_path):
+    asked, python = tmp_path / "asked", tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho once >>{asked}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    executor = LocalExecutor(ROOT, python)
+    assert executor.machines() == executor.machines()
+    assert asked.read_text().splitlines() == ["once"]
 
 
 def test_the_workload_is_provided_where_it_lies_already(executor):
