@@ -48,13 +48,13 @@ def measurement(run: Run) -> dict[str, object]:
     }
 
 
-def misbehave(behaviour: str, rank: int, arguments: dict[str, str]) -> None:
+def misbehave(behaviour: str, ranks: int, rank: int, arguments: dict[str, str]) -> None:
     """What goes wrong before the measurement is written."""
     if behaviour in ("slow", "slower"):
         time.sleep(2.5 if behaviour == "slow" else 15.0)
     if behaviour == "hang":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if behaviour in ("hang", "sleep"):
+    if behaviour in ("hang", "sleep", f"sleep-at-{ranks}"):
         time.sleep(3600)
     if rank != 1:
         return
@@ -100,7 +100,7 @@ def main() -> None:
     comm = MPI.COMM_WORLD
     document = json.loads(Path(arguments["--run"]).read_text()) if comm.rank == 0 else None
     run = Run.from_dict(comm.bcast(document)["run"])
-    misbehave(behaviour, comm.rank, arguments)
+    misbehave(behaviour, run.ranks, comm.rank, arguments)
     comm.barrier()
     if comm.rank == 0:
         Path(arguments["--record"]).write_text(leave(behaviour, measurement(run)))

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.conftest import Desk
 from tests.cluster.host import TOKEN, wait_for
-from tests.orchestration.support import FAB, copy_checkout
+from tests.orchestration.support import FAB, copy_checkout, spare
 from tests.preloaded import Preloader
 from tests.slurm.daemons import Slurm, reason_against
 from workload.record.kinds import read_record
@@ -69,8 +69,9 @@ class Login(Desk):
 
     def fab_in(self, asked: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
         """A task of the menu in an allocation; without `asked`, on the login node."""
-        before = ["salloc", "--quiet", *asked] if asked else []
-        return self.end(self.start([*before, str(FAB), *arguments]))
+        if asked:
+            return self.end(self.start(["salloc", "--quiet", *asked, str(FAB), *arguments]))
+        return self.end(self.preloader.start(FAB, arguments, self.hosts.environment, self.root))
 
     def set_aside(self) -> dict[int, dict]:
         """Records of launches that a job did not finish, by rank count."""
@@ -95,18 +96,42 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout of these tests alone, where all nodes see it."""
-    return copy_checkout(tmp_path_factory.mktemp("checkout") / "convscale", with_tests=True)
+    """A checkout of these tests alone, where all nodes see it; its sweeps have neither canary nor report."""
+    copy = copy_checkout(tmp_path_factory.mktemp("checkout") / "convscale", with_tests=True)
+    spare(copy, "canary", "report")
+    return copy
+
+
+@pytest.fixture(scope="session")
+def whole_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another, whose sweeps are as a person's."""
+    return copy_checkout(tmp_path_factory.mktemp("whole") / "convscale")
+
+
+@pytest.fixture(scope="session")
+def preloader_there(checkout: Path) -> Iterator[Preloader]:
+    """Of the checkout."""
+    made = Preloader(checkout)
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def login(tmp_path: Path, slurm: Slurm, checkout: Path, preloader: Preloader) -> Iterator[Login]:
-    made = Login(tmp_path, hosts=slurm, preloader=preloader, root=checkout)
+def login(tmp_path: Path, slurm: Slurm, checkout: Path, preloader_there: Preloader) -> Iterator[Login]:
+    made = Login(tmp_path, hosts=slurm, preloader=preloader_there, root=checkout)
     made.study([2, 4])
     yield made
     made.close()
     slurm.cancel_all()
-    shutil.rmtree(checkout / "results" / "runs", ignore_errors=True)
+    shutil.rmtree(made.root / "results" / "runs", ignore_errors=True)
     for host in slurm.hosts:
         host.clean()
     slurm.wait_for_idle()
+
+
+@pytest.fixture
+def whole_login(login: Login, whole_checkout: Path) -> Iterator[Login]:
+    """The same person in the checkout whose sweeps have canary and report."""
+    login.root, login.preloader = whole_checkout, Preloader(whole_checkout)
+    yield login
+    login.preloader.close()

@@ -62,16 +62,16 @@ def test_threads_of_a_rank_have_cores_of_their_own(login: Login) -> None:
 
 def test_a_second_job_goes_on_where_the_first_was_ended(login: Login) -> None:
     """It has other nodes, which are of the same kind: a launch that the first did not finish is made there whole."""
-    login.study([1, 2, 4], repeats=20)
+    login.study([1, 4], repeats=20)
     study = login.folder / "small.toml"
     study.write_text(study.read_text().replace("launches = 1", "launches = 2"))
     first = login.sbatch("--nodes=2", "--ntasks=4", "--nodelist=node1,node2")
-    wait_for(lambda: len(list(login.paths.records.glob("*.json"))) > 3)
+    wait_for(lambda: len(list(login.paths.records.glob("*.json"))) > 2)
     login.hosts.run("scancel", str(first))
     assert login.waits(first) == "CANCELLED"
     assert login.events()[-1] == "interrupted", login.said(first)
     before = {path.name: read_record(path) for path in login.paths.records.glob("*.json")}
-    assert 4 <= len(before) < 6
+    assert len(before) == 3
     assert {record["outcome"] for record in before.values()} == {"ok"}
     assert login.clear()
     second = login.sbatch("--nodes=2", "--ntasks=4", "--nodelist=node3,node4")
@@ -79,7 +79,7 @@ def test_a_second_job_goes_on_where_the_first_was_ended(login: Login) -> None:
     assert "going on with" in login.said(second)
     after = {path.name: read_record(path) for path in login.paths.records.glob("*.json")}
     assert sorted((record["launch"], record["run"]["ranks"], record["outcome"]) for record in after.values()) == [
-        (launch, ranks, "ok") for launch in range(2) for ranks in (1, 2, 4)
+        (launch, ranks, "ok") for launch in range(2) for ranks in (1, 4)
     ]
     assert {record["launch"]: record["slurm"]["job"] for record in after.values()} == {0: first, 1: second}
     # no record is lost: the first launch's stand, those of the second were set aside

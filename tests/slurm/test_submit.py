@@ -44,7 +44,10 @@ def described(login: Login) -> Iterator[str]:
     shutil.rmtree(login.root / "infra" / "clusters" / name)
 
 
-def test_a_sweep_on_a_described_cluster_is_carried_out_and_its_state_is_told(login: Login, described: str) -> None:
+def test_a_sweep_on_a_described_cluster_is_carried_out_and_its_state_is_told(
+    whole_login: Login, described: str
+) -> None:
+    login = whole_login
     login.study([1, 4])
     outside = submit(login, status=2, cluster=described, time="", out="/etc/sweep")
     assert f"/etc/sweep lies in no folder that the nodes of {described} share" in outside
@@ -55,6 +58,8 @@ def test_a_sweep_on_a_described_cluster_is_carried_out_and_its_state_is_told(log
     assert f"job {job}: " in status.stdout
     assert login.waits(job) == "COMPLETED"
     assert {ranks: record["outcome"] for ranks, record in login.records().items()} == {1: "ok", 4: "ok"}
+    assert [set(event["multiply_adds_per_s"]) for event in login.canaries()] == [{"node1", "node2"}] * 2
+    assert "report: " in (login.paths.folder / "submitted" / f"{job}.log").read_text()
     assert (login.paths.folder / "submitted" / "job.sh").read_text().startswith("#!/bin/bash\n#SBATCH --job-name=")
     assert "2 runs: 2 ok" in (login.paths.folder / "submitted" / f"{job}.log").read_text()
     status = login.fab_in([], "status", "--sweep", str(login.paths.folder))
@@ -94,32 +99,32 @@ def test_a_dry_run_shows_the_script_and_submits_nothing(login: Login) -> None:
 
 
 def test_the_same_command_goes_on_where_a_job_ended(login: Login) -> None:
-    login.study([1, 2, 4], repeats=100)
+    login.study([1, 4], repeats=20)
     first = number(submit(login))
     wait_for(login.records)
-    login.hosts.run("scontrol", "update", f"JobId={first}", "EndTime=now+1")
-    assert login.waits(first) in ("TIMEOUT", "FAILED")  # FAILED where the sweep has ended in order before
+    login.hosts.run("scancel", str(first))
+    assert login.waits(first) == "CANCELLED"
     before = login.records()
-    assert len(before) < 3
+    assert len(before) == 1
     assert "--nodes 3: " in submit(login, status=2, nodes=3)
     second = number(submit(login))
     assert login.waits(second) == "COMPLETED"
     assert "is finished: give another --out" in submit(login, status=2)
     after = login.records()
-    assert {ranks: record["outcome"] for ranks, record in after.items()} == {1: "ok", 2: "ok", 4: "ok"}
+    assert {ranks: record["outcome"] for ranks, record in after.items()} == {1: "ok", 4: "ok"}
     assert login.set_aside() == before
     assert {record["slurm"]["job"] for record in after.values()} == {second}
 
 
 def test_a_requeued_job_goes_on_by_itself(login: Login) -> None:
-    login.study([1, 2, 4], repeats=100)
+    login.study([1, 4], repeats=20)
     job = number(submit(login))
     wait_for(login.records)
     login.hosts.run("scontrol", "requeue", str(job))
     wait_for(lambda: "PENDING" in login.hosts.run("squeue", "--noheader", f"--jobs={job}", "--format=%T"))
     login.hosts.run("scontrol", "update", f"JobId={job}", "StartTime=now")
     assert login.waits(job) == "COMPLETED"
-    assert {ranks: record["outcome"] for ranks, record in login.records().items()} == {1: "ok", 2: "ok", 4: "ok"}
+    assert {ranks: record["outcome"] for ranks, record in login.records().items()} == {1: "ok", 4: "ok"}
     assert login.events().count("interrupted") == 1
     assert {record["slurm"]["restarts"] for record in login.records().values()} == {1}
     assert len(login.set_aside()) >= 1
@@ -129,7 +134,7 @@ def test_a_requeued_job_goes_on_by_itself(login: Login) -> None:
 
 def test_a_job_that_a_more_urgent_one_takes_the_nodes_from_goes_on_by_itself(login: Login) -> None:
     """Preempted, and put into the queue again by Slurm."""
-    login.study([1, 2, 4], repeats=100)
+    login.study([1, 4], repeats=20)
     job = number(submit(login))
     wait_for(login.records)
     (login.folder / "urgent").write_text("#!/bin/sh\nsleep 2\n")
@@ -142,17 +147,17 @@ def test_a_job_that_a_more_urgent_one_takes_the_nodes_from_goes_on_by_itself(log
     login.hosts.run("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm waits for two minutes
     assert login.waits(job) == "COMPLETED"
     records = login.records()
-    assert {ranks: record["outcome"] for ranks, record in records.items()} == {1: "ok", 2: "ok", 4: "ok"}
+    assert {ranks: record["outcome"] for ranks, record in records.items()} == {1: "ok", 4: "ok"}
     assert {(record["slurm"]["job"], record["slurm"]["restarts"]) for record in records.values()} == {(job, 1)}
 
 
 def test_quick_over_all_nodes(login: Login) -> None:
-    job = number(submit(login, nodes=4, study="quick", series="strong", launches=1, repeats=1))
+    job = number(submit(login, nodes=4, study="quick", series="strong", ranks="8", launches=1, repeats=1))
     assert login.waits(job) == "COMPLETED", (login.paths.folder / "submitted" / f"{job}.log").read_text()
     found = [read_record(path) for path in login.paths.records.glob("*.json")]
     assert {record["outcome"] for record in found} == {"ok"}
     used = {record["run"]["ranks"]: len({item["node"] for item in record["machines"]}) for record in found}
-    assert used == {1: 1, 2: 1, 4: 2, 8: 4, 16: 4}
+    assert used == {1: 1, 8: 4}  # one rank is the serial baseline
     audit = login.fab_in([], "audit", "--sweep", str(login.paths.folder))
     assert "findings: 0" in audit.stdout, audit.stdout
 
@@ -228,6 +233,8 @@ def test_one_job_of_a_sweep_at_a_time_beside_other_sweeps(login: Login) -> None:
     assert {record["slurm"]["job"]: record["slurm"]["shared"] for record in records} == {first: False, second: True}
     log = (login.folder / "second" / "submitted" / f"{second}.log").read_text()
     assert "shared nodes: other jobs of Slurm's may run on them" in log
+    done = login.fab_in([], "report", "--sweep", str(login.folder / "second"))
+    assert done.returncode == 0, done.stderr
     assert "Marked shared nodes" in (login.folder / "second" / "report.html").read_text()
 
 
@@ -265,6 +272,7 @@ def test_two_at_one_instant_are_kept_apart(login: Login, out: bool) -> None:
 @pytest.mark.parametrize("killed", ["fab", "fab and sbatch"])
 def test_a_job_whose_number_nobody_kept_is_known_by_its_name(login: Login, killed: str) -> None:
     """`fab` is killed while sbatch is at work, or both before sbatch says the number."""
+    login.study([1])
     both = '"$SBATCH" "$@" >/dev/null; kill -9 $PPID'
     alone = 'kill -9 $PPID; exec "$SBATCH" "$@"'
     script = sbatch_before(login, alone if killed == "fab" else both)
