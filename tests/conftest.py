@@ -236,6 +236,14 @@ def preloader() -> Iterator[Preloader]:
     made.close()
 
 
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made and have their data, but are empty files: laying them out takes nearly all their time."""
+    from results.figures import drawing
+
+    monkeypatch.setattr(drawing, "_pictures", lambda *_: (b"<svg></svg>", b""))
+
+
 @pytest.fixture(autouse=True)
 def machine_lock(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Each test holds this machine by a lock of its own, so that sweeps of other tests may run beside its own."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -95,23 +94,21 @@ def text_of(label: str, point: RecordedPoint, value: Estimate) -> str:
 
 def as_files(figure: Any, name: str, title: str, values: Values | None = None) -> Drawing:
     """The figure as SVG and PNG; the same data give the same SVG."""
-    svg, png = io.BytesIO(), io.BytesIO()
-    with _laid_out_once(figure):
-        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Title": title})
-        figure.savefig(png, format="png", dpi=PNG_DPI, facecolor="white")
+    svg, png = _pictures(figure, title)
     values = values or Values()
-    shown = _titled(svg.getvalue().decode(), values).encode()
-    return Drawing(name, title, shown, png.getvalue(), values.csv(), figure)
+    return Drawing(name, title, _titled(svg.decode(), values).encode(), png, values.csv(), figure)
 
 
-@contextmanager
-def _laid_out_once(figure: Any) -> Iterator[None]:
-    """Gives the figure's files one layout: to find it takes as long as to write a file."""
+def _pictures(figure: Any, title: str) -> tuple[bytes, bytes]:
+    """SVG and PNG, both with one layout: to find it takes as long as to write a file."""
+    svg, png = io.BytesIO(), io.BytesIO()
     engine = figure.get_layout_engine()
     engine.execute(figure)
     figure.set_layout_engine(None)
-    yield
+    figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Title": title})
+    figure.savefig(png, format="png", dpi=PNG_DPI, facecolor="white")
     figure.set_layout_engine(engine)
+    return svg.getvalue(), png.getvalue()
 
 
 def _titled(svg: str, values: Values) -> str:

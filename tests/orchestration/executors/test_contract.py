@@ -18,6 +18,7 @@ from orchestration.jobs.loop import job_loop
 from orchestration.paths import SweepPaths
 from tests.cluster.host import wait_for
 from tests.cluster.hosts import Hosts, reason_against
+from tests.marks import thorough
 from tests.orchestration.support import ROOT, make_inventory
 from workload.record.token import is_token
 
@@ -33,7 +34,7 @@ if MPI.COMM_WORLD.rank == 0:
 """
 
 
-@pytest.fixture(scope="module", params=["this machine", "a head over SSH"])
+@pytest.fixture(scope="module", params=["this machine", thorough("a head over SSH")])
 def cluster(request, tmp_path_factory):
     """An inventory, and the executor that its jobs run on."""
     if request.param == "this machine":

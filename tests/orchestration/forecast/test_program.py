@@ -13,6 +13,7 @@ from tests.orchestration.support import make_inventory
 from tests.results.conftest import ProgramSweep
 from workload.record.files import write_json
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 STUDY = """
 schema_version = 1
 name = "heat"

@@ -11,6 +11,7 @@ import termios
 
 import pytest
 
+from tests.marks import thorough
 from tests.orchestration.support import FAB, ROOT, fab
 
 MEASURED = ROOT / "results" / "measured" / "16-core" / "paper-simd"
@@ -77,8 +78,12 @@ def test_what_an_encoding_cannot_hold_is_replaced(encoding):
 
 @pytest.mark.parametrize(
     "command",
-    [(program, *words) for program in (FAB, CONVSCALE) for words in (["--list"], ["sweep", "--help"], ["studies"])]
-    + [(program, word) for program in (FAB, CONVSCALE) for word in ("--help", "--version")],
+    [
+        *((FAB, *words) for words in (["--list"], ["sweep", "--help"], ["studies"])),
+        *((CONVSCALE, word) for word in ("--list", "--version")),
+        *(thorough((CONVSCALE, *words)) for words in (["sweep", "--help"], ["studies"], ["--help"])),
+        *(thorough((FAB, word)) for word in ("--help", "--version")),
+    ],
 )
 def test_a_closed_pipe_ends_quietly(command):
     if command[0] == FAB and "SIGPIPE" not in FAB.read_text():

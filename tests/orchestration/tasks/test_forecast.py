@@ -38,6 +38,7 @@ def forecast(cluster, capsys):
     return run
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_it_says_where_scaling_stops_and_writes_what_it_says(forecast, tmp_path):
     code, out, _ = forecast(ranks="1..32", out=tmp_path / "out")
     assert code == 0
@@ -155,6 +156,7 @@ def choose(monkeypatch, capsys):
     return run
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_several_clusters_are_compared_before_any_is_up(choose):
     code, out, _ = choose("c3-highcpu-22x2,h3-standard-88x1,light,h4d-standard-192x1", deadline="0.1s")
     assert code == 0

@@ -38,6 +38,7 @@ def made(*bids: Bid, **limits: float) -> list[Any]:
     return drawings(Choice("Which machines", "run", bids, "USD"), ChoiceLimits(**limits))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_there_is_a_figure_for_each_kind_of_price_that_enough_have() -> None:
     both = made(bid("one", 1.0, 4.0, 1.0), bid("two", 2.0, 1.0, 0.2), bid("free", 1.5, None))
     assert [drawing.name for drawing in both] == ["choice-on-demand", "choice-spot"]
@@ -56,6 +57,7 @@ def test_its_values_are_times_and_costs_with_their_bounds() -> None:
     assert b"one: 4 ranks on 2 nodes: 3600 s, 4.00, forecast: stated figures" in drawing.svg
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_front_goes_from_the_quickest_to_the_cheapest() -> None:
     (drawing,) = made(bid("cheap", 30.0, 1.0), bid("lost", 40.0, 2.0), bid("quick", 10.0, 9.0))
     front = lines(drawing)["front of the forecasts (Pareto)"]
@@ -64,6 +66,7 @@ def test_the_front_goes_from_the_quickest_to_the_cheapest() -> None:
     assert front.get_linestyle() == "--"
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_forecast_is_hollow_and_its_front_dashed_with_its_basis_named() -> None:
     (drawing,) = drawings(choice([forecast("cheap", 1.0), forecast("dear", 30.0)]), ChoiceLimits())[:1]
     found = lines(drawing)
@@ -72,6 +75,7 @@ def test_a_forecast_is_hollow_and_its_front_dashed_with_its_basis_named() -> Non
     assert all(row["basis"] == "probed" and row["price_low"] == "" for row in rows(drawing))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_was_measured_is_filled_and_its_front_solid(make_maker: Any) -> None:
     from results.comparison import buying
 
@@ -83,6 +87,7 @@ def test_what_was_measured_is_filled_and_its_front_solid(make_maker: Any) -> Non
     assert all(len(row["run_ids"].split()) == 3 for row in rows(drawing))
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(("deadline_s", "drawn"), [(2.0, True), (50.0, False)])
 def test_a_limit_is_drawn_where_it_lies_near_the_bids(deadline_s: float, drawn: bool) -> None:
     (drawing,) = made(bid("one", 1.0, 4.0), bid("two", 3.0, 1.0), deadline_s=deadline_s, budget=1e-3)

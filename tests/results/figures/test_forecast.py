@@ -37,10 +37,12 @@ def drawn(conditions: Terms, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str,
     return found
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_line_is_dashed_beyond_twice_the_probed_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert drawn(terms(probed_ranks=4), monkeypatch) == [("-", [1, 2, 4, 8]), ("--", [8, 16])]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_line_is_solid_where_it_was_probed_and_dashed_where_all_is_stated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert drawn(terms(probed_ranks=16), monkeypatch) == [("-", [1, 2, 4, 8, 16])]
     assert drawn(terms(stated=True), monkeypatch) == [("--", [1, 2, 4, 8, 16])]
@@ -50,6 +52,7 @@ def rows_of(drawing: Drawing) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(drawing.data)))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_figures_values_are_the_forecasts_with_interval_and_basis() -> None:
     known = band([[(ranks, 0.1 * sign) for ranks in (1, 2)] for sign in (-1.0, 0.0, 1.0)])
     rows = forecast(terms(band=known))

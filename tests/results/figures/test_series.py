@@ -51,26 +51,19 @@ def test_each_series_has_its_figures_as_svg_and_png(drawn: dict[str, Drawing]) -
         assert len(image.convert("L").getcolors() or range(256)) > 50, "more than a blank sheet"
 
 
-def axes_of(plot: Plot, series: RecordedSeries, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The axes that a plot draws, kept from the figure that is written."""
-    kept: list[Any] = []
-
-    def keep(figure: Any, name: str, title: str, _values: Any = None) -> Drawing:
-        kept.append(figure)
-        return Drawing(name, title, b"", b"")
-
-    monkeypatch.setattr(curves, "as_files", keep)
-    curves.draw(plot, dict(enumerate(_lines(series))))
-    return kept[0].axes[0]
+def axes_of(plot: Plot, series: RecordedSeries) -> Any:
+    """The axes that a plot draws."""
+    return curves.draw(plot, dict(enumerate(_lines(series)))).figure.axes[0]
 
 
 def plot_named(sweep: RecordedSweep, series: RecordedSeries, ending: str) -> Plot:
     return next(plot for plot in _plots(sweep, series) if plot.name.endswith(ending))
 
 
-def test_a_failed_run_is_a_marked_gap_and_never_a_zero(sweep: RecordedSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("no_pictures")
+def test_a_failed_run_is_a_marked_gap_and_never_a_zero(sweep: RecordedSweep) -> None:
     strong = sweep.series[0]
-    axes = axes_of(plot_named(sweep, strong, "time"), strong, monkeypatch)
+    axes = axes_of(plot_named(sweep, strong, "time"), strong)
     assert [text.get_text() for text in axes.texts] == ["skipped"]
     line = next(line for line in axes.lines if len(line.get_xdata()) == 5)
     values = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
@@ -79,9 +72,10 @@ def test_a_failed_run_is_a_marked_gap_and_never_a_zero(sweep: RecordedSweep, mon
     assert all(values[ranks] > 0 for ranks in (1, 2, 4))
 
 
-def test_oversubscribed_points_are_hollow(sweep: RecordedSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("no_pictures")
+def test_oversubscribed_points_are_hollow(sweep: RecordedSweep) -> None:
     strong = sweep.series[0]
-    axes = axes_of(plot_named(sweep, strong, "time"), strong, monkeypatch)
+    axes = axes_of(plot_named(sweep, strong, "time"), strong)
     faces = {
         line.get_xdata()[0]: line.get_markerfacecolor()
         for line in axes.lines
@@ -91,9 +85,10 @@ def test_oversubscribed_points_are_hollow(sweep: RecordedSweep, monkeypatch: pyt
     assert faces[4] != "none"
 
 
-def test_error_bars_are_the_bounds(sweep: RecordedSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("no_pictures")
+def test_error_bars_are_the_bounds(sweep: RecordedSweep) -> None:
     weak = sweep.series[1]
-    axes = axes_of(plot_named(sweep, weak, "time"), weak, monkeypatch)
+    axes = axes_of(plot_named(sweep, weak, "time"), weak)
     spans = sorted(
         tuple(segment[:, 1])
         for container in axes.containers
@@ -121,6 +116,7 @@ def test_a_series_without_any_time_draws_nothing(maker: Any) -> None:
     assert of_series(sweep, sweep.series[0]) == []
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_size_scaling_is_drawn_over_the_batch(maker: Any) -> None:
     for batch in (4, 8):
         maker.add("sizes", "size", ranks=2, batch=batch)
@@ -129,10 +125,8 @@ def test_size_scaling_is_drawn_over_the_batch(maker: Any) -> None:
     assert names == ["size-sizes-time", "size-sizes-scatter-gather-numpy-phases"]
 
 
-def test_the_pages_svg_follows_the_readers_preference(maker: Any) -> None:
-    maker.add("sizes", "size", ranks=2)
-    sweep = maker.read()
-    svg = drawing.adaptive(of_series(sweep, sweep.series[0])[0].svg)
+def test_the_pages_svg_follows_the_readers_preference(drawn: dict[str, Drawing]) -> None:
+    svg = drawing.adaptive(drawn["strong-strong-time"].svg)
     ET.fromstring(svg)  # noqa: S314
     assert b"prefers-color-scheme:dark" in svg
     assert svg.count(drawing.INK.encode()) == 1, "only where the variable is set"
@@ -172,6 +166,7 @@ def test_figures_of_one_page_share_no_id(drawn: dict[str, Drawing]) -> None:
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_line_keeps_its_colour_in_every_figure(maker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The figure of relative speedup leaves the serial line out, and shifts no other's colour."""
     for movement in ("pipeline", "serial", "shared", "tree"):
@@ -184,7 +179,6 @@ def test_a_line_keeps_its_colour_in_every_figure(maker: Any, monkeypatch: pytest
         curve(axes, plot, line, index, values)
 
     monkeypatch.setattr(curves, "_curve", spy)
-    monkeypatch.setattr(curves, "as_files", lambda _figure, name, title, _values: Drawing(name, title, b"", b""))
     sweep = maker.read()
     of_series(sweep, sweep.series[0])
     assert len(seen) == 4
