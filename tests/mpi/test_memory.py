@@ -14,7 +14,7 @@ from workload.domain.problem import Problem
 from workload.movement.descriptions.footprint import predict
 from workload.record.run import Run
 
-BIG = Problem(40, 3, 3, 768, 1024, 3)  # x of 360 MiB, so that no rank's arrays are below 100 MB
+BIG = Problem(24, 3, 3, 768, 1024, 3)  # x of 216 MiB, so that no rank's arrays are below 100 MB
 
 
 @pytest.fixture

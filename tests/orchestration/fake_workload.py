@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 from mpi4py import MPI
 
 from workload.domain.grid import block_of, output_elements
@@ -63,7 +62,7 @@ def misbehave(behaviour: str, ranks: int, rank: int, arguments: dict[str, str]) 
     if behaviour == "raise":
         raise RuntimeError("the kernel\0 is broken")
     if behaviour == "allocate":
-        hoard = [np.ones(2**23) for _ in range(64)]  # 64 MiB each: 4 GiB
+        hoard = [bytearray(b"x") * 2**26 for _ in range(64)]  # 64 MiB each: 4 GiB
         print(len(hoard))
     if behaviour == "fill-disk":
         fill(Path(arguments["--record"]).parent / "filler")
