@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -22,7 +23,7 @@ from orchestration.paths import RunsFolder
 from orchestration.provision.providers import clusters_of
 from orchestration.sweep.prepare import Surroundings
 from orchestration.sweep.runner import LedgerExtras
-from orchestration.tasks import sweep
+from orchestration.tasks import carried_out, sweep
 from workload.agent.supervise import utc_now
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,8 @@ if machine is not None and not real:
     found = json.loads(machine) | ({"cuda": "found"} if played else {})
     LocalExecutor.machines = lambda _: [found]
 if not whole:
-    sweep.print_report = lambda *_: None  # the records of a fake say nothing worth a report
+    # the records of a fake say nothing worth a report
+    patch.object(carried_out, "print_report", lambda *_: None).start()
     SweepForecast.ledger_extras = lambda _: LedgerExtras()
 try:
     sweep.sweep(
