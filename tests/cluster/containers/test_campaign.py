@@ -15,7 +15,7 @@ from orchestration.campaign.folder import LEDGER
 from orchestration.clusters.folder import ClusterFolder
 from orchestration.provision.containers.cluster import SHAPES, Containers
 from orchestration.provision.containers.docker import Engine
-from tests.orchestration.support import FAB, copy_checkout
+from tests.orchestration.support import FAB, copy_checkout, spare
 from workload.record.campaign import read_campaign
 from workload.record.ledger import read_ledger
 
@@ -23,11 +23,11 @@ STUDY = """
 schema_version = 1
 name = "bought"
 launches = 3
-repeats = 3
-warmups = 1
+repeats = 1
+warmups = 0
 timeout_s = 300.0
 images = "synthetic"
-problem = { batch = 8, in_channels = 3, out_channels = 3, height = 256, width = 256, kernel_size = 3 }
+problem = { batch = 8, in_channels = 3, out_channels = 3, height = 64, width = 64, kernel_size = 3 }
 [[series]]
 name = "strong"
 scaling = "strong"
@@ -35,6 +35,7 @@ ranks = [1, 2]
 """
 MADE_UP = {"compose-light": 0.80, "compose-fat": 0.40, "local": 0.10}  # US dollars an hour
 LIMIT_S = 1800
+DEADLINE_S = 7 * 24 * 3600  # no interval reaches so far, also on a busy machine
 STARTS = 3
 
 
@@ -42,6 +43,7 @@ STARTS = 3
 def tree(engine: Engine, tmp_path: Path):
     """A copy of the checkout; no container of it is left."""
     copy = copy_checkout(tmp_path / "tree")
+    spare(copy, "canary", "report")
     (copy / "bought.toml").write_text(STUDY)
     try:
         yield copy
@@ -93,7 +95,7 @@ def test_three_clusters_of_this_machine_are_measured_in_turn_and_compared(tree: 
     assert not [name for name in MADE_UP if (tree / "infra" / "clusters" / name / "inventory.json").exists()]
 
     prices = [word for name, price in MADE_UP.items() for word in ("--price", f"{name}={price}")]
-    limits = ["--deadline", "1h", "--budget-per-run", "1"]
+    limits = ["--deadline", f"{DEADLINE_S // 3600}h", "--budget-per-run", "1"]
     status, said = fab(tree, "report", "--sweep", str(folder), *prices, *limits)
     assert status == 0, said
     check_what_to_buy(folder)
@@ -113,9 +115,7 @@ def check_what_to_buy(campaign: Path) -> None:
         assert float(row["price"]) == pytest.approx(paid)
     page = (campaign / "report.html").read_text()
     section = page[page.index('id="buy"') : page.index('id="across"')]
-    # on a busy machine an interval may reach beyond any deadline
-    answer = "(?:The cheapest within 3600 s:|None is certain to be within 3600 s; it is open for) ([a-z-]+) with"
-    named = re.search(answer, section)
+    named = re.search(f"The cheapest within {DEADLINE_S} s: ([a-z-]+) with", section)
     assert named is not None, section[:2000]
     assert named[1] in MADE_UP
     assert f"Price of {', '.join(MADE_UP)}: stated for this comparison, by whoever made it." in section
