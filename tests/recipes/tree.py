@@ -17,9 +17,7 @@ def grown(folder: Path, files: Mapping[str, Path], edits: Mapping[str, tuple[tup
     """A copy of the project with `files` (place in the tree: source) added, and texts of registers replaced."""
     copy = folder / "tree"
     for top in TOPS:
-        leave_out = (
-            {"__pycache__"} if top == "orchestration" else {"__pycache__", "runs", "measured", "clusters", "stacks"}
-        )
+        leave_out = {"*.pyc.*"} if top == "orchestration" else {"*.pyc.*", "runs", "measured", "clusters", "stacks"}
         shutil.copytree(ROOT / top, copy / top, ignore=shutil.ignore_patterns(*leave_out))
     shutil.copy(ROOT / "fabfile.py", copy)
     for place, source in files.items():

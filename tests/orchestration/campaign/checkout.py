@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.orchestration.conftest import STUDY
-from tests.orchestration.support import FAB, copy_checkout
+from tests.orchestration.support import FAB, copy_checkout, spare
 from workload.record.campaign import LEDGER, RecordedCampaign, read_campaign
 from workload.record.ledger import read_ledger
 
@@ -68,9 +68,10 @@ class Checkout:
         (self.tree / "mended").unlink(missing_ok=True)
 
 
-def copied(folder: Path) -> Checkout:
-    """A new copy."""
+def copied(folder: Path, *spared: str) -> Checkout:
+    """A new copy, whose sweeps are spared that."""
     copy = copy_checkout(folder)
+    spare(copy, *spared)
     shutil.copy(Path(__file__).with_name("priced.py"), copy / CODE)
     text = (copy / REGISTER).read_text()
     own_machines = "from orchestration.provision.own_machines import OwnMachines\n"

@@ -8,6 +8,8 @@ import pytest
 
 from tests.orchestration.campaign.checkout import LIMIT_S
 
+SPARED = ("canary",)
+
 
 @pytest.mark.thorough
 def test_a_campaign_with_a_failing_cluster_and_its_second_start(checkout):

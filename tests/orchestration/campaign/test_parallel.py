@@ -13,6 +13,7 @@ import pytest
 from tests.orchestration.campaign.checkout import LIMIT_S, Checkout
 from workload.record.ledger import read_ledger
 
+SPARED = ("canary", "report")
 WORDS = ("--parallel", "2", "--max-cost", "5", "--yes")
 
 

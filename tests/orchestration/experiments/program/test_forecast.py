@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.orchestration.support import FAB, copy_checkout, make_inventory
+from tests.orchestration.support import FAB, copy_checkout, make_inventory, spare
 from tests.preloaded import Preloader
 from workload.record.files import write_json
 
@@ -22,7 +22,9 @@ awk -v n="$1" -v noise="$(date +%N)" 'BEGIN { printf "Elapsed: %.6f\\n", (10 + n
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    return copy_checkout(tmp_path / "checkout")
+    copy = copy_checkout(tmp_path / "checkout")
+    spare(copy, "canary", "report")
+    return copy
 
 
 @pytest.fixture
@@ -40,8 +42,11 @@ def test_three_sweeps_foretell_the_fourth(tmp_path: Path, checkout: Path, preloa
     write_json(mine / "inventory.json", make_inventory(8).model_dump(mode="json", exclude_none=True))
 
     def fab(task: str, *flags: str, status: int = 0) -> str:
-        words = ["--search-root", str(checkout), task, "--cluster", "inventory.json"]
-        words += ["--command", "sh law.sh {ranks}", "--mpi", "openmpi5", "--metric", "time_s=Elapsed: {number}", *flags]
+        words = ["--cluster", "inventory.json", "--command", "sh law.sh {ranks}", "--mpi", "openmpi5"]
+        return type_(task, *words, "--metric", "time_s=Elapsed: {number}", *flags, status=status)
+
+    def type_(*words: str, status: int = 0) -> str:
+        words = ("--search-root", str(checkout), *words)
         process = preloader.start(FAB, words, {**os.environ, "COLUMNS": "200"}, mine)
         said = "".join(process.communicate(timeout=600))
         assert process.returncode == status, said
@@ -86,6 +91,7 @@ def test_three_sweeps_foretell_the_fourth(tmp_path: Path, checkout: Path, preloa
     for entry in event["forecasts"].values():
         assert entry["law"] in ("Amdahl", "USL")
         assert entry["interval_s"][0] < entry["headline_s"] < entry["interval_s"][1]
+    type_("report", "--sweep", str(latest))
     (table,) = (latest / "tables").glob("*foretold*.md")
     text = table.read_text()
     assert "of 3 earlier sweeps: " in text
