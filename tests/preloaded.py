@@ -94,7 +94,7 @@ class Preloader:
     """
 
     def __init__(self, checkout: Path = ROOT) -> None:
-        self._checkout = checkout
+        self.checkout = checkout
         self._door: socket.socket | None = None
         self._parent: subprocess.Popen[bytes] | None = None
 
@@ -107,7 +107,7 @@ class Preloader:
     ) -> Process:
         """Runs a module or a script in a folder, else in the checkout, as `python -E -s program arguments` would."""
         words = [str(program), *arguments]
-        asked = {"words": words, "environment": dict(environment), "folder": str(folder or self._checkout)}
+        asked = {"words": words, "environment": dict(environment), "folder": str(folder or self.checkout)}
         ours, theirs = zip(*(os.pipe() for _ in range(3)), strict=True)
         door = self._opened()
         socket.send_fds(door, [json.dumps(asked).encode()], theirs)
@@ -121,7 +121,7 @@ class Preloader:
         if self._door is None:
             self._door, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             self._parent = subprocess.Popen(
-                [sys.executable, "-E", "-s", __file__, str(theirs.fileno()), str(self._checkout)],
+                [sys.executable, "-E", "-s", __file__, str(theirs.fileno()), str(self.checkout)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )

@@ -14,7 +14,7 @@ import pytest
 from orchestration.paths import SweepPaths
 from tests.cluster.host import Host, wait_for
 from tests.cluster.hosts import Hosts, reason_against
-from tests.orchestration.support import FAB
+from tests.orchestration.support import FAB, copy_checkout, spare
 from tests.preloaded import Preloader, Process
 from workload.record.kinds import read_record
 
@@ -116,6 +116,16 @@ class Desk:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.communicate()
+
+
+@pytest.fixture(scope="session")
+def spared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preloader]:
+    """Of a copy of the checkout, whose sweeps have neither canary nor report."""
+    copy = copy_checkout(tmp_path_factory.mktemp("spared") / "tree")
+    spare(copy, "canary", "report")
+    made = Preloader(copy)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -154,8 +154,8 @@ def test_a_head_lost_during_a_canary_leaves_nothing_behind(desk):
 
 
 def test_a_head_that_is_started_again_under_a_living_fab(desk):
-    desk.study([2], repeats=LONG)
-    process = desk.begin()
+    desk.study([2])
+    process = desk.begin("sleep")
     desk.wait_for_ranks(desk.hosts.hosts[1])
     desk.hosts.head.kill()
     desk.hosts.head.revive()
@@ -182,8 +182,8 @@ def test_a_full_disk_on_the_head(desk):
     head = desk.hosts.head
     head.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt/convscale/jobs")
     try:
-        desk.study([2], repeats=200)
-        process = desk.begin()
+        desk.study([2])
+        process = desk.begin("slower")
         desk.wait_for_ranks(desk.hosts.hosts[1])
         head.run("sh", "-c", "cat /dev/zero > /mnt/convscale/jobs/filler", check=False)
         assert desk.end(process).returncode == 1
@@ -213,9 +213,9 @@ def test_a_record_cut_short_on_the_way_is_pulled_again(desk):
         f"#!/bin/sh\nrm /mnt/cut 2>/dev/null || exec {server}\n{server} | {{ dd bs=1 count=600; kill $PPID; }}\n"
     )
     script.chmod(0o755)
-    desk.study([2], repeats=50)
+    desk.study([2])
     with head.sshd_with("internal-sftp", "/mnt/sftp"):
-        process = desk.begin()
+        process = desk.begin("slower")
         desk.wait_for_ranks(desk.hosts.hosts[1])
         (head.folder / "cut").touch()
         for session in head.sessions():

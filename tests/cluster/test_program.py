@@ -16,7 +16,7 @@ from orchestration.paths import SweepPaths
 from tests.cluster.conftest import Desk
 from tests.cluster.host import GROUPS, HOME, wait_for
 from tests.orchestration.support import FAB, ROOT
-from tests.preloaded import Process
+from tests.preloaded import Preloader, Process
 from workload.record.kinds import read_record
 
 COMPILERS = {
@@ -53,6 +53,11 @@ int main(int argc, char **argv)
 LONG = "100000"  # steps: at work until something happens
 
 
+@pytest.fixture
+def preloader(spared: Preloader) -> Preloader:
+    return spared
+
+
 @pytest.fixture(params=COMPILERS)
 def launcher(request: pytest.FixtureRequest) -> str:
     if shutil.which(COMPILERS[request.param]) is None:
@@ -85,7 +90,7 @@ def begin(desk: Desk, folder: Path, command: str, *flags: str) -> Process:
 
 
 def begin_sweep(desk: Desk, folder: Path, *flags: str) -> Process:
-    words = ["--search-root", str(ROOT), "sweep", "--cluster", str(desk.hosts.inventory)]
+    words = ["--search-root", str(desk.preloader.checkout), "sweep", "--cluster", str(desk.hosts.inventory)]
     return desk.preloader.start(FAB, [*words, "--out", str(desk.paths.folder), *flags], os.environ, folder)
 
 

@@ -62,13 +62,13 @@ def test_a_pipeline_in_windows_over_nodes_of_several_ranks(desk):
 
 
 def test_the_run_of_a_killed_fab_goes_on_and_is_adopted(desk):
-    desk.study([2], repeats=250)
-    process = desk.begin()
+    desk.study([2])
+    process = desk.begin("slower")
     desk.wait_for_ranks(desk.hosts.hosts[1])
     process.kill()
     process.wait()
     assert desk.hosts.hosts[1].ranks()
-    done = desk.sweep()
+    done = desk.sweep("slower")
     assert done.returncode == 0, done.stderr
     assert desk.records()[2]["outcome"] == "ok"
     assert desk.events() == ["planned", "started", "resumed", "adopted", "ended", "finished"]
@@ -92,8 +92,8 @@ def test_pull_takes_what_ended_while_fab_was_dead(desk):
 
 
 def test_a_dropped_connection_loses_nothing(desk):
-    desk.study([2], repeats=250)
-    process = desk.begin()
+    desk.study([2])
+    process = desk.begin("slower")
     desk.wait_for_ranks(desk.hosts.hosts[1])
     sessions = desk.hosts.head.sessions()
     assert sessions
@@ -166,13 +166,13 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(desk, tmp_path):
 
 
 def test_what_a_killed_fab_held_is_free_as_soon_as_its_run_is_over(desk, tmp_path):
-    desk.study([2], repeats=100)
-    first = desk.begin()
+    desk.study([2])
+    first = desk.begin("slower")
     desk.wait_for_ranks(desk.hosts.hosts[1])
     first.kill()
     first.wait()
     wait_for(lambda: not any(host.ours() for host in desk.hosts.hosts))
-    done = desk.sweep(out=tmp_path / "other", repeats="1")
+    done = desk.sweep(out=tmp_path / "other")
     assert done.returncode == 0, done.stderr
 
 
