@@ -1,5 +1,5 @@
 # make sweep        measure how the convolution scales on this machine
-# make test         the tests of every room that need nothing but this checkout, four at a time (WORKERS=0: one by one)
+# make test         the tests of every room that need nothing but this checkout, three at a time (WORKERS=0: one by one)
 # make test-all     every test that this machine can run: also those with root, an engine, Pulumi and Google's packages
 # make test-gpu     those alone that need an NVIDIA GPU
 # make test-engine  those alone that need the program `pulumi`
@@ -11,8 +11,6 @@
 # The newest Python of 3.11 or above; PYTHON=/path/to/python3 overrides.
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print(sys.executable)' 2>/dev/null)))
-# A worker of the tests often waits, for nodes that fall silent and for runs: four keep two cores at work.
-WORKERS ?= 4
 BIN := .venv/bin
 # packages of a person's own are not those that were tested together
 unexport PYTHONPATH PYTHONHOME
@@ -30,13 +28,15 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 sweep: .venv/installed
 	@$(BIN)/fab sweep
 
+# A worker often waits for runs, and each loads the tests and their libraries: three keep two cores at work.
 test: .venv/installed-test
 	@test -d tests/__pycache__ || $(COMPILE)
-	@$(BIN)/pytest --numprocesses $(WORKERS) -m "not thorough"
+	@$(BIN)/pytest --numprocesses $(or $(WORKERS),3) -m "not thorough"
 
+# Here they also wait for nodes that fall silent: four.
 test-all: .venv/installed-test .venv/installed-cloud
 	@$(COMPILE) & $(MAKE) --no-print-directory lint; ended=$$?; wait; exit $$ended
-	@$(BIN)/pytest --numprocesses $(WORKERS) --durations=40
+	@$(BIN)/pytest --numprocesses $(or $(WORKERS),4) --durations=40
 
 test-gpu: .venv/installed-test
 	@$(BIN)/pytest --durations=0 tests/gpu
@@ -44,7 +44,7 @@ test-gpu: .venv/installed-test
 test-engine: .venv/installed-test .venv/installed-cloud
 	@command -v pulumi >/dev/null || { echo "the program 'pulumi' is not on PATH:" \
 		"'curl -fsSL https://get.pulumi.com | sh' installs it" >&2; exit 2; }
-	@$(BIN)/pytest --numprocesses $(WORKERS) --durations=0 tests/infra/engine
+	@$(BIN)/pytest --numprocesses $(or $(WORKERS),4) --durations=0 tests/infra/engine
 
 cloud: .venv/installed-cloud
 
