@@ -30,7 +30,7 @@ sweep: .venv/installed
 
 # A worker often waits for runs, and each loads the tests and their libraries: three keep two cores at work.
 test: .venv/installed-test
-	@test -d tests/__pycache__ || $(COMPILE)
+	@test -d tests/__pycache__ || $(COMPILE) -m "not thorough"
 	@$(BIN)/pytest --numprocesses $(or $(WORKERS),3) -m "not thorough"
 
 # Here they also wait for nodes that fall silent: four.
