@@ -87,6 +87,12 @@ class Process:
         self.send_signal(signal.SIGTERM)
 
 
+def completed(process: subprocess.Popen[str] | Process) -> subprocess.CompletedProcess[str]:
+    """How it ended and all that it said."""
+    out, err = process.communicate(timeout=600)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
 class Preloader:
     """The process that has loaded the libraries and the rooms of a checkout, isolated as bin/convscale is.
 

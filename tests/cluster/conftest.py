@@ -14,8 +14,8 @@ import pytest
 from orchestration.paths import SweepPaths
 from tests.cluster.host import Host, wait_for
 from tests.cluster.hosts import Hosts, reason_against
-from tests.orchestration.support import FAB, copy_checkout, spare
-from tests.preloaded import Preloader, Process
+from tests.orchestration.support import FAB, copy_checkout
+from tests.preloaded import Preloader, Process, completed
 from workload.record.kinds import read_record
 
 STUDY = """
@@ -61,8 +61,7 @@ class Desk:
         return process
 
     def end(self, process: subprocess.Popen[str] | Process) -> subprocess.CompletedProcess[str]:
-        out, err = process.communicate(timeout=600)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return completed(process)
 
     def sweep(self, behaviour: str = "bare", **flags: object) -> subprocess.CompletedProcess[str]:
         return self.end(self.begin(behaviour, **flags))
@@ -121,9 +120,7 @@ class Desk:
 @pytest.fixture(scope="session")
 def spared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preloader]:
     """Of a copy of the checkout, whose sweeps have neither canary nor report."""
-    copy = copy_checkout(tmp_path_factory.mktemp("spared") / "tree")
-    spare(copy, "canary", "report")
-    made = Preloader(copy)
+    made = Preloader(copy_checkout(tmp_path_factory.mktemp("spared") / "tree", "canary", "report"))
     yield made
     made.close()
 

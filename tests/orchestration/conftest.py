@@ -17,7 +17,7 @@ import pytest
 from orchestration.paths import SweepPaths
 from tests.cluster.host import wait_for
 from tests.orchestration.support import FAB, ROOT
-from tests.preloaded import Preloader, Process
+from tests.preloaded import Preloader, Process, completed
 from workload.agent import supervise
 from workload.record.kinds import read_record
 
@@ -96,9 +96,7 @@ class Lab:
         )
 
     def sweep(self, behaviour: str, **flags: object) -> subprocess.CompletedProcess[str]:
-        process = self.begin(behaviour, **flags)
-        out, err = process.communicate(timeout=600)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return completed(self.begin(behaviour, **flags))
 
     def records(self) -> list[dict[str, object]]:
         return [read_record(path) for path in sorted(self.paths.records.glob("*.json"))]
@@ -146,9 +144,7 @@ def menu(preloader: Preloader) -> Callable[..., subprocess.CompletedProcess[str]
     """`menu("audit", ...)`: `fab` in the checkout, with nobody to ask."""
 
     def type_(*arguments: str) -> subprocess.CompletedProcess[str]:
-        process = preloader.start(FAB, arguments, os.environ)
-        out, err = process.communicate(timeout=600)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return completed(preloader.start(FAB, arguments, os.environ))
 
     return type_
 

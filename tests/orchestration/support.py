@@ -91,26 +91,24 @@ def load_study(name: str, **flags: object) -> LoadedStudy:
     return experiments.load(name, make_overrides(**flags))[1]
 
 
-def copy_checkout(target: Path, with_tests: bool = False) -> Path:
-    """A copy of the checkout, with its venv but without results of sweeps: what is swept there is nobody's latest.
-
-    What Python has compiled comes along, but not what it is just writing.
-    """
-    left_out = (".git", ".venv", "*.pyc.*", "runs", "benchmarks", ".*_cache", *(() if with_tests else ("tests",)))
-    shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*left_out))
-    (target / ".venv").symlink_to(ROOT / ".venv")
-    return target
-
-
+# What costs several times the few runs of a test's sweep: file, line, and what stands there without it
 SPARED = {
     "canary": ("orchestration/forecast/sweep.py", "LedgerExtras(forecast, ask)", "LedgerExtras(forecast)"),
     "report": ("orchestration/tasks/carried_out.py", "    print_report([paths.folder], None)\n", ""),
 }
 
 
-def spare(copy: Path, *names: str) -> None:
-    """Takes from the sweeps of a copied checkout what costs several times their few runs: `canary`, `report`."""
-    for file, line, now in map(SPARED.__getitem__, names):
-        text = (copy / file).read_text()
+def copy_checkout(target: Path, *spared: str, with_tests: bool = False) -> Path:
+    """A copy of the checkout, with its venv but without results of sweeps: what is swept there is nobody's latest.
+
+    What Python has compiled comes along, but not what it is just writing. Sweeps there are without what is `spared`:
+    canary, report.
+    """
+    left_out = (".git", ".venv", "*.pyc.*", "runs", "benchmarks", ".*_cache", *(() if with_tests else ("tests",)))
+    shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*left_out))
+    (target / ".venv").symlink_to(ROOT / ".venv")
+    for file, line, now in map(SPARED.__getitem__, spared):
+        text = (target / file).read_text()
         assert line in text, f"{file} has changed"
-        (copy / file).write_text(text.replace(line, now))
+        (target / file).write_text(text.replace(line, now))
+    return target

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.orchestration.conftest import STUDY
-from tests.orchestration.support import FAB, copy_checkout, spare
+from tests.orchestration.support import FAB, copy_checkout
 
 RECIPE = Path(__file__).parent / "provider" / "half_machine.py"
 CODE = "orchestration/provision/half_machine.py"
@@ -17,8 +17,7 @@ REGISTER = "orchestration/provision/providers.py"
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of the checkout with the provider added as the recipe says: one file more, and one changed."""
-    copy = copy_checkout(tmp_path / "tree")
-    spare(copy, "canary", "report")
+    copy = copy_checkout(tmp_path / "tree", "canary", "report")
     shutil.copy(RECIPE, copy / CODE)
     text = (copy / REGISTER).read_text()
     own_machines = "from orchestration.provision.own_machines import OwnMachines\n"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.conftest import Desk
 from tests.cluster.host import TOKEN, wait_for
-from tests.orchestration.support import FAB, copy_checkout, spare
+from tests.orchestration.support import FAB, copy_checkout
 from tests.preloaded import Preloader
 from tests.slurm.daemons import Slurm, reason_against
 from workload.record.kinds import read_record
@@ -97,9 +97,8 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout of these tests alone, where all nodes see it; its sweeps have neither canary nor report."""
-    copy = copy_checkout(tmp_path_factory.mktemp("checkout") / "convscale", with_tests=True)
-    spare(copy, "canary", "report")
-    return copy
+    target = tmp_path_factory.mktemp("checkout") / "convscale"
+    return copy_checkout(target, "canary", "report", with_tests=True)
 
 
 @pytest.fixture(scope="session")

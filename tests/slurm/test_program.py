@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.orchestration.support import FAB, ROOT, copy_checkout, spare
+from tests.orchestration.support import FAB, ROOT, copy_checkout
 from tests.slurm.conftest import Login
 
 COMPILERS = {
@@ -40,8 +40,7 @@ def test_a_program_runs_on_every_node_that_it_needs(login: Login, mpi: str, by: 
 
 def light_install(folder: Path) -> Path:
     """A checkout whose venv has neither an MPI nor mpi4py nor llvmlite; its root."""
-    root = copy_checkout(folder)
-    spare(root, "report")
+    root = copy_checkout(folder, "report")
     (root / ".venv").unlink()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", root / ".venv"], check=True)
     (site,) = root.glob(".venv/lib/python*/site-packages")

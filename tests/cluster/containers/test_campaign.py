@@ -15,7 +15,7 @@ from orchestration.campaign.folder import LEDGER
 from orchestration.clusters.folder import ClusterFolder
 from orchestration.provision.containers.cluster import SHAPES, Containers
 from orchestration.provision.containers.docker import Engine
-from tests.orchestration.support import FAB, copy_checkout, spare
+from tests.orchestration.support import FAB, copy_checkout
 from workload.record.campaign import read_campaign
 from workload.record.ledger import read_ledger
 
@@ -42,8 +42,7 @@ STARTS = 3
 @pytest.fixture
 def tree(engine: Engine, tmp_path: Path):
     """A copy of the checkout; no container of it is left."""
-    copy = copy_checkout(tmp_path / "tree")
-    spare(copy, "canary", "report")
+    copy = copy_checkout(tmp_path / "tree", "canary", "report")
     (copy / "bought.toml").write_text(STUDY)
     try:
         yield copy

@@ -13,7 +13,7 @@ from orchestration.paths import SweepPaths
 from orchestration.provision.containers.docker import Engine
 from tests.cluster.containers.conftest import Cluster, started
 from tests.orchestration.support import FAB, ROOT
-from tests.preloaded import Preloader
+from tests.preloaded import Preloader, completed
 from workload.record.kinds import read_record
 
 HUNGRY = """
@@ -40,10 +40,8 @@ def sweep(equipped: Cluster, spared: Preloader, tmp_path: Path) -> Sweep:
     def run(*flags: str) -> tuple[subprocess.CompletedProcess[str], dict[int, dict]]:
         words = ["--search-root", str(spared.checkout), "sweep", "--cluster", str(equipped.folder.inventory)]
         words += ["--out", str(tmp_path / "out"), "--launches", "1", *flags]
-        process = spared.start(FAB, words, os.environ, tmp_path)
-        out, err = process.communicate(timeout=600)
+        done = completed(spared.start(FAB, words, os.environ, tmp_path))
         found = map(read_record, SweepPaths(tmp_path / "out").records.glob("*.json"))
-        done = subprocess.CompletedProcess(words, process.returncode or 0, out, err)
         return done, {record["run"]["ranks"]: record for record in found}
 
     return run

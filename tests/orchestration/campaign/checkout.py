@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.orchestration.conftest import STUDY
-from tests.orchestration.support import FAB, copy_checkout, spare
+from tests.orchestration.support import FAB, copy_checkout
 from workload.record.campaign import LEDGER, RecordedCampaign, read_campaign
 from workload.record.ledger import read_ledger
 
@@ -70,8 +70,7 @@ class Checkout:
 
 def copied(folder: Path, *spared: str) -> Checkout:
     """A new copy, whose sweeps are spared that."""
-    copy = copy_checkout(folder)
-    spare(copy, *spared)
+    copy = copy_checkout(folder, *spared)
     shutil.copy(Path(__file__).with_name("priced.py"), copy / CODE)
     text = (copy / REGISTER).read_text()
     own_machines = "from orchestration.provision.own_machines import OwnMachines\n"

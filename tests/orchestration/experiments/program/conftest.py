@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.paths import SweepPaths
 from tests.orchestration.support import FAB, ROOT
-from tests.preloaded import Preloader, Process
+from tests.preloaded import Preloader, Process, completed
 from workload.record.kinds import read_record
 
 
@@ -34,9 +34,7 @@ class Place:
         return process
 
     def fab(self, *words: str) -> subprocess.CompletedProcess[str]:
-        process = self.begin(*words)
-        out, err = process.communicate(timeout=600)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return completed(self.begin(*words))
 
     def sweep(self, *flags: str) -> subprocess.CompletedProcess[str]:
         return self.fab("sweep", "--out", "out", *flags)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.orchestration.support import FAB, copy_checkout, make_inventory, spare
+from tests.orchestration.support import FAB, copy_checkout, make_inventory
 from tests.preloaded import Preloader
 from workload.record.files import write_json
 
@@ -22,9 +22,7 @@ awk -v n="$1" -v noise="$(date +%N)" 'BEGIN { printf "Elapsed: %.6f\\n", (10 + n
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    copy = copy_checkout(tmp_path / "checkout")
-    spare(copy, "canary", "report")
-    return copy
+    return copy_checkout(tmp_path / "checkout", "canary", "report")
 
 
 @pytest.fixture
